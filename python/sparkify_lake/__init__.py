@@ -1,0 +1,89 @@
+"""Sparkify's JSON to a star schema of Hive-partitioned Parquet, without Spark and without a JVM.
+
+    import sparkify_lake
+
+    report = sparkify_lake.run("data", "lake")         # read, build, write
+    lake = sparkify_lake.open_lake("lake")             # five Polars LazyFrames
+    lake.songplays.group_by("level").len().collect()
+
+Importing this package is free: it reads no file, starts no thread and loads nothing heavy. Every name below
+is imported when it is first used (DAG files are parsed again and again).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sparkify_lake.errors import (
+        AccessDeniedError,
+        ConfigurationError,
+        DataRefusedError,
+        InternalError,
+        NoInputError,
+        OutputError,
+        ProtocolError,
+        RetryableError,
+        SparkifyLakeError,
+        StorageError,
+        TerminalError,
+        UsageError,
+    )
+    from sparkify_lake.job import build, plan, run, sample
+    from sparkify_lake.lake import Lake, Star, open_lake
+    from sparkify_lake.report import Plan, RecordCounts, RunReport, SampleReport, TableReport
+
+    __version__: str
+
+__all__ = [
+    "AccessDeniedError",
+    "ConfigurationError",
+    "DataRefusedError",
+    "InternalError",
+    "Lake",
+    "NoInputError",
+    "OutputError",
+    "Plan",
+    "ProtocolError",
+    "RecordCounts",
+    "RetryableError",
+    "RunReport",
+    "SampleReport",
+    "SparkifyLakeError",
+    "Star",
+    "StorageError",
+    "TableReport",
+    "TerminalError",
+    "UsageError",
+    "__version__",
+    "build",
+    "open_lake",
+    "plan",
+    "run",
+    "sample",
+]
+
+_MODULES = {
+    "job": ("build", "plan", "run", "sample"),
+    "lake": ("Lake", "Star", "open_lake"),
+    "report": ("Plan", "RecordCounts", "RunReport", "SampleReport", "TableReport"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("sparkify-lake")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_HOME.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

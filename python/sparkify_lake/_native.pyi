@@ -1,0 +1,45 @@
+"""The native module: Rust's side of the boundary. Only `job.py` imports it.
+
+Plain mappings go in and out; frames cross as Polars DataFrames. Errors are the classes of
+`sparkify_lake.errors`. A call may be interrupted by any exception that a Python signal handler raises.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
+
+from polars import DataFrame
+
+class Tick(TypedDict):
+    """How far a call has come; sent about every 100 ms, on the calling thread."""
+
+    stage: str
+    done: int
+    total: int | None
+    unit: str  # "bytes" or "files"
+    elapsed: float  # seconds since the call began
+    message: str | None
+
+OnTick = Callable[[Tick], object]
+
+def run(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
+    """Reads, builds and writes; returns the report."""
+
+def plan(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
+    """Looks at input and output; returns what `run` would read and write."""
+
+def build(
+    options: Mapping[str, object], on_tick: OnTick | None
+) -> tuple[dict[str, DataFrame], dict[str, Any]]:
+    """Reads and builds, writes nothing; returns the five tables by name, and the report."""
+
+def sample(directory: str, options: Mapping[str, int], on_tick: OnTick | None) -> dict[str, Any]:
+    """Makes the sample data set: songs, events, days, users and seed are its options."""
+
+def defaults() -> dict[str, str]:
+    """Returns each option's default as text."""
+
+def build_info() -> dict[str, str]:
+    """Returns the version and how the module was compiled."""
+
+def lake_layout(options: Mapping[str, object]) -> dict[str, str]:
+    """Returns the folder of each table below `output`, by table name."""

@@ -1,0 +1,258 @@
+"""Run, plan, build and sample: settings go to the native module, what comes back becomes a report.
+
+The only module that imports `_native`, and only inside a function: importing the package loads no engine.
+
+Invariant: an error of the engine leaves with the origin of the option it complains about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sparkify_lake.config import Config, resolve
+from sparkify_lake.errors import ConfigurationError, InternalError, SparkifyLakeError, UsageError
+from sparkify_lake.report import Plan, RunReport, SampleReport
+
+if TYPE_CHECKING:
+    from logging import Logger
+    from os import PathLike
+    from types import ModuleType
+
+    from typing_extensions import Unpack
+
+    from sparkify_lake.lake import Star
+    from sparkify_lake.options import ReadOptions, RunOptions
+
+Result = TypeVar("Result")
+
+SAMPLE_INPUT = "sparkify-sample/input"
+SAMPLE_OUTPUT = "sparkify-sample/lake"
+
+
+def run(
+    input: str | PathLike[str] | None = None,
+    output: str | PathLike[str] | None = None,
+    **options: Unpack[RunOptions],
+) -> RunReport:
+    """Reads songs and logs, builds the star schema and writes it as Parquet.
+
+    What is not passed comes from the environment (`SPARKIFY_*`), `lake.cfg`, `dl.cfg` or the defaults, in
+    this order.
+
+    Args:
+        input: The root that holds `song_data/` and `log_data/`.
+        output: The root of the lake.
+        **options: The flags of the program as keywords, such as `compression="zstd"`.
+
+    Returns:
+        What was read, written and left out.
+
+    Raises:
+        SparkifyLakeError: One of its subclasses; only a `RetryableError` is worth a second try.
+    """
+    return run_with(resolve("run", {"input": input, "output": output, **options}))
+
+
+def plan(
+    input: str | PathLike[str] | None = None,
+    output: str | PathLike[str] | None = None,
+    **options: Unpack[RunOptions],
+) -> Plan:
+    """Finds out what `run` would read and write, with the same arguments; writes nothing.
+
+    Args:
+        input: The root that holds `song_data/` and `log_data/`.
+        output: The root of the lake.
+        **options: As for `run`.
+
+    Returns:
+        The plan.
+
+    Raises:
+        SparkifyLakeError: One of its subclasses.
+    """
+    return plan_with(resolve("plan", {"input": input, "output": output, **options}))
+
+
+def build(input: str | PathLike[str] | None = None, **options: Unpack[ReadOptions]) -> Star:
+    """Builds the five tables in memory, as Polars DataFrames; writes nothing.
+
+    Args:
+        input: The root that holds `song_data/` and `log_data/`.
+        **options: As for `run`, but for what concerns the output.
+
+    Returns:
+        The tables and the report.
+
+    Raises:
+        SparkifyLakeError: One of its subclasses.
+    """
+    from sparkify_lake.lake import Star
+
+    config = resolve("build", {"input": input, **options})
+    if not config.is_on("sample"):
+        frames, report = _engine("build", _checked(config))
+        return Star(**frames, report=RunReport.from_dict(report))
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="sparkify-sample-") as directory:
+        make_sample(directory, {}, config)
+        frames, report = _engine("build", config.with_values("sample", input=directory))
+        return Star(**frames, report=RunReport.from_dict(report))
+
+
+def sample(
+    directory: str | PathLike[str],
+    *,
+    songs: int | None = None,
+    events: int | None = None,
+    days: int | None = None,
+    users: int | None = None,
+    seed: int | None = None,
+    quiet: bool = False,
+) -> SampleReport:
+    """Makes a data set to try things on: the same arguments always give the same bytes.
+
+    Args:
+        directory: Where `song_data/` and `log_data/` are made.
+        songs: How many songs.
+        events: How many log events.
+        days: Over how many days.
+        users: Of how many users.
+        seed: Another one gives other data.
+        quiet: Whether to show no progress.
+
+    Returns:
+        What was made.
+
+    Raises:
+        SparkifyLakeError: One of its subclasses.
+    """
+    numbers = {"songs": songs, "events": events, "days": days, "users": users, "seed": seed}
+    config = Config(call="build", settings={}).with_values("argument", quiet=quiet)
+    return make_sample(str(directory), {name: n for name, n in numbers.items() if n is not None}, config)
+
+
+def run_with(config: Config) -> RunReport:
+    """Runs with settings that are merged already."""
+    return RunReport.from_dict(_engine("run", _with_sample(config)))
+
+
+def plan_with(config: Config) -> Plan:
+    """Plans with settings that are merged already; a sample that is asked for is made, to plan on it."""
+    return Plan.from_dict(_engine("plan", _with_sample(config)))
+
+
+def make_sample(directory: str, numbers: Mapping[str, int], config: Config) -> SampleReport:
+    """Makes the sample data set, showing progress as the settings say."""
+    made = _called(config, lambda on_tick: _native().sample(directory, dict(numbers), on_tick))
+    return SampleReport(directory=directory, **made)
+
+
+def lake_layout(config: Config) -> dict[str, str]:
+    """Returns the folder of each table below the output, by table name."""
+    layout = _explained(config, lambda: _native().lake_layout(config.native_options()))
+    return {table: str(folder) for table, folder in layout.items()}
+
+
+def defaults() -> dict[str, str]:
+    """Returns each option's default as text."""
+    texts: dict[str, str] = _native().defaults()
+    return texts
+
+
+def build_info() -> dict[str, str]:
+    """Returns the version and how the native module was compiled."""
+    facts: dict[str, str] = _native().build_info()
+    return facts
+
+
+def _native() -> ModuleType:
+    try:
+        from sparkify_lake import _native
+    except ImportError as error:
+        reason = str(error)
+    else:
+        return _native
+    raise InternalError(
+        "the native module of sparkify-lake cannot be loaded",
+        cause=reason,
+        hint="install the package again; in a checkout, build it first: pip install .",
+    )
+
+
+def _engine(call: str, config: Config) -> Any:
+    return _called(config, lambda on_tick: getattr(_native(), call)(config.native_options(), on_tick))
+
+
+def _called(config: Config, call: Callable[[Any], Result]) -> Result:
+    from sparkify_lake.progress import shown
+
+    with shown(hidden=config.is_on("quiet") or config.is_on("no_progress")) as on_tick:
+        return _explained(config, lambda: call(on_tick))
+
+
+def _explained(config: Config, call: Callable[[], Result]) -> Result:
+    try:
+        return call()
+    except SparkifyLakeError as error:
+        problem = config.explain(error)
+    # Out of the except block, so that the engine's words, which may repeat a value, are not chained to it.
+    raise problem
+
+
+def _with_sample(config: Config) -> Config:
+    """Makes the sample if it is asked for, and puts it in the place of the input."""
+    if not config.is_on("sample"):
+        return _checked(config)
+    _warn(config)
+    # Only what this very call says counts: sample data must never reach a lake that a file or the
+    # environment names.
+    directory, output = config.said("input"), config.said("output") or SAMPLE_OUTPUT
+    if config.said("song_data") or config.said("log_data"):
+        raise UsageError(
+            "a sample and song_data or log_data exclude each other", hint="name the input, or nothing"
+        )
+    if directory is not None and _holds_something(directory):
+        raise UsageError(f"{directory} is not empty, so no sample is made there", hint="leave out the sample")
+    made = make_sample(directory or SAMPLE_INPUT, {}, config)
+    _logger().info("sample: %s", made)
+    return config.with_values("sample", input=made.directory, output=output).without("song_data", "log_data")
+
+
+def _holds_something(directory: str) -> bool:
+    from pathlib import Path
+
+    path = Path(directory)
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))
+
+
+def _checked(config: Config) -> Config:
+    """Refuses settings that name nothing to do."""
+    _warn(config)
+    has_input = any(config.value(name) for name in ("input", "song_data", "log_data"))
+    missing = [] if has_input else ["input"]
+    if config.call != "build" and not config.value("output"):
+        missing.append("output")
+    if not missing:
+        return config
+    keys = " and ".join(name.upper() for name in missing)
+    variables = " and ".join(f"SPARKIFY_{name.upper()}" for name in missing)
+    raise ConfigurationError(
+        f"no {' and no '.join(missing)} configured",
+        hint=f"pass them, or set {keys} in lake.cfg or {variables}; to try it on made-up data: --sample",
+        context={"option": missing[0]},
+    )
+
+
+def _warn(config: Config) -> None:
+    if not config.is_on("quiet"):
+        for warning in config.warnings:
+            _logger().warning("%s", warning)
+
+
+def _logger() -> Logger:
+    from logging import getLogger
+
+    return getLogger("sparkify_lake")

@@ -1,0 +1,254 @@
+"""Every option, once: the one table that drives flags, environment names, file keys and keyword arguments.
+
+Not the place of defaults or of what a value may look like: those live in Rust (`_native.defaults()`,
+`src/config.rs`).
+
+Invariant: an option has one name. `chunk_size` is the keyword, `--chunk-size` the flag,
+`SPARKIFY_CHUNK_SIZE` the environment variable and `CHUNK_SIZE` the key in `lake.cfg` and `dl.cfg`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike, fsdecode
+from typing import Literal, TypedDict
+
+from sparkify_lake.errors import UsageError
+
+Kind = Literal["location", "choice", "list", "size", "number", "text", "flag", "path"]
+Call = Literal["run", "plan", "build", "open_lake", "program"]
+Group = Literal["Where", "What", "Limits", "Program"]
+Source = Literal["argument", "environment", "file"]
+
+ENVIRONMENT_PREFIX = "SPARKIFY_"
+
+_WRITES: frozenset[Call] = frozenset({"run", "plan"})
+_READS: frozenset[Call] = frozenset({"run", "plan", "build"})
+_PROGRAM: frozenset[Call] = frozenset({"program"})
+
+_ANYWHERE: frozenset[Source] = frozenset({"argument", "environment", "file"})
+_ONCE: frozenset[Source] = frozenset({"argument"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One row of the table.
+
+    Attributes:
+        name: The keyword; flag, environment variable and file key follow from it.
+        kind: The form of its value.
+        group: The heading of `--help` it stands under.
+        help: One line.
+        metavar: What stands for the value in `--help`.
+        choices: The values it takes, where they can be listed.
+        calls: The functions that take it; the program takes all.
+        sources: Where it may be set.
+        native: Whether the engine takes it (the others concern the front only).
+        older_keys: Keys that mean the same in `lake.cfg` and `dl.cfg`.
+    """
+
+    name: str
+    kind: Kind
+    group: Group
+    help: str
+    metavar: str = ""
+    choices: tuple[str, ...] = ()
+    calls: frozenset[Call] = _READS
+    sources: frozenset[Source] = _ANYWHERE
+    native: bool = True
+    older_keys: tuple[str, ...] = ()
+
+    @property
+    def flag(self) -> str:
+        """The flag of the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def environment(self) -> str:
+        """The environment variable."""
+        return ENVIRONMENT_PREFIX + self.name.upper()
+
+    @property
+    def key(self) -> str:
+        """The key in `lake.cfg` and `dl.cfg`."""
+        return self.name.upper()
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(name="input", kind="location", group="Where", metavar="PATH", older_keys=("INPUT_DATA",),
+           help="root that holds song_data/ and log_data/"),
+    Option(name="output", kind="location", group="Where", metavar="PATH", older_keys=("OUTPUT_DATA",),
+           calls=_WRITES | {"open_lake"}, help="root of the lake; a folder per table is written below it"),
+    Option(name="song_data", kind="location", group="Where", metavar="PATH",
+           help="songs, if they lie elsewhere: folder, file or glob"),
+    Option(name="log_data", kind="location", group="Where", metavar="PATH",
+           help="logs, if they lie elsewhere: folder, file or glob"),
+    Option(name="config", kind="path", group="Where", metavar="PATH", native=False,
+           calls=_READS | {"open_lake"}, sources=frozenset({"argument", "environment"}),
+           help="folder with dl.cfg and lake.cfg, or one of them"),
+    Option(name="tables", kind="list", group="What", metavar="NAMES", calls=_WRITES,
+           choices=("songs", "artists", "users", "time", "songplays"),
+           help="tables to write, separated by commas"),
+    Option(name="match", kind="choice", group="What", metavar="RULE",
+           choices=("title_artist_duration", "title_artist"),
+           help="what a play and its song share; or title_artist"),
+    Option(name="unmatched", kind="choice", group="What", metavar="RULE", choices=("keep", "drop"),
+           help="plays without a song: keep or drop"),
+    Option(name="compression", kind="choice", group="What", metavar="CODEC", calls=_WRITES,
+           choices=("snappy", "zstd", "none"), help="of the Parquet files: snappy, zstd or none"),
+    Option(name="table_names", kind="text", group="What", metavar="NAMES", calls=_WRITES | {"open_lake"},
+           help="of the folders: classic, plain, or songs=tracks,users=people"),
+    Option(name="ts_window", kind="text", group="What", metavar="FROM..TO",
+           help="plausible event times, TO exclusive"),
+    Option(name="adopt", kind="flag", group="What", calls=_WRITES,
+           help="take over table folders that another program wrote"),
+    Option(name="max_bad", kind="text", group="Limits", metavar="N|P%",
+           help="bad records tolerated"),
+    Option(name="on_bad_file", kind="choice", group="Limits", metavar="ACTION",
+           choices=("refuse", "quarantine"),
+           help="a file that is not JSON: refuse the run, or quarantine it"),
+    Option(name="threads", kind="number", group="Limits", metavar="N", help="worker threads"),
+    Option(name="memory_limit", kind="size", group="Limits", metavar="SIZE", help="upper bound for buffers"),
+    Option(name="chunk_size", kind="size", group="Limits", metavar="SIZE",
+           help="input handed to one decoding step (expert)"),
+    Option(name="dry_run", kind="flag", group="Program", native=False, calls=_PROGRAM, sources=_ONCE,
+           help="show what would be read and written, and stop"),
+    Option(name="sample", kind="flag", group="Program", native=False, sources=_ONCE,
+           help="make the sample data set and run on it"),
+    Option(name="json", kind="flag", group="Program", native=False, calls=_PROGRAM,
+           help="print the result as JSON"),
+    Option(name="no_progress", kind="flag", group="Program", native=False,
+           help="no progress bar and no progress lines"),
+    Option(name="quiet", kind="flag", group="Program", native=False,
+           help="nothing but errors on stderr"),
+    Option(name="verbose", kind="flag", group="Program", native=False, calls=_PROGRAM,
+           help="more notes; a traceback when it is a bug"),
+    Option(name="version", kind="flag", group="Program", native=False, calls=_PROGRAM, sources=_ONCE,
+           help="print the version and how it was built"),
+)  # fmt: skip
+
+BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+Location = str | PathLike[str]
+
+
+class ReadOptions(TypedDict, total=False):
+    """Keyword arguments of `build`, which writes nothing; None means "not set" everywhere."""
+
+    song_data: Location | None
+    log_data: Location | None
+    config: Location | None
+    match: str | None
+    unmatched: str | None
+    ts_window: str | tuple[object, object] | None
+    max_bad: int | str | None
+    on_bad_file: str | None
+    threads: int | None
+    memory_limit: int | str | None
+    chunk_size: int | str | None
+    sample: bool | None
+    no_progress: bool | None
+    quiet: bool | None
+
+
+class RunOptions(ReadOptions, total=False):
+    """Keyword arguments of `run` and `plan`, beside input and output."""
+
+    tables: str | Sequence[str] | None
+    compression: str | None
+    table_names: str | Mapping[str, str] | None
+    adopt: bool | None
+
+
+class LakeOptions(TypedDict, total=False):
+    """Keyword arguments of `open_lake`."""
+
+    config: Location | None
+    table_names: str | Mapping[str, str] | None
+
+
+def names_for(call: Call) -> list[str]:
+    """Returns the keywords that a call takes; the program takes every option."""
+    return [option.name for option in OPTIONS if call == "program" or call in option.calls]
+
+
+def check_names(call: Call, names: Iterable[str]) -> None:
+    """Refuses keywords that a call does not take.
+
+    Args:
+        call: The function that was called.
+        names: The keywords it was given.
+
+    Raises:
+        UsageError: Names the first of them, and what was probably meant.
+    """
+    known = names_for(call)
+    for name in names:
+        if name in known:
+            continue
+        if name in BY_NAME:
+            raise UsageError(f"{call}() does not take {name!r}", hint=f"it takes {', '.join(known)}")
+        meant = suggestion(name, known)
+        raise UsageError(
+            f"there is no option {name!r}",
+            hint=f"did you mean {meant!r}?" if meant else f"{call}() takes {', '.join(known)}",
+        )
+
+
+def suggestion(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Returns the known word that was probably meant.
+
+    Example:
+        >>> suggestion("ouput", ["input", "output"])
+        'output'
+    """
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, list(known), n=1, cutoff=cutoff)), None)
+
+
+def plain_value(option: Option, value: object) -> str | int | bool:
+    """Turns what a Python caller may pass into what the engine reads: text, a number or a truth value.
+
+    Example:
+        >>> plain_value(BY_NAME["tables"], ["songs", "users"])
+        'songs,users'
+        >>> plain_value(BY_NAME["table_names"], {"songs": "tracks"})
+        'songs=tracks'
+    """
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, PathLike):
+        return _location(fsdecode(value))
+    if isinstance(value, str):
+        return _location(value) if option.kind in ("location", "path") else value
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={folder}" for name, folder in value.items())
+    if option.name == "ts_window" and isinstance(value, tuple) and len(value) == 2:
+        return f"{value[0]}..{value[1]}"
+    if option.kind == "list" and isinstance(value, Iterable) and not isinstance(value, bytes):
+        return ",".join(str(item) for item in value)
+    raise UsageError(f"{option.name} cannot be of type {type(value).__name__}")
+
+
+def _location(text: str) -> str:
+    """Undoes what pathlib does to a URL, and what no shell did for a file: `s3:/b` and `~/x`."""
+    scheme, separator, rest = text.partition(":/")
+    if separator and scheme in ("s3", "s3a", "s3n", "file") and not rest.startswith("/"):
+        return f"{scheme}://{'/' if scheme == 'file' else ''}{rest}"
+    if text == "~" or text.startswith("~/"):
+        from os.path import expanduser
+
+        return expanduser(text)
+    return text
+
+
+def truth(value: object) -> bool | None:
+    """Reads a truth value as the engine does; None when it is none."""
+    if isinstance(value, bool | int):
+        return bool(value)
+    text = str(value).strip().lower()
+    if text in ("true", "yes", "on", "1"):
+        return True
+    return False if text in ("false", "no", "off", "0") else None

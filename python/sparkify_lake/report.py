@@ -1,0 +1,374 @@
+"""What a run did and what a plan would do: plain frozen data, for programs and for people.
+
+Made from the mappings that the native module returns. Nothing is counted here, and nothing is decided.
+
+Invariant: `to_dict` gives back what `from_dict` took; a report pickles, and holds no frame and no secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from sparkify_lake.grid import Grid, as_html, as_text, count, seconds, size
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceReport:
+    """What was found at one input location."""
+
+    location: str
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageReport:
+    """How long one stage took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordCounts:
+    """What became of the records of one input: read = loaded + filtered + quarantined."""
+
+    read: int
+    loaded: int
+    filtered: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """One quarantined record: where it is and why, never what it says."""
+
+    file: str
+    line: int | None
+    offset: int
+    reason: str
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadFile:
+    """A file that was left out as a whole, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableReport:
+    """One table as it lies at the output: its size, and what this run changed of its files."""
+
+    name: str
+    folder: str
+    rows: int
+    files: int
+    bytes: int
+    partitions: int
+    written: int
+    unchanged: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayCounts:
+    """Plays, and how many of them found their song."""
+
+    rows: int
+    matched: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """What one run read, wrote and left out.
+
+    `str()` is a plain table, notebooks show a better one, `to_dict()` and `to_json()` are for programs.
+
+    Attributes:
+        report_version: Of this layout.
+        package_version: Of sparkify-lake.
+        run_id: Names the run; its start, and a random part.
+        state: "published", or "built" when nothing was to be written.
+        started_at: ISO 8601, UTC.
+        seconds: Wall time.
+        input: What was found, by "songs" and "logs".
+        output: Where the lake is; None when nothing was written.
+        options: The options that were in force, as text.
+        stages: Wall time by stage, in order.
+        records: Counts, by "songs" and "logs".
+        filtered: Why records were filtered, by key.
+        reasons: Why records were quarantined, by "songs" and "logs".
+        coerced: Records taken after a lossless conversion, by "songs" and "logs".
+        unknown_keys: Keys that no table uses, by "songs" and "logs".
+        rejects: The first quarantined records.
+        bad_files: Files left out as a whole.
+        tables: By name, in the order of the star schema.
+        plays: Plays and matches.
+        quarantine: Where the quarantined records are.
+        credentials: Where the credentials came from.
+        warnings: What deserves a look.
+        peak_rss_bytes: The most memory the process held.
+        threads: Worker threads.
+    """
+
+    report_version: int
+    package_version: str
+    run_id: str
+    state: str
+    started_at: str
+    seconds: float
+    input: Mapping[str, SourceReport]
+    output: str | None
+    options: Mapping[str, str]
+    stages: Sequence[StageReport]
+    records: Mapping[str, RecordCounts]
+    filtered: Mapping[str, int]
+    reasons: Mapping[str, Mapping[str, int]]
+    coerced: Mapping[str, int]
+    unknown_keys: Mapping[str, Mapping[str, int]]
+    rejects: Sequence[Reject]
+    bad_files: Sequence[BadFile]
+    tables: Mapping[str, TableReport]
+    plays: PlayCounts
+    quarantine: str | None
+    credentials: str | None
+    warnings: Sequence[str]
+    peak_rss_bytes: int | None
+    threads: int
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RunReport:
+        """Makes a report of its mapping, such as `to_dict` gives or the JSON of `--json` holds."""
+        return cls(
+            **{
+                **data,
+                "input": {name: SourceReport(**source) for name, source in data["input"].items()},
+                "stages": tuple(StageReport(**stage) for stage in data["stages"]),
+                "records": {name: RecordCounts(**counts) for name, counts in data["records"].items()},
+                "rejects": tuple(Reject(**reject) for reject in data["rejects"]),
+                "bad_files": tuple(BadFile(**file) for file in data["bad_files"]),
+                "tables": {table["name"]: TableReport(**table) for table in data["tables"]},
+                "plays": PlayCounts(**data["plays"]),
+                "warnings": tuple(data["warnings"]),
+            }
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain mappings, lists and numbers, ready for JSON."""
+        return _plain(self, "tables", "stages", "rejects", "bad_files", "warnings")
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Returns the report as JSON text."""
+        return _json(self.to_dict(), indent)
+
+    def __str__(self) -> str:
+        return as_text(self._title(), self._grids(), self.warnings)
+
+    __repr__ = __str__  # as a frame's: a prompt shows the table
+
+    def _repr_html_(self) -> str:
+        return as_html(self._title(), self._grids(), self.warnings)
+
+    def _title(self) -> str:
+        return f"{self.state} in {seconds(self.seconds)}"
+
+    def _grids(self) -> list[Grid]:
+        facts = [(f"{name} from", source.location) for name, source in _songs_first(self.input)]
+        facts += [("lake", self.output or "")]
+        if self.plays.rows:
+            facts.append(
+                ("matched", f"{count(self.plays.matched)} of {count(self.plays.rows)} plays have a song")
+            )
+        facts += [
+            ("time", ", ".join(f"{stage.name} {seconds(stage.seconds)}" for stage in self.stages)),
+            ("memory", f"{size(self.peak_rss_bytes)} at most" if self.peak_rss_bytes else ""),
+            ("coerced", _counts(self.coerced)),
+            (
+                "quarantined",
+                "; ".join(f"{name}: {_counts(n)}" for name, n in _songs_first(self.reasons) if n),
+            ),
+            ("such as", ", ".join(f"{r.file}:{r.line or '?'} {r.reason}" for r in self.rejects[:3])),
+            ("left out", ", ".join(f"{f.file} {f.reason}" for f in self.bad_files[:3])),
+            ("quarantine", self.quarantine or ""),
+            ("credentials", self.credentials or ""),
+            ("run", self.run_id),
+        ]
+        return [
+            Grid(
+                head=("table", "rows", "files", "size", "written", "unchanged", "removed", "folder"),
+                rows=[
+                    (
+                        t.name,
+                        count(t.rows),
+                        count(t.files),
+                        size(t.bytes),
+                        count(t.written),
+                        count(t.unchanged),
+                        count(t.removed),
+                        t.folder,
+                    )
+                    for t in self.tables.values()
+                ],
+                texts=("table", "folder"),
+            ),
+            Grid(
+                head=("records", "read", "loaded", "filtered", "quarantined", "files", "size"),
+                rows=[
+                    (
+                        name,
+                        count(c.read),
+                        count(c.loaded),
+                        count(c.filtered),
+                        count(c.quarantined),
+                        *((count(s.files), size(s.bytes)) if (s := self.input.get(name)) else ("", "")),
+                    )
+                    for name, c in _songs_first(self.records)
+                ],
+                texts=("records",),
+            ),
+            Grid(rows=[fact for fact in facts if fact[1]]),
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTable:
+    """One table that a run would write, and what lies there now."""
+
+    name: str
+    folder: str
+    location: str
+    exists: bool
+    files: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run would read and write; making it writes nothing.
+
+    Attributes:
+        input: What was found, by "songs" and "logs".
+        output: Where the lake would be.
+        options: The options that would be in force, as text.
+        tables: By name, in the order of the star schema.
+        warnings: What deserves a look.
+    """
+
+    input: Mapping[str, SourceReport]
+    output: str
+    options: Mapping[str, str]
+    tables: Mapping[str, PlannedTable]
+    warnings: Sequence[str]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Plan:
+        """Makes a plan of its mapping."""
+        return cls(
+            **{
+                **data,
+                "input": {name: SourceReport(**source) for name, source in data["input"].items()},
+                "tables": {table["name"]: PlannedTable(**table) for table in data["tables"]},
+                "warnings": tuple(data["warnings"]),
+            }
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain mappings, lists and numbers, ready for JSON."""
+        return _plain(self, "tables", "warnings")
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Returns the plan as JSON text."""
+        return _json(self.to_dict(), indent)
+
+    def __str__(self) -> str:
+        return as_text("plan: nothing was written", self._grids(), self.warnings)
+
+    __repr__ = __str__  # as a frame's: a prompt shows the table
+
+    def _repr_html_(self) -> str:
+        return as_html("plan: nothing was written", self._grids(), self.warnings)
+
+    def _grids(self) -> list[Grid]:
+        return [
+            Grid(
+                head=("read", "files", "size", "location"),
+                rows=[
+                    (name, count(s.files), size(s.bytes), s.location) for name, s in _songs_first(self.input)
+                ],
+                texts=("read", "location"),
+            ),
+            Grid(
+                head=("write", "there now", "location"),
+                rows=[
+                    (t.name, f"{count(t.files)} files" if t.exists else "nothing", t.location)
+                    for t in self.tables.values()
+                ],
+                texts=("write", "location"),
+            ),
+            Grid(rows=[(name, value) for name, value in self.options.items() if value]),
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleReport:
+    """What a sample data set holds.
+
+    Attributes:
+        directory: Where it was made.
+        songs: Song records.
+        song_files: Files of songs.
+        events: Log events.
+        log_files: Files of events.
+        bytes: Of all files.
+        seconds: Wall time.
+    """
+
+    directory: str
+    songs: int
+    song_files: int
+    events: int
+    log_files: int
+    bytes: int
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns a plain mapping, ready for JSON."""
+        return asdict(self)
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Returns the report as JSON text."""
+        return _json(self.to_dict(), indent)
+
+    def __str__(self) -> str:
+        return (
+            f"{count(self.songs)} songs in {count(self.song_files)} files and {count(self.events)} events in "
+            f"{count(self.log_files)} files ({size(self.bytes)}) below {self.directory}"
+        )
+
+
+def _songs_first(mapping: Mapping[str, Value]) -> list[tuple[str, Value]]:
+    return sorted(mapping.items(), key=lambda item: item[0] != "songs")
+
+
+def _plain(report: RunReport | Plan, *sequences: str) -> dict[str, Any]:
+    data = asdict(report)
+    for name in sequences:
+        value = data[name]
+        data[name] = list(value.values() if isinstance(value, dict) else value)
+    return data
+
+
+def _json(data: Mapping[str, Any], indent: int | None) -> str:
+    from json import dumps
+
+    return dumps(data, indent=indent, ensure_ascii=False)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count(number)}" for name, number in counts.items() if number)

@@ -1,0 +1,75 @@
+//! A folder of table files: listing it, and moving one tree onto another.
+//!
+//! Invariant: no function here follows a symlink, so nothing outside the two trees is touched.
+
+use std::io::ErrorKind as Io;
+use std::path::Path;
+
+use crate::cancel::Cancel;
+use crate::error::{Error, ErrorKind, Result};
+
+/// A file below a table's root.
+#[derive(Debug)]
+pub struct Entry {
+    /// Path relative to the root, folders separated by `/`; bytes that are not UTF-8 are replaced.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// All files below `root`, in no particular order; nothing when there is no such folder.
+pub fn files(root: &Path) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let mut folders = vec![(root.to_owned(), String::new())];
+    while let Some((folder, prefix)) = folders.pop() {
+        let failed = |error: std::io::Error| Error::io(ErrorKind::Output, "list", &folder, &error);
+        let listing = match std::fs::read_dir(&folder) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == Io::NotFound && prefix.is_empty() => return Ok(entries),
+            Err(error) => return Err(failed(error)),
+        };
+        for entry in listing {
+            let entry = entry.map_err(failed)?;
+            let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.file_type().map_err(failed)?.is_dir() {
+                folders.push((entry.path(), format!("{path}/")));
+            } else {
+                let size = entry.metadata().map_err(failed)?.len();
+                entries.push(Entry { path, size });
+            }
+        }
+    }
+    Ok(entries)
+}
+
+/// Moves everything below `from` to the same place below `to`: whole folders where `to` has none (or an empty one),
+/// single files otherwise, each in one step.
+pub fn move_onto(from: &Path, to: &Path, cancel: &Cancel) -> Result<()> {
+    cancel.check()?;
+    match std::fs::rename(from, to) {
+        Ok(()) => return Ok(()),
+        Err(error) if matches!(error.kind(), Io::DirectoryNotEmpty | Io::AlreadyExists) => {}
+        Err(error) => return Err(Error::io(ErrorKind::Storage, "publish", to, &error)),
+    }
+    let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "list", from, &error);
+    for entry in std::fs::read_dir(from).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        move_onto(&entry.path(), &to.join(entry.file_name()), cancel)?;
+    }
+    Ok(())
+}
+
+/// Removes a file, and the folders above it, up to `root`, that it leaves empty.
+pub fn remove(root: &Path, path: &str) -> Result<()> {
+    let file = root.join(path);
+    match std::fs::remove_file(&file) {
+        Ok(()) => {}
+        Err(error) if error.kind() == Io::NotFound => {}
+        Err(error) => return Err(Error::io(ErrorKind::Storage, "remove", &file, &error)),
+    }
+    let mut folder = file.parent();
+    while let Some(empty) = folder.filter(|folder| *folder != root && std::fs::remove_dir(folder).is_ok()) {
+        folder = empty.parent();
+    }
+    Ok(())
+}

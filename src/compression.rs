@@ -1,0 +1,160 @@
+//! Compressed files to plain bytes, by what they are and not by their name.
+//!
+//! gzip (all members) and zstd (all frames). It unpacks one layer; what is inside is looked at elsewhere.
+//!
+//! Invariant: a file that ends early, or whose checksum does not fit, is never taken for a complete one.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+
+/// A format that is recognised by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// gzip, RFC 1952.
+    Gzip,
+    /// Zstandard, RFC 8878.
+    Zstd,
+    /// Something that is not unpacked here; the refusal's code.
+    Unsupported(&'static str),
+}
+
+const MAGIC: &[(&[u8], Format)] = &[
+    (b"\x1f\x8b", Format::Gzip),
+    (b"\x28\xb5\x2f\xfd", Format::Zstd),
+    (b"BZh", Format::Unsupported("unsupported_compression:bzip2")),
+    (b"\xfd7zXZ\0", Format::Unsupported("unsupported_compression:xz")),
+    (b"\x04\x22\x4d\x18", Format::Unsupported("unsupported_compression:lz4")),
+    (b"\xff\x06\0\0sNaPpY", Format::Unsupported("unsupported_compression:snappy")),
+    (b"\x1f\x9d", Format::Unsupported("unsupported_compression:compress")),
+];
+
+/// The format, when the first bytes are those of a compressed file.
+#[must_use]
+pub fn format(head: &[u8]) -> Option<Format> {
+    MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, format)| *format)
+}
+
+/// Why a file gives no more bytes.
+#[derive(Debug)]
+pub enum Failure {
+    /// The file is not what it claims to be; a reason code of the bad-input catalogue.
+    Broken(&'static str),
+    /// Reading failed.
+    Io(std::io::Error),
+}
+
+/// The plain bytes of a file.
+pub struct Unpacker<'f> {
+    source: Box<dyn Read + 'f>,
+    format: Option<Format>,
+    is_first: bool,
+}
+
+impl<'f> Unpacker<'f> {
+    /// Looks at the file's first bytes and unpacks accordingly.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn new(file: &'f File) -> std::io::Result<Self> {
+        let mut source = BufReader::with_capacity(1 << 17, file);
+        let format = format(std::io::BufRead::fill_buf(&mut source)?);
+        let source: Box<dyn Read + 'f> = match format {
+            Some(Format::Gzip) => Box::new(MultiGzDecoder::new(source)),
+            Some(Format::Zstd) => Box::new(zstd::Decoder::with_buffer(source)?),
+            None | Some(Format::Unsupported(_)) => Box::new(source),
+        };
+        Ok(Self { source, format, is_first: true })
+    }
+
+    /// Fills the room from the start; less than all of it means the end of the file.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] when the file cannot be unpacked to its end.
+    pub fn fill(&mut self, room: &mut [u8]) -> Result<usize, Failure> {
+        if let Some(Format::Unsupported(code)) = self.format {
+            return Err(Failure::Broken(code));
+        }
+        let mut filled = 0;
+        while let Some(rest) = room.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.source.read(rest) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failure(error)),
+            }
+        }
+        if std::mem::take(&mut self.is_first)
+            && self.format.is_some()
+            && format(room.get(..filled).unwrap_or_default()).is_some()
+        {
+            return Err(Failure::Broken("nested_compression"));
+        }
+        Ok(filled)
+    }
+
+    fn failure(&self, error: std::io::Error) -> Failure {
+        // An error that the operating system numbers comes from the disk; the rest is the decoder's opinion.
+        match (self.format, error.raw_os_error(), error.kind()) {
+            (None | Some(Format::Unsupported(_)), _, _) | (_, Some(_), _) => Failure::Io(error),
+            (Some(Format::Gzip), None, std::io::ErrorKind::UnexpectedEof) => Failure::Broken("gzip_truncated"),
+            (Some(Format::Gzip), None, _) if error.to_string().contains("header") => {
+                Failure::Broken("gzip_trailing_bytes")
+            }
+            (Some(Format::Gzip), None, _) => Failure::Broken("gzip_crc"),
+            (Some(Format::Zstd), None, std::io::ErrorKind::UnexpectedEof) => Failure::Broken("zstd_truncated"),
+            (Some(Format::Zstd), None, _) => Failure::Broken("zstd_broken"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn unpack(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        std::io::Seek::rewind(&mut file).unwrap();
+        let mut room = vec![0; 1 << 20];
+        match Unpacker::new(&file).unwrap().fill(&mut room) {
+            Ok(read) => Ok(room[..read].to_vec()),
+            Err(Failure::Broken(code)) => Err(code),
+            Err(Failure::Io(error)) => panic!("{error}"),
+        }
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn all_members_and_frames_are_read() {
+        let text = b"{\"page\":\"Home\"}\n";
+        let twice = [&text[..], text].concat();
+        assert_eq!(unpack(&[gzip(text), gzip(text)].concat()), Ok(twice.clone()));
+        let frame = zstd::encode_all(&text[..], 1).unwrap();
+        assert_eq!(unpack(&[frame.clone(), frame].concat()), Ok(twice));
+        assert_eq!(unpack(text), Ok(text.to_vec()));
+        assert_eq!(unpack(b""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn broken_files_are_told_apart() {
+        let whole = gzip(b"{\"page\":\"Home\"}\n");
+        let mut wrong = whole.clone();
+        let crc = wrong.len() - 5;
+        wrong[crc] ^= 1;
+        assert_eq!(unpack(&whole[..whole.len() - 3]), Err("gzip_truncated"));
+        assert_eq!(unpack(&wrong), Err("gzip_crc"));
+        assert_eq!(unpack(&[&whole[..], b"garbage"].concat()), Err("gzip_trailing_bytes"));
+        assert_eq!(unpack(&gzip(&whole)), Err("nested_compression"));
+        assert_eq!(unpack(b"BZh91AY"), Err("unsupported_compression:bzip2"));
+        let frame = zstd::encode_all(&b"hello"[..], 1).unwrap();
+        assert_eq!(unpack(&frame[..frame.len() - 2]), Err("zstd_truncated"));
+    }
+}

@@ -1,0 +1,429 @@
+//! What the user said, checked value by value.
+//!
+//! Values arrive as text by option name (from arguments, environment and files, already merged by precedence in the
+//! Python front) and leave as typed options. Defaults live here and nowhere else. Nothing is looked up: no file, no
+//! environment, no clock.
+//!
+//! Invariant: a [`Config`] holds only values that make sense by themselves; whether they fit together and fit the
+//! world is [`crate::plan`]'s question.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use chrono::NaiveDate;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::Table;
+
+/// Options as they come: name to text.
+pub type Settings = BTreeMap<String, String>;
+
+/// Which song a play belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// The song with the play's title, artist name and duration.
+    TitleArtistDuration,
+    /// The song with the play's title and artist name whose duration is nearest.
+    TitleArtist,
+}
+
+/// What becomes of plays without a song.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmatched {
+    /// Kept, with NULL for the song (left join).
+    Keep,
+    /// Left out (inner join).
+    Drop,
+}
+
+/// Compression of the Parquet pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Fast, and Spark's default.
+    Snappy,
+    /// Smaller.
+    Zstd,
+    /// As is.
+    None,
+}
+
+impl Compression {
+    /// What follows `part-00000` in a file's name, as Spark writes it.
+    #[must_use]
+    pub const fn file_suffix(self) -> &'static str {
+        match self {
+            Self::Snappy => ".snappy.parquet",
+            Self::Zstd => ".zstd.parquet",
+            Self::None => ".parquet",
+        }
+    }
+}
+
+/// What becomes of a file that cannot be read as JSON at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnBadFile {
+    /// The run is refused.
+    Refuse,
+    /// The file is left out, whole, and reported.
+    Quarantine,
+}
+
+/// How many records may be quarantined before the run is refused.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MaxBad {
+    /// The larger of 100 records and 1 % of what was read.
+    Default,
+    /// A number of records.
+    Records(u64),
+    /// A share of what was read, 0 to 100.
+    Percent(f64),
+}
+
+impl MaxBad {
+    /// The number of records allowed when `read` were read.
+    #[must_use]
+    pub fn allowed(self, read: u64) -> u64 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss,
+                 reason = "a share of a count, rounded down, is what is meant")]
+        match self {
+            Self::Default => (read / 100).max(100),
+            Self::Records(records) => records,
+            Self::Percent(percent) => (read as f64 * percent / 100.0) as u64,
+        }
+    }
+}
+
+/// Everything the user may say, with the defaults filled in.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The root that holds `song_data` and `log_data`.
+    pub input: Option<String>,
+    /// Song files: a folder, a file or a glob; replaces what lies below `input`.
+    pub song_data: Option<String>,
+    /// Log files, likewise.
+    pub log_data: Option<String>,
+    /// The root of the lake.
+    pub output: Option<String>,
+    /// The tables to make.
+    pub tables: Vec<Table>,
+    /// Folder name of every table.
+    pub folders: BTreeMap<Table, String>,
+    /// How plays find their song.
+    pub matching: Match,
+    /// What becomes of plays without one.
+    pub unmatched: Unmatched,
+    /// Compression of the files.
+    pub compression: Compression,
+    /// Worker threads.
+    pub threads: usize,
+    /// Upper bound for buffers, in bytes.
+    pub memory_limit: u64,
+    /// Input bytes handed to one decoding step.
+    pub chunk_size: u64,
+    /// Tolerated rejects.
+    pub max_bad: MaxBad,
+    /// What a bad file means.
+    pub on_bad_file: OnBadFile,
+    /// Plausible event times, in milliseconds since 1970; the end is exclusive.
+    pub ts_window: Range<i64>,
+    /// Whether files that this program did not write may be replaced.
+    pub adopt: bool,
+}
+
+/// Option names with their defaults, as text: for `--help`, and the list of what is known.
+pub const DEFAULTS: [(&str, &str); 16] = [
+    ("input", ""),
+    ("output", ""),
+    ("song_data", "<input>/song_data"),
+    ("log_data", "<input>/log_data"),
+    ("tables", "songs,artists,users,time,songplays"),
+    ("match", "title_artist_duration"),
+    ("unmatched", "keep"),
+    ("compression", "snappy"),
+    ("table_names", "classic"),
+    ("threads", "one per core"),
+    ("memory_limit", "1GiB"),
+    ("chunk_size", "4MiB"),
+    ("max_bad", "100 records or 1%, whichever is more"),
+    ("on_bad_file", "refuse"),
+    ("ts_window", "1990-01-01..2100-01-01"),
+    ("adopt", "false"),
+];
+
+/// songplay_id keeps 43 bits for the millisecond: times from 1970 to 2248 fit (see [`crate::tables::songplays`]).
+const LATEST_TS: i64 = 1 << 43;
+
+impl Config {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for an unknown name, [`ErrorKind::Configuration`] for a value that is not of the option's
+    /// form; both name the option and what it takes.
+    pub fn from_settings(settings: &Settings) -> Result<Self> {
+        for name in settings.keys() {
+            if !DEFAULTS.iter().any(|(known, _)| known == name) {
+                return Err(Error::new(ErrorKind::Usage, format!("there is no option {name:?}"))
+                    .hint("`sparkify-lake --help` lists the options")
+                    .context("option", name.clone()));
+            }
+        }
+        let text = |name: &str| settings.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+        let location = |name: &str| text(name).map(str::to_owned);
+        Ok(Self {
+            input: location("input"),
+            song_data: location("song_data"),
+            log_data: location("log_data"),
+            output: location("output"),
+            tables: text("tables").map_or_else(|| Ok(Table::ALL.to_vec()), tables)?,
+            folders: folders(text("table_names").unwrap_or("classic"))?,
+            matching: choice(
+                "match",
+                text("match"),
+                &[("title_artist_duration", Match::TitleArtistDuration), ("title_artist", Match::TitleArtist)],
+            )?,
+            unmatched: choice(
+                "unmatched",
+                text("unmatched"),
+                &[("keep", Unmatched::Keep), ("drop", Unmatched::Drop)],
+            )?,
+            compression: choice(
+                "compression",
+                text("compression"),
+                &[("snappy", Compression::Snappy), ("zstd", Compression::Zstd), ("none", Compression::None)],
+            )?,
+            threads: text("threads").map_or_else(|| Ok(available_threads()), threads)?,
+            memory_limit: text("memory_limit")
+                .map_or(Ok(1 << 30), |value| size("memory_limit", value, 64 << 20))?,
+            chunk_size: text("chunk_size").map_or(Ok(4 << 20), |value| size("chunk_size", value, 1 << 10))?,
+            max_bad: text("max_bad").map_or(Ok(MaxBad::Default), max_bad)?,
+            on_bad_file: choice(
+                "on_bad_file",
+                text("on_bad_file"),
+                &[("refuse", OnBadFile::Refuse), ("quarantine", OnBadFile::Quarantine)],
+            )?,
+            ts_window: ts_window(text("ts_window").unwrap_or("1990-01-01..2100-01-01"))?,
+            adopt: text("adopt").map_or(Ok(false), |value| flag("adopt", value))?,
+        })
+    }
+}
+
+impl Config {
+    /// The options in force, as text in the form that [`Config::from_settings`] takes. Locations are not among them.
+    #[must_use]
+    pub fn to_texts(&self) -> BTreeMap<&'static str, String> {
+        let date = |ts: i64| {
+            chrono::DateTime::from_timestamp_millis(ts).unwrap_or_default().date_naive().to_string()
+        };
+        let names: Vec<&str> = self.tables.iter().map(|table| table.name()).collect();
+        let folders: Vec<String> =
+            self.folders.iter().map(|(table, folder)| format!("{}={folder}", table.name())).collect();
+        let matching = match self.matching {
+            Match::TitleArtistDuration => "title_artist_duration",
+            Match::TitleArtist => "title_artist",
+        };
+        let unmatched = if self.unmatched == Unmatched::Keep { "keep" } else { "drop" };
+        let compression = match self.compression {
+            Compression::Snappy => "snappy",
+            Compression::Zstd => "zstd",
+            Compression::None => "none",
+        };
+        let max_bad = match self.max_bad {
+            MaxBad::Default => "the larger of 100 and 1%".to_owned(),
+            MaxBad::Records(records) => records.to_string(),
+            MaxBad::Percent(percent) => format!("{percent}%"),
+        };
+        let on_bad_file = if self.on_bad_file == OnBadFile::Refuse { "refuse" } else { "quarantine" };
+        BTreeMap::from([
+            ("tables", names.join(",")),
+            ("match", matching.to_owned()),
+            ("unmatched", unmatched.to_owned()),
+            ("compression", compression.to_owned()),
+            ("table_names", folders.join(",")),
+            ("threads", self.threads.to_string()),
+            ("memory_limit", self.memory_limit.to_string()),
+            ("chunk_size", self.chunk_size.to_string()),
+            ("max_bad", max_bad),
+            ("on_bad_file", on_bad_file.to_owned()),
+            ("ts_window", format!("{}..{}", date(self.ts_window.start), date(self.ts_window.end))),
+            ("adopt", self.adopt.to_string()),
+        ])
+    }
+}
+
+fn wrong(option: &'static str, value: &str, takes: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Configuration, format!("{option} cannot be {value:?}"))
+        .hint(takes)
+        .context("option", option)
+}
+
+/// The value of a named choice; the first is the default.
+fn choice<T: Copy>(option: &'static str, value: Option<&str>, choices: &[(&str, T)]) -> Result<T> {
+    let default = choices.first().map(|(_, choice)| *choice);
+    let found = match value {
+        None => default,
+        Some(value) => choices.iter().find(|(name, _)| *name == value).map(|(_, choice)| *choice),
+    };
+    found.ok_or_else(|| {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        wrong(option, value.unwrap_or_default(), format!("it takes one of {}", names.join(", ")))
+    })
+}
+
+fn flag(option: &'static str, value: &str) -> Result<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err(wrong(option, value, "it takes true or false")),
+    }
+}
+
+fn tables(value: &str) -> Result<Vec<Table>> {
+    let mut chosen = Vec::new();
+    for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        let table = Table::from_name(name)
+            .ok_or_else(|| wrong("tables", name, "it takes a list of songs, artists, users, time, songplays"))?;
+        if !chosen.contains(&table) {
+            chosen.push(table);
+        }
+    }
+    chosen.sort_unstable();
+    if chosen.is_empty() {
+        return Err(wrong("tables", value, "name at least one of songs, artists, users, time, songplays"));
+    }
+    Ok(chosen)
+}
+
+/// `classic`, `plain`, and single overrides `songs=tracks` on top, separated by commas.
+fn folders(value: &str) -> Result<BTreeMap<Table, String>> {
+    const TAKES: &str = "it takes classic, plain, or overrides such as songs=tracks,users=people";
+    let mut names: BTreeMap<Table, String> =
+        Table::ALL.into_iter().map(|table| (table, table.classic_folder().to_owned())).collect();
+    for part in value.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        match part.split_once('=') {
+            None if part == "classic" => {}
+            None if part == "plain" => {
+                names = Table::ALL.into_iter().map(|table| (table, table.name().to_owned())).collect();
+            }
+            None => return Err(wrong("table_names", part, TAKES)),
+            Some((table, folder)) => {
+                let table = Table::from_name(table.trim()).ok_or_else(|| wrong("table_names", part, TAKES))?;
+                let folder = folder.trim();
+                let plain = !folder.is_empty()
+                    && !folder.starts_with(['.', '_'])
+                    && folder.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+                if !plain {
+                    return Err(wrong("table_names", folder, "a folder name has letters, digits, _ - . only"));
+                }
+                names.insert(table, folder.to_owned());
+            }
+        }
+    }
+    let mut seen: Vec<&String> = names.values().collect();
+    seen.sort_unstable();
+    if let Some(pair) = seen.windows(2).find(|pair| pair.first() == pair.last()) {
+        let twice = pair.first().map_or("", |name| name.as_str());
+        return Err(wrong("table_names", twice, "every table needs a folder of its own"));
+    }
+    Ok(names)
+}
+
+fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn threads(value: &str) -> Result<usize> {
+    match value.parse::<usize>() {
+        Ok(threads @ 1..=1024) => Ok(threads),
+        _ => Err(wrong("threads", value, "it takes a number from 1 to 1024")),
+    }
+}
+
+/// A size in bytes: a number with an optional unit (KB, MB, GB in thousands; KiB, MiB, GiB, and Spark's k, m, g, in
+/// powers of 1024).
+fn size(option: &'static str, value: &str, least: u64) -> Result<u64> {
+    let takes = || format!("it takes a size such as 512MiB or 2GB, at least {least} bytes");
+    let digits = value.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(value.len());
+    let (number, unit) = value.split_at(digits);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        _ => return Err(wrong(option, value, takes())),
+    };
+    let number: f64 = number.parse().map_err(|_| wrong(option, value, takes()))?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss,
+             reason = "sizes are far below 2^53 and not negative")]
+    let bytes = (number * factor as f64) as u64;
+    if bytes < least { Err(wrong(option, value, takes())) } else { Ok(bytes) }
+}
+
+fn max_bad(value: &str) -> Result<MaxBad> {
+    let takes = "it takes a number of records, or a share such as 0.5%";
+    if let Some(percent) = value.strip_suffix('%') {
+        return match percent.trim().parse::<f64>() {
+            Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(MaxBad::Percent(percent)),
+            _ => Err(wrong("max_bad", value, takes)),
+        };
+    }
+    value.parse().map(MaxBad::Records).map_err(|_| wrong("max_bad", value, takes))
+}
+
+fn ts_window(value: &str) -> Result<Range<i64>> {
+    let takes = "it takes START..END, two dates from 1970-01-01 to 2248-01-01 such as 1990-01-01..2100-01-01";
+    let date = |text: &str| -> Option<i64> {
+        let date: NaiveDate = text.trim().parse().ok()?;
+        let ts = date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis();
+        (0..LATEST_TS).contains(&ts).then_some(ts)
+    };
+    let window = value.split_once("..").and_then(|(start, end)| Some(date(start)?..date(end)?));
+    window.filter(|window| !window.is_empty()).ok_or_else(|| wrong("ts_window", value, takes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, value: &str) -> Result<Config> {
+        Config::from_settings(&Settings::from([(name.to_owned(), value.to_owned())]))
+    }
+
+    #[test]
+    fn sizes_take_units() {
+        for (text, bytes) in [("64MiB", 64 << 20), ("1.5GiB", 3 << 29), ("2GB", 2_000_000_000), ("512m", 512 << 20)] {
+            assert_eq!(read("memory_limit", text).unwrap().memory_limit, bytes, "{text}");
+        }
+        for text in ["", "1"] {
+            assert_eq!(read("memory_limit", text).is_ok(), text.is_empty(), "{text:?}: empty means not set");
+        }
+        assert_eq!(read("memory_limit", "64 parsecs").unwrap_err().kind(), ErrorKind::Configuration);
+    }
+
+    #[test]
+    fn overrides_lie_on_top_of_a_naming() {
+        let folders = read("table_names", "plain,users=people").unwrap().folders;
+        assert_eq!(folders[&Table::Users], "people");
+        assert_eq!(folders[&Table::Songs], "songs");
+        assert!(read("table_names", "songs=x,users=x").is_err(), "two tables in one folder");
+        assert!(read("table_names", "songs=../x").is_err(), "a folder name is not a path");
+    }
+
+    #[test]
+    fn limits_of_rejects() {
+        assert_eq!(read("max_bad", "1%").unwrap().max_bad.allowed(1_000), 10);
+        assert_eq!(read("max_bad", "7").unwrap().max_bad.allowed(1_000), 7);
+        assert_eq!(MaxBad::Default.allowed(1_000), 100);
+        assert_eq!(MaxBad::Default.allowed(1_000_000), 10_000);
+        assert!(read("max_bad", "101%").is_err());
+    }
+
+    #[test]
+    fn unknown_names_are_usage_errors() {
+        assert_eq!(read("colour", "red").unwrap_err().kind(), ErrorKind::Usage);
+        assert_eq!(read("match", "title").unwrap_err().kind(), ErrorKind::Configuration);
+        assert!(read("ts_window", "2100-01-01..1990-01-01").is_err());
+    }
+}

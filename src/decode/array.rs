@@ -1,0 +1,109 @@
+//! Records as the elements of one array that is the whole file.
+//!
+//! Not a grammar, nor a finder of elements: `elements` says where one begins and ends, `careful` what it is.
+//! Invariant: an element is judged by its own bytes alone, so its neighbours cannot change its outcome.
+
+use std::ops::Range;
+
+use super::Decoded;
+use super::careful::{Stop, is_value, nested_end, object};
+use super::delivery::Delivery;
+use super::elements::{Elements, Step};
+use super::fast::{Checked, Fast};
+use super::fields::Schema;
+use super::framing::BOM;
+use super::reason::Reason;
+use super::scan::{is_break, space_end};
+
+/// Decodes a chunk of an array, element by element.
+pub fn array<S, F>(out: &mut Delivery<'_, '_, S, F>, fast: &mut Fast<S>, unknown: &mut Vec<Range<usize>>)
+where
+    S: Schema,
+    F: for<'r> FnMut(Decoded<'r, S::Row<'r>>),
+{
+    let chunk = out.chunk;
+    let mut elements = Elements::at_chunk(chunk);
+    // Where the element begins that is being followed; none if it is handed over already.
+    let mut start = None;
+    let mut at = 0;
+    let mut checked = Checked::new(chunk);
+    loop {
+        at = elements.skip_text(chunk, at);
+        let Some(&byte) = chunk.get(at) else { break };
+        let step = elements.step(byte);
+        if let Step::Ends | Step::Closes | Step::Follows = step
+            && let Some(start) = start.take()
+        {
+            element(out, unknown, start..at, false);
+        }
+        match step {
+            Step::Opens => out.tally.arrays += 1,
+            Step::Closes | Step::ClosesEmpty => out.tally.arrays_closed += 1,
+            Step::Lacks => out.reject(Reason::Syntax, at..at),
+            Step::ClosesLacking => {
+                out.reject(Reason::Syntax, at..at);
+                out.tally.arrays_closed += 1;
+            }
+            Step::Begins | Step::Follows => {
+                checked.advance(chunk, at);
+                if byte == b'{'
+                    && elements.enclosed()
+                    && let Some(terminator) = fast.element(out, checked, at)
+                {
+                    elements.object_read();
+                    at = terminator;
+                    continue;
+                }
+                start = Some(at);
+            }
+            Step::Goes if byte == BOM[0] && start.is_none() => {
+                out.tally.bom += u64::from(chunk.get(at..).is_some_and(|rest| rest.starts_with(&BOM)));
+            }
+            Step::Goes | Step::Ends => {}
+        }
+        at += 1;
+    }
+    if let Some(start) = start {
+        let line_ended = chunk
+            .iter()
+            .rev()
+            .find(|byte| !matches!(byte, b' ' | b'\t'))
+            .copied()
+            .is_none_or(is_break);
+        element(out, unknown, start..chunk.len(), !line_ended);
+    }
+}
+
+/// Judges one element. `torn`: the input ends here, in the middle of a line.
+fn element<S, F>(
+    out: &mut Delivery<'_, '_, S, F>,
+    unknown: &mut Vec<Range<usize>>,
+    place: Range<usize>,
+    torn: bool,
+) where
+    S: Schema,
+    F: for<'r> FnMut(Decoded<'r, S::Row<'r>>),
+{
+    let bytes = out.chunk.get(..place.end).unwrap_or_default();
+    let start = place.start;
+    let stop = match bytes.get(start) {
+        Some(b'{') => match object::<S>(bytes, start, out.limits, unknown) {
+            Ok(object) if space_end(bytes, object.end) == place.end => {
+                return out.complete(&object, start, unknown);
+            }
+            Ok(_) => return out.reject(Reason::TrailingBytes, place),
+            Err(stop) => stop,
+        },
+        _ if is_value(bytes, start, out.limits) => return out.reject(Reason::NotAnObject, place),
+        _ => match nested_end(bytes, start, out.limits) {
+            Ok(end) => Stop::At(end),
+            Err(stop) => stop,
+        },
+    };
+    let reason = if torn && stop == Stop::At(place.end) {
+        Reason::TruncatedTail
+    } else {
+        stop.reason()
+    };
+    out.reject(reason, place);
+}

@@ -1,0 +1,133 @@
+//! Log events: what the app wrote down each time a user did something. Only plays (`NextSong`) become rows.
+//!
+//! Not the songplays table. Invariant: page decides first; an event of another page is filtered whatever else
+//! it holds, and so the outcome does not depend on the order of the keys.
+
+use super::fields::{Fault, Reader, Schema, Spill, Verdict};
+use super::limits::Limits;
+use super::reason::Reason;
+use super::text::Text;
+use super::token::{Members, Token};
+
+/// One play of a song.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Event<'a> {
+    /// Milliseconds since 1970, UTC.
+    pub ts: i64,
+    pub user_id: Text<'a>,
+    pub session_id: Option<i64>,
+    pub item_in_session: Option<i64>,
+    pub first_name: Option<Text<'a>>,
+    pub last_name: Option<Text<'a>>,
+    pub gender: Option<Text<'a>>,
+    pub level: Option<Text<'a>>,
+    pub location: Option<Text<'a>>,
+    pub user_agent: Option<Text<'a>>,
+    pub song: Option<Text<'a>>,
+    pub artist: Option<Text<'a>>,
+    /// Seconds.
+    pub length: Option<f64>,
+}
+
+/// The page of a play.
+const PLAY: &str = "NextSong";
+
+const PAGE: usize = 0;
+const TS: usize = 1;
+const USER_ID: usize = 2;
+const SESSION_ID: usize = 3;
+const ITEM_IN_SESSION: usize = 4;
+const FIRST_NAME: usize = 5;
+const LAST_NAME: usize = 6;
+const GENDER: usize = 7;
+const LEVEL: usize = 8;
+const LOCATION: usize = 9;
+const USER_AGENT: usize = 10;
+const SONG: usize = 11;
+const ARTIST: usize = 12;
+const LENGTH: usize = 13;
+
+/// The schema of log events.
+pub struct Events;
+
+impl Schema for Events {
+    type Row<'a> = Event<'a>;
+
+    #[rustfmt::skip]
+    const KEYS: &'static [&'static str] = &[
+        "page", "ts", "userId", "sessionId", "itemInSession", "firstName", "lastName", "gender", "level",
+        "location", "userAgent", "song", "artist", "length",
+        "auth", "method", "registration", "status",
+    ];
+    const USED: usize = 14;
+    const REQUIRED: usize = 3;
+
+    #[inline]
+    fn judge<'a>(members: &Members<'a>, limits: &Limits, spill: &'a Spill) -> Verdict<Event<'a>> {
+        let mut reader = Reader::new(members, limits, spill);
+        match is_play(&mut reader) {
+            Ok(true) => {}
+            Ok(false) => return Verdict::Filtered,
+            Err(fault) => return Verdict::Fault(fault),
+        }
+        match play(&mut reader, limits) {
+            Ok(event) => Verdict::Row(event, reader.coerced()),
+            Err(fault) => Verdict::Fault(fault),
+        }
+    }
+}
+
+/// Whether the page is that of a play. Nothing but a string is a page.
+#[inline]
+fn is_play<'a>(reader: &mut Reader<'_, 'a>) -> Result<bool, Fault> {
+    reader.no_conflict_at(PAGE)?;
+    reader.required(PAGE)?;
+    match reader.token(PAGE) {
+        Token::Text { text, lone: false } if !text.is_escaped() && text.raw().len() <= PLAY.len() => {
+            Ok(text.raw() == PLAY)
+        }
+        Token::Text { .. } => Ok(reader.text(PAGE)?.is_some_and(|page| page == Text::plain(PLAY))),
+        _ => Err(Fault {
+            reason: Reason::Type,
+            slot: PAGE,
+        }),
+    }
+}
+
+#[inline]
+fn play<'a>(reader: &mut Reader<'_, 'a>, limits: &Limits) -> Result<Event<'a>, Fault> {
+    reader.no_conflict()?;
+    reader.required(TS)?;
+    reader.required(USER_ID)?;
+    let ts = reader.integer(TS)?.unwrap_or_default();
+    if !limits.ts_window.contains(&ts) {
+        return Err(Fault {
+            reason: Reason::TsImplausible,
+            slot: TS,
+        });
+    }
+    let user_id = match reader.text(USER_ID)? {
+        Some(user_id) if !user_id.is_empty() => user_id,
+        _ => {
+            return Err(Fault {
+                reason: Reason::EmptyUserId,
+                slot: USER_ID,
+            });
+        }
+    };
+    Ok(Event {
+        ts,
+        user_id,
+        session_id: reader.integer(SESSION_ID)?,
+        item_in_session: reader.integer(ITEM_IN_SESSION)?,
+        first_name: reader.text(FIRST_NAME)?,
+        last_name: reader.text(LAST_NAME)?,
+        gender: reader.text(GENDER)?,
+        level: reader.text(LEVEL)?,
+        location: reader.text(LOCATION)?,
+        user_agent: reader.text(USER_AGENT)?,
+        song: reader.text(SONG)?,
+        artist: reader.text(ARTIST)?,
+        length: reader.float(LENGTH)?,
+    })
+}

@@ -1,0 +1,174 @@
+//! Where records may be cut apart: what kind of file this is, and where a chunk of it may end.
+//!
+//! Not a parser. Invariant: decoding a file in pieces that end where this module says gives exactly the records
+//! and rejects of decoding it whole.
+//!
+//! For a sequence of values a chunk ends behind a line break (LF or CR) that `{` or `[` follows directly. No
+//! string spans lines, and printers indent whatever they put on lines of their own inside an object, so such a
+//! line begins a record; `values` treats it as one even where that breaks the record before it. That is why no
+//! state is needed, and why a file can be read from the middle. A line break at the end of the buffer is no cut,
+//! because what follows is not known; an object printed over many lines would be torn.
+//!
+//! Inside one big array there is no such mark, so `Cutter` follows it from the beginning.
+
+use super::careful::balanced_end;
+use super::elements::Elements;
+use super::scan::{is_break, line_end, space_end};
+
+/// The UTF-8 byte order mark.
+pub const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
+
+/// How the records of a file follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// Values with white space between them: JSON lines, pretty-printed objects, several on a line.
+    Values,
+    /// One array, whose elements are the records.
+    Array,
+}
+
+/// First bytes of what is not JSON, and the code that refuses it. Compressed files are not here: the caller has
+/// unpacked them, or knows that it cannot.
+const FOREIGN: &[(&[u8], &str)] = &[
+    (b"PAR1", "not_json:parquet"),
+    (b"PK\x03\x04", "not_json:zip"),
+    (b"PK\x05\x06", "not_json:zip"),
+    (b"\x7fELF", "not_json:elf"),
+    (b"MZ", "not_json:exe"),
+    (b"%PDF-", "not_json:pdf"),
+    (b"\x89PNG", "not_json:png"),
+    (b"\xFF\xD8\xFF", "not_json:jpeg"),
+    (b"GIF8", "not_json:gif"),
+    (b"SQLite format 3\0", "not_json:sqlite"),
+    (b"Obj\x01", "not_json:avro"),
+    (b"ORC", "not_json:orc"),
+    (b"ARROW1", "not_json:arrow"),
+    (b"\x00\x00\xFE\xFF", "encoding_utf32"),
+    (b"\xFF\xFE\x00\x00", "encoding_utf32"),
+    (b"\xFE\xFF", "encoding_utf16"),
+    (b"\xFF\xFE", "encoding_utf16"),
+];
+
+/// Tells the framing of a file by its first bytes (a few KiB; all of it, if it is shorter). The error is the code
+/// with which the file is refused.
+///
+/// A file that begins with an array is one array, unless the array ends on its first line and more follows: then
+/// it is a sequence of values, some of which are arrays.
+pub fn sniff(head: &[u8]) -> Result<Framing, &'static str> {
+    if let Some((_, code)) = FOREIGN.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Err(code);
+    }
+    if let Some(code) = wide_encoding(head) {
+        return Err(code);
+    }
+    let text = head.strip_prefix(&BOM).unwrap_or(head);
+    let start = space_end(text, 0);
+    let text = text.get(start..).unwrap_or_default();
+    if looks_like_markup(text) {
+        return Err("not_json:html");
+    }
+    if text.first() != Some(&b'[') {
+        return Ok(Framing::Values);
+    }
+    let line = text.get(..line_end(text, 0)).unwrap_or_default();
+    let more = space_end(text, line.len()) < text.len();
+    match balanced_end(line, 0) {
+        Some(end) if more || space_end(line, end) < line.len() => Ok(Framing::Values),
+        _ => Ok(Framing::Array),
+    }
+}
+
+/// UTF-16 and UTF-32 without a mark: JSON begins with ASCII, whose other bytes are then NUL.
+fn wide_encoding(head: &[u8]) -> Option<&'static str> {
+    match *head {
+        [0, 0, 0, first, ..] | [first, 0, 0, 0, ..] if first != 0 => Some("encoding_utf32"),
+        [first, 0, second, 0, ..] | [0, first, 0, second, ..] if first != 0 && second != 0 => {
+            Some("encoding_utf16")
+        }
+        [first, 0] | [0, first] if first != 0 => Some("encoding_utf16"),
+        _ => None,
+    }
+}
+
+/// HTML and XML: an error page saved under the name of a data file.
+fn looks_like_markup(text: &[u8]) -> bool {
+    match *text {
+        [b'<', second, ..] => second.is_ascii_alphabetic() || second == b'!' || second == b'?',
+        _ => false,
+    }
+}
+
+/// The last position in `bytes` at which a chunk may end: what follows begins with a record. For sequences of
+/// values only; the position is never 0.
+#[must_use]
+pub fn cut(bytes: &[u8]) -> Option<usize> {
+    let mut end = bytes.len();
+    while let Some(found) = memchr::memrchr2(b'{', b'[', bytes.get(1..end).unwrap_or_default()) {
+        let at = found + 1;
+        if begins_record(bytes, at) {
+            return Some(at);
+        }
+        end = at;
+    }
+    None
+}
+
+/// The first position in `bytes`, from 1 on, at which a record begins. For sequences of values only.
+///
+/// A reader of the range that begins at `k` takes one byte more in front: `first_start` of what begins at `k - 1`
+/// finds the first record that begins at `k` or behind it. The range in front ends at that same position.
+#[must_use]
+pub fn first_start(bytes: &[u8]) -> Option<usize> {
+    next_start(bytes, 1)
+}
+
+/// The first position from `from` on, not 0, at which a record begins.
+pub(super) fn next_start(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from.max(1) - 1;
+    loop {
+        at = line_end(bytes, at) + 1;
+        match bytes.get(at) {
+            Some(b'{' | b'[') => return Some(at),
+            Some(_) => {}
+            None => return None,
+        }
+    }
+}
+
+fn begins_record(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes.get(at - 1..=at), Some([b'\n' | b'\r', b'{' | b'[']))
+}
+
+/// Follows a file from its beginning, buffer by buffer, and tells where chunks may end. In an array it remembers
+/// strings and brackets from one buffer to the next; a sequence of values needs no memory but the last byte.
+#[derive(Clone, Debug)]
+pub struct Cutter {
+    framing: Framing,
+    elements: Elements,
+    behind_break: bool,
+}
+
+impl Cutter {
+    /// At the beginning of a file.
+    #[must_use]
+    pub fn new(framing: Framing) -> Self {
+        Self {
+            framing,
+            elements: Elements::outside(),
+            behind_break: false,
+        }
+    }
+
+    /// Takes the bytes behind those of the last call, and returns the last position in them at which a chunk may
+    /// end. 0 is possible: the chunk then ends with the bytes of the last call.
+    pub fn feed(&mut self, bytes: &[u8]) -> Option<usize> {
+        match self.framing {
+            Framing::Values => {
+                let at_front = self.behind_break && matches!(bytes.first(), Some(b'{' | b'['));
+                self.behind_break = bytes.last().map_or(self.behind_break, |byte| is_break(*byte));
+                cut(bytes).or(at_front.then_some(0))
+            }
+            Framing::Array => self.elements.last_cut(bytes),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The fast path and the careful parser must not differ in anything, on anything.
+
+use proptest::prelude::*;
+
+use super::records::Choices;
+use super::{Kind, Outcome, decode_at};
+use crate::decode::{Decoder, Framing, Limits};
+
+fn outcome(decoder: &mut Decoder, kind: Kind, file: &[u8], framing: Framing) -> Outcome {
+    decode_at(decoder, kind, file, framing, (0, 0))
+}
+
+/// Decodes with and without the fast path; the second time, the fast path knows the file already.
+fn agree(kind: Kind, file: &[u8], framing: Framing, limits: &Limits) -> Result<(), TestCaseError> {
+    let careful = outcome(&mut Decoder::careful(limits.clone()), kind, file, framing);
+    let mut decoder = Decoder::new(limits.clone());
+    for _ in 0..2 {
+        let fast = outcome(&mut decoder, kind, file, framing);
+        let differing = fast
+            .records
+            .iter()
+            .zip(&careful.records)
+            .find(|(fast, careful)| fast != careful);
+        prop_assert_eq!(differing, None, "in {}", file.escape_ascii());
+        prop_assert_eq!(&fast.tally, &careful.tally, "in {}", file.escape_ascii());
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_layers_agree(stream in proptest::collection::vec(any::<u16>(), 0..1200), songs in any::<bool>()) {
+        let kind = if songs { Kind::Songs } else { Kind::Events };
+        let file = Choices::new(&stream).file(kind);
+        for framing in [Framing::Values, Framing::Array] {
+            agree(kind, &file, framing, &Limits::default())?;
+            let narrow = Limits { max_record: 450, max_depth: 3, max_keys: 18, max_string: 30, ..Limits::default() };
+            agree(kind, &file, framing, &narrow)?;
+        }
+    }
+
+    /// What becomes of a well-formed object does not depend on the order of its keys.
+    #[test]
+    fn the_order_of_the_keys_does_not_show(
+        stream in proptest::collection::vec(any::<u16>(), 0..120),
+        places in proptest::collection::vec(any::<usize>(), 24),
+        songs in any::<bool>(),
+    ) {
+        let kind = if songs { Kind::Songs } else { Kind::Events };
+        let mut members = Choices::new(&stream).members(kind);
+        let record = |members: &[String]| format!("{{{}}}", members.join(",")).replace(['\n', '\r'], " ");
+        let mut decoder = Decoder::new(Limits::default());
+        let mut decode = |members: &[String]| {
+            let bytes = record(members);
+            let mut outcome = outcome(&mut decoder, kind, bytes.as_bytes(), Framing::Values);
+            // The bytes of a reject do show the order.
+            outcome.records.iter_mut().for_each(|text| {
+                if let Some((code, _)) = text.split_once(" at 0 line 0: ") {
+                    *text = code.to_owned();
+                }
+            });
+            outcome
+        };
+        let before = decode(&members);
+        prop_assume!(!before.records.iter().any(|text| text.starts_with("syntax") || text.starts_with("truncated")));
+        for (at, place) in places.iter().enumerate() {
+            let length = members.len().max(1);
+            if !members.is_empty() {
+                members.swap(at % length, place % length);
+            }
+        }
+        prop_assert_eq!(decode(&members), before);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Every single bit of a record in the producer's form.
+    #[test]
+    fn both_layers_agree_on_every_flipped_bit(stream in proptest::collection::vec(any::<u16>(), 0..80)) {
+        let line = format!("{{{}}}\n", Choices::new(&stream).members(Kind::Events).join(","));
+        let line = line.replace("\n}", "}");
+        let mut file = line.repeat(3).into_bytes();
+        for bit in line.len() * 8..line.len() * 16 {
+            file[bit / 8] ^= 1 << (bit % 8);
+            agree(Kind::Events, &file, Framing::Values, &Limits::default())?;
+            file[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+}

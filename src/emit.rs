@@ -1,0 +1,282 @@
+//! Finished tables to staged files, on all threads: partition, encode, stage.
+//!
+//! The plays come slice by slice (see [`crate::tables::songplays`]); a month's slices are encoded on whatever thread
+//! takes them and joined in order. The dimensions follow; songs are mostly many small files and fill the gaps.
+//!
+//! Invariant: which rows lie in which file, and in which order, follows from the rows alone.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::commit::{Stage, StagedFile};
+use crate::config::Config;
+use crate::error::Result;
+use crate::ingest::Control;
+use crate::partition;
+use crate::report::Plays;
+use crate::runs::SortedRuns;
+use crate::schema::Table;
+use crate::tables::catalogue::Catalogue;
+use crate::tables::columns::Columns;
+use crate::tables::plays::People;
+use crate::tables::songplays::{Gathered, Slice};
+use crate::tables::songs::{self, SongRow};
+use crate::tables::time::{self, Month};
+use crate::threads::for_tasks;
+use crate::write::{Assembler, Encoded, Encoder};
+
+/// A file that reached this size is followed by another.
+const FILE_SIZE: usize = 128 << 20;
+
+/// Song partitions to a task.
+const PARTITIONS: usize = 128;
+
+/// The finished input of this stage.
+#[derive(Debug)]
+pub struct Finished {
+    /// Songs, indexed.
+    pub catalogue: Catalogue,
+    /// Artists and users, when they are wanted.
+    pub dimensions: Vec<Columns>,
+    /// Who and what the plays speak of, by worker.
+    pub people: Vec<People>,
+    /// The plays.
+    pub runs: SortedRuns,
+}
+
+/// What was staged, beyond the files.
+#[derive(Clone, Debug, Default)]
+pub struct Emitted {
+    /// Plays and matches.
+    pub plays: Plays,
+    /// Partition folders of each table.
+    pub partitions: BTreeMap<Table, u64>,
+}
+
+/// Stages all tables of the configuration.
+///
+/// # Errors
+/// [`crate::error::ErrorKind::Storage`] when the disk is full, among others.
+pub fn tables(finished: &Finished, config: &Config, stage: &Stage, control: &Control<'_>) -> Result<Emitted> {
+    let wants = |table| config.tables.contains(&table);
+    let slices =
+        if wants(Table::Time) || wants(Table::Songplays) { finished.runs.histogram.slices() } else { Vec::new() };
+    let months = Months::new(&slices, config, stage)?;
+    let song_partitions: Vec<&[SongRow]> = if wants(Table::Songs) {
+        let same = |a: &SongRow, b: &SongRow| {
+            (a.year, songs::partition_artist(a)) == (b.year, songs::partition_artist(b))
+        };
+        finished.catalogue.rows().chunk_by(same).collect()
+    } else {
+        Vec::new()
+    };
+    let song_batches: Vec<&[&[SongRow]]> = song_partitions.chunks(PARTITIONS).collect();
+    let song_encoder = Encoder::new(Table::Songs, config.compression)?;
+    let file = file_name(0, config);
+    if let Some(progress) = control.progress {
+        progress.begin(crate::progress::Stage::Write, (slices.len() + song_partitions.len()) as u64);
+    }
+    let count = |files: usize| {
+        if let Some(progress) = control.progress {
+            progress.add(files as u64);
+        }
+    };
+
+    let slice = |number: usize, slice: &Slice| -> Result<()> {
+        let gathered = gather(finished, slice)?;
+        months.add(number, slice, &gathered, &finished.catalogue)?;
+        count(1);
+        Ok(())
+    };
+    let song_batch = |batch: &[&[SongRow]]| -> Result<()> {
+        for rows in batch {
+            control.cancel.check()?;
+            let Some(first) = rows.first() else { continue };
+            let encoded = song_encoder.encode(&songs::file_columns(rows))?;
+            stage.put(Table::Songs, &partition::of_song(first), &file, &encoded.bytes, rows.len() as u64)?;
+        }
+        count(batch.len());
+        Ok(())
+    };
+    let dimension = |columns: &Columns| -> Result<()> {
+        let encoded = Encoder::new(columns.table, config.compression)?.encode(columns)?;
+        stage.put(columns.table, "", &file, &encoded.bytes, columns.rows() as u64)
+    };
+    let (first_batch, first_dimension) = (slices.len(), slices.len() + song_batches.len());
+    for_tasks(
+        config.threads,
+        first_dimension + finished.dimensions.len(),
+        &control.cancel,
+        |_| (),
+        |(), task| {
+            if let Some(of_time) = slices.get(task) {
+                return slice(task, of_time);
+            }
+            if let Some(batch) = song_batches.get(task - first_batch) {
+                return song_batch(batch);
+            }
+            finished.dimensions.get(task - first_dimension).map_or(Ok(()), &dimension)
+        },
+        |()| Ok(()),
+    )?;
+
+    let month_partitions = months.partitions();
+    let mut partitions = BTreeMap::from([(Table::Songs, song_partitions.len() as u64)]);
+    partitions.extend([Table::Time, Table::Songplays].map(|table| (table, month_partitions)));
+    Ok(Emitted { plays: months.plays(), partitions })
+}
+
+/// The plays of a slice, from all runs, in order.
+///
+/// # Errors
+/// [`crate::error::ErrorKind::Storage`] when a scratch file cannot be read back.
+pub fn gather<'f>(finished: &'f Finished, slice: &Slice) -> Result<Gathered<'f>> {
+    let mut gathered = Gathered::default();
+    let mut found = Vec::new();
+    for (worker, people) in finished.people.iter().enumerate() {
+        found.clear();
+        for run in finished.runs.runs.iter().filter(|run| run.worker == worker) {
+            run.read(&slice.span, &mut found)?;
+        }
+        if !found.is_empty() {
+            gathered.add(people, &found);
+        }
+    }
+    gathered.sort();
+    Ok(gathered)
+}
+
+fn file_name(part: usize, config: &Config) -> String {
+    format!("part-{part:05}{}", config.compression.file_suffix())
+}
+
+/// The files of time and songplays, joined from slices that arrive in any order.
+struct Months<'s> {
+    config: &'s Config,
+    stage: &'s Stage,
+    time: Encoder,
+    songplays: Encoder,
+    joins: BTreeMap<Month, Mutex<Join>>,
+    rows: AtomicU64,
+    matched: AtomicU64,
+}
+
+/// The slices of one month: which comes next, and what came too early.
+#[derive(Default)]
+struct Join {
+    next: usize,
+    end: usize,
+    early: BTreeMap<usize, [Option<Encoded>; 2]>,
+    files: [Joined; 2],
+}
+
+/// A file in the making. One batch is a file by itself; a second one opens a file on disk.
+#[derive(Default)]
+struct Joined {
+    part: usize,
+    rows: u64,
+    only: Option<Encoded>,
+    open: Option<(Assembler<File>, StagedFile)>,
+}
+
+const MONTHLY: [Table; 2] = [Table::Time, Table::Songplays];
+
+impl<'s> Months<'s> {
+    fn new(slices: &[Slice], config: &'s Config, stage: &'s Stage) -> Result<Self> {
+        let mut joins: BTreeMap<Month, Join> = BTreeMap::new();
+        for (number, slice) in slices.iter().enumerate() {
+            let join = joins.entry(slice.month).or_insert_with(|| Join { next: number, ..Join::default() });
+            join.end = number + 1;
+        }
+        Ok(Self {
+            config,
+            stage,
+            time: Encoder::new(Table::Time, config.compression)?,
+            songplays: Encoder::new(Table::Songplays, config.compression)?,
+            joins: joins.into_iter().map(|(month, join)| (month, Mutex::new(join))).collect(),
+            rows: AtomicU64::new(0),
+            matched: AtomicU64::new(0),
+        })
+    }
+
+    fn encoder(&self, table: Table) -> &Encoder {
+        if table == Table::Time { &self.time } else { &self.songplays }
+    }
+
+    /// Encodes a slice and appends every slice whose turn it is.
+    fn add(&self, number: usize, slice: &Slice, gathered: &Gathered<'_>, catalogue: &Catalogue) -> Result<()> {
+        let wants = |table| self.config.tables.contains(&table);
+        let mut encoded = [None, None];
+        if wants(Table::Time) {
+            encoded[0] = Some(self.time.encode(&time::file_columns(gathered.times()))?);
+        }
+        if wants(Table::Songplays) {
+            let (columns, matched) = gathered.columns(catalogue, self.config.unmatched)?;
+            self.rows.fetch_add(columns.rows() as u64, Ordering::Relaxed);
+            self.matched.fetch_add(matched, Ordering::Relaxed);
+            encoded[1] = Some(self.songplays.encode(&columns)?);
+        }
+        let Some(join) = self.joins.get(&slice.month) else { return Ok(()) };
+        let mut join = join.lock().unwrap_or_else(PoisonError::into_inner);
+        let join = &mut *join;
+        join.early.insert(number, encoded);
+        let partition = partition::of_month(slice.month);
+        while let Some(slices) = join.early.remove(&join.next) {
+            join.next += 1;
+            let is_last = join.next == join.end;
+            for ((table, file), encoded) in MONTHLY.into_iter().zip(&mut join.files).zip(slices) {
+                if let Some(encoded) = encoded.filter(|encoded| encoded.rows > 0) {
+                    self.append(file, table, &partition, encoded)?;
+                }
+                if is_last {
+                    self.close(file, table, &partition)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn append(&self, file: &mut Joined, table: Table, partition: &str, encoded: Encoded) -> Result<()> {
+        if file.open.as_ref().is_some_and(|(assembler, _)| assembler.bytes_written() >= FILE_SIZE) {
+            self.close(file, table, partition)?;
+        }
+        file.rows += encoded.rows as u64;
+        if let Some((assembler, _)) = &mut file.open {
+            return assembler.append(&encoded);
+        }
+        let Some(first) = file.only.take() else {
+            file.only = Some(encoded);
+            return Ok(());
+        };
+        let staged = self.stage.open(table, partition, &file_name(file.part, self.config))?;
+        let mut assembler = self.encoder(table).assemble(staged.duplicate()?)?;
+        assembler.append(&first)?;
+        assembler.append(&encoded)?;
+        file.open = Some((assembler, staged));
+        Ok(())
+    }
+
+    /// Ends the file in the making, if there is one.
+    fn close(&self, file: &mut Joined, table: Table, partition: &str) -> Result<()> {
+        let Joined { part, rows, only, open } = std::mem::take(file);
+        file.part = part + 1;
+        if let Some(only) = only {
+            return self.stage.put(table, partition, &file_name(part, self.config), &only.bytes, rows);
+        }
+        if let Some((assembler, staged)) = open {
+            assembler.finish()?;
+            return self.stage.keep(staged, rows);
+        }
+        Ok(())
+    }
+
+    fn plays(&self) -> Plays {
+        Plays { rows: self.rows.load(Ordering::Relaxed), matched: self.matched.load(Ordering::Relaxed) }
+    }
+
+    fn partitions(&self) -> u64 {
+        self.joins.len() as u64
+    }
+}

@@ -1,0 +1,162 @@
+//! The doorway to Python: the functions of `sparkify_lake._native`.
+//!
+//! Plain mappings come in, plain mappings go out, frames cross through pyo3-polars. Here nothing is decided: options
+//! are read by [`crate::config`], the work is done by [`crate::run`], waiting and signals are the [`bridge`]'s.
+//!
+//! Invariant: no function blocks without the bridge, so each can be interrupted within a tick.
+
+mod bridge;
+mod convert;
+mod errors;
+
+use std::path::Path;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyMapping};
+use serde_json::json;
+
+use crate::config::{Config, DEFAULTS};
+use crate::error::{Error, ErrorKind};
+use crate::plan::Plan;
+use crate::progress::Stage;
+use crate::run as engine;
+use crate::sample::{SampleSpec, write_sample};
+use crate::schema::Table;
+
+/// Runs the job; returns the report.
+#[pyfunction]
+fn run(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
+    let config = configuration(py, options)?;
+    let report = bridge::call(py, on_tick, |control| engine::run(config, control))?;
+    convert::to_python(py, &report)
+}
+
+/// Resolves what `run` would read and write; touches nothing.
+#[pyfunction]
+fn plan(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
+    let config = configuration(py, options)?;
+    let plan = bridge::call(py, on_tick, |control| engine::preview(config, control))?;
+    convert::to_python(py, &plan)
+}
+
+/// Builds the tables in memory; returns them by name, and the report.
+#[pyfunction]
+fn build<'py>(
+    py: Python<'py>,
+    options: &Bound<'py, PyMapping>,
+    on_tick: Option<Py<PyAny>>,
+) -> PyResult<(Bound<'py, PyDict>, Py<PyAny>)> {
+    let config = configuration(py, options)?;
+    let (frames, report) = bridge::call(py, on_tick, |control| {
+        let (star, report) = engine::build(config, control)?;
+        Ok((convert::frames(&star)?, report))
+    })?;
+    let tables = PyDict::new(py);
+    for (table, frame) in frames {
+        tables.set_item(table.name(), pyo3_polars::PyDataFrame(frame))?;
+    }
+    Ok((tables, convert::to_python(py, &report)?))
+}
+
+/// Makes the sample data set below `directory`.
+#[pyfunction]
+fn sample(
+    py: Python<'_>,
+    directory: &str,
+    options: &Bound<'_, PyMapping>,
+    on_tick: Option<Py<PyAny>>,
+) -> PyResult<Py<PyAny>> {
+    let settings = convert::settings(options)?;
+    let default = SampleSpec::default();
+    let number = |name: &'static str, default: u64| -> PyResult<u64> {
+        let Some(text) = settings.get(name) else { return Ok(default) };
+        text.parse().map_err(|_| {
+            let error = Error::new(ErrorKind::Usage, format!("{name} cannot be {text:?}"))
+                .hint("it takes a whole number")
+                .context("option", name);
+            errors::raise(py, &error)
+        })
+    };
+    let small = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+    let spec = SampleSpec {
+        songs: number("songs", default.songs)?,
+        events: number("events", default.events)?,
+        days: small(number("days", default.days.into())?),
+        users: small(number("users", default.users.into())?),
+        seed: number("seed", default.seed)?,
+    };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let summary = bridge::call(py, on_tick, |control| {
+        let started = std::time::Instant::now();
+        let cancelled = || control.cancel.is_cancelled();
+        let progress = |written: u64| {
+            if let Some(progress) = control.progress {
+                progress.reach(written);
+            }
+        };
+        if let Some(progress) = control.progress {
+            progress.begin(Stage::Sample, 0);
+        }
+        let made = write_sample(Path::new(directory), &spec, threads, &cancelled, &progress)
+            .map_err(|error| Error::io(ErrorKind::Storage, "write the sample to", Path::new(directory), &error))?;
+        let Some(made) = made else { return Err(Error::new(ErrorKind::Interrupted, "the sample was not finished")) };
+        Ok(json!({
+            "songs": made.songs, "song_files": made.song_files, "events": made.events, "log_files": made.log_files,
+            "bytes": made.bytes, "seconds": started.elapsed().as_secs_f64(),
+        }))
+    })?;
+    convert::to_python(py, &summary)
+}
+
+/// The default of every option, as text.
+#[pyfunction]
+fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let known = PyDict::new(py);
+    for (name, default) in DEFAULTS {
+        known.set_item(name, default)?;
+    }
+    Ok(known)
+}
+
+/// The version and how the module was compiled.
+#[pyfunction]
+fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let info = PyDict::new(py);
+    info.set_item("version", env!("CARGO_PKG_VERSION"))?;
+    info.set_item("profile", if cfg!(debug_assertions) { "dev" } else { "release" })?;
+    info.set_item("target", format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS))?;
+    Ok(info)
+}
+
+/// The location of each table's folder.
+#[pyfunction]
+fn lake_layout<'py>(py: Python<'py>, options: &Bound<'py, PyMapping>) -> PyResult<Bound<'py, PyDict>> {
+    let config = configuration(py, options)?;
+    let layout = PyDict::new(py);
+    let root = Plan::output_root(&config).map_err(|error| errors::raise(py, &error))?;
+    for table in Table::ALL {
+        if let Some(folder) = config.folders.get(&table) {
+            layout.set_item(table.name(), root.join(folder))?;
+        }
+    }
+    Ok(layout)
+}
+
+fn configuration(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Config> {
+    let settings = convert::settings(options)?;
+    Config::from_settings(&settings).map_err(|error| errors::raise(py, &error))
+}
+
+/// `sparkify_lake._native`.
+#[pymodule(gil_used = false)]
+#[pyo3(name = "_native")]
+fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(run, module)?)?;
+    module.add_function(wrap_pyfunction!(plan, module)?)?;
+    module.add_function(wrap_pyfunction!(build, module)?)?;
+    module.add_function(wrap_pyfunction!(sample, module)?)?;
+    module.add_function(wrap_pyfunction!(defaults, module)?)?;
+    module.add_function(wrap_pyfunction!(build_info, module)?)?;
+    module.add_function(wrap_pyfunction!(lake_layout, module)?)?;
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! Files to partial tables, on all threads: fetch, decode, take in.
+//!
+//! It joins the stages that touch input bytes and keeps each worker's partials apart until all is read; what a record
+//! means is decided in [`crate::tables`].
+//!
+//! Invariant: a worker's buffers are bounded by the chunk size and the budget for plays, whatever the input's size.
+
+
+
+use crate::account::Account;
+use crate::cancel::Cancel;
+use crate::config::{Config, OnBadFile};
+use crate::decode::{Decoded, Decoder, Limits};
+use crate::discover::InputFile;
+use crate::error::{Error, ErrorKind, Result, shown};
+use crate::fetch::{self, Chunk, Fetched, Reader};
+use crate::progress::Progress;
+use crate::runs::{PLAY_BYTES, Runs};
+use crate::tables::artists::ArtistsPartial;
+use crate::tables::catalogue::Catalogue;
+use crate::tables::plays::{People, PlaysPartial};
+use crate::tables::songs::SongsPartial;
+use crate::threads::for_tasks;
+
+/// What every stage needs to know of the outside.
+#[derive(Clone, Debug, Default)]
+pub struct Control<'c> {
+    /// Whether to stop.
+    pub cancel: Cancel,
+    /// Where to count.
+    pub progress: Option<&'c Progress>,
+}
+
+/// Reads song files into the songs and the artists.
+///
+/// # Errors
+/// Those of [`crate::fetch`], and [`ErrorKind::DataRefused`] for a file that is not JSON at all.
+pub fn songs(
+    files: &[InputFile],
+    config: &Config,
+    control: &Control<'_>,
+) -> Result<(SongsPartial, ArtistsPartial, Account)> {
+    let begin = |_| (SongsPartial::default(), ArtistsPartial::default());
+    let take = |(songs, artists): &mut (SongsPartial, ArtistsPartial), chunk: &Chunk<'_>, worker: &mut Worker| {
+        let Worker { decoder, account } = worker;
+        let tally = decoder.songs(chunk.bytes, chunk.framing, &mut |decoded| match decoded {
+            Decoded::Row(song) => {
+                songs.add(&song);
+                artists.add(&song);
+            }
+            Decoded::Reject(reject) => account.reject(chunk, &reject),
+        });
+        account.tally.merge(&tally);
+        Ok(())
+    };
+    let parts = each_chunk(files, config, control, begin, take, |_| Ok(()))?;
+    let mut whole = (SongsPartial::default(), ArtistsPartial::default(), Account::default());
+    for ((songs, artists), account) in parts {
+        whole.0.merge(songs);
+        whole.1.merge(artists);
+        whole.2.merge(account);
+    }
+    Ok(whole)
+}
+
+/// Reads log files into sorted runs of plays; returns who and what each worker's plays speak of.
+///
+/// # Errors
+/// Those of [`songs`], and [`ErrorKind::Storage`] when a run has to go to disk and cannot.
+pub fn plays(
+    files: &[InputFile],
+    config: &Config,
+    catalogue: &Catalogue,
+    runs: &Runs,
+    control: &Control<'_>,
+) -> Result<(Vec<People>, Account)> {
+    let full = run_plays(config);
+    let begin = |worker| (worker, PlaysPartial::default());
+    let take = |(worker, plays): &mut (usize, PlaysPartial), chunk: &Chunk<'_>, state: &mut Worker| {
+        let Worker { decoder, account } = state;
+        let tally = decoder.events(chunk.bytes, chunk.framing, &mut |decoded| match decoded {
+            Decoded::Row(event) => plays.add(&event, catalogue),
+            Decoded::Reject(reject) => account.reject(chunk, &reject),
+        });
+        account.tally.merge(&tally);
+        if plays.buffered() >= full { runs.add(*worker, plays.take_run()) } else { Ok(()) }
+    };
+    let end = |(worker, plays): &mut (usize, PlaysPartial)| runs.add(*worker, plays.take_run());
+    let parts = each_chunk(files, config, control, begin, take, end)?;
+    let mut people = Vec::new();
+    let mut whole = Account::default();
+    for ((_, plays), account) in parts {
+        people.push(plays.people);
+        whole.merge(account);
+    }
+    Ok((people, whole))
+}
+
+/// Bytes of finished runs that stay in memory: an eighth of the limit.
+#[must_use]
+pub fn runs_budget(config: &Config) -> usize {
+    usize::try_from(config.memory_limit / 8).unwrap_or(usize::MAX)
+}
+
+/// Plays that a worker collects before it sorts them: all workers together a sixteenth of the limit.
+fn run_plays(config: &Config) -> usize {
+    let bytes = usize::try_from(config.memory_limit / 16).unwrap_or(usize::MAX) / config.threads.max(1);
+    (bytes / PLAY_BYTES).max(1 << 14)
+}
+
+/// A worker's tools.
+struct Worker {
+    decoder: Decoder,
+    account: Account,
+}
+
+/// Hands every chunk of every file to some worker.
+fn each_chunk<P: Send>(
+    files: &[InputFile],
+    config: &Config,
+    control: &Control<'_>,
+    begin: impl Fn(usize) -> P + Sync,
+    take: impl Fn(&mut P, &Chunk<'_>, &mut Worker) -> Result<()> + Sync,
+    end: impl Fn(&mut P) -> Result<()> + Sync,
+) -> Result<Vec<(P, Account)>> {
+    let work = fetch::divide(files, config.chunk_size)?;
+    let verify_first = config.on_bad_file == OnBadFile::Quarantine;
+    let limits = || Limits { ts_window: config.ts_window.clone(), ..Limits::default() };
+    let parts = for_tasks(
+        config.threads,
+        work.len(),
+        &control.cancel,
+        |thread| {
+            let worker = Worker { decoder: Decoder::new(limits()), account: Account::default() };
+            (begin(thread), worker, Reader::new(files, config.chunk_size, verify_first))
+        },
+        |(partial, worker, reader), task| {
+            let Some(work) = work.get(task) else { return Ok(()) };
+            reader.read(work, &mut |fetched| match fetched {
+                Fetched::Chunk(chunk) => {
+                    control.cancel.check()?;
+                    take(partial, &chunk, worker)?;
+                    if let Some(progress) = control.progress {
+                        progress.add(chunk.bytes.len() as u64);
+                    }
+                    Ok(())
+                }
+                Fetched::Bad { file, code } if verify_first => {
+                    worker.account.bad_files.push((file, code));
+                    Ok(())
+                }
+                Fetched::Bad { file, code } => {
+                    Err(bad_file(files.get(file), code))
+                }
+            })
+        },
+        |(partial, _, _)| end(partial),
+    )?;
+    Ok(parts.into_iter().map(|(partial, worker, _)| (partial, worker.account)).collect())
+}
+
+fn bad_file(file: Option<&InputFile>, code: &'static str) -> Error {
+    let path = file.map_or_else(String::new, |file| shown(&file.path));
+    let hint = match code {
+        "encoding_utf16" | "encoding_utf32" => "convert it to UTF-8 (`iconv -t UTF-8`)",
+        "single_value_too_large" => "a record has at most 64 MiB; is a line break missing?",
+        "decompressed_limit" => "a file unpacks to at most 16 GiB; split it",
+        code if code.starts_with("unsupported_compression") => "unpack it, or pack it as gzip or zstd",
+        _ => "repair or remove it; or leave it out and say so with --on-bad-file quarantine",
+    };
+    Error::new(ErrorKind::DataRefused, format!("{path} cannot be read as JSON: {code}")).hint(hint).context("path", path)
+}

@@ -1,0 +1,69 @@
+//! What a run would do, as data: for `plan` and `--dry-run`.
+//!
+//! Invariant: making it changes nothing, on disk or elsewhere.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::commit;
+use crate::error::{Result, shown};
+use crate::judge::Inputs;
+use crate::plan::Plan;
+use crate::report::InputSummary;
+
+/// What would be read and written.
+#[derive(Clone, Debug, Serialize)]
+pub struct Preview {
+    /// What would be read, by content.
+    pub input: BTreeMap<&'static str, InputSummary>,
+    /// The lake's root.
+    pub output: Option<String>,
+    /// The options in force.
+    pub options: BTreeMap<&'static str, String>,
+    /// The tables in publishing order.
+    pub tables: Vec<TablePreview>,
+    /// Things worth saying.
+    pub warnings: Vec<String>,
+}
+
+/// A table that would be written.
+#[derive(Clone, Debug, Serialize)]
+pub struct TablePreview {
+    /// Plain name.
+    pub name: &'static str,
+    /// Folder below the output.
+    pub folder: String,
+    /// The whole path.
+    pub location: String,
+    /// Whether the folder exists.
+    pub exists: bool,
+    /// Files in it now.
+    pub files: u64,
+}
+
+impl Preview {
+    /// Describes a plan and its listed inputs.
+    ///
+    /// # Errors
+    /// The operating system's, when a table's folder cannot be listed.
+    pub fn new(plan: &Plan, inputs: &Inputs) -> Result<Self> {
+        let mut warnings = plan.warnings.clone();
+        let mut input = BTreeMap::new();
+        for ((content, listing, _), source) in inputs.each().into_iter().zip([&plan.songs, &plan.logs]) {
+            let Some(source) = source else { continue };
+            let (files, bytes) = (listing.files.len() as u64, listing.bytes());
+            input.insert(content.name(), InputSummary { location: source.shown.clone(), files, bytes });
+            warnings.extend(listing.warnings.iter().cloned());
+        }
+        let mut tables = Vec::new();
+        for table in &plan.config.tables {
+            let Some(root) = plan.table_root(*table) else { continue };
+            let (exists, files) = commit::existing_files(&root)?;
+            let folder = plan.config.folders.get(table).cloned().unwrap_or_default();
+            tables.push(TablePreview { name: table.name(), folder, location: shown(&root), exists, files });
+        }
+        let output = plan.output.as_deref().map(shown);
+        Ok(Self { input, output, options: plan.config.to_texts(), tables, warnings })
+    }
+}

@@ -1,0 +1,364 @@
+//! What a run did, as data.
+//!
+//! Counts, times and places; no record of the input, no secret. How it looks is the front's business.
+//!
+//! Invariant: for each content, read = loaded + filtered + quarantined ([`Records::is_balanced`] is checked before
+//! anything is published).
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{BufRead, BufReader, Read};
+use std::time::Instant;
+
+use chrono::{SecondsFormat, Utc};
+use serde::Serialize;
+
+use crate::account::Located;
+use crate::commit::TableState;
+use crate::config::Config;
+use crate::discover::Listing;
+use crate::emit::Emitted;
+use crate::error::shown;
+use crate::judge::{self, Inputs};
+use crate::plan::Plan;
+use crate::schema::Table;
+use crate::star::Star;
+
+/// The version of the report's form.
+pub const REPORT_VERSION: u32 = 1;
+
+/// A run's report; serialises to the JSON that is documented for users.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// [`REPORT_VERSION`].
+    pub report_version: u32,
+    /// The package's version.
+    pub package_version: &'static str,
+    /// Unique to the run.
+    pub run_id: String,
+    /// `published` or `built`.
+    pub state: &'static str,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// Seconds from start to end.
+    pub seconds: f64,
+    /// What was read, by content (`songs`, `logs`).
+    pub input: BTreeMap<&'static str, InputSummary>,
+    /// The lake's root.
+    pub output: Option<String>,
+    /// The options in force, as text.
+    pub options: BTreeMap<&'static str, String>,
+    /// Where the time went, in order.
+    pub stages: Vec<StageTime>,
+    /// What became of the records, by content.
+    pub records: BTreeMap<&'static str, Records>,
+    /// Records left out by a named rule.
+    pub filtered: BTreeMap<&'static str, u64>,
+    /// Quarantined records by content and reason.
+    pub reasons: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    /// Values taken over from another JSON type without loss, by content.
+    pub coerced: BTreeMap<&'static str, u64>,
+    /// Keys that no rule knows, by content.
+    pub unknown_keys: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    /// The first quarantined records, located.
+    pub rejects: Vec<LocatedReject>,
+    /// Files left out as a whole.
+    pub bad_files: Vec<BadFile>,
+    /// The tables, in publishing order.
+    pub tables: Vec<TableSummary>,
+    /// Plays and how many of them have a song.
+    pub plays: Plays,
+    /// Where quarantined records lie.
+    pub quarantine: Option<String>,
+    /// Where the credentials came from; never the credentials.
+    pub credentials: Option<String>,
+    /// Things worth saying that stopped nothing.
+    pub warnings: Vec<String>,
+    /// The process's largest resident memory so far, where the system tells.
+    pub peak_rss_bytes: Option<u64>,
+    /// Worker threads.
+    pub threads: usize,
+}
+
+/// Files read.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct InputSummary {
+    /// As the user wrote it, resolved to a folder or file.
+    pub location: String,
+    /// Number of files.
+    pub files: u64,
+    /// Their bytes as stored.
+    pub bytes: u64,
+}
+
+/// One stage's time.
+#[derive(Clone, Debug, Serialize)]
+pub struct StageTime {
+    /// One of [`crate::progress::STAGES`].
+    pub name: &'static str,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// The accounting of one content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Records {
+    /// Records found.
+    pub read: u64,
+    /// Records that went into tables.
+    pub loaded: u64,
+    /// Records left out by a named rule.
+    pub filtered: u64,
+    /// Records that are not what they should be.
+    pub quarantined: u64,
+}
+
+impl Records {
+    /// Whether every record read is accounted for.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        self.read == self.loaded + self.filtered + self.quarantined
+    }
+}
+
+/// A quarantined record's place.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LocatedReject {
+    /// The file.
+    pub file: String,
+    /// Line, from 1, where it could be found out.
+    pub line: Option<u64>,
+    /// Byte offset in the (decompressed) file.
+    pub offset: u64,
+    /// Reason code of the bad-input catalogue.
+    pub reason: String,
+    /// The key it is about.
+    pub key: Option<String>,
+}
+
+/// A file that was left out as a whole.
+#[derive(Clone, Debug, Serialize)]
+pub struct BadFile {
+    /// The file.
+    pub file: String,
+    /// Reason code of the bad-input catalogue.
+    pub reason: &'static str,
+}
+
+/// One table's files.
+#[derive(Clone, Debug, Serialize)]
+pub struct TableSummary {
+    /// Plain name.
+    pub name: &'static str,
+    /// Folder below the output.
+    pub folder: String,
+    /// Rows.
+    pub rows: u64,
+    /// Files in place.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Partition folders.
+    pub partitions: u64,
+    /// Files written by this run.
+    pub written: u64,
+    /// Files found in place as they should be.
+    pub unchanged: u64,
+    /// Files of earlier runs removed.
+    pub removed: u64,
+}
+
+/// Plays and matches.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Plays {
+    /// Rows of songplays.
+    pub rows: u64,
+    /// Those with a song.
+    pub matched: u64,
+}
+
+impl Report {
+    /// A report with a name and a start, before anything happened.
+    #[must_use]
+    pub fn begin(config: &Config) -> Self {
+        let now = Utc::now();
+        // Random, so that two runs of one second have two names.
+        let nonce = RandomState::new().build_hasher().finish() >> 32;
+        Self {
+            report_version: REPORT_VERSION,
+            package_version: env!("CARGO_PKG_VERSION"),
+            run_id: format!("{}-{nonce:08x}", now.format("%Y%m%dT%H%M%SZ")),
+            state: "begun",
+            started_at: now.to_rfc3339_opts(SecondsFormat::Millis, true),
+            seconds: 0.0,
+            input: BTreeMap::new(),
+            output: None,
+            options: config.to_texts(),
+            stages: Vec::new(),
+            records: BTreeMap::new(),
+            filtered: BTreeMap::new(),
+            reasons: BTreeMap::new(),
+            coerced: BTreeMap::new(),
+            unknown_keys: BTreeMap::new(),
+            rejects: Vec::new(),
+            bad_files: Vec::new(),
+            tables: Vec::new(),
+            plays: Plays::default(),
+            quarantine: None,
+            credentials: None,
+            warnings: Vec::new(),
+            peak_rss_bytes: None,
+            threads: config.threads,
+        }
+    }
+
+    /// The report of a run that published its tables.
+    #[must_use]
+    pub fn published(
+        mut self,
+        plan: &Plan,
+        inputs: Inputs,
+        emitted: &Emitted,
+        states: &BTreeMap<Table, TableState>,
+        clock: StageClock,
+    ) -> Self {
+        self.state = "published";
+        self.output = plan.output.as_deref().map(shown);
+        self.tables = states
+            .iter()
+            .map(|(table, state)| TableSummary {
+                name: table.name(),
+                folder: plan.config.folders.get(table).cloned().unwrap_or_default(),
+                rows: state.rows,
+                files: state.files,
+                bytes: state.bytes,
+                partitions: emitted.partitions.get(table).copied().unwrap_or_default(),
+                written: state.written,
+                unchanged: state.unchanged,
+                removed: state.removed,
+            })
+            .collect();
+        self.finish(plan, inputs, emitted, clock)
+    }
+
+    /// The report of a run that returned its tables.
+    #[must_use]
+    pub fn built(mut self, plan: &Plan, inputs: Inputs, emitted: &Emitted, star: &Star, clock: StageClock) -> Self {
+        self.state = "built";
+        let summary = |table: &Table| TableSummary {
+            name: table.name(),
+            folder: String::new(),
+            rows: star.rows(*table),
+            files: 0,
+            bytes: 0,
+            partitions: 0,
+            written: 0,
+            unchanged: 0,
+            removed: 0,
+        };
+        self.tables = plan.config.tables.iter().map(summary).collect();
+        self.finish(plan, inputs, emitted, clock)
+    }
+
+    fn finish(mut self, plan: &Plan, inputs: Inputs, emitted: &Emitted, clock: StageClock) -> Self {
+        self.warnings.clone_from(&plan.warnings);
+        for ((content, listing, account), source) in inputs.each().into_iter().zip([&plan.songs, &plan.logs]) {
+            let Some(source) = source else { continue };
+            let name = content.name();
+            self.input.insert(
+                name,
+                InputSummary {
+                    location: source.shown.clone(),
+                    files: listing.files.len() as u64,
+                    bytes: listing.bytes(),
+                },
+            );
+            self.records.insert(name, judge::records(account));
+            self.reasons.insert(name, account.reasons.clone());
+            self.coerced.insert(name, account.tally.coerced);
+            let unknown = account.tally.unknown_keys.iter().map(|(key, count)| (key.to_owned(), count)).collect();
+            self.unknown_keys.insert(name, unknown);
+            self.rejects.extend(account.first.iter().filter_map(|located| locate(located, listing)));
+            self.bad_files.extend(account.bad_files.iter().filter_map(|(file, reason)| {
+                Some(BadFile { file: shown(&listing.files.get(*file)?.path), reason })
+            }));
+            self.warnings.extend(listing.warnings.iter().cloned());
+            if listing.other > 0 {
+                self.warnings.push(format!("{} files in {} do not end in .json and were not read", listing.other, source.shown));
+            }
+        }
+        self.filtered.insert("page", inputs.log_account.tally.filtered);
+        if !self.bad_files.is_empty() {
+            self.warnings.push(format!("{} files could not be read as JSON and were left out", self.bad_files.len()));
+        }
+        self.plays = emitted.plays;
+        self.peak_rss_bytes = peak_rss_bytes();
+        (self.seconds, self.stages) = clock.finish();
+        self
+    }
+}
+
+/// The place of a reject in people's terms; a line number may take reading the file's beginning once more.
+fn locate(located: &Located, listing: &Listing) -> Option<LocatedReject> {
+    let path = &listing.files.get(located.file)?.path;
+    let lines_before = located.lines_before.or_else(|| {
+        let mut file = BufReader::with_capacity(1 << 18, File::open(path).ok()?).take(located.offset);
+        let mut lines = 0;
+        loop {
+            let bytes = file.fill_buf().ok()?;
+            if bytes.is_empty() {
+                return Some(lines);
+            }
+            lines += memchr::memchr_iter(b'\n', bytes).count() as u64;
+            let length = bytes.len();
+            file.consume(length);
+        }
+    });
+    Some(LocatedReject {
+        file: shown(path),
+        line: lines_before.map(|lines| lines + 1),
+        offset: located.offset,
+        reason: located.reason.to_owned(),
+        key: located.key.clone(),
+    })
+}
+
+/// Measures stages, one after the other.
+#[derive(Debug)]
+pub struct StageClock {
+    started: Instant,
+    lap: Instant,
+    stages: Vec<StageTime>,
+}
+
+impl StageClock {
+    /// Starts the clock.
+    #[must_use]
+    pub fn start() -> Self {
+        let now = Instant::now();
+        Self { started: now, lap: now, stages: Vec::new() }
+    }
+
+    /// Ends the stage that ran since the last call.
+    pub fn end(&mut self, name: &'static str) {
+        let now = Instant::now();
+        self.stages.push(StageTime { name, seconds: (now - self.lap).as_secs_f64() });
+        self.lap = now;
+    }
+
+    /// Total seconds and the stages.
+    #[must_use]
+    pub fn finish(self) -> (f64, Vec<StageTime>) {
+        (self.started.elapsed().as_secs_f64(), self.stages)
+    }
+}
+
+/// The process's largest resident memory so far, in bytes, where the system tells (Linux).
+#[must_use]
+pub fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}

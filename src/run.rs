@@ -1,0 +1,136 @@
+//! The job as an outline. The only file that knows the order of the stages.
+//!
+//! ```text
+//! plan ── lock ── discover ── songs ── logs ── (accept?) ── write ── commit ── report
+//! ```
+//!
+//! Invariant: every refusal comes before the first file is staged, every file is staged before one is published.
+
+use crate::commit::{Lake, Stage};
+use crate::config::Config;
+use crate::discover::{self, InputFile, Listing};
+use crate::emit::{self, Emitted, Finished};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ingest::{self, Control};
+use crate::judge::{self, Inputs};
+use crate::plan::{Plan, Source};
+use crate::progress::Stage as At;
+use crate::preview::Preview;
+use crate::report::{Report, StageClock};
+use crate::runs::Runs;
+use crate::schema::Table;
+use crate::star::{self, Star};
+use crate::tables::catalogue::Catalogue;
+use crate::tables::{artists, users};
+
+/// Runs the job: reads the input, writes the tables, publishes them.
+///
+/// # Errors
+/// See [`ErrorKind`]; whatever it is, the tables are as they were, unless the message says otherwise.
+pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
+    let mut clock = StageClock::start();
+    let plan = Plan::new(config, true)?;
+    let output = plan.output.clone().ok_or_else(|| Error::new(ErrorKind::Internal, "the plan has no output"))?;
+    let report = Report::begin(&plan.config);
+    let lake = Lake::lock(&output)?;
+    let folders: Vec<(Table, String)> = plan
+        .config
+        .tables
+        .iter()
+        .filter_map(|table| plan.config.folders.get(table).map(|folder| (*table, folder.clone())))
+        .collect();
+    let stage = Stage::begin(lake, &report.run_id, &folders, plan.config.adopt)?;
+    let runs = Runs::new(ingest::runs_budget(&plan.config), stage.scratch()?);
+    let (inputs, finished) = ingest_all(&plan, runs, control, &mut clock)?;
+
+    let emitted = emit::tables(&finished, &plan.config, &stage, control)?;
+    clock.end("write");
+    begin(control, At::Commit, 0);
+    let states = stage.seal().publish(&control.cancel)?;
+    clock.end("commit");
+    begin(control, At::Done, 0);
+    Ok(report.published(&plan, inputs, &emitted, &states, clock))
+}
+
+/// Reads the input and returns the tables instead of writing them.
+///
+/// # Errors
+/// As [`run`]; no output is needed or touched.
+pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
+    let mut clock = StageClock::start();
+    let plan = Plan::new(config, false)?;
+    let report = Report::begin(&plan.config);
+    let scratch = tempfile::tempdir().map_err(|error| {
+        Error::new(ErrorKind::Storage, "no folder for scratch files").cause(error.to_string()).hint("set TMPDIR")
+    })?;
+    let runs = Runs::new(ingest::runs_budget(&plan.config), scratch.path().to_owned());
+    let (inputs, finished) = ingest_all(&plan, runs, control, &mut clock)?;
+    let (star, plays) = star::build(finished, &plan.config, control)?;
+    clock.end("write");
+    let emitted = Emitted { plays, ..Emitted::default() };
+    let report = report.built(&plan, inputs, &emitted, &star, clock);
+    Ok((star, report))
+}
+
+/// Lists what [`run`] would read and names what it would write; writes nothing.
+///
+/// # Errors
+/// As [`run`] up to listing.
+pub fn preview(config: Config, control: &Control<'_>) -> Result<Preview> {
+    let plan = Plan::new(config, true)?;
+    let inputs = list_all(&plan, control)?;
+    Preview::new(&plan, &inputs)
+}
+
+/// Everything up to the finished dimensions and the sorted plays, accepted by the rules on bad input.
+fn ingest_all(
+    plan: &Plan,
+    runs: Runs,
+    control: &Control<'_>,
+    clock: &mut StageClock,
+) -> Result<(Inputs, Finished)> {
+    let config = &plan.config;
+    let mut inputs = list_all(plan, control)?;
+    clock.end("discover");
+
+    begin(control, At::Songs, bytes(&inputs.songs.files));
+    let (songs, artists, account) = ingest::songs(&inputs.songs.files, config, control)?;
+    inputs.song_account = account;
+    let catalogue = Catalogue::new(songs.finish(), config.matching);
+    clock.end("songs");
+
+    begin(control, At::Logs, bytes(&inputs.logs.files));
+    let (people, account) = ingest::plays(&inputs.logs.files, config, &catalogue, &runs, control)?;
+    inputs.log_account = account;
+    judge::accept(plan, &inputs)?;
+    let mut dimensions = Vec::new();
+    if config.tables.contains(&Table::Artists) {
+        dimensions.push(artists::columns(&artists.finish()));
+    }
+    if config.tables.contains(&Table::Users) {
+        dimensions.push(users::columns(&users::finish(&people)));
+    }
+    clock.end("logs");
+    Ok((inputs, Finished { catalogue, dimensions, people, runs: runs.finish() }))
+}
+
+fn list_all(plan: &Plan, control: &Control<'_>) -> Result<Inputs> {
+    begin(control, At::Discover, 0);
+    let list = |source: &Option<Source>| -> Result<Listing> {
+        source.as_ref().map_or_else(
+            || Ok(Listing::default()),
+            |source| discover::list(source, plan.config.threads, &control.cancel),
+        )
+    };
+    Ok(Inputs { songs: list(&plan.songs)?, logs: list(&plan.logs)?, ..Inputs::default() })
+}
+
+fn begin(control: &Control<'_>, stage: At, total: u64) {
+    if let Some(progress) = control.progress {
+        progress.begin(stage, total);
+    }
+}
+
+fn bytes(files: &[InputFile]) -> u64 {
+    files.iter().map(|file| file.size).sum()
+}

@@ -1,0 +1,161 @@
+//! The star schema as data: tables, columns, types, partitions, folder names.
+//!
+//! It says what the five tables are; how their rows come about is in [`crate::tables`].
+//!
+//! Invariant: order here is order everywhere: columns in files and frames, and tables in publishing (dimensions
+//! before facts). Partition columns come last and live in the path only.
+
+/// One of the five tables, in the order in which they are published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Table {
+    /// One row a song.
+    Songs,
+    /// One row an artist.
+    Artists,
+    /// One row a user, as of the user's latest event.
+    Users,
+    /// One row a distinct start time.
+    Time,
+    /// One row a play.
+    Songplays,
+}
+
+/// The type of a column, in Parquet's and Arrow's common terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// 32-bit signed integer.
+    Int32,
+    /// 64-bit signed integer.
+    Int64,
+    /// IEEE 754 double.
+    Float64,
+    /// UTF-8 text.
+    Text,
+    /// Microseconds since 1970-01-01T00:00:00Z, adjusted to UTC.
+    Timestamp,
+}
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// The column's name in files and frames.
+    pub name: &'static str,
+    /// The column's type. Every column may hold NULL, as in Spark's files.
+    pub kind: Type,
+}
+
+const fn field(name: &'static str, kind: Type) -> Field {
+    Field { name, kind }
+}
+
+const SONGS: &[Field] = &[
+    field("song_id", Type::Text),
+    field("title", Type::Text),
+    field("artist_id", Type::Text),
+    field("year", Type::Int32),
+    field("duration", Type::Float64),
+];
+const ARTISTS: &[Field] = &[
+    field("artist_id", Type::Text),
+    field("name", Type::Text),
+    field("location", Type::Text),
+    field("latitude", Type::Float64),
+    field("longitude", Type::Float64),
+];
+const USERS: &[Field] = &[
+    field("user_id", Type::Text),
+    field("first_name", Type::Text),
+    field("last_name", Type::Text),
+    field("gender", Type::Text),
+    field("level", Type::Text),
+];
+const TIME: &[Field] = &[
+    field("start_time", Type::Timestamp),
+    field("hour", Type::Int32),
+    field("day", Type::Int32),
+    field("week", Type::Int32),
+    field("month", Type::Int32),
+    field("year", Type::Int32),
+    field("weekday", Type::Int32),
+];
+const SONGPLAYS: &[Field] = &[
+    field("songplay_id", Type::Int64),
+    field("start_time", Type::Timestamp),
+    field("user_id", Type::Text),
+    field("level", Type::Text),
+    field("song_id", Type::Text),
+    field("artist_id", Type::Text),
+    field("session_id", Type::Int64),
+    field("location", Type::Text),
+    field("user_agent", Type::Text),
+    field("year", Type::Int32),
+    field("month", Type::Int32),
+];
+
+impl Table {
+    /// All tables, dimensions before facts.
+    pub const ALL: [Self; 5] = [Self::Songs, Self::Artists, Self::Users, Self::Time, Self::Songplays];
+
+    /// The table's plain name: option values, report keys, `plain` folders.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Songs => "songs",
+            Self::Artists => "artists",
+            Self::Users => "users",
+            Self::Time => "time",
+            Self::Songplays => "songplays",
+        }
+    }
+
+    /// The folder's name in the Spark job's layout.
+    #[must_use]
+    pub const fn classic_folder(self) -> &'static str {
+        match self {
+            Self::Songs => "songs_table",
+            Self::Artists => "artists_table",
+            Self::Users => "user_table",
+            Self::Time => "time_table",
+            Self::Songplays => "songplays_table",
+        }
+    }
+
+    /// The table of that plain name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.name() == name)
+    }
+
+    /// All columns, in order.
+    #[must_use]
+    pub const fn fields(self) -> &'static [Field] {
+        match self {
+            Self::Songs => SONGS,
+            Self::Artists => ARTISTS,
+            Self::Users => USERS,
+            Self::Time => TIME,
+            Self::Songplays => SONGPLAYS,
+        }
+    }
+
+    /// The columns that live in the path, outermost folder first.
+    #[must_use]
+    pub const fn partition_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Songs => &["year", "artist_id"],
+            Self::Artists | Self::Users => &[],
+            Self::Time | Self::Songplays => &["year", "month"],
+        }
+    }
+
+    /// The columns that live in the files, in order.
+    pub fn file_fields(self) -> impl Iterator<Item = &'static Field> {
+        self.fields().iter().filter(move |field| !self.partition_columns().contains(&field.name))
+    }
+
+    /// Whether the table is made from song files alone.
+    #[must_use]
+    pub const fn is_made_from_songs(self) -> bool {
+        matches!(self, Self::Songs | Self::Artists)
+    }
+}

@@ -1,0 +1,113 @@
+//! The artists table: one row an artist, the most complete variant that the songs tell.
+//!
+//! The rule (PRODUCT, rule 2): the variant with the most of (location not empty, latitude, longitude) present; ties:
+//! the song with the smallest song_id, then the smallest row (name, location, latitude, longitude), NULL first. Every
+//! song record is a candidate, also a copy that the songs table does not keep. A song without an artist_id makes no
+//! artist.
+//!
+//! Invariant: merging partials is associative and commutative; the result depends on the set of records alone.
+
+use std::cmp::Ordering;
+
+use hashbrown::HashMap;
+
+use super::columns::{Column, Columns};
+use super::order::{self, owned};
+use crate::decode::Song;
+use crate::schema::Table;
+
+/// A row of the artists table, with the song that tells it.
+#[derive(Clone, Debug)]
+pub struct ArtistRow {
+    /// Key.
+    pub artist_id: Box<str>,
+    /// Name.
+    pub name: Option<Box<str>>,
+    /// Location, '' where the song has ''.
+    pub location: Option<Box<str>>,
+    /// Degrees.
+    pub latitude: Option<f64>,
+    /// Degrees.
+    pub longitude: Option<f64>,
+    song_id: Box<str>,
+}
+
+impl ArtistRow {
+    fn completeness(&self) -> usize {
+        usize::from(self.location.as_deref().is_some_and(|location| !location.is_empty()))
+            + usize::from(self.latitude.is_some())
+            + usize::from(self.longitude.is_some())
+    }
+
+    /// The order of variants: the smaller one is kept.
+    fn compare(&self, other: &Self) -> Ordering {
+        (other.completeness(), &self.song_id, &self.name, &self.location)
+            .cmp(&(self.completeness(), &other.song_id, &other.name, &other.location))
+            .then_with(|| order::floats(self.latitude, other.latitude))
+            .then_with(|| order::floats(self.longitude, other.longitude))
+    }
+}
+
+/// The artists of one part of the input.
+#[derive(Debug, Default)]
+pub struct ArtistsPartial {
+    rows: HashMap<Box<str>, ArtistRow>,
+    scratch: String,
+}
+
+impl ArtistsPartial {
+    /// Takes in one song object.
+    pub fn add(&mut self, song: &Song<'_>) {
+        let scratch = &mut self.scratch;
+        let Some(artist_id) = owned(song.artist_id, scratch) else { return };
+        let row = ArtistRow {
+            artist_id,
+            name: owned(song.artist_name, scratch),
+            location: owned(song.artist_location, scratch),
+            latitude: song.artist_latitude,
+            longitude: song.artist_longitude,
+            song_id: song.song_id.resolve(scratch).into(),
+        };
+        self.keep(row);
+    }
+
+    /// Takes in the artists of another part.
+    pub fn merge(&mut self, other: Self) {
+        if self.rows.is_empty() {
+            self.rows = other.rows;
+        } else {
+            other.rows.into_values().for_each(|row| self.keep(row));
+        }
+    }
+
+    fn keep(&mut self, row: ArtistRow) {
+        match self.rows.get_mut(&row.artist_id) {
+            None => {
+                self.rows.insert(row.artist_id.clone(), row);
+            }
+            Some(kept) if row.compare(kept) == Ordering::Less => *kept = row,
+            Some(_) => {}
+        }
+    }
+
+    /// The rows, sorted by key.
+    #[must_use]
+    pub fn finish(self) -> Vec<ArtistRow> {
+        let mut rows: Vec<ArtistRow> = self.rows.into_values().collect();
+        rows.sort_unstable_by(|a, b| a.artist_id.cmp(&b.artist_id));
+        rows
+    }
+}
+
+/// Rows as columns, in the table's order.
+#[must_use]
+pub fn columns(rows: &[ArtistRow]) -> Columns {
+    let columns = vec![
+        Column::text(rows.iter().map(|row| Some(&*row.artist_id))),
+        Column::text(rows.iter().map(|row| row.name.as_deref())),
+        Column::text(rows.iter().map(|row| row.location.as_deref())),
+        Column::float64(rows.iter().map(|row| row.latitude)),
+        Column::float64(rows.iter().map(|row| row.longitude)),
+    ];
+    Columns { table: Table::Artists, columns }
+}

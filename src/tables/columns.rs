@@ -1,0 +1,210 @@
+//! Columns of a finished table, in the form that both Parquet and a data frame take without a detour.
+//!
+//! Values are dense (NULLs take no place) and text is coded by a dictionary, because a play repeats its user's
+//! location and browser thousands of times. It is not a data frame: it has no operations, only contents.
+//!
+//! Invariant: every column of a [`Columns`] has the same number of rows; keys lie within their dictionary.
+
+use bytes::Bytes;
+
+use crate::schema::Table;
+
+/// Which rows hold a value.
+#[derive(Clone, Debug, Default)]
+pub struct Presence {
+    rows: usize,
+    /// Parquet's definition levels, 1 present and 0 NULL; absent while every row holds a value.
+    levels: Option<Vec<i16>>,
+}
+
+impl Presence {
+    /// Adds a row.
+    pub fn push(&mut self, present: bool) {
+        if !present && self.levels.is_none() {
+            self.levels = Some(vec![1; self.rows]);
+        }
+        if let Some(levels) = &mut self.levels {
+            levels.push(i16::from(present));
+        }
+        self.rows += 1;
+    }
+
+    /// `rows` rows that all hold a value.
+    #[must_use]
+    pub fn all(rows: usize) -> Self {
+        Self { rows, levels: None }
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Definition levels, when some row is NULL.
+    #[must_use]
+    pub fn levels(&self) -> Option<&[i16]> {
+        self.levels.as_deref()
+    }
+}
+
+/// A list of texts in one buffer.
+#[derive(Clone, Debug, Default)]
+pub struct Dictionary {
+    bytes: Bytes,
+    ends: Vec<u32>,
+}
+
+impl Dictionary {
+    /// The text with that key.
+    #[must_use]
+    pub fn get(&self, key: u32) -> Bytes {
+        self.range(key).map_or_else(Bytes::new, |range| self.bytes.slice(range))
+    }
+
+    /// The text with that key, borrowed.
+    #[must_use]
+    pub fn text(&self, key: u32) -> &str {
+        let bytes = self.range(key).and_then(|range| self.bytes.get(range)).unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// Number of texts.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no text.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    fn range(&self, key: u32) -> Option<std::ops::Range<usize>> {
+        let key = key as usize;
+        let end = *self.ends.get(key)? as usize;
+        let start = key.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize);
+        Some(start..end)
+    }
+}
+
+/// Builds a [`Dictionary`]; equal texts are not looked for.
+#[derive(Debug, Default)]
+pub struct DictionaryBuilder {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl DictionaryBuilder {
+    /// Adds a text and returns its key.
+    ///
+    /// A dictionary serves one row group, whose text stays far below 4 GiB; beyond that the key would be wrong, so
+    /// the end saturates and the text reads as empty instead of as another row's.
+    pub fn push(&mut self, text: &str) -> u32 {
+        let key = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
+        key
+    }
+
+    /// The finished dictionary.
+    #[must_use]
+    pub fn finish(self) -> Dictionary {
+        Dictionary { bytes: Bytes::from(self.bytes), ends: self.ends }
+    }
+}
+
+/// The values of one column.
+#[derive(Clone, Debug)]
+pub enum Values {
+    /// 32-bit integers.
+    Int32(Vec<i32>),
+    /// 64-bit integers, also timestamps in microseconds.
+    Int64(Vec<i64>),
+    /// Doubles.
+    Float64(Vec<f64>),
+    /// Texts by key.
+    Text {
+        /// The distinct or nearly distinct texts.
+        dictionary: Dictionary,
+        /// One key for each present row.
+        keys: Vec<u32>,
+    },
+}
+
+/// One column: dense values and which rows they belong to.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// The values of the rows that hold one, in row order.
+    pub values: Values,
+    /// Which rows hold one.
+    pub presence: Presence,
+}
+
+impl Column {
+    /// A column of optional 32-bit integers.
+    pub fn int32(rows: impl IntoIterator<Item = Option<i32>>) -> Self {
+        let (values, presence) = dense(rows);
+        Self { values: Values::Int32(values), presence }
+    }
+
+    /// A column of optional 64-bit integers.
+    pub fn int64(rows: impl IntoIterator<Item = Option<i64>>) -> Self {
+        let (values, presence) = dense(rows);
+        Self { values: Values::Int64(values), presence }
+    }
+
+    /// A column of optional doubles.
+    pub fn float64(rows: impl IntoIterator<Item = Option<f64>>) -> Self {
+        let (values, presence) = dense(rows);
+        Self { values: Values::Float64(values), presence }
+    }
+
+    /// A column of optional texts that are not expected to repeat.
+    pub fn text<'t>(rows: impl IntoIterator<Item = Option<&'t str>>) -> Self {
+        let mut dictionary = DictionaryBuilder::default();
+        let (keys, presence) = dense(rows.into_iter().map(|row| row.map(|text| dictionary.push(text))));
+        Self { values: Values::Text { dictionary: dictionary.finish(), keys }, presence }
+    }
+
+    /// A column of optional keys into a dictionary.
+    pub fn coded(dictionary: Dictionary, rows: impl IntoIterator<Item = Option<u32>>) -> Self {
+        let (keys, presence) = dense(rows);
+        Self { values: Values::Text { dictionary, keys }, presence }
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.presence.rows()
+    }
+}
+
+fn dense<T>(rows: impl IntoIterator<Item = Option<T>>) -> (Vec<T>, Presence) {
+    let rows = rows.into_iter();
+    let mut values = Vec::with_capacity(rows.size_hint().0);
+    let mut presence = Presence::default();
+    for row in rows {
+        presence.push(row.is_some());
+        values.extend(row);
+    }
+    (values, presence)
+}
+
+/// Consecutive rows of a table: all columns, or only those that live in files (see [`Table::file_fields`]).
+#[derive(Clone, Debug)]
+pub struct Columns {
+    /// The table.
+    pub table: Table,
+    /// One entry a column.
+    pub columns: Vec<Column>,
+}
+
+impl Columns {
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.columns.first().map_or(0, Column::rows)
+    }
+}

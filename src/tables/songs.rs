@@ -1,0 +1,132 @@
+//! The songs table: one row a song, whatever number of copies the input holds.
+//!
+//! The rule (PRODUCT, rule 1): of copies that differ, a known year beats an unknown one (0 or missing), then the
+//! smallest (artist_id, title, year, duration) wins; NULL sorts before every value. The artist's name follows as last
+//! criterion: it is no column here, but plays are matched by it (see [`super::catalogue`]).
+//!
+//! Invariant: merging partials is associative and commutative; the result depends on the set of copies alone.
+
+use std::cmp::Ordering;
+
+use hashbrown::HashMap;
+
+use super::columns::{Column, Columns};
+use super::order::{self, owned};
+use crate::decode::Song;
+use crate::schema::Table;
+
+/// A row of the songs table, with the artist's name as the song file has it.
+#[derive(Clone, Debug)]
+pub struct SongRow {
+    /// Key.
+    pub song_id: Box<str>,
+    /// Title.
+    pub title: Option<Box<str>>,
+    /// Artist's key.
+    pub artist_id: Option<Box<str>>,
+    /// Year, 0 when unknown.
+    pub year: Option<i32>,
+    /// Seconds.
+    pub duration: Option<f64>,
+    /// Not a column: what a play's artist is compared with.
+    pub artist_name: Option<Box<str>>,
+}
+
+impl SongRow {
+    fn new(song: &Song<'_>, scratch: &mut String) -> Self {
+        Self {
+            song_id: song.song_id.resolve(scratch).into(),
+            title: owned(song.title, scratch),
+            artist_id: owned(song.artist_id, scratch),
+            year: song.year,
+            duration: song.duration,
+            artist_name: owned(song.artist_name, scratch),
+        }
+    }
+
+    fn has_unknown_year(&self) -> bool {
+        matches!(self.year, None | Some(0))
+    }
+
+    /// The order of copies: the smaller one is kept.
+    fn compare(&self, other: &Self) -> Ordering {
+        (self.has_unknown_year(), &self.artist_id, &self.title, self.year)
+            .cmp(&(other.has_unknown_year(), &other.artist_id, &other.title, other.year))
+            .then_with(|| order::floats(self.duration, other.duration))
+            .then_with(|| self.artist_name.cmp(&other.artist_name))
+    }
+}
+
+/// The songs of one part of the input.
+#[derive(Debug, Default)]
+pub struct SongsPartial {
+    rows: HashMap<Box<str>, SongRow>,
+    scratch: String,
+}
+
+impl SongsPartial {
+    /// Takes in one song object.
+    pub fn add(&mut self, song: &Song<'_>) {
+        let row = SongRow::new(song, &mut self.scratch);
+        self.keep(row);
+    }
+
+    /// Takes in the songs of another part.
+    pub fn merge(&mut self, other: Self) {
+        if self.rows.is_empty() {
+            self.rows = other.rows;
+        } else {
+            other.rows.into_values().for_each(|row| self.keep(row));
+        }
+    }
+
+    fn keep(&mut self, row: SongRow) {
+        match self.rows.get_mut(&row.song_id) {
+            None => {
+                self.rows.insert(row.song_id.clone(), row);
+            }
+            Some(kept) if row.compare(kept) == Ordering::Less => *kept = row,
+            Some(_) => {}
+        }
+    }
+
+    /// The rows, sorted by partition and then by key: by (year, artist_id, song_id), NULL and '' first.
+    #[must_use]
+    pub fn finish(self) -> Vec<SongRow> {
+        let mut rows: Vec<SongRow> = self.rows.into_values().collect();
+        rows.sort_unstable_by(|a, b| {
+            (a.year, partition_artist(a), &a.song_id).cmp(&(b.year, partition_artist(b), &b.song_id))
+        });
+        rows
+    }
+}
+
+/// The artist as the partition's name tells it: NULL and '' share a folder.
+#[must_use]
+pub fn partition_artist(row: &SongRow) -> Option<&str> {
+    row.artist_id.as_deref().filter(|artist| !artist.is_empty())
+}
+
+/// Rows as the columns that live in files.
+#[must_use]
+pub fn file_columns(rows: &[SongRow]) -> Columns {
+    let columns = vec![
+        Column::text(rows.iter().map(|row| Some(&*row.song_id))),
+        Column::text(rows.iter().map(|row| row.title.as_deref())),
+        Column::float64(rows.iter().map(|row| row.duration)),
+    ];
+    Columns { table: Table::Songs, columns }
+}
+
+/// Rows as all columns, in the table's order.
+#[must_use]
+pub fn columns(rows: &[SongRow]) -> Columns {
+    let columns = vec![
+        Column::text(rows.iter().map(|row| Some(&*row.song_id))),
+        Column::text(rows.iter().map(|row| row.title.as_deref())),
+        Column::text(rows.iter().map(|row| row.artist_id.as_deref())),
+        Column::int32(rows.iter().map(|row| row.year)),
+        Column::float64(rows.iter().map(|row| row.duration)),
+    ];
+    Columns { table: Table::Songs, columns }
+}

@@ -1,0 +1,148 @@
+//! The time table: one row a distinct start time, with its calendar in UTC.
+//!
+//! The rule (PRODUCT, rule 5): the week is the ISO week (and may belong to the neighbouring year), the weekday is
+//! 1 = Sunday … 7 = Saturday, as Spark's `weekofyear` and `dayofweek` have it. The host's time zone plays no part.
+//!
+//! Invariant: `calendar` is a function of the millisecond alone.
+
+use chrono::{DateTime, Datelike};
+
+use super::columns::{Column, Columns};
+use crate::schema::Table;
+
+const DAY: i64 = 86_400_000;
+const HOUR: i64 = 3_600_000;
+
+/// The calendar of a day in UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Day {
+    /// Year.
+    pub year: i32,
+    /// 1 to 12.
+    pub month: i32,
+    /// 1 to 31.
+    pub day: i32,
+    /// ISO week, 1 to 53.
+    pub week: i32,
+    /// 1 = Sunday to 7 = Saturday.
+    pub weekday: i32,
+}
+
+impl Day {
+    /// The day that holds the millisecond.
+    #[must_use]
+    pub fn of(ts: i64) -> Self {
+        // Every time within the decoder's widest window is a date.
+        let date = DateTime::from_timestamp_millis(ts).unwrap_or_default().date_naive();
+        let small = |number: u32| i32::try_from(number).unwrap_or_default();
+        Self {
+            year: date.year(),
+            month: small(date.month()),
+            day: small(date.day()),
+            week: small(date.iso_week().week()),
+            weekday: small(date.weekday().num_days_from_sunday()) + 1,
+        }
+    }
+}
+
+/// A month in UTC, the partition of time and songplays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Month {
+    /// Year.
+    pub year: i32,
+    /// 1 to 12.
+    pub month: i32,
+}
+
+impl Month {
+    /// The month that holds the millisecond.
+    #[must_use]
+    pub fn of(ts: i64) -> Self {
+        let day = Day::of(ts);
+        Self { year: day.year, month: day.month }
+    }
+
+    /// The first millisecond of the next month.
+    #[must_use]
+    pub fn end(ts: i64) -> i64 {
+        let month = Self::of(ts);
+        let mut next = ts - ts.rem_euclid(DAY) + DAY;
+        while Self::of(next) == month {
+            next += DAY;
+        }
+        next
+    }
+}
+
+/// The rows for sorted start times (milliseconds; repetitions are dropped), as the columns that live in files.
+#[must_use]
+pub fn file_columns(sorted: impl Iterator<Item = i64>) -> Columns {
+    let mut columns = columns(sorted);
+    let mut fields = Table::Time.fields().iter();
+    columns.columns.retain(|_| {
+        fields.next().is_some_and(|field| !Table::Time.partition_columns().contains(&field.name))
+    });
+    columns
+}
+
+/// The rows for sorted start times (milliseconds; repetitions are dropped): all columns, in the table's order.
+#[must_use]
+pub fn columns(sorted: impl Iterator<Item = i64>) -> Columns {
+    let mut times: Vec<i64> = Vec::with_capacity(sorted.size_hint().0);
+    times.extend(sorted);
+    times.dedup();
+    let mut cached = (i64::MIN, Day::default());
+    let days: Vec<Day> = times
+        .iter()
+        .map(|ts| {
+            let number = ts.div_euclid(DAY);
+            if cached.0 != number {
+                cached = (number, Day::of(*ts));
+            }
+            cached.1
+        })
+        .collect();
+    let hour = |ts: &i64| i32::try_from(ts.rem_euclid(DAY) / HOUR).unwrap_or_default();
+    let columns = vec![
+        Column::int64(times.iter().map(|ts| Some(micros(*ts)))),
+        Column::int32(times.iter().map(|ts| Some(hour(ts)))),
+        Column::int32(days.iter().map(|day| Some(day.day))),
+        Column::int32(days.iter().map(|day| Some(day.week))),
+        Column::int32(days.iter().map(|day| Some(day.month))),
+        Column::int32(days.iter().map(|day| Some(day.year))),
+        Column::int32(days.iter().map(|day| Some(day.weekday))),
+    ];
+    Columns { table: Table::Time, columns }
+}
+
+/// Milliseconds as microseconds; the decoder's window keeps this far from overflow.
+#[must_use]
+pub fn micros(ts: i64) -> i64 {
+    ts.saturating_mul(1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Day {
+        Day::of(text.parse::<DateTime<chrono::Utc>>().unwrap().timestamp_millis())
+    }
+
+    #[test]
+    fn iso_weeks_belong_to_their_thursday() {
+        let new_year = Day { year: 2021, month: 1, day: 1, week: 53, weekday: 6 };
+        assert_eq!(at("2021-01-01T00:00:00Z"), new_year);
+        assert_eq!(at("2018-12-31T23:59:59.999Z"), Day { year: 2018, month: 12, day: 31, week: 1, weekday: 2 });
+        assert_eq!(at("2020-02-29T12:00:00Z"), Day { year: 2020, month: 2, day: 29, week: 9, weekday: 7 });
+        assert_eq!(at("2018-11-04T12:00:00Z").weekday, 1, "a Sunday");
+    }
+
+    #[test]
+    fn months_end_where_the_next_begins() {
+        let ts = |text: &str| text.parse::<DateTime<chrono::Utc>>().unwrap().timestamp_millis();
+        for (inside, end) in [("2018-12-31T23:59:59.999Z", "2019-01-01T00:00:00Z"), ("2020-02-01T00:00:00Z", "2020-03-01T00:00:00Z")] {
+            assert_eq!(Month::end(ts(inside)), ts(end), "{inside}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+"""The job against its peers: whole processes, interleaved, medians, one table.
+
+    python tests/bench/bench.py --sizes small,M --runs 3 [--spark] [--json FILE] [--append RESULTS.md]
+
+Each engine reads the same generated data and writes the same five tables into a fresh folder. A first
+round is not timed: it warms the page cache, and the run goes on only if all engines made as many rows of
+every table and matched as many plays. Then the engines take turns, so that a slow minute of the machine
+hits all of them. A process is measured from its start to its end, interpreter and imports included, by
+``wait4``: wall clock, CPU (user and system, all threads and children), and the largest resident set of
+any one process.
+
+The peers (``peer_*.py``) are fair versions of the job as a good user of that library would write it. They
+do less than ours: their songplay_id is whatever is cheapest there, a bad record stops them or vanishes,
+nothing is atomic, nothing is synced to disk. Data and outputs lie below ``target/bench``. Ratios travel
+between machines, seconds do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+WORK = ROOT / "target" / "bench"
+TABLES = ("songs", "artists", "users", "time", "songplays")
+SIZES = {
+    "small": {"songs": 71, "events": 8_056, "days": 30, "users": 96},
+    "M": {"songs": 15_000, "events": 500_000, "days": 60, "users": 5_000},
+    "L": {"songs": 15_000, "events": 5_000_000, "days": 60, "users": 20_000},
+}
+PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    name: str
+    package: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """What one process and its children took."""
+
+    wall_s: float
+    cpu_s: float
+    peak_rss_mib: float
+
+
+def engines(with_spark: bool) -> list[Engine]:
+    def python(*words: str) -> tuple[str, ...]:
+        return (sys.executable, *words)
+
+    found = [
+        Engine(
+            name="sparkify-lake",
+            package="sparkify-lake",
+            command=python(str(ROOT / "etl.py"), "{input}", "{output}", "--quiet", "--table-names", "plain"),
+        ),
+        Engine(
+            name="Polars, tuned",
+            package="polars",
+            command=python(str(HERE / "peer_polars.py"), "{input}", "{output}", "--tuned"),
+        ),
+        Engine(
+            name="Polars, idiomatic",
+            package="polars",
+            command=python(str(HERE / "peer_polars.py"), "{input}", "{output}"),
+        ),
+        Engine(
+            name="DuckDB",
+            package="duckdb",
+            command=python(str(HERE / "peer_duckdb.py"), "{input}", "{output}"),
+        ),
+    ]
+    if with_spark:
+        command = python(str(HERE / "peer_spark.py"), "{input}", "{output}")
+        found.append(Engine(name="Spark", package="pyspark", command=command))
+    return found
+
+
+def package_version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def data(size: str) -> Path:
+    """The generated input of that size, made once."""
+    folder = WORK / "data" / size
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        numbers = [word for name, number in SIZES[size].items() for word in (f"--{name}", str(number))]
+        command = [
+            sys.executable,
+            "-m",
+            "sparkify_lake",
+            "sample",
+            str(folder / "input"),
+            "--quiet",
+            *numbers,
+        ]
+        subprocess.run(command, cwd=WORK, env=environment(), stdout=subprocess.DEVNULL, check=True)
+        (folder / "complete").touch()
+    return folder / "input"
+
+
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("SPARKIFY_")}
+
+
+def adopt_orphans() -> None:
+    """Makes children of finished children ours to wait for: Spark's JVM is one."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "prctl") or libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        print("warning: grandchildren are not measured on this system", file=sys.stderr)
+
+
+def measure(engine: Engine, source: Path, output: Path) -> Measure:
+    """Runs an engine once, as a process of its own, in a fresh folder."""
+    command = [word.format(input=source, output=output) for word in engine.command]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    log = output.with_suffix(".log")
+    os.sync()  # what the engine before left in the page cache is not written at this one's expense
+    cpu = peak = 0.0
+    with log.open("wb") as out:
+        begun = time.perf_counter()
+        child = subprocess.Popen(command, cwd=output.parent, env=environment(), stdout=out, stderr=out)
+        wall, status = 0.0, 0
+        while True:
+            try:
+                pid, code, usage = os.wait4(-1, 0)
+            except ChildProcessError:
+                break
+            if pid == child.pid:
+                wall, status = time.perf_counter() - begun, code
+                child.returncode = os.waitstatus_to_exitcode(code)
+            cpu += usage.ru_utime + usage.ru_stime
+            peak = max(peak, usage.ru_maxrss / 1024)
+    if status != 0:
+        sys.exit(f"{engine.name} failed with {child.returncode}:\n{log.read_text(errors='replace')[-3000:]}")
+    return Measure(wall_s=wall, cpu_s=cpu, peak_rss_mib=peak)
+
+
+def counts(output: Path) -> dict[str, int]:
+    """The rows of each table that an engine wrote, and the plays that have a song."""
+    found = dict.fromkeys((*TABLES, "plays with a song"), 0)
+    for table in TABLES:
+        for file in (output / table).rglob("*.parquet"):
+            parquet = pq.ParquetFile(file)
+            found[table] += parquet.metadata.num_rows
+            if table == "songplays":
+                ids = parquet.read(columns=["song_id"]).column(0)
+                found["plays with a song"] += len(ids) - int(pc.sum(pc.is_null(ids)).as_py() or 0)
+    return found
+
+
+def compare(size: str, chosen: Sequence[Engine], runs: int) -> dict[str, list[Measure]]:
+    """Checks the engines against each other, then times them in turns."""
+    source = data(size)
+    outputs = WORK / "output" / size
+    shutil.rmtree(outputs, ignore_errors=True)
+    seen: dict[str, dict[str, int]] = {}
+    for number, engine in enumerate(chosen):
+        print(f"{size}: check {engine.name}", file=sys.stderr)
+        measure(engine, source, outputs / f"check-{number}")
+        seen[engine.name] = counts(outputs / f"check-{number}")
+    ours = seen[chosen[0].name]
+    if different := {name: found for name, found in seen.items() if found != ours}:
+        sys.exit(f"the engines do not agree on {size}: {chosen[0].name} made {ours}, but {different}")
+    print(f"{size}: all made {ours}", file=sys.stderr)
+    taken: dict[str, list[Measure]] = {engine.name: [] for engine in chosen}
+    for turn in range(runs):
+        for number in range(len(chosen)):
+            number = (number + turn) % len(chosen)
+            one = measure(chosen[number], source, outputs / f"{turn}-{number}")
+            taken[chosen[number].name].append(one)
+            print(f"{size}: {chosen[number].name}: {one}", file=sys.stderr)
+    # Removing thousands of files slows down whoever creates files next, so it is done once, at the end.
+    shutil.rmtree(outputs, ignore_errors=True)
+    return taken
+
+
+def median(measures: Sequence[Measure]) -> Measure:
+    return Measure(
+        wall_s=statistics.median(one.wall_s for one in measures),
+        cpu_s=statistics.median(one.cpu_s for one in measures),
+        peak_rss_mib=statistics.median(one.peak_rss_mib for one in measures),
+    )
+
+
+def table(results: dict[str, dict[str, list[Measure]]], chosen: Sequence[Engine]) -> str:
+    lines = [
+        "| size | engine | wall s | CPU s | peak RSS MiB | ours / peer: wall | CPU | RSS |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for size, taken in results.items():
+        ours = median(taken[chosen[0].name])
+        for engine in chosen:
+            one = median(taken[engine.name])
+            cells = [size, f"{engine.name} {package_version(engine.package)}"]
+            cells += [f"{one.wall_s:.2f}", f"{one.cpu_s:.2f}", f"{one.peak_rss_mib:.0f}"]
+            ratios = (ours.wall_s / one.wall_s, ours.cpu_s / one.cpu_s, ours.peak_rss_mib / one.peak_rss_mib)
+            cells += [f"{ratio:.2f}" if engine is not chosen[0] else "" for ratio in ratios]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def heading(sizes: Sequence[str], runs: int) -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    shapes = "; ".join(
+        f"{size}: {SIZES[size]['songs']:,} songs, {SIZES[size]['events']:,} events" for size in sizes
+    )
+    now = datetime.now(tz=timezone.utc)
+    return (
+        f"{now:%Y-%m-%d}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} "
+        f"{platform.machine()}, Python {platform.python_version()}. Medians of {runs} runs. {shapes}."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--sizes", default="small,M", help="of small, M and L, separated by commas")
+    parser.add_argument("--runs", type=int, default=3, help="timed runs of each engine and size")
+    parser.add_argument("--spark", action="store_true", help="run Spark too (minutes)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every single measurement there")
+    parser.add_argument("--append", type=Path, metavar="FILE", help="append the table to this Markdown file")
+    given = parser.parse_args()
+    sizes: list[str] = given.sizes.split(",")
+    if unknown := [size for size in sizes if size not in SIZES]:
+        parser.error(f"no size {unknown[0]}: there are {', '.join(SIZES)}")
+    if given.runs < 1:
+        parser.error("--runs takes a number from 1")
+    WORK.mkdir(parents=True, exist_ok=True)
+    adopt_orphans()
+    chosen = engines(given.spark)
+    results = {size: compare(size, chosen, given.runs) for size in sizes}
+    told = f"{heading(sizes, given.runs)}\n\n{table(results, chosen)}\n"
+    print(told)
+    if given.append:
+        with given.append.open("a") as file:
+            file.write(f"\n{told}")
+    if given.json:
+        singles = {
+            size: {name: [asdict(one) for one in took] for name, took in taken.items()}
+            for size, taken in results.items()
+        }
+        given.json.write_text(
+            json.dumps({"about": heading(sizes, given.runs), "measurements": singles}, indent=2) + "\n"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""Fixtures: where the shared data lie, how the package is called, how a lake is read back.
+
+The lake is read back here without the package's own reader and without anybody's idea of partitions:
+files are opened one by one and the folder names are decoded by hand. Other readers have their own tests
+(test_readers, test_spark).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from oracle import COLUMNS, PARTITIONED_BY, Row, order
+from oracle_records import NULL_PARTITION
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = {
+    "songs": "songs_table",
+    "artists": "artists_table",
+    "users": "user_table",
+    "time": "time_table",
+    "songplays": "songplays_table",
+}
+
+Tables: TypeAlias = dict[str, list[Row]]
+Report: TypeAlias = dict[str, Any]
+Snapshot: TypeAlias = dict[str, tuple[int, int, str]]
+Finished: TypeAlias = "subprocess.CompletedProcess[str]"
+
+_COMMON: dict[str, Any] = {
+    "deadline": None,
+    "print_blob": True,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
+}
+settings.register_profile("ci", derandomize=True, max_examples=150, **_COMMON)
+settings.register_profile("quick", derandomize=True, max_examples=20, phases=[Phase.generate], **_COMMON)
+settings.register_profile("nightly", max_examples=5_000, **_COMMON)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "spark: needs pyspark and a Java runtime; skipped without them")
+    config.addinivalue_line("markers", "slow: takes more than about five seconds")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    now = settings()
+    seed = config.getoption("hypothesis_seed", default=None)
+    chosen = (
+        "derandomized"
+        if now.derandomize
+        else f"seed {seed}"
+        if seed is not None
+        else "random seed, printed on failure"
+    )
+    return f"generated cases: {now.max_examples} a test, {chosen}"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the real small data set and its expected tables, beside the project."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "data" / "sparkify").is_dir():
+        pytest.skip("the shared data set (../shared/data) is not beside the project")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty working directory and an environment without our settings: nothing configured by accident."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("SPARKIFY_", "AWS_")):
+                patch.delenv(name)
+        folder = tmp_path_factory.mktemp("alone")
+        patch.chdir(folder)
+        yield folder
+
+
+# --- calling the package ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., Report]:
+    """``run(input, output, **options)`` -> the report as a dict."""
+
+    def call(source: Path, output: Path, **options: Any) -> Report:
+        import sparkify_lake
+
+        report: Report = sparkify_lake.run(str(source), str(output), **options).to_dict()
+        return report
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def build() -> Callable[..., tuple[Tables, Report]]:
+    """``build(input, **options)`` -> (rows of the five tables, the report as a dict), columns checked."""
+
+    def call(source: Path, **options: Any) -> tuple[Tables, Report]:
+        import sparkify_lake
+
+        star = sparkify_lake.build(str(source), **options)
+        tables: Tables = {}
+        for name in COLUMNS:
+            frame = getattr(star, name).to_arrow()
+            assert frame.schema.names == list(COLUMNS[name]), f"{name}: columns and their order"
+            tables[name] = sorted_rows(name, frame)
+        report: Report = star.report.to_dict()
+        return tables, report
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[..., Finished]:
+    """``program(*arguments, cwd=…, env=…, under=…)`` -> the finished ``python -m sparkify_lake``.
+
+    ``under`` is a command that starts it (``["setpriv", …]``).
+    """
+
+    def call(
+        *arguments: str | Path,
+        cwd: Path,
+        env: dict[str, str] | None = None,
+        under: tuple[str, ...] = (),
+        timeout: float = 60,
+    ) -> Finished:
+        command = [*under, sys.executable, "-m", "sparkify_lake", *map(str, arguments)]
+        return subprocess.run(
+            command,
+            cwd=cwd,
+            env=clean_environment(env),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return call
+
+
+def clean_environment(more: dict[str, str] | None = None) -> dict[str, str]:
+    """The environment of a child process: ours, but for settings of the package, and no progress bar."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SPARKIFY_", "AWS_"))}
+    return {**kept, "SPARKIFY_NO_PROGRESS": "1", **(more or {})}
+
+
+def holds_a_lock(process: subprocess.Popen[str]) -> bool:
+    """Whether the process holds a lock on a file (Linux tells in /proc): it is at work on its output."""
+    try:
+        infos = list(Path(f"/proc/{process.pid}/fdinfo").iterdir())
+        return any("lock:" in info.read_text() for info in infos)
+    except OSError:
+        return False
+
+
+# --- reading a lake back ----------------------------------------------------------------------------------
+
+
+def plain_type(kind: pa.DataType) -> str:
+    """An Arrow type by its meaning: the width of text offsets is nobody's business."""
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return "string"
+    return str(kind)
+
+
+def column_values(column: pa.ChunkedArray) -> list[Any]:
+    """Python values; timestamps as microseconds since 1970, after a look at their unit and zone."""
+    if pa.types.is_timestamp(column.type):
+        assert (column.type.unit, column.type.tz) == ("us", "UTC"), column.type
+        column = column.cast(pa.int64())
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def sorted_rows(table: str, frame: pa.Table) -> list[Row]:
+    """The rows of an Arrow table in the oracle's order of columns and rows."""
+    columns = [column_values(frame.column(name)) for name in COLUMNS[table]]
+    return sorted(zip(*columns, strict=True), key=lambda row: order(*row))
+
+
+def partition_value(table: str, component: str) -> tuple[str, Any]:
+    name, _, value = component.partition("=")
+    assert name in PARTITIONED_BY[table], f"{component!r} is no partition of {table}"
+    if value == NULL_PARTITION:
+        return name, None
+    decoded = unquote(value, errors="strict")
+    return name, decoded if name == "artist_id" else int(decoded)
+
+
+@pytest.fixture(scope="session")
+def read_back() -> Callable[[Path], Tables]:
+    """``read_back(output)`` -> the rows of the five tables, from the files on disk."""
+
+    def call(output: Path) -> Tables:
+        tables: Tables = {}
+        for table, folder in FOLDERS.items():
+            rows: list[Row] = []
+            for file in data_files(output / folder):
+                frame = pq.ParquetFile(file).read()
+                parts = file.relative_to(output / folder).parts[:-1]
+                values = dict(partition_value(table, part) for part in parts)
+                assert tuple(values) == PARTITIONED_BY[table], f"{file}: partition folders"
+                for row in zip(*(column_values(column) for column in frame.columns), strict=True):
+                    whole = {**dict(zip(frame.schema.names, row, strict=True)), **values}
+                    rows.append(tuple(whole[name] for name in COLUMNS[table]))
+            tables[table] = sorted(rows, key=lambda row: order(*row))
+        return tables
+
+    return call
+
+
+def data_files(folder: Path) -> list[Path]:
+    """The data files below a folder (or below every table's folder of a lake), sorted."""
+    return sorted(path for path in folder.rglob("*.parquet") if path.is_file() and "_etl" not in path.parts)
+
+
+@pytest.fixture(scope="session")
+def snapshot() -> Callable[[Path], Snapshot]:
+    """``snapshot(output)`` -> {relative path: (inode, mtime, sha256)} of all files in the table folders."""
+
+    def call(output: Path) -> Snapshot:
+        found: Snapshot = {}
+        for folder in sorted(FOLDERS.values()):
+            for path in sorted((output / folder).rglob("*")):
+                if path.is_file():
+                    status = path.stat()
+                    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                    found[str(path.relative_to(output))] = (status.st_ino, status.st_mtime_ns, digest)
+        return found
+
+    return call
+
+
+def contents(taken: Snapshot) -> dict[str, str]:
+    """A snapshot without inodes and times: what is in the files."""
+    return {path: digest for path, (_, _, digest) in taken.items()}

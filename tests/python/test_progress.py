@@ -1,0 +1,163 @@
+"""Progress: a bar in a terminal, a line now and then elsewhere, nothing for a short run."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sparkify_lake import progress
+from sparkify_lake.progress import Bar, Lines, describe, shown
+
+if TYPE_CHECKING:
+    from sparkify_lake._native import Tick
+
+
+def tick(
+    elapsed: float, done: int = 25, total: int | None = 100, unit: str = "files", stage: str = "write"
+) -> Tick:
+    return {"stage": stage, "done": done, "total": total, "unit": unit, "elapsed": elapsed, "message": None}
+
+
+class Terminal(io.StringIO):
+    """A terminal that remembers what was drawn, and may go away."""
+
+    gone = False
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if self.gone:
+            raise BrokenPipeError
+        return super().write(text)
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def test_lines_come_at_most_every_ten_seconds() -> None:
+    said: list[str] = []
+    lines = Lines(said.append)
+    for tenth in range(351):
+        lines.tick(tick(tenth / 10, done=tenth, total=1000))
+    assert said == [
+        "write: 10%, 100 of 1,000 files, after 10.0 s",
+        "write: 20%, 200 of 1,000 files, after 20.0 s",
+        "write: 30%, 300 of 1,000 files, after 30.0 s",
+    ]
+
+
+def test_lines_go_to_our_logger(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="sparkify_lake"), shown(stream=io.StringIO()) as on_tick:
+        assert on_tick is not None
+        on_tick(tick(11))
+    assert caplog.record_tuples == [
+        ("sparkify_lake", logging.INFO, "write: 25%, 25 of 100 files, after 11.0 s")
+    ]
+
+
+def test_a_bar_in_a_terminal() -> None:
+    terminal = Terminal()
+    threads = threading.active_count()
+    with shown(stream=terminal) as on_tick:
+        assert on_tick is not None
+        on_tick(tick(0.6, done=1 << 20, total=4 << 20, unit="bytes", stage="logs"))
+        assert "logs" in terminal.getvalue()
+        assert "1.0 MiB of 4.0 MiB" in terminal.getvalue()
+        on_tick(tick(0.7, stage="write"))
+        assert "25 of 100 files" in terminal.getvalue()
+        assert threading.active_count() == threads
+    assert terminal.getvalue().endswith("\x1b[2K"), "the bar is wiped"
+
+
+def test_no_colour_means_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drawn() -> str:
+        terminal = Terminal()
+        with shown(stream=terminal) as on_tick:
+            assert on_tick is not None
+            on_tick(tick(1.0))
+        return terminal.getvalue()
+
+    assert "\x1b[38;5;" in drawn()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[38;5;" not in drawn()
+
+
+def test_a_short_run_shows_nothing_and_loads_nothing() -> None:
+    terminal = Terminal()
+    bar = Bar(terminal)
+    loaded = "rich.progress" in sys.modules
+    for tenth in range(5):
+        bar.tick(tick(tenth / 10))
+    bar.close()
+    assert terminal.getvalue() == ""
+    assert ("rich.progress" in sys.modules) is loaded
+
+
+def test_hidden() -> None:
+    with shown(hidden=True, stream=Terminal()) as on_tick:
+        assert on_tick is None
+
+
+def test_a_notebook_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    made: list[object] = []
+
+    class Watched(Bar):
+        def __init__(self, stream: object) -> None:
+            made.append(stream)
+            super().__init__(None)
+
+    monkeypatch.setattr(progress, "Bar", Watched)
+    with shown():
+        pass
+    assert len(made) == 1
+
+
+def test_a_terminal_that_goes_away_stops_nothing() -> None:
+    terminal = Terminal()
+    with shown(stream=terminal) as on_tick:
+        assert on_tick is not None
+        on_tick(tick(0.6))
+        terminal.gone = True
+        on_tick(tick(0.7))
+        on_tick(tick(0.8))
+
+
+def test_the_bar_is_wiped_when_the_run_is_interrupted() -> None:
+    terminal = Terminal()
+    with pytest.raises(KeyboardInterrupt), shown(stream=terminal) as on_tick:
+        assert on_tick is not None
+        on_tick(tick(1.0))
+        raise KeyboardInterrupt
+    assert terminal.getvalue().endswith("\x1b[2K")
+
+
+def test_a_closed_stream_is_no_terminal() -> None:
+    closed = io.StringIO()
+    closed.close()
+    assert not progress.is_terminal(closed)
+    assert not progress.is_terminal(None)  # type: ignore[arg-type]  # pythonw has no stderr
+
+
+@pytest.mark.parametrize(
+    ("shown_tick", "text"),
+    [
+        (tick(1, total=None), "write: 25 files"),
+        (tick(1, total=0), "write: 25 files"),
+        (tick(1, done=2048, total=None, unit="bytes"), "write: 2.0 KiB"),
+        ({**tick(1), "message": "songs\x1b[2J"}, r"songs\x1b[2J: 25%, 25 of 100 files"),
+    ],
+)
+def test_words(shown_tick: Tick, text: str) -> None:
+    assert describe(shown_tick) == text
