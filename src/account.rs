@@ -49,7 +49,8 @@ impl Account {
         let reason = reject.reason.as_str();
         let key = reject.key.as_ref().map(ToString::to_string);
         let name = key.as_ref().map_or_else(|| reason.to_owned(), |key| format!("{reason}:{key}"));
-        let name = if self.reasons.len() < REASONS || self.reasons.contains_key(&name) { name } else { reason.to_owned() };
+        let name =
+            if self.reasons.len() < REASONS || self.reasons.contains_key(&name) { name } else { reason.to_owned() };
         *self.reasons.entry(name).or_default() += 1;
         let lines_before = chunk.lines_before.map(|lines| lines + reject.line);
         self.locate(Located { file: chunk.file, offset: chunk.offset + reject.offset, lines_before, reason, key });

@@ -83,8 +83,12 @@ impl MaxBad {
     /// The number of records allowed when `read` were read.
     #[must_use]
     pub fn allowed(self, read: u64) -> u64 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss,
-                 reason = "a share of a count, rounded down, is what is meant")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a share of a count, rounded down, is what is meant"
+        )]
         match self {
             Self::Default => (read / 100).max(100),
             Self::Records(records) => records,
@@ -181,19 +185,14 @@ impl Config {
                 text("match"),
                 &[("title_artist_duration", Match::TitleArtistDuration), ("title_artist", Match::TitleArtist)],
             )?,
-            unmatched: choice(
-                "unmatched",
-                text("unmatched"),
-                &[("keep", Unmatched::Keep), ("drop", Unmatched::Drop)],
-            )?,
+            unmatched: choice("unmatched", text("unmatched"), &[("keep", Unmatched::Keep), ("drop", Unmatched::Drop)])?,
             compression: choice(
                 "compression",
                 text("compression"),
                 &[("snappy", Compression::Snappy), ("zstd", Compression::Zstd), ("none", Compression::None)],
             )?,
             threads: text("threads").map_or_else(|| Ok(available_threads()), threads)?,
-            memory_limit: text("memory_limit")
-                .map_or(Ok(1 << 30), |value| size("memory_limit", value, 64 << 20))?,
+            memory_limit: text("memory_limit").map_or(Ok(1 << 30), |value| size("memory_limit", value, 64 << 20))?,
             chunk_size: text("chunk_size").map_or(Ok(4 << 20), |value| size("chunk_size", value, 1 << 10))?,
             max_bad: text("max_bad").map_or(Ok(MaxBad::Default), max_bad)?,
             on_bad_file: choice(
@@ -211,9 +210,7 @@ impl Config {
     /// The options in force, as text in the form that [`Config::from_settings`] takes. Locations are not among them.
     #[must_use]
     pub fn to_texts(&self) -> BTreeMap<&'static str, String> {
-        let date = |ts: i64| {
-            chrono::DateTime::from_timestamp_millis(ts).unwrap_or_default().date_naive().to_string()
-        };
+        let date = |ts: i64| chrono::DateTime::from_timestamp_millis(ts).unwrap_or_default().date_naive().to_string();
         let names: Vec<&str> = self.tables.iter().map(|table| table.name()).collect();
         let folders: Vec<String> =
             self.folders.iter().map(|(table, folder)| format!("{}={folder}", table.name())).collect();
@@ -251,9 +248,7 @@ impl Config {
 }
 
 fn wrong(option: &'static str, value: &str, takes: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Configuration, format!("{option} cannot be {value:?}"))
-        .hint(takes)
-        .context("option", option)
+    Error::new(ErrorKind::Configuration, format!("{option} cannot be {value:?}")).hint(takes).context("option", option)
 }
 
 /// The value of a named choice; the first is the default.
@@ -355,8 +350,12 @@ fn size(option: &'static str, value: &str, least: u64) -> Result<u64> {
         _ => return Err(wrong(option, value, takes())),
     };
     let number: f64 = number.parse().map_err(|_| wrong(option, value, takes()))?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss,
-             reason = "sizes are far below 2^53 and not negative")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "sizes are far below 2^53 and not negative"
+    )]
     let bytes = (number * factor as f64) as u64;
     if bytes < least { Err(wrong(option, value, takes())) } else { Ok(bytes) }
 }

@@ -143,8 +143,7 @@ impl Queue {
 }
 
 fn walk(root: &Path, glob: Option<&GlobMatcher>, threads: usize, cancel: &Cancel) -> Result<Listing> {
-    let queue =
-        Queue { folders: Mutex::new(vec![root.to_owned()]), wake: Condvar::new(), busy: AtomicUsize::new(0) };
+    let queue = Queue { folders: Mutex::new(vec![root.to_owned()]), wake: Condvar::new(), busy: AtomicUsize::new(0) };
     let work = || {
         let mut listing = Listing::default();
         let mut failure = None;
@@ -226,7 +225,16 @@ mod tests {
     #[test]
     fn names_decide_and_order_is_by_path() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["b/2.json", "b/1.jsonl.gz", "a.ndjson.zst", "_temporary/x.json", ".x.json", "x.json~", "notes.txt", "x.json.crc"] {
+        for name in [
+            "b/2.json",
+            "b/1.jsonl.gz",
+            "a.ndjson.zst",
+            "_temporary/x.json",
+            ".x.json",
+            "x.json~",
+            "notes.txt",
+            "x.json.crc",
+        ] {
             let path = dir.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "{}").unwrap();

@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::commit::{Stage, StagedFile};
 use crate::config::Config;
@@ -65,9 +65,8 @@ pub fn tables(finished: &Finished, config: &Config, stage: &Stage, control: &Con
         if wants(Table::Time) || wants(Table::Songplays) { finished.runs.histogram.slices() } else { Vec::new() };
     let months = Months::new(&slices, config, stage)?;
     let song_partitions: Vec<&[SongRow]> = if wants(Table::Songs) {
-        let same = |a: &SongRow, b: &SongRow| {
-            (a.year, songs::partition_artist(a)) == (b.year, songs::partition_artist(b))
-        };
+        let same =
+            |a: &SongRow, b: &SongRow| (a.year, songs::partition_artist(a)) == (b.year, songs::partition_artist(b));
         finished.catalogue.rows().chunk_by(same).collect()
     } else {
         Vec::new()
@@ -122,9 +121,8 @@ pub fn tables(finished: &Finished, config: &Config, stage: &Stage, control: &Con
         |()| Ok(()),
     )?;
 
-    let month_partitions = months.partitions();
     let mut partitions = BTreeMap::from([(Table::Songs, song_partitions.len() as u64)]);
-    partitions.extend([Table::Time, Table::Songplays].map(|table| (table, month_partitions)));
+    partitions.extend(MONTHLY.into_iter().zip(months.partitions.iter().map(|count| count.load(Ordering::Relaxed))));
     Ok(Emitted { plays: months.plays(), partitions })
 }
 
@@ -161,6 +159,7 @@ struct Months<'s> {
     joins: BTreeMap<Month, Mutex<Join>>,
     rows: AtomicU64,
     matched: AtomicU64,
+    partitions: [AtomicU64; 2],
 }
 
 /// The slices of one month: which comes next, and what came too early.
@@ -198,6 +197,7 @@ impl<'s> Months<'s> {
             joins: joins.into_iter().map(|(month, join)| (month, Mutex::new(join))).collect(),
             rows: AtomicU64::new(0),
             matched: AtomicU64::new(0),
+            partitions: Default::default(),
         })
     }
 
@@ -226,12 +226,13 @@ impl<'s> Months<'s> {
         while let Some(slices) = join.early.remove(&join.next) {
             join.next += 1;
             let is_last = join.next == join.end;
-            for ((table, file), encoded) in MONTHLY.into_iter().zip(&mut join.files).zip(slices) {
+            let files = join.files.iter_mut().zip(&self.partitions);
+            for ((table, (file, partitions)), encoded) in MONTHLY.into_iter().zip(files).zip(slices) {
                 if let Some(encoded) = encoded.filter(|encoded| encoded.rows > 0) {
                     self.append(file, table, &partition, encoded)?;
                 }
-                if is_last {
-                    self.close(file, table, &partition)?;
+                if is_last && self.close(file, table, &partition)? {
+                    partitions.fetch_add(1, Ordering::Relaxed);
                 }
             }
         }
@@ -258,25 +259,22 @@ impl<'s> Months<'s> {
         Ok(())
     }
 
-    /// Ends the file in the making, if there is one.
-    fn close(&self, file: &mut Joined, table: Table, partition: &str) -> Result<()> {
+    /// Ends the file in the making; says whether there is one, or was one before.
+    fn close(&self, file: &mut Joined, table: Table, partition: &str) -> Result<bool> {
         let Joined { part, rows, only, open } = std::mem::take(file);
-        file.part = part + 1;
         if let Some(only) = only {
-            return self.stage.put(table, partition, &file_name(part, self.config), &only.bytes, rows);
-        }
-        if let Some((assembler, staged)) = open {
+            self.stage.put(table, partition, &file_name(part, self.config), &only.bytes, rows)?;
+        } else if let Some((assembler, staged)) = open {
             assembler.finish()?;
-            return self.stage.keep(staged, rows);
+            self.stage.keep(staged, rows)?;
+        } else {
+            return Ok(part > 0);
         }
-        Ok(())
+        file.part = part + 1;
+        Ok(true)
     }
 
     fn plays(&self) -> Plays {
         Plays { rows: self.rows.load(Ordering::Relaxed), matched: self.matched.load(Ordering::Relaxed) }
-    }
-
-    fn partitions(&self) -> u64 {
-        self.joins.len() as u64
     }
 }

@@ -168,7 +168,9 @@ impl<'f> Reader<'f> {
         }
         match framing::sniff(bytes) {
             Err(code) => visit(Fetched::Bad { file: index, code }),
-            Ok(framing) => visit(Fetched::Chunk(Chunk { file: index, offset: 0, lines_before: Some(0), framing, bytes })),
+            Ok(framing) => {
+                visit(Fetched::Chunk(Chunk { file: index, offset: 0, lines_before: Some(0), framing, bytes }))
+            }
         }
     }
 
@@ -267,7 +269,13 @@ impl<'f> Reader<'f> {
             };
             if end > 0 {
                 let bytes = bytes.get(..end).unwrap_or_default();
-                visit(Fetched::Chunk(Chunk { file: index, offset, lines_before: Some(lines), framing: cutter.0, bytes }))?;
+                visit(Fetched::Chunk(Chunk {
+                    file: index,
+                    offset,
+                    lines_before: Some(lines),
+                    framing: cutter.0,
+                    bytes,
+                }))?;
                 lines += memchr_iter(b'\n', bytes).count() as u64;
                 offset += end as u64;
             }

@@ -5,8 +5,6 @@
 //!
 //! Invariant: a worker's buffers are bounded by the chunk size and the budget for plays, whatever the input's size.
 
-
-
 use crate::account::Account;
 use crate::cancel::Cancel;
 use crate::config::{Config, OnBadFile};
@@ -149,9 +147,7 @@ fn each_chunk<P: Send>(
                     worker.account.bad_files.push((file, code));
                     Ok(())
                 }
-                Fetched::Bad { file, code } => {
-                    Err(bad_file(files.get(file), code))
-                }
+                Fetched::Bad { file, code } => Err(bad_file(files.get(file), code)),
             })
         },
         |(partial, _, _)| end(partial),
@@ -168,5 +164,7 @@ fn bad_file(file: Option<&InputFile>, code: &'static str) -> Error {
         code if code.starts_with("unsupported_compression") => "unpack it, or pack it as gzip or zstd",
         _ => "repair or remove it; or leave it out and say so with --on-bad-file quarantine",
     };
-    Error::new(ErrorKind::DataRefused, format!("{path} cannot be read as JSON: {code}")).hint(hint).context("path", path)
+    Error::new(ErrorKind::DataRefused, format!("{path} cannot be read as JSON: {code}"))
+        .hint(hint)
+        .context("path", path)
 }

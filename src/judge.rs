@@ -28,10 +28,7 @@ impl Inputs {
     /// Both contents with their listing and account.
     #[must_use]
     pub fn each(&self) -> [(Content, &Listing, &Account); 2] {
-        [
-            (Content::Songs, &self.songs, &self.song_account),
-            (Content::Logs, &self.logs, &self.log_account),
-        ]
+        [(Content::Songs, &self.songs, &self.song_account), (Content::Logs, &self.logs, &self.log_account)]
     }
 }
 
@@ -67,9 +64,7 @@ pub fn accept(plan: &Plan, inputs: &Inputs) -> Result<()> {
                 Content::Songs => "song",
                 Content::Logs => "NextSong event",
             };
-            let cause = first.unwrap_or_else(|| {
-                format!("{} files hold {} records", listing.files.len(), records.read)
-            });
+            let cause = first.unwrap_or_else(|| format!("{} files hold {} records", listing.files.len(), records.read));
             return Err(Error::new(ErrorKind::DataRefused, format!("no usable {what} in {}", source.shown))
                 .cause(cause)
                 .hint("is this the right folder? the tables are as they were"));

@@ -81,10 +81,7 @@ pub fn unescape(name: &str) -> Option<String> {
 /// Spark's set (`ExternalCatalogUtils.needsEscaping`).
 fn is_escaped(character: char) -> bool {
     character.is_ascii_control()
-        || matches!(
-            character,
-            '"' | '#' | '%' | '\'' | '*' | '/' | ':' | '=' | '?' | '\\' | '{' | '[' | ']' | '^'
-        )
+        || matches!(character, '"' | '#' | '%' | '\'' | '*' | '/' | ':' | '=' | '?' | '\\' | '{' | '[' | ']' | '^')
 }
 
 #[cfg(test)]

@@ -147,11 +147,14 @@ fn source(config: &Config, content: Content, warnings: &mut Vec<String>) -> Resu
     let root = root.path();
     must_exist("input", root)?;
     let [classic, dashed] = content.folders();
-    let found: Vec<PathBuf> = [classic, dashed].iter().map(|name| root.join(name)).filter(|path| path.is_dir()).collect();
+    let found: Vec<PathBuf> =
+        [classic, dashed].iter().map(|name| root.join(name)).filter(|path| path.is_dir()).collect();
     match found.as_slice() {
         [] => Err(Error::new(ErrorKind::NoInput, format!("there is no {classic} in {}", shown(root)))
-            .hint(format!("the input is the folder that holds {classic}; or name the place with --{}",
-                          content.option().replace('_', "-")))
+            .hint(format!(
+                "the input is the folder that holds {classic}; or name the place with --{}",
+                content.option().replace('_', "-")
+            ))
             .context("path", shown(root))),
         [path, rest @ ..] => {
             if !rest.is_empty() {

@@ -28,6 +28,9 @@ use crate::star::Star;
 /// The version of the report's form.
 pub const REPORT_VERSION: u32 = 1;
 
+/// How many files that were left out are warned of by name; all of them are in the report.
+const WARNED_FILES: usize = 10;
+
 /// A run's report; serialises to the JSON that is documented for users.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -280,17 +283,23 @@ impl Report {
             let unknown = account.tally.unknown_keys.iter().map(|(key, count)| (key.to_owned(), count)).collect();
             self.unknown_keys.insert(name, unknown);
             self.rejects.extend(account.first.iter().filter_map(|located| locate(located, listing)));
-            self.bad_files.extend(account.bad_files.iter().filter_map(|(file, reason)| {
-                Some(BadFile { file: shown(&listing.files.get(*file)?.path), reason })
-            }));
+            self.bad_files.extend(
+                account.bad_files.iter().filter_map(|(file, reason)| {
+                    Some(BadFile { file: shown(&listing.files.get(*file)?.path), reason })
+                }),
+            );
             self.warnings.extend(listing.warnings.iter().cloned());
             if listing.other > 0 {
-                self.warnings.push(format!("{} files in {} do not end in .json and were not read", listing.other, source.shown));
+                self.warnings
+                    .push(format!("{} files in {} do not end in .json and were not read", listing.other, source.shown));
             }
         }
         self.filtered.insert("page", inputs.log_account.tally.filtered);
-        if !self.bad_files.is_empty() {
-            self.warnings.push(format!("{} files could not be read as JSON and were left out", self.bad_files.len()));
+        for bad in self.bad_files.iter().take(WARNED_FILES) {
+            self.warnings.push(format!("{} cannot be read as JSON and was left out: {}", bad.file, bad.reason));
+        }
+        if let Some(more) = self.bad_files.len().checked_sub(WARNED_FILES).filter(|more| *more > 0) {
+            self.warnings.push(format!("{more} more files were left out"));
         }
         self.plays = emitted.plays;
         self.peak_rss_bytes = peak_rss_bytes();

@@ -14,8 +14,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::{self, Control};
 use crate::judge::{self, Inputs};
 use crate::plan::{Plan, Source};
-use crate::progress::Stage as At;
 use crate::preview::Preview;
+use crate::progress::Stage as At;
 use crate::report::{Report, StageClock};
 use crate::runs::Runs;
 use crate::schema::Table;
@@ -83,12 +83,7 @@ pub fn preview(config: Config, control: &Control<'_>) -> Result<Preview> {
 }
 
 /// Everything up to the finished dimensions and the sorted plays, accepted by the rules on bad input.
-fn ingest_all(
-    plan: &Plan,
-    runs: Runs,
-    control: &Control<'_>,
-    clock: &mut StageClock,
-) -> Result<(Inputs, Finished)> {
+fn ingest_all(plan: &Plan, runs: Runs, control: &Control<'_>, clock: &mut StageClock) -> Result<(Inputs, Finished)> {
     let config = &plan.config;
     let mut inputs = list_all(plan, control)?;
     clock.end("discover");

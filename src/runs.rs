@@ -102,7 +102,8 @@ impl Runs {
     }
 
     fn spill(&self, worker: usize, plays: &[Play]) -> Result<Run> {
-        let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write scratch files in", &self.scratch, &error);
+        let failed =
+            |error: std::io::Error| Error::io(ErrorKind::Storage, "write scratch files in", &self.scratch, &error);
         let file = tempfile::tempfile_in(&self.scratch).map_err(failed)?;
         let mut writer = BufWriter::with_capacity(1 << 18, &file);
         for play in plays {
@@ -110,7 +111,7 @@ impl Runs {
         }
         writer.flush().map_err(failed)?;
         drop(writer);
-        let index = plays.iter().step_by(STRIDE).map(|play| play.ts).collect();
+        let index = plays.iter().step_by(STRIDE).map(Play::ts).collect();
         Ok(Run { worker, place: Place::Disk { file, plays: plays.len(), index } })
     }
 }
@@ -123,8 +124,8 @@ impl Run {
     pub fn read(&self, span: &Range<i64>, found: &mut Vec<Play>) -> Result<()> {
         match &self.place {
             Place::Memory(plays) => {
-                let start = plays.partition_point(|play| play.ts < span.start);
-                let end = plays.partition_point(|play| play.ts < span.end);
+                let start = plays.partition_point(|play| play.ts() < span.start);
+                let end = plays.partition_point(|play| play.ts() < span.end);
                 found.extend_from_slice(plays.get(start..end).unwrap_or_default());
             }
             Place::Disk { file, plays, index } => {
@@ -136,7 +137,7 @@ impl Run {
                     Error::new(ErrorKind::Storage, "a scratch file could not be read back").cause(error.to_string())
                 })?;
                 let (records, _) = bytes.as_chunks::<PLAY_BYTES>();
-                found.extend(records.iter().map(from_bytes).filter(|play| span.contains(&play.ts)));
+                found.extend(records.iter().map(from_bytes).filter(|play| span.contains(&play.ts())));
             }
         }
         Ok(())
@@ -146,8 +147,7 @@ impl Run {
 fn to_bytes(play: &Play) -> [u8; PLAY_BYTES] {
     let mut bytes = [0; PLAY_BYTES];
     let (words, _) = bytes.as_chunks_mut::<8>();
-    let ids = i64::from(play.profile) << 32 | i64::from(play.track);
-    for (word, value) in words.iter_mut().zip([play.ts, play.session, play.item, ids]) {
+    for (word, value) in words.iter_mut().zip(play.to_words()) {
         *word = value.to_le_bytes();
     }
     bytes
@@ -156,9 +156,7 @@ fn to_bytes(play: &Play) -> [u8; PLAY_BYTES] {
 fn from_bytes(bytes: &[u8; PLAY_BYTES]) -> Play {
     let (words, _) = bytes.as_chunks::<8>();
     let word = |position: usize| words.get(position).map_or(0, |word| i64::from_le_bytes(*word));
-    let ids = word(3).cast_unsigned();
-    #[expect(clippy::cast_possible_truncation, reason = "two 32-bit ids share the word")]
-    Play { ts: word(0), session: word(1), item: word(2), profile: (ids >> 32) as u32, track: ids as u32 }
+    Play::from_words([word(0), word(1), word(2), word(3)])
 }
 
 #[cfg(test)]
@@ -168,7 +166,7 @@ mod tests {
     #[test]
     fn a_run_reads_the_same_from_memory_and_from_disk() {
         let plays: Vec<Play> = (0..5000_i64)
-            .map(|n| Play { ts: n / 3, session: -n, item: i64::MIN, profile: u32::MAX, track: n as u32 })
+            .map(|n| Play::new((n / 3, Some(-n), (n % 2 == 0).then_some(i64::MIN)), u32::MAX, n as u32))
             .collect();
         let dir = tempfile::tempdir().unwrap();
         for budget in [0, 1 << 20] {
@@ -181,7 +179,7 @@ mod tests {
             for span in [0..2000, 0..0, 341..342, 342..1000, 1666..1667, 1700..1800, -5..1] {
                 let mut found = Vec::new();
                 run.read(&span, &mut found).unwrap();
-                let expected: Vec<Play> = plays.iter().copied().filter(|play| span.contains(&play.ts)).collect();
+                let expected: Vec<Play> = plays.iter().copied().filter(|play| span.contains(&play.ts())).collect();
                 assert_eq!(found, expected, "{span:?} with budget {budget}");
             }
         }

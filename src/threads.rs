@@ -21,7 +21,8 @@ pub fn on_each<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> Res
         let mut refused = None;
         for index in 1..threads.max(1) {
             let work = &work;
-            match std::thread::Builder::new().name(format!("sparkify-{index}")).spawn_scoped(scope, move || work(index)) {
+            match std::thread::Builder::new().name(format!("sparkify-{index}")).spawn_scoped(scope, move || work(index))
+            {
                 Ok(handle) => others.push(handle),
                 Err(error) => {
                     refused = Some(error);

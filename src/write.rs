@@ -161,8 +161,7 @@ fn write_column(target: &mut ColumnWriter<'_>, column: &Column) -> ParquetResult
         (ColumnWriter::ByteArrayColumnWriter(target), Values::Text { dictionary, keys }) => {
             let texts: Vec<ByteArray> =
                 (0_u32..).take(dictionary.len()).map(|key| ByteArray::from(dictionary.get(key))).collect();
-            let values: Vec<ByteArray> =
-                keys.iter().filter_map(|key| texts.get(*key as usize)).cloned().collect();
+            let values: Vec<ByteArray> = keys.iter().filter_map(|key| texts.get(*key as usize)).cloned().collect();
             write_values(target, &values, presence)
         }
         _ => Err(ParquetError::General("a column is not of its schema's type".to_owned())),
@@ -197,10 +196,7 @@ fn column_type(field: &Field) -> ParquetResult<SchemaType> {
         Type::Int64 => (Physical::INT64, None),
         Type::Float64 => (Physical::DOUBLE, None),
         Type::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
-        Type::Timestamp => (
-            Physical::INT64,
-            Some(LogicalType::timestamp(true, TimeUnit::MICROS)),
-        ),
+        Type::Timestamp => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
     };
     SchemaType::primitive_type_builder(field.name, physical)
         .with_repetition(Repetition::OPTIONAL)

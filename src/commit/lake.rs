@@ -104,8 +104,10 @@ fn read_format(control: &Path) -> Result<bool> {
         .and_then(|value| value.get("format").and_then(serde_json::Value::as_u64));
     match format {
         Some(format) if format <= FORMAT => Ok(true),
-        _ => Err(Error::new(ErrorKind::Protocol, format!("{} is not of a format that this version knows", shown(&path)))
-            .hint("a newer sparkify-lake wrote this lake: upgrade, or choose another output")
-            .context("path", shown(&path))),
+        _ => {
+            Err(Error::new(ErrorKind::Protocol, format!("{} is not of a format that this version knows", shown(&path)))
+                .hint("a newer sparkify-lake wrote this lake: upgrade, or choose another output")
+                .context("path", shown(&path)))
+        }
     }
 }

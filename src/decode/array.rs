@@ -64,23 +64,14 @@ where
         at += 1;
     }
     if let Some(start) = start {
-        let line_ended = chunk
-            .iter()
-            .rev()
-            .find(|byte| !matches!(byte, b' ' | b'\t'))
-            .copied()
-            .is_none_or(is_break);
+        let line_ended = chunk.iter().rev().find(|byte| !matches!(byte, b' ' | b'\t')).copied().is_none_or(is_break);
         element(out, unknown, start..chunk.len(), !line_ended);
     }
 }
 
 /// Judges one element. `torn`: the input ends here, in the middle of a line.
-fn element<S, F>(
-    out: &mut Delivery<'_, '_, S, F>,
-    unknown: &mut Vec<Range<usize>>,
-    place: Range<usize>,
-    torn: bool,
-) where
+fn element<S, F>(out: &mut Delivery<'_, '_, S, F>, unknown: &mut Vec<Range<usize>>, place: Range<usize>, torn: bool)
+where
     S: Schema,
     F: for<'r> FnMut(Decoded<'r, S::Row<'r>>),
 {
@@ -100,10 +91,6 @@ fn element<S, F>(
             Err(stop) => stop,
         },
     };
-    let reason = if torn && stop == Stop::At(place.end) {
-        Reason::TruncatedTail
-    } else {
-        stop.reason()
-    };
+    let reason = if torn && stop == Stop::At(place.end) { Reason::TruncatedTail } else { stop.reason() };
     out.reject(reason, place);
 }

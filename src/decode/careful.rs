@@ -56,22 +56,12 @@ pub fn object<'a, S: Schema>(
     unknown: &mut Vec<Range<usize>>,
 ) -> Result<Object<'a>, Stop> {
     unknown.clear();
-    let mut parser = Parser {
-        bytes,
-        max_depth: limits.max_depth,
-        at: start + 1,
-        slot: NO_SLOT,
-        spoiled: None,
-    };
+    let mut parser = Parser { bytes, max_depth: limits.max_depth, at: start + 1, slot: NO_SLOT, spoiled: None };
     let mut members = Members::EMPTY;
     let mut name = String::new();
     parser.skip_space();
     if parser.peek() == Some(b'}') {
-        return Ok(Object {
-            end: parser.at + 1,
-            members,
-            spoiled: None,
-        });
+        return Ok(Object { end: parser.at + 1, members, spoiled: None });
     }
     for _ in 0..limits.max_keys {
         parser.slot = NO_SLOT;
@@ -103,11 +93,7 @@ pub fn object<'a, S: Schema>(
         parser.skip_space();
         match parser.peek() {
             Some(b'}') => {
-                return Ok(Object {
-                    end: parser.at + 1,
-                    members,
-                    spoiled: parser.spoiled,
-                });
+                return Ok(Object { end: parser.at + 1, members, spoiled: parser.spoiled });
             }
             Some(b',') => parser.at += 1,
             _ => return Err(Stop::At(parser.at)),
@@ -120,9 +106,7 @@ pub fn object<'a, S: Schema>(
 /// Remembers a key that differs from a required one in case only; of several the bytewise smallest.
 fn note_variant<'a, S: Schema>(members: &mut Members<'a>, key: &'a str) {
     let required = S::KEYS.iter().take(S::REQUIRED);
-    let slot = required
-        .zip(&mut members.variants)
-        .find(|(name, _)| name.eq_ignore_ascii_case(key));
+    let slot = required.zip(&mut members.variants).find(|(name, _)| name.eq_ignore_ascii_case(key));
     if let Some((_, variant)) = slot {
         *variant = Some(variant.map_or(key, |known| known.min(key)));
     }
@@ -130,25 +114,13 @@ fn note_variant<'a, S: Schema>(members: &mut Members<'a>, key: &'a str) {
 
 /// Whether the slice at `start` is one JSON value, of any kind, and nothing else but white space behind it.
 pub fn is_value(bytes: &[u8], start: usize, limits: &Limits) -> bool {
-    let mut parser = Parser {
-        bytes,
-        max_depth: limits.max_depth,
-        at: start,
-        slot: NO_SLOT,
-        spoiled: None,
-    };
+    let mut parser = Parser { bytes, max_depth: limits.max_depth, at: start, slot: NO_SLOT, spoiled: None };
     parser.value().is_ok() && space_end(bytes, parser.at) == bytes.len()
 }
 
 /// The end of the array or object at `start`.
 pub fn nested_end(bytes: &[u8], start: usize, limits: &Limits) -> Result<usize, Stop> {
-    let mut parser = Parser {
-        bytes,
-        max_depth: limits.max_depth,
-        at: start,
-        slot: NO_SLOT,
-        spoiled: None,
-    };
+    let mut parser = Parser { bytes, max_depth: limits.max_depth, at: start, slot: NO_SLOT, spoiled: None };
     parser.value().map(|_| parser.at)
 }
 
@@ -250,10 +222,7 @@ impl<'a> Parser<'a> {
             Some(b'f') => self.literal("false", Token::Bool(false)),
             _ => {
                 let end = scan_number(self.bytes, self.at).map_err(Stop::At)?;
-                let token = self
-                    .bytes
-                    .get(self.at..end)
-                    .and_then(|digits| str::from_utf8(digits).ok());
+                let token = self.bytes.get(self.at..end).and_then(|digits| str::from_utf8(digits).ok());
                 self.at = end;
                 Ok(Token::Number(token.unwrap_or("0")))
             }
@@ -329,11 +298,7 @@ impl<'a> Parser<'a> {
     /// The code unit of the `\u` escape at `at`.
     fn unit(&self, at: usize) -> Result<u16, Stop> {
         let digits = self.bytes.get(at + 2..).unwrap_or_default();
-        let sound = digits
-            .iter()
-            .take(4)
-            .take_while(|digit| digit.is_ascii_hexdigit())
-            .count();
+        let sound = digits.iter().take(4).take_while(|digit| digit.is_ascii_hexdigit()).count();
         hex4(digits).ok_or(Stop::At(at + 2 + sound))
     }
 

@@ -34,15 +34,7 @@ where
 {
     pub fn new(chunk: &'a [u8], limits: &'d Limits, spill: &'d mut Spill, sink: &'d mut F) -> Self {
         let schema = std::marker::PhantomData;
-        Self {
-            chunk,
-            limits,
-            tally: Tally::default(),
-            spill,
-            sink,
-            counted: 0,
-            schema,
-        }
+        Self { chunk, limits, tally: Tally::default(), spill, sink, counted: 0, schema }
     }
 
     /// Counts the line feeds in front of `at`.
@@ -89,20 +81,13 @@ where
         }
         let mut name = String::new();
         for key in unknown {
-            let key = self
-                .chunk
-                .get(key.clone())
-                .and_then(|key| str::from_utf8(key).ok())
-                .unwrap_or_default();
+            let key = self.chunk.get(key.clone()).and_then(|key| str::from_utf8(key).ok()).unwrap_or_default();
             let key = Text::from_json(key, key.contains('\\')).resolve(&mut name);
             self.tally.unknown_keys.add(key, 1);
         }
         let beside = object.members.variants.iter().zip(&object.members.slots);
-        self.tally.case_variants += u64::from(
-            beside
-                .into_iter()
-                .any(|(variant, exact)| variant.is_some() && !exact.is_absent()),
-        );
+        self.tally.case_variants +=
+            u64::from(beside.into_iter().any(|(variant, exact)| variant.is_some() && !exact.is_absent()));
         self.object(&object.members, place);
     }
 
@@ -110,19 +95,8 @@ where
     #[cold]
     pub fn reject(&mut self, reason: Reason, place: Range<usize>) {
         self.tally.read += 1;
-        let reason = if place.len() > self.limits.max_record {
-            Reason::LineTooLong
-        } else {
-            reason
-        };
-        self.hand_over(
-            Fault {
-                reason,
-                slot: usize::MAX,
-            },
-            &Members::EMPTY,
-            place,
-        );
+        let reason = if place.len() > self.limits.max_record { Reason::LineTooLong } else { reason };
+        self.hand_over(Fault { reason, slot: usize::MAX }, &Members::EMPTY, place);
     }
 
     #[cold]
@@ -130,12 +104,7 @@ where
         self.tally.quarantined += 1;
         let offset = place.start;
         let missing = fault.reason == Reason::MissingRequired;
-        let variant = members
-            .variants
-            .get(fault.slot)
-            .copied()
-            .flatten()
-            .filter(|_| missing);
+        let variant = members.variants.get(fault.slot).copied().flatten().filter(|_| missing);
         self.count_lines(offset);
         let bytes = self.chunk.get(place).unwrap_or_default().trim_ascii_end();
         (self.sink)(Decoded::Reject(Reject {

@@ -75,23 +75,13 @@ enum Margin {
 impl Elements {
     /// At the beginning of a file, or between two arrays.
     pub const fn outside() -> Self {
-        Self {
-            state: State::Outside,
-            depth: 0,
-            margin: Margin::Text,
-            enclosed: false,
-            opened: false,
-        }
+        Self { state: State::Outside, depth: 0, margin: Margin::Text, enclosed: false, opened: false }
     }
 
     /// In the state that a chunk begins in: only one that begins behind a comma begins with a brace.
     pub fn at_chunk(chunk: &[u8]) -> Self {
         if chunk.first() == Some(&b'{') {
-            Self {
-                state: State::Comma,
-                enclosed: true,
-                ..Self::outside()
-            }
+            Self { state: State::Comma, enclosed: true, ..Self::outside() }
         } else {
             Self::outside()
         }
@@ -127,11 +117,7 @@ impl Elements {
     /// The next position whose byte matters: inside strings most do not.
     #[inline]
     pub fn skip_text(&self, bytes: &[u8], at: usize) -> usize {
-        if self.state == State::Quoted {
-            string_stop(bytes, at)
-        } else {
-            at
-        }
+        if self.state == State::Quoted { string_stop(bytes, at) } else { at }
     }
 
     /// Takes one byte.

@@ -79,7 +79,7 @@ impl Schema for Events {
 
 /// Whether the page is that of a play. Nothing but a string is a page.
 #[inline]
-fn is_play<'a>(reader: &mut Reader<'_, 'a>) -> Result<bool, Fault> {
+fn is_play(reader: &mut Reader<'_, '_>) -> Result<bool, Fault> {
     reader.no_conflict_at(PAGE)?;
     reader.required(PAGE)?;
     match reader.token(PAGE) {
@@ -87,10 +87,7 @@ fn is_play<'a>(reader: &mut Reader<'_, 'a>) -> Result<bool, Fault> {
             Ok(text.raw() == PLAY)
         }
         Token::Text { .. } => Ok(reader.text(PAGE)?.is_some_and(|page| page == Text::plain(PLAY))),
-        _ => Err(Fault {
-            reason: Reason::Type,
-            slot: PAGE,
-        }),
+        _ => Err(Fault { reason: Reason::Type, slot: PAGE }),
     }
 }
 
@@ -101,18 +98,12 @@ fn play<'a>(reader: &mut Reader<'_, 'a>, limits: &Limits) -> Result<Event<'a>, F
     reader.required(USER_ID)?;
     let ts = reader.integer(TS)?.unwrap_or_default();
     if !limits.ts_window.contains(&ts) {
-        return Err(Fault {
-            reason: Reason::TsImplausible,
-            slot: TS,
-        });
+        return Err(Fault { reason: Reason::TsImplausible, slot: TS });
     }
     let user_id = match reader.text(USER_ID)? {
         Some(user_id) if !user_id.is_empty() => user_id,
         _ => {
-            return Err(Fault {
-                reason: Reason::EmptyUserId,
-                slot: USER_ID,
-            });
+            return Err(Fault { reason: Reason::EmptyUserId, slot: USER_ID });
         }
     };
     Ok(Event {

@@ -64,10 +64,7 @@ impl<'a> Checked<'a> {
         let rest = chunk.get(start..).unwrap_or_default();
         let text = match simdutf8::compat::from_utf8(rest) {
             Ok(text) => text,
-            Err(error) => rest
-                .get(..error.valid_up_to())
-                .and_then(|sound| str::from_utf8(sound).ok())
-                .unwrap_or(""),
+            Err(error) => rest.get(..error.valid_up_to()).and_then(|sound| str::from_utf8(sound).ok()).unwrap_or(""),
         };
         Self { text, start }
     }
@@ -103,10 +100,7 @@ impl<S: Schema> Fast<S> {
     /// A fast path that gives up on everything.
     #[cfg(test)]
     pub fn giving_up() -> Self {
-        Self {
-            off: true,
-            ..Self::new()
-        }
+        Self { off: true, ..Self::new() }
     }
 
     /// Hands over how often unknown keys occurred since the last time.
@@ -116,12 +110,7 @@ impl<S: Schema> Fast<S> {
 
     /// Reads and delivers a record that has its line to itself, from its brace on; the position behind the line.
     #[inline]
-    pub fn line<F>(
-        &mut self,
-        out: &mut Delivery<'_, '_, S, F>,
-        checked: Checked<'_>,
-        start: usize,
-    ) -> Option<usize>
+    pub fn line<F>(&mut self, out: &mut Delivery<'_, '_, S, F>, checked: Checked<'_>, start: usize) -> Option<usize>
     where
         F: for<'r> FnMut(Decoded<'r, S::Row<'r>>),
     {
@@ -142,12 +131,7 @@ impl<S: Schema> Fast<S> {
 
     /// Reads and delivers an element of an array, from its brace on; the position of the comma or bracket behind.
     #[inline]
-    pub fn element<F>(
-        &mut self,
-        out: &mut Delivery<'_, '_, S, F>,
-        checked: Checked<'_>,
-        start: usize,
-    ) -> Option<usize>
+    pub fn element<F>(&mut self, out: &mut Delivery<'_, '_, S, F>, checked: Checked<'_>, start: usize) -> Option<usize>
     where
         F: for<'r> FnMut(Decoded<'r, S::Row<'r>>),
     {
@@ -207,10 +191,7 @@ impl<S: Schema> Fast<S> {
                 let close = blanks_end(bytes, at);
                 if bytes.get(close) == Some(&b'}') && before != FIRST {
                     self.learn_trust(misses);
-                    return Some(Found {
-                        end: checked.start + close + 1,
-                        seen,
-                    });
+                    return Some(Found { end: checked.start + close + 1, seen });
                 }
                 misses += 1;
                 let (slot, place) = self.member(bytes, at, before == FIRST)?;

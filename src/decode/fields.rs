@@ -63,13 +63,12 @@ impl Spill {
 
     fn keep(&self, slot: usize, text: String) -> &str {
         self.used.set(true);
-        self.texts
-            .get(slot)
-            .map_or("", |place| place.get_or_init(|| text))
+        self.texts.get(slot).map_or("", |place| place.get_or_init(|| text))
     }
 }
 
-/// Reads the members of one object, and counts what it coerces.
+/// Reads the members of one object, and counts what it coerces. The three conversions are always inlined: with the
+/// slot a constant most of each disappears, which is a tenth of the time that a record takes.
 pub struct Reader<'m, 'a> {
     members: &'m Members<'a>,
     limits: &'m Limits,
@@ -80,12 +79,7 @@ pub struct Reader<'m, 'a> {
 impl<'m, 'a> Reader<'m, 'a> {
     #[inline]
     pub const fn new(members: &'m Members<'a>, limits: &'m Limits, spill: &'a Spill) -> Self {
-        Self {
-            members,
-            limits,
-            spill,
-            coerced: 0,
-        }
+        Self { members, limits, spill, coerced: 0 }
     }
 
     /// How many values were coerced so far.
@@ -105,10 +99,7 @@ impl<'m, 'a> Reader<'m, 'a> {
         if self.members.conflicts == 0 {
             return Ok(());
         }
-        Err(Fault {
-            reason: Reason::DuplicateKey,
-            slot: self.members.conflicts.trailing_zeros() as usize,
-        })
+        Err(Fault { reason: Reason::DuplicateKey, slot: self.members.conflicts.trailing_zeros() as usize })
     }
 
     /// Refuses this one key if it came twice with values that differ.
@@ -117,24 +108,15 @@ impl<'m, 'a> Reader<'m, 'a> {
         if self.members.conflicts >> slot & 1 == 0 {
             return Ok(());
         }
-        Err(Fault {
-            reason: Reason::DuplicateKey,
-            slot,
-        })
+        Err(Fault { reason: Reason::DuplicateKey, slot })
     }
 
     /// Refuses a required key that is missing or null.
     #[inline]
     pub fn required(&self, slot: usize) -> Result<(), Fault> {
         match self.token(slot) {
-            Token::Absent => Err(Fault {
-                reason: Reason::MissingRequired,
-                slot,
-            }),
-            Token::Null => Err(Fault {
-                reason: Reason::NullRequired,
-                slot,
-            }),
+            Token::Absent => Err(Fault { reason: Reason::MissingRequired, slot }),
+            Token::Null => Err(Fault { reason: Reason::NullRequired, slot }),
             _ => Ok(()),
         }
     }
@@ -147,26 +129,17 @@ impl<'m, 'a> Reader<'m, 'a> {
             Token::Text { text, lone: false } if text.raw().len() <= self.limits.max_string => Ok(Some(text)),
             Token::Text { text, lone } => self.odd_text(slot, text, lone).map(Some),
             Token::Number(token) => self.number_as_text(slot, token).map(Some),
-            Token::Bool(_) | Token::Nested(_) => Err(Fault {
-                reason: Reason::Type,
-                slot,
-            }),
+            Token::Bool(_) | Token::Nested(_) => Err(Fault { reason: Reason::Type, slot }),
         }
     }
 
     #[cold]
     fn odd_text(&self, slot: usize, text: Text<'a>, lone: bool) -> Result<Text<'a>, Fault> {
         if text.resolved_len() > self.limits.max_string {
-            return Err(Fault {
-                reason: Reason::StringTooLong,
-                slot,
-            });
+            return Err(Fault { reason: Reason::StringTooLong, slot });
         }
         if lone {
-            return Err(Fault {
-                reason: Reason::LoneSurrogate,
-                slot,
-            });
+            return Err(Fault { reason: Reason::LoneSurrogate, slot });
         }
         Ok(text)
     }
@@ -175,10 +148,7 @@ impl<'m, 'a> Reader<'m, 'a> {
     fn number_as_text(&mut self, slot: usize, token: &str) -> Result<Text<'a>, Fault> {
         let text = canonical(token).map_err(|reason| Fault { reason, slot })?;
         if text.len() > self.limits.max_string {
-            return Err(Fault {
-                reason: Reason::StringTooLong,
-                slot,
-            });
+            return Err(Fault { reason: Reason::StringTooLong, slot });
         }
         self.coerced += 1;
         Ok(Text::plain(self.spill.keep(slot, text)))
@@ -197,8 +167,7 @@ impl<'m, 'a> Reader<'m, 'a> {
                 Err(reason) => Err(Fault { reason, slot }),
             },
             token => {
-                let value =
-                    self.number_in_text(slot, token, |token| integer(token).map(|(value, _)| value))?;
+                let value = self.number_in_text(slot, token, |token| integer(token).map(|(value, _)| value))?;
                 Ok(Some(value))
             }
         }
@@ -222,18 +191,12 @@ impl<'m, 'a> Reader<'m, 'a> {
         read: fn(&str) -> Result<T, Reason>,
     ) -> Result<T, Fault> {
         let Token::Text { text, .. } = token else {
-            return Err(Fault {
-                reason: Reason::Type,
-                slot,
-            });
+            return Err(Fault { reason: Reason::Type, slot });
         };
         let mut scratch = String::new();
         let number = text.resolve(&mut scratch);
         if !is_number(number) {
-            return Err(Fault {
-                reason: Reason::Type,
-                slot,
-            });
+            return Err(Fault { reason: Reason::Type, slot });
         }
         let value = read(number).map_err(|reason| Fault { reason, slot })?;
         self.coerced += 1;

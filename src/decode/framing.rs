@@ -49,8 +49,13 @@ const FOREIGN: &[(&[u8], &str)] = &[
     (b"\xFF\xFE", "encoding_utf16"),
 ];
 
-/// Tells the framing of a file by its first bytes (a few KiB; all of it, if it is shorter). The error is the code
-/// with which the file is refused.
+/// Tells the framing of a file by its first bytes (a few KiB; all of it, if it is shorter).
+///
+/// # Errors
+///
+/// The code, such as `not_json:parquet` or `encoding_utf16`.
+///
+/// # Which framing
 ///
 /// A file that begins with an array is one array, unless the array ends on its first line and more follows: then
 /// it is a sequence of values, some of which are arrays.
@@ -82,9 +87,7 @@ pub fn sniff(head: &[u8]) -> Result<Framing, &'static str> {
 fn wide_encoding(head: &[u8]) -> Option<&'static str> {
     match *head {
         [0, 0, 0, first, ..] | [first, 0, 0, 0, ..] if first != 0 => Some("encoding_utf32"),
-        [first, 0, second, 0, ..] | [0, first, 0, second, ..] if first != 0 && second != 0 => {
-            Some("encoding_utf16")
-        }
+        [first, 0, second, 0, ..] | [0, first, 0, second, ..] if first != 0 && second != 0 => Some("encoding_utf16"),
         [first, 0] | [0, first] if first != 0 => Some("encoding_utf16"),
         _ => None,
     }
@@ -152,11 +155,7 @@ impl Cutter {
     /// At the beginning of a file.
     #[must_use]
     pub fn new(framing: Framing) -> Self {
-        Self {
-            framing,
-            elements: Elements::outside(),
-            behind_break: false,
-        }
+        Self { framing, elements: Elements::outside(), behind_break: false }
     }
 
     /// Takes the bytes behind those of the last call, and returns the last position in them at which a chunk may

@@ -19,13 +19,7 @@ pub struct Glue {
 
 impl Glue {
     /// Nothing is remembered.
-    pub const NONE: Self = Self {
-        bytes: [0; MAX],
-        halves: [0; 2],
-        masks: [0; 2],
-        len: 0,
-        slot: 0,
-    };
+    pub const NONE: Self = Self { bytes: [0; MAX], halves: [0; 2], masks: [0; 2], len: 0, slot: 0 };
 
     /// Remembers these bytes, unless there are too many.
     pub fn new(glue: &[u8], slot: usize) -> Self {
@@ -36,13 +30,7 @@ impl Glue {
         place.copy_from_slice(glue);
         let mut mask = [0; MAX];
         mask.iter_mut().take(glue.len()).for_each(|byte| *byte = 0xFF);
-        Self {
-            bytes,
-            halves: halves(&bytes),
-            masks: halves(&mask),
-            len: glue.len(),
-            slot,
-        }
+        Self { bytes, halves: halves(&bytes), masks: halves(&mask), len: glue.len(), slot }
     }
 
     /// Whether these bytes stand at `at`.
@@ -59,10 +47,7 @@ impl Glue {
                 let high = (window[1] ^ self.halves[1]) & self.masks[1];
                 low | high == 0
             }
-            None => self
-                .bytes
-                .get(..self.len)
-                .is_some_and(|glue| rest.starts_with(glue)),
+            None => self.bytes.get(..self.len).is_some_and(|glue| rest.starts_with(glue)),
         }
     }
 

@@ -102,44 +102,24 @@ pub struct Decoder {
 impl Decoder {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            spill: Spill::default(),
-            unknown: Vec::new(),
-            events: Fast::new(),
-            songs: Fast::new(),
-        }
+        Self { limits, spill: Spill::default(), unknown: Vec::new(), events: Fast::new(), songs: Fast::new() }
     }
 
     /// A decoder without the fast path.
     #[cfg(test)]
     fn careful(limits: Limits) -> Self {
-        Self {
-            events: Fast::giving_up(),
-            songs: Fast::giving_up(),
-            ..Self::new(limits)
-        }
+        Self { events: Fast::giving_up(), songs: Fast::giving_up(), ..Self::new(limits) }
     }
 
     /// Decodes a chunk of log events. Plays reach the sink as rows, events of other pages are filtered.
-    pub fn events(
-        &mut self,
-        chunk: &[u8],
-        framing: Framing,
-        sink: &mut impl FnMut(Decoded<'_, Event<'_>>),
-    ) -> Tally {
+    pub fn events(&mut self, chunk: &[u8], framing: Framing, sink: &mut impl FnMut(Decoded<'_, Event<'_>>)) -> Tally {
         let mut sink = |decoded: Decoded<'_, Event<'_>>| sink(decoded);
         let mut out = Delivery::new(chunk, &self.limits, &mut self.spill, &mut sink);
         decode(&mut out, framing, &mut self.events, &mut self.unknown)
     }
 
     /// Decodes a chunk of song metadata.
-    pub fn songs(
-        &mut self,
-        chunk: &[u8],
-        framing: Framing,
-        sink: &mut impl FnMut(Decoded<'_, Song<'_>>),
-    ) -> Tally {
+    pub fn songs(&mut self, chunk: &[u8], framing: Framing, sink: &mut impl FnMut(Decoded<'_, Song<'_>>)) -> Tally {
         let mut sink = |decoded: Decoded<'_, Song<'_>>| sink(decoded);
         let mut out = Delivery::new(chunk, &self.limits, &mut self.spill, &mut sink);
         decode(&mut out, framing, &mut self.songs, &mut self.unknown)

@@ -41,22 +41,14 @@ impl<S: Schema> Names<S> {
                 free
             })
         };
-        let multiplier = (1..100_000)
-            .map(|n: u32| n.wrapping_mul(0x9E37_79B1) | 1)
-            .find(spread)
-            .unwrap_or(1);
+        let multiplier = (1..100_000).map(|n: u32| n.wrapping_mul(0x9E37_79B1) | 1).find(spread).unwrap_or(1);
         let mut table = [0; TABLE];
         for (slot, key) in (0..).zip(S::KEYS) {
             if let Some(place) = table.get_mut(hash(key.as_bytes(), multiplier)) {
                 *place = slot;
             }
         }
-        Self {
-            table,
-            multiplier,
-            unknown: Vec::new(),
-            schema: PhantomData,
-        }
+        Self { table, multiplier, unknown: Vec::new(), schema: PhantomData }
     }
 
     /// The slot of a key. None for an unknown one that there is no room for, or that has to be looked at with care
@@ -75,25 +67,15 @@ impl<S: Schema> Names<S> {
         if let Some(slot) = S::KEYS.iter().position(|known| known.as_bytes() == key) {
             return Some(slot);
         }
-        if let Some(place) = self
-            .unknown
-            .iter()
-            .position(|unknown| unknown.name.as_bytes() == key)
-        {
+        if let Some(place) = self.unknown.iter().position(|unknown| unknown.name.as_bytes() == key) {
             return Some(S::KEYS.len() + place);
         }
         let room = S::KEYS.len() + self.unknown.len() < SLOTS;
-        let variant = S::KEYS
-            .iter()
-            .take(S::REQUIRED)
-            .any(|known| known.as_bytes().eq_ignore_ascii_case(key));
+        let variant = S::KEYS.iter().take(S::REQUIRED).any(|known| known.as_bytes().eq_ignore_ascii_case(key));
         if !room || variant {
             return None;
         }
-        self.unknown.push(Unknown {
-            name: str::from_utf8(key).ok()?.into(),
-            count: 0,
-        });
+        self.unknown.push(Unknown { name: str::from_utf8(key).ok()?.into(), count: 0 });
         Some(S::KEYS.len() + self.unknown.len() - 1)
     }
 

@@ -13,10 +13,7 @@ const fn every(byte: u8) -> u64 {
 /// Eight bytes, the first of them lowest.
 #[inline]
 fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .map(|chunk| u64::from_le_bytes(*chunk))
+    bytes.get(at..)?.first_chunk().map(|chunk| u64::from_le_bytes(*chunk))
 }
 
 /// The index of the lowest marked byte. Marks above the lowest may be wrong (a borrow), the lowest never is.

@@ -74,10 +74,7 @@ fn song<'a>(reader: &mut Reader<'_, 'a>) -> Result<Song<'a>, Fault> {
     let song_id = reader.text(SONG_ID)?.unwrap_or(Text::plain(""));
     let artist_id = reader.text(ARTIST_ID)?;
     if let Some(artist_id) = artist_id {
-        can_name_a_folder(artist_id).map_err(|reason| Fault {
-            reason,
-            slot: ARTIST_ID,
-        })?;
+        can_name_a_folder(artist_id).map_err(|reason| Fault { reason, slot: ARTIST_ID })?;
     }
     Ok(Song {
         song_id,
@@ -89,10 +86,7 @@ fn song<'a>(reader: &mut Reader<'_, 'a>) -> Result<Song<'a>, Fault> {
         artist_longitude: reader.float(ARTIST_LONGITUDE)?,
         duration: reader.float(DURATION)?,
         year: match reader.integer(YEAR)? {
-            Some(year) => Some(i32::try_from(year).map_err(|_| Fault {
-                reason: Reason::OutOfRange,
-                slot: YEAR,
-            })?),
+            Some(year) => Some(i32::try_from(year).map_err(|_| Fault { reason: Reason::OutOfRange, slot: YEAR })?),
             None => None,
         },
     })
@@ -122,18 +116,12 @@ fn can_name_a_folder(value: Text<'_>) -> Result<(), Reason> {
 /// The length in bytes of `value` in the name of a partition folder, escaped as Hive does: `%XX` for each
 /// character of its set, everything else as it is.
 fn hive_escaped_len(value: &str) -> usize {
-    value
-        .bytes()
-        .map(|byte| if is_hive_escaped(byte) { 3 } else { 1 })
-        .sum()
+    value.bytes().map(|byte| if is_hive_escaped(byte) { 3 } else { 1 }).sum()
 }
 
 const fn is_hive_escaped(byte: u8) -> bool {
     byte < 0x20
         || byte == 0x7f
-        || matches!(
-            byte,
-            b'"' | b'#' | b'%' | b'\'' | b'*' | b'/' | b':' | b'=' | b'?'
-        )
+        || matches!(byte, b'"' | b'#' | b'%' | b'\'' | b'*' | b'/' | b':' | b'=' | b'?')
         || matches!(byte, b'\\' | b'{' | b'[' | b']' | b'^')
 }

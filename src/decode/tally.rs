@@ -69,20 +69,13 @@ impl UnknownKeys {
 
     /// Counts a name `count` more times.
     pub fn add(&mut self, name: &str, count: u64) {
-        let name = name
-            .get(..name.floor_char_boundary(Self::MAX_NAME))
-            .unwrap_or(name);
+        let name = beginning(name, Self::MAX_NAME);
         if let Some(known) = self.counts.get_mut(name) {
             *known += count;
             return;
         }
         let full = self.counts.len() >= Self::MAX_NAMES;
-        if full
-            && self
-                .counts
-                .last_key_value()
-                .is_some_and(|(last, _)| **last < *name)
-        {
+        if full && self.counts.last_key_value().is_some_and(|(last, _)| **last < *name) {
             return;
         }
         self.counts.insert(name.into(), count);
@@ -115,6 +108,12 @@ impl UnknownKeys {
     }
 }
 
+/// The first bytes of a text, at most so many, and whole characters only.
+fn beginning(text: &str, most: usize) -> &str {
+    let longest = (0..=most).rev().find_map(|length| text.get(..length));
+    longest.filter(|_| text.len() > most).unwrap_or(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Tally, UnknownKeys};
@@ -141,36 +140,16 @@ mod tests {
         let mut keys = UnknownKeys::default();
         keys.add(&"é".repeat(1000), 1);
         keys.add(&format!("x{}", "é".repeat(1000)), 1);
-        assert_eq!(
-            keys.iter().map(|(name, _)| name.len()).collect::<Vec<_>>(),
-            [255, 256]
-        );
+        assert_eq!(keys.iter().map(|(name, _)| name.len()).collect::<Vec<_>>(), [255, 256]);
     }
 
     #[test]
     fn merging_adds_everything() {
-        let mut left = Tally {
-            read: 1,
-            rows: 1,
-            newlines: 2,
-            ..Tally::default()
-        };
-        let mut right = Tally {
-            read: 2,
-            filtered: 1,
-            quarantined: 1,
-            bom: 1,
-            ..Tally::default()
-        };
+        let mut left = Tally { read: 1, rows: 1, newlines: 2, ..Tally::default() };
+        let mut right = Tally { read: 2, filtered: 1, quarantined: 1, bom: 1, ..Tally::default() };
         right.unknown_keys.add("zip", 3);
         left.merge(&right);
-        assert_eq!(
-            (left.read, left.rows, left.filtered, left.quarantined),
-            (3, 1, 1, 1)
-        );
-        assert_eq!(
-            (left.newlines, left.bom, left.unknown_keys.count("zip")),
-            (2, 1, 3)
-        );
+        assert_eq!((left.read, left.rows, left.filtered, left.quarantined), (3, 1, 1, 1));
+        assert_eq!((left.newlines, left.bom, left.unknown_keys.count("zip")), (2, 1, 3));
     }
 }

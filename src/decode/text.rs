@@ -62,11 +62,7 @@ impl<'a> Text<'a> {
 
     /// The length in bytes of what the text means.
     pub(super) fn resolved_len(self) -> usize {
-        if self.escaped {
-            self.resolve(&mut String::new()).len()
-        } else {
-            self.raw.len()
-        }
+        if self.escaped { self.resolve(&mut String::new()).len() } else { self.raw.len() }
     }
 }
 
@@ -114,15 +110,9 @@ fn unicode_escape(digits: &str) -> (char, usize) {
         return (char::REPLACEMENT_CHARACTER, 0);
     };
     if !(0xD800..0xE000).contains(&first) {
-        return (
-            char::from_u32(first.into()).unwrap_or(char::REPLACEMENT_CHARACTER),
-            4,
-        );
+        return (char::from_u32(first.into()).unwrap_or(char::REPLACEMENT_CHARACTER), 4);
     }
-    let second = digits
-        .get(4..)
-        .and_then(|tail| tail.strip_prefix("\\u"))
-        .and_then(|tail| hex4(tail.as_bytes()));
+    let second = digits.get(4..).and_then(|tail| tail.strip_prefix("\\u")).and_then(|tail| hex4(tail.as_bytes()));
     match second {
         Some(second) if first < 0xDC00 && (0xDC00..0xE000).contains(&second) => {
             let code = 0x1_0000 + ((u32::from(first) - 0xD800) << 10) + (u32::from(second) - 0xDC00);
@@ -147,9 +137,7 @@ mod tests {
     use super::Text;
 
     fn resolved(raw: &str) -> String {
-        Text::from_json(raw, raw.contains('\\'))
-            .resolve(&mut String::new())
-            .to_owned()
+        Text::from_json(raw, raw.contains('\\')).resolve(&mut String::new()).to_owned()
     }
 
     #[test]

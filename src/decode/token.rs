@@ -23,33 +23,17 @@ pub enum Token<'a> {
     Nested(&'a [u8]),
 }
 
-impl<'a> Token<'a> {
+impl Token<'_> {
     /// Whether two values of one key agree. Arrays and objects agree only byte for byte.
     pub fn same(self, other: Self) -> bool {
         match (self, other) {
             (Self::Absent, Self::Absent) | (Self::Null, Self::Null) => true,
             (Self::Bool(left), Self::Bool(right)) => left == right,
             (Self::Number(left), Self::Number(right)) => same_number(left, right),
-            (
-                Self::Text {
-                    text: left,
-                    lone: false,
-                },
-                Self::Text {
-                    text: right,
-                    lone: false,
-                },
-            ) => left == right,
-            (
-                Self::Text {
-                    text: left,
-                    lone: true,
-                },
-                Self::Text {
-                    text: right,
-                    lone: true,
-                },
-            ) => left.raw() == right.raw(),
+            (Self::Text { text: left, lone: false }, Self::Text { text: right, lone: false }) => left == right,
+            (Self::Text { text: left, lone: true }, Self::Text { text: right, lone: true }) => {
+                left.raw() == right.raw()
+            }
             (Self::Nested(left), Self::Nested(right)) => left == right,
             _ => false,
         }
@@ -59,9 +43,7 @@ impl<'a> Token<'a> {
     pub fn plainer(self, other: Self) -> Self {
         match (self, other) {
             (Self::Number(left), Self::Number(right)) if right < left => other,
-            (Self::Text { text: left, .. }, Self::Text { text: right, .. }) if right.raw() < left.raw() => {
-                other
-            }
+            (Self::Text { text: left, .. }, Self::Text { text: right, .. }) if right.raw() < left.raw() => other,
             _ => self,
         }
     }
@@ -89,9 +71,5 @@ pub const MAX_USED: usize = 14;
 pub const MAX_REQUIRED: usize = 3;
 
 impl Members<'_> {
-    pub const EMPTY: Self = Self {
-        slots: [Token::Absent; MAX_USED],
-        conflicts: 0,
-        variants: [None; MAX_REQUIRED],
-    };
+    pub const EMPTY: Self = Self { slots: [Token::Absent; MAX_USED], conflicts: 0, variants: [None; MAX_REQUIRED] };
 }

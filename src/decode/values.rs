@@ -37,14 +37,7 @@ where
     F: for<'r> FnMut(Decoded<'r, S::Row<'r>>),
 {
     pub fn new(out: &'v mut Delivery<'d, 'a, S, F>, unknown: &'v mut Vec<Range<usize>>) -> Self {
-        Self {
-            out,
-            unknown,
-            at: 0,
-            next_start: 0,
-            next_padding: 0,
-            unbalanced: false,
-        }
+        Self { out, unknown, at: 0, next_start: 0, next_padding: 0, unbalanced: false }
     }
 
     /// Decodes the chunk, the usual records by the fast path.
@@ -83,10 +76,7 @@ where
             b'{' => self.record(start),
             b'[' => self.array(start),
             0 => {
-                let end = chunk
-                    .iter()
-                    .skip(start)
-                    .position(|byte| !matches!(byte, 0 | b' ' | b'\t' | b'\n' | b'\r'));
+                let end = chunk.iter().skip(start).position(|byte| !matches!(byte, 0 | b' ' | b'\t' | b'\n' | b'\r'));
                 self.at = end.map_or(chunk.len(), |length| start + length);
                 self.out.reject(Reason::NulPadding, start..self.at);
             }
@@ -97,10 +87,7 @@ where
 
     /// The bytes up to where no record reaches any more.
     fn bytes(&self) -> &'a [u8] {
-        self.out
-            .chunk
-            .get(..self.next_start.min(self.next_padding))
-            .unwrap_or_default()
+        self.out.chunk.get(..self.next_start.min(self.next_padding)).unwrap_or_default()
     }
 
     /// Skips white space and byte order marks.
@@ -120,11 +107,7 @@ where
     fn line(&mut self, start: usize) {
         let end = line_end(self.bytes(), start);
         let line = self.bytes().get(..end).unwrap_or_default();
-        let reason = if is_value(line, start, self.out.limits) {
-            Reason::NotAnObject
-        } else {
-            Reason::Syntax
-        };
+        let reason = if is_value(line, start, self.out.limits) { Reason::NotAnObject } else { Reason::Syntax };
         self.at = end;
         self.out.reject(reason, start..end);
     }
@@ -236,18 +219,9 @@ where
             return self.out.reject(stop.reason(), start..self.at);
         }
         let unfinished = stop == Stop::At(bytes.len());
-        let torn =
-            unfinished && bytes.len() == self.out.chunk.len() && !bytes.last().copied().is_some_and(is_break);
-        let reason = if torn {
-            Reason::TruncatedTail
-        } else {
-            stop.reason()
-        };
-        self.at = if torn {
-            bytes.len()
-        } else {
-            resume(bytes, value).max(line_end(bytes, start))
-        };
+        let torn = unfinished && bytes.len() == self.out.chunk.len() && !bytes.last().copied().is_some_and(is_break);
+        let reason = if torn { Reason::TruncatedTail } else { stop.reason() };
+        self.at = if torn { bytes.len() } else { resume(bytes, value).max(line_end(bytes, start)) };
         self.out.reject(reason, start..self.at);
     }
 }

@@ -29,8 +29,7 @@ impl Catalogue {
     /// Indexes the rows of the songs table.
     #[must_use]
     pub fn new(rows: Vec<SongRow>, matching: Match) -> Self {
-        let mut catalogue =
-            Self { rows, matching, hasher: DefaultHashBuilder::default(), index: HashTable::new() };
+        let mut catalogue = Self { rows, matching, hasher: DefaultHashBuilder::default(), index: HashTable::new() };
         for (position, row) in (0_u32..).zip(&catalogue.rows) {
             let (Some(title), Some(artist)) = (row.title.as_deref(), row.artist_name.as_deref()) else { continue };
             if matching == Match::TitleArtistDuration && row.duration.is_none() {
@@ -40,14 +39,17 @@ impl Catalogue {
             let hash = hash(hasher, matching, title, artist, row.duration);
             let entry = catalogue.index.entry(
                 hash,
-                |known| known.first().is_some_and(|first| is_match(rows, matching, *first, title, artist, row.duration)),
+                |known| {
+                    known.first().is_some_and(|first| is_match(rows, matching, *first, title, artist, row.duration))
+                },
                 |known| known.first().map_or(0, |first| hash_of(rows, hasher, matching, *first)),
             );
             let known = entry.or_insert_with(Vec::new).into_mut();
             known.push(position);
             if matching == Match::TitleArtistDuration {
                 // Only the smallest song_id can ever win.
-                let best = known.iter().copied().min_by_key(|position| rows.get(*position as usize).map(|row| &row.song_id));
+                let best =
+                    known.iter().copied().min_by_key(|position| rows.get(*position as usize).map(|row| &row.song_id));
                 known.truncate(0);
                 known.extend(best);
             }
@@ -106,14 +108,7 @@ fn hash_of(rows: &[SongRow], hasher: &DefaultHashBuilder, matching: Match, posit
     hash(hasher, matching, title, artist, row.duration)
 }
 
-fn is_match(
-    rows: &[SongRow],
-    matching: Match,
-    position: u32,
-    title: &str,
-    artist: &str,
-    length: Option<f64>,
-) -> bool {
+fn is_match(rows: &[SongRow], matching: Match, position: u32, title: &str, artist: &str, length: Option<f64>) -> bool {
     rows.get(position as usize).is_some_and(|row| {
         row.title.as_deref() == Some(title)
             && row.artist_name.as_deref() == Some(artist)

@@ -13,32 +13,74 @@ use crate::decode::Event;
 pub const PROFILE_FIELDS: [&str; 7] =
     ["user_id", "level", "location", "user_agent", "first_name", "last_name", "gender"];
 
-/// Stands for a missing number, and sorts before every other: the decoder refuses this one value of 2^64.
-pub const NULL: i64 = i64::MIN;
-
 /// Stands for "no song".
 pub const NO_SONG: u32 = u32::MAX;
+
+/// When an event happened: (ts, session, position in the session), NULL first. Nearly always unique.
+pub type Key = (i64, Option<i64>, Option<i64>);
 
 /// One play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Play {
-    /// Milliseconds since 1970.
-    pub ts: i64,
-    /// Session number or [`NULL`].
-    pub session: i64,
-    /// Position in the session or [`NULL`].
-    pub item: i64,
+    /// The millisecond, and in its two lowest bits whether session and item hold a value. The decoder's widest window
+    /// leaves room for both.
+    stamp: i64,
+    session: i64,
+    item: i64,
     /// Who.
     pub profile: u32,
     /// What.
     pub track: u32,
 }
 
+const HAS_SESSION: i64 = 2;
+const HAS_ITEM: i64 = 1;
+
 impl Play {
-    /// What plays are sorted by; nearly always unique, the rest of the order compares texts.
+    /// A play at the given time.
     #[must_use]
-    pub fn key(&self) -> (i64, i64, i64) {
-        (self.ts, self.session, self.item)
+    pub fn new((ts, session, item): Key, profile: u32, track: u32) -> Self {
+        let present = i64::from(session.is_some()) * HAS_SESSION + i64::from(item.is_some()) * HAS_ITEM;
+        Self {
+            stamp: (ts << 2) | present,
+            session: session.unwrap_or_default(),
+            item: item.unwrap_or_default(),
+            profile,
+            track,
+        }
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub fn ts(&self) -> i64 {
+        self.stamp >> 2
+    }
+
+    /// The session's number.
+    #[must_use]
+    pub fn session(&self) -> Option<i64> {
+        (self.stamp & HAS_SESSION != 0).then_some(self.session)
+    }
+
+    /// What plays are sorted by; what is equal here is ordered by its texts.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        (self.ts(), self.session(), (self.stamp & HAS_ITEM != 0).then_some(self.item))
+    }
+
+    /// The play as four numbers, for a file.
+    #[must_use]
+    pub fn to_words(self) -> [i64; 4] {
+        let ids = u64::from(self.profile) << 32 | u64::from(self.track);
+        [self.stamp, self.session, self.item, ids.cast_signed()]
+    }
+
+    /// The play that [`Self::to_words`] gave.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "two 32-bit ids share the last word")]
+    pub fn from_words([stamp, session, item, ids]: [i64; 4]) -> Self {
+        let ids = ids.cast_unsigned();
+        Self { stamp, session, item, profile: (ids >> 32) as u32, track: ids as u32 }
     }
 }
 
@@ -47,8 +89,8 @@ impl Play {
 pub struct People {
     /// Distinct users with everything an event says of them.
     pub profiles: Tuples<7>,
-    /// The latest event of each profile, by (ts, session, item).
-    pub latest: Vec<(i64, i64, i64)>,
+    /// The latest event of each profile.
+    pub latest: Vec<Key>,
     /// Distinct (song, artist, length).
     pub tracks: Tuples<2>,
     /// The song of each track: a position in the catalogue, or [`NO_SONG`].
@@ -85,17 +127,12 @@ impl PlaysPartial {
             let artist = event.artist.map(|text| text.resolve(&mut self.artist));
             people.songs.push(catalogue.find(title, artist, event.length).unwrap_or(NO_SONG));
         }
-        let play = Play {
-            ts: event.ts,
-            session: event.session_id.unwrap_or(NULL),
-            item: event.item_in_session.unwrap_or(NULL),
-            profile,
-            track,
-        };
+        let key = (event.ts, event.session_id, event.item_in_session);
+        let play = Play::new(key, profile, track);
         if is_new {
-            people.latest.push(play.key());
+            people.latest.push(key);
         } else if let Some(latest) = people.latest.get_mut(profile as usize) {
-            *latest = (*latest).max(play.key());
+            *latest = (*latest).max(key);
         }
         self.plays.push(play);
     }

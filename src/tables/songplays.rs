@@ -18,7 +18,7 @@ use std::ops::Range;
 use super::catalogue::Catalogue;
 use super::columns::{Column, Columns, DictionaryBuilder};
 use super::order;
-use super::plays::{NULL, NO_SONG, People, Play};
+use super::plays::{NO_SONG, People, Play};
 use super::time::{Month, micros};
 use crate::config::Unmatched;
 use crate::error::{Error, ErrorKind, Result};
@@ -40,9 +40,9 @@ pub struct Histogram(BTreeMap<i64, u64>);
 impl Histogram {
     /// Counts a run of plays, sorted by time.
     pub fn add(&mut self, run: &[Play]) {
-        for group in run.chunk_by(|a, b| a.ts >> BUCKET == b.ts >> BUCKET) {
+        for group in run.chunk_by(|a, b| a.ts() >> BUCKET == b.ts() >> BUCKET) {
             if let Some(first) = group.first() {
-                *self.0.entry(first.ts >> BUCKET).or_default() += group.len() as u64;
+                *self.0.entry(first.ts() >> BUCKET).or_default() += group.len() as u64;
             }
         }
     }
@@ -102,10 +102,10 @@ impl<'p> Gathered<'p> {
         // Each id is given a new one, valid in this slice alone.
         let mut profiles = vec![u32::MAX; people.profiles.len()];
         let mut tracks = vec![u32::MAX; people.tracks.len()];
-        self.plays.extend(plays.iter().map(|play| Play {
-            profile: local(&mut profiles, play.profile, people, &mut self.profiles),
-            track: local(&mut tracks, play.track, people, &mut self.tracks),
-            ..*play
+        self.plays.extend(plays.iter().map(|play| {
+            let profile = local(&mut profiles, play.profile, people, &mut self.profiles);
+            let track = local(&mut tracks, play.track, people, &mut self.tracks);
+            Play::new(play.key(), profile, track)
         }));
     }
 
@@ -130,7 +130,7 @@ impl<'p> Gathered<'p> {
 
     /// The plays' times in order, with repetitions.
     pub fn times(&self) -> impl Iterator<Item = i64> {
-        self.plays.iter().map(|play| play.ts)
+        self.plays.iter().map(Play::ts)
     }
 
     /// The rows of songplays, sorted by songplay_id, and how many of them have a song.
@@ -168,12 +168,12 @@ impl<'p> Gathered<'p> {
         };
         let columns = vec![
             Column::int64(kept.iter().map(|(_, id)| Some(*id))),
-            Column::int64(plays().map(|play| Some(micros(play.ts)))),
+            Column::int64(plays().map(|play| Some(micros(play.ts())))),
             by_profile(0),
             by_profile(1),
             by_song(|row| Some(&row.song_id)),
             by_song(|row| row.artist_id.as_deref()),
-            Column::int64(plays().map(|play| Some(play.session).filter(|session| *session != NULL))),
+            Column::int64(plays().map(Play::session)),
             by_profile(2),
             by_profile(3),
         ];
@@ -182,16 +182,16 @@ impl<'p> Gathered<'p> {
 
     fn ids(&self) -> Result<Vec<i64>> {
         let mut ids = Vec::with_capacity(self.plays.len());
-        for same in self.plays.chunk_by(|a, b| a.ts == b.ts) {
+        for same in self.plays.chunk_by(|a, b| a.ts() == b.ts()) {
             if same.len() > 1 << RANK_BITS {
-                let ts = same.first().map_or(0, |play| play.ts);
+                let ts = same.first().map_or(0, Play::ts);
                 return Err(Error::new(
                     ErrorKind::DataRefused,
                     format!("{} plays share the millisecond {ts}, more than a songplay_id can tell apart", same.len()),
                 )
                 .hint("check the clock that stamped these events"));
             }
-            ids.extend(same.iter().zip(0_i64..).map(|(play, rank)| (play.ts << RANK_BITS) | rank));
+            ids.extend(same.iter().zip(0_i64..).map(|(play, rank)| (play.ts() << RANK_BITS) | rank));
         }
         Ok(ids)
     }

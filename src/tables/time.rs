@@ -79,9 +79,9 @@ impl Month {
 pub fn file_columns(sorted: impl Iterator<Item = i64>) -> Columns {
     let mut columns = columns(sorted);
     let mut fields = Table::Time.fields().iter();
-    columns.columns.retain(|_| {
-        fields.next().is_some_and(|field| !Table::Time.partition_columns().contains(&field.name))
-    });
+    columns
+        .columns
+        .retain(|_| fields.next().is_some_and(|field| !Table::Time.partition_columns().contains(&field.name)));
     columns
 }
 
@@ -141,7 +141,9 @@ mod tests {
     #[test]
     fn months_end_where_the_next_begins() {
         let ts = |text: &str| text.parse::<DateTime<chrono::Utc>>().unwrap().timestamp_millis();
-        for (inside, end) in [("2018-12-31T23:59:59.999Z", "2019-01-01T00:00:00Z"), ("2020-02-01T00:00:00Z", "2020-03-01T00:00:00Z")] {
+        for (inside, end) in
+            [("2018-12-31T23:59:59.999Z", "2019-01-01T00:00:00Z"), ("2020-02-01T00:00:00Z", "2020-03-01T00:00:00Z")]
+        {
             assert_eq!(Month::end(ts(inside)), ts(end), "{inside}");
         }
     }

@@ -41,15 +41,19 @@ pub struct Tuples<const N: usize> {
 
 impl<const N: usize> Default for Tuples<N> {
     fn default() -> Self {
-        Self { hasher: DefaultHashBuilder::default(), table: HashTable::new(), texts: String::new(), entries: Vec::new() }
+        Self {
+            hasher: DefaultHashBuilder::default(),
+            table: HashTable::new(),
+            texts: String::new(),
+            entries: Vec::new(),
+        }
     }
 }
 
 impl<const N: usize> Tuples<N> {
     /// The tuple's id, and whether it is new. Ids count up from 0.
     pub fn intern(&mut self, fields: &[Option<Text<'_>>; N], number: Option<f64>) -> (u32, bool) {
-        let mut shape =
-            Shape { lengths: [0; N], present: 0, escaped: 0, number: number.map(f64::to_bits) };
+        let mut shape = Shape { lengths: [0; N], present: 0, escaped: 0, number: number.map(f64::to_bits) };
         let mut hasher = self.hasher.build_hasher();
         for ((position, field), length) in fields.iter().enumerate().zip(&mut shape.lengths) {
             if let Some(text) = field {
@@ -75,9 +79,8 @@ impl<const N: usize> Tuples<N> {
             self.texts.push_str(text.raw());
         }
         let (hasher, texts, entries) = (&self.hasher, &self.texts, &self.entries);
-        self.table.insert_unique(hash, id, |id| {
-            entries.get(*id as usize).map_or(0, |entry| rehash(hasher, texts, entry))
-        });
+        self.table
+            .insert_unique(hash, id, |id| entries.get(*id as usize).map_or(0, |entry| rehash(hasher, texts, entry)));
         (id, true)
     }
 

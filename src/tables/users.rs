@@ -9,13 +9,13 @@
 use hashbrown::HashMap;
 
 use super::columns::{Column, Columns};
-use super::plays::People;
+use super::plays::{Key, People};
 use crate::schema::Table;
 
 /// A row of the users table, with what decides between two. Fields in the order in which they decide.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UserRow {
-    latest: (i64, i64, i64),
+    latest: Key,
     /// Subscription.
     pub level: Option<Box<str>>,
     /// First name.
@@ -38,13 +38,8 @@ pub fn finish(parts: &[People]) -> Vec<(Box<str>, UserRow)> {
             if users.get(&user_id).is_some_and(|kept| kept.latest > *latest) {
                 continue;
             }
-            let row = UserRow {
-                latest: *latest,
-                level: text(1),
-                first_name: text(4),
-                last_name: text(5),
-                gender: text(6),
-            };
+            let row =
+                UserRow { latest: *latest, level: text(1), first_name: text(4), last_name: text(5), gender: text(6) };
             match users.get_mut(&user_id) {
                 None => {
                     users.insert(user_id, row);

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
 from oracle import COLUMNS, PARTITIONED_BY, Row, order
 from oracle_records import NULL_PARTITION
 

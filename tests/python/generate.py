@@ -13,8 +13,9 @@ from pathlib import Path
 from random import Random
 
 import pyarrow as pa
-from generate_records import Record, bad_event, bad_song, event, play, song
 from hypothesis import strategies as st
+
+from generate_records import Record, bad_event, bad_song, event, play, song
 
 # --- files ------------------------------------------------------------------------------------------------
 
@@ -150,9 +151,9 @@ def write_large(root: Path, *, songs: int, events: int, seed: int = 1, days: int
     for number in range(songs):
         (root / "song_data" / f"TR{number}.json").write_text(
             f'{{"num_songs": 1, "artist_id": "AR{number % max(1, songs * 9 // 10)}", '
-            f'"artist_latitude": null, "artist_longitude": null, "artist_location": "", '
-            f'"artist_name": "Artist {number}", "song_id": "SO{number}", "title": "Title {number}", "duration": {100 + number % 300}.5, '
-            f'"year": {number % 50 + 1970 if number % 5 else 0}}}'
+            '"artist_latitude": null, "artist_longitude": null, "artist_location": "", '
+            f'"artist_name": "Artist {number}", "song_id": "SO{number}", "title": "Title {number}", '
+            f'"duration": {100 + number % 300}.5, "year": {number % 50 + 1970 if number % 5 else 0}}}'
         )
     for day in range(days):
         at = 1_541_030_400_000 + day * 86_400_000
@@ -165,8 +166,8 @@ def write_large(root: Path, *, songs: int, events: int, seed: int = 1, days: int
                 f'"itemInSession":{item % 40},"lastName":"Last","length":{100 + number % 300}.5,'
                 f'"level":"{"paid" if user % 3 else "free"}","location":"Place {user % 90}, TX",'
                 f'"method":"PUT","page":"{"NextSong" if item % 8 else "Home"}",'
-                f'"registration":1540991795796.0,"sessionId":{user * 7 + day},"song":"Title {number}","status":200,"ts":{at},'
-                f'"userAgent":"Mozilla\\/5.0 ({user % 30})","userId":"{user}"}}\n'
+                f'"registration":1540991795796.0,"sessionId":{user * 7 + day},"song":"Title {number}",'
+                f'"status":200,"ts":{at},"userAgent":"Mozilla\\/5.0 ({user % 30})","userId":"{user}"}}\n'
             )
         (root / "log_data" / f"2018-11-{day + 1:02}-events.json").write_text("".join(lines))
     return root

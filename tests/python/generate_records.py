@@ -104,7 +104,7 @@ FIRST_NAMES = ("Ryan", "ryan", "Zoë", "", "Lily")
 LAST_NAMES = ("Smith", "Koch", "")
 USERS = ("8", "15", "26", "100", "10", "1", "é", "user 7")
 AGENTS = ('"Mozilla/5.0 (Windows NT 6.1; WOW64)"', "Mozilla/5.0", "", "😀")
-SESSIONS = ("1", "2", "139", "-1", "9223372036854775807", "-9223372036854775808")
+SESSIONS = ("1", "2", "139", "-1", "9223372036854775807", "-9223372036854775807")
 MOMENTS = (
     631_152_000_000,  # the first plausible millisecond
     4_102_444_799_999,  # the last one

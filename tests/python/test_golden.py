@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import oracle
 import pyarrow.parquet as pq
 import pytest
+
+import oracle
 from conftest import FOLDERS, Report, Tables, column_values, data_files, plain_type
 
 GOLDEN_ROWS = {"songs": 71, "artists": 69, "users": 96, "time": 6813, "songplays": 6820}

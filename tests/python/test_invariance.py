@@ -12,11 +12,12 @@ from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+
 from conftest import Report, Snapshot, Tables, clean_environment, contents
 from generate import Case, cases, compressed, write_input, write_large
 from generate_records import Record, event, play, record, song, song_of_each_artist
-from hypothesis import given, note, settings
-from hypothesis import strategies as st
 
 pytestmark = pytest.mark.usefixtures("alone")
 SEED = 20_181_101

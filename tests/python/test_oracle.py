@@ -11,12 +11,13 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-import oracle
 import pytest
+from hypothesis import given, note, settings
+
+import oracle
 from conftest import Report, Tables
 from generate import Case, cases, write_input
 from generate_records import BROKEN, EVENT_FAULTS, SONG_FAULTS, Record, record
-from hypothesis import given, note, settings
 
 pytestmark = pytest.mark.usefixtures("alone")
 PLENTY = 1_000_000  # more bad records than any case has

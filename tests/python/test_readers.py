@@ -9,12 +9,13 @@ from random import Random
 from typing import Any
 
 import duckdb
-import oracle
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+
+import oracle
 from conftest import FOLDERS, Report, Tables, data_files, sorted_rows
 from generate import write_input
 from generate_records import PARTITION_TEXTS, event_pairs, play, record, song, song_of_each_artist

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+
 from conftest import FOLDERS, Report, Snapshot, Tables, clean_environment, contents, data_files, holds_a_lock
 from generate import write_input, write_large
 from generate_records import play, song

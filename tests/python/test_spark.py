@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import oracle
 import pytest
+
+import oracle
 from conftest import FOLDERS, Report
 from generate import write_input
 from generate_records import play, song, song_of_each_artist

@@ -16,11 +16,7 @@ fn agree(kind: Kind, file: &[u8], framing: Framing, limits: &Limits) -> Result<(
     let mut decoder = Decoder::new(limits.clone());
     for _ in 0..2 {
         let fast = outcome(&mut decoder, kind, file, framing);
-        let differing = fast
-            .records
-            .iter()
-            .zip(&careful.records)
-            .find(|(fast, careful)| fast != careful);
+        let differing = fast.records.iter().zip(&careful.records).find(|(fast, careful)| fast != careful);
         prop_assert_eq!(differing, None, "in {}", file.escape_ascii());
         prop_assert_eq!(&fast.tally, &careful.tally, "in {}", file.escape_ascii());
     }

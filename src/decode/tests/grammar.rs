@@ -77,11 +77,7 @@ fn the_grammar_accepts_all_of_json() {
 fn the_grammar_accepts_nothing_else() {
     for (name, value) in REFUSED {
         let (codes, filtered) = codes(Kind::Events, lines(value).as_bytes(), Framing::Values);
-        assert_eq!(
-            (codes, filtered),
-            (vec!["syntax".to_owned()], 2),
-            "{name}: {value}"
-        );
+        assert_eq!((codes, filtered), (vec!["syntax".to_owned()], 2), "{name}: {value}");
     }
     assert_eq!(REFUSED.len(), 82);
 }

@@ -41,19 +41,12 @@ fn write_down<T: std::fmt::Debug>(decoded: &Decoded<'_, T>, base: (u64, u64)) ->
 fn decode_at(decoder: &mut Decoder, kind: Kind, chunk: &[u8], framing: Framing, base: (u64, u64)) -> Outcome {
     let mut records = Vec::new();
     let tally = match kind {
-        Kind::Events => decoder.events(chunk, framing, &mut |decoded| {
-            records.push(write_down(&decoded, base))
-        }),
-        Kind::Songs => decoder.songs(chunk, framing, &mut |decoded| {
-            records.push(write_down(&decoded, base))
-        }),
+        Kind::Events => decoder.events(chunk, framing, &mut |decoded| records.push(write_down(&decoded, base))),
+        Kind::Songs => decoder.songs(chunk, framing, &mut |decoded| records.push(write_down(&decoded, base))),
     };
     assert_eq!(tally.read, tally.rows + tally.filtered + tally.quarantined);
     assert_eq!(tally.rows + tally.quarantined, records.len() as u64);
-    assert_eq!(
-        tally.newlines,
-        chunk.iter().filter(|&&byte| byte == b'\n').count() as u64
-    );
+    assert_eq!(tally.newlines, chunk.iter().filter(|&&byte| byte == b'\n').count() as u64);
     Outcome { records, tally }
 }
 

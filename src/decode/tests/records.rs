@@ -39,18 +39,7 @@ const SONG_KEYS: [&str; 10] = [
     "duration",
     "year",
 ];
-const OTHER_KEYS: [&str; 10] = [
-    "TS",
-    "Page",
-    "userid",
-    "SONG_ID",
-    "zip",
-    "lon",
-    "",
-    "caf\\u00e9",
-    "é",
-    "\\u0074s",
-];
+const OTHER_KEYS: [&str; 10] = ["TS", "Page", "userid", "SONG_ID", "zip", "lon", "", "caf\\u00e9", "é", "\\u0074s"];
 
 const TEXTS: [&str; 16] = [
     "",
@@ -90,59 +79,17 @@ const NUMBERS: [&str; 18] = [
     ".5",
     "-",
 ];
-const OTHERS: [&str; 12] = [
-    "null",
-    "true",
-    "false",
-    "[]",
-    "{}",
-    "[1,[2,{\"a\":\"}\"}]]",
-    "{\"a\":null}",
-    "[1,]",
-    "nul",
-    "NaN",
-    "'a'",
-    "",
-];
+const OTHERS: [&str; 12] =
+    ["null", "true", "false", "[]", "{}", "[1,[2,{\"a\":\"}\"}]]", "{\"a\":null}", "[1,]", "nul", "NaN", "'a'", ""];
 const BLANKS: [&str; 10] = ["", "", "", "", "", " ", "  ", "\t", "\n", "\r\n  "];
-const BETWEEN: [&str; 16] = [
-    "\n",
-    "\n",
-    "\n",
-    "\n",
-    "\n",
-    "\n",
-    "\r\n",
-    "\r",
-    "\n\n",
-    " \n",
-    "\n ",
-    "",
-    " ",
-    ",\n",
-    "\n\u{feff}",
-    "\n\0\n",
-];
-const JUNK: [&str; 12] = [
-    "junk",
-    "null",
-    "12",
-    "\"a\"",
-    "# comment",
-    "{",
-    "}",
-    "[",
-    "]",
-    "{}",
-    "\0\0\0\0\0\0\0\0\0\0\0\0",
-    "[{}]",
-];
+const BETWEEN: [&str; 16] =
+    ["\n", "\n", "\n", "\n", "\n", "\n", "\r\n", "\r", "\n\n", " \n", "\n ", "", " ", ",\n", "\n\u{feff}", "\n\0\n"];
+const JUNK: [&str; 12] =
+    ["junk", "null", "12", "\"a\"", "# comment", "{", "}", "[", "]", "{}", "\0\0\0\0\0\0\0\0\0\0\0\0", "[{}]"];
 
 impl<'c> Choices<'c> {
     pub fn new(stream: &'c [u16]) -> Self {
-        Self {
-            stream: stream.iter(),
-        }
+        Self { stream: stream.iter() }
     }
 
     pub fn is_exhausted(&self) -> bool {
@@ -150,9 +97,7 @@ impl<'c> Choices<'c> {
     }
 
     pub fn below(&mut self, bound: usize) -> usize {
-        self.stream
-            .next()
-            .map_or(0, |&choice| usize::from(choice) % bound.max(1))
+        self.stream.next().map_or(0, |&choice| usize::from(choice) % bound.max(1))
     }
 
     fn of<'t>(&mut self, texts: &[&'t str]) -> &'t str {
@@ -173,15 +118,9 @@ impl<'c> Choices<'c> {
             _ => {}
         }
         match key {
-            "page" => self
-                .of(&[
-                    "\"NextSong\"",
-                    "\"NextSong\"",
-                    "\"NextSong\"",
-                    "\"Home\"",
-                    "\"Next\\u0053ong\"",
-                ])
-                .into(),
+            "page" => {
+                self.of(&["\"NextSong\"", "\"NextSong\"", "\"NextSong\"", "\"Home\"", "\"Next\\u0053ong\""]).into()
+            }
             "ts" => format!("15411219{:05}", self.below(60_000)),
             "userId" => self.of(&["\"26\"", "\"8\"", "26", "26.0", "\"\""]).into(),
             "sessionId" | "itemInSession" | "status" | "num_songs" | "year" => self.below(3000).to_string(),
@@ -229,11 +168,7 @@ impl<'c> Choices<'c> {
     fn record(&mut self, kind: Kind) -> String {
         let separator = self.of(&[",", ",", ", ", ",\n  "]);
         let members = self.members(kind).join(separator);
-        let margin = if separator.ends_with(' ') && separator.len() > 2 {
-            "\n"
-        } else {
-            ""
-        };
+        let margin = if separator.ends_with(' ') && separator.len() > 2 { "\n" } else { "" };
         format!("{{{margin}{members}{margin}}}")
     }
 

@@ -25,17 +25,14 @@ fn in_pieces(kind: Kind, file: &[u8], framing: Framing, cuts: &[usize]) -> Outco
 fn streamed(file: &[u8], framing: Framing, size: usize) -> Vec<usize> {
     let mut cutter = Cutter::new(framing);
     let buffers = file.chunks(size).enumerate();
-    buffers
-        .filter_map(|(number, buffer)| cutter.feed(buffer).map(|at| number * size + at))
-        .collect()
+    buffers.filter_map(|(number, buffer)| cutter.feed(buffer).map(|at| number * size + at)).collect()
 }
 
 /// The cuts that readers of ranges of this size make, each for itself.
 fn ranged(file: &[u8], size: usize) -> Vec<usize> {
     let starts = (size..file.len()).step_by(size);
-    let mut cuts: Vec<usize> = starts
-        .filter_map(|start| first_start(&file[start - 1..]).map(|at| start - 1 + at))
-        .collect();
+    let mut cuts: Vec<usize> =
+        starts.filter_map(|start| first_start(&file[start - 1..]).map(|at| start - 1 + at)).collect();
     cuts.dedup();
     cuts
 }
@@ -76,22 +73,10 @@ fn a_pretty_printed_object_is_not_torn() {
     let second = 42;
     assert_eq!(&file[second - 2..=second], b"}\n{");
     assert_eq!(cut(file), Some(second));
-    assert_eq!(
-        cut(&file[..second]),
-        None,
-        "what follows the line break is not known"
-    );
+    assert_eq!(cut(&file[..second]), None, "what follows the line break is not known");
     assert_eq!(first_start(file), Some(second));
-    assert_eq!(
-        first_start(&file[second - 1..]),
-        Some(1),
-        "a record that begins where the range does"
-    );
-    assert_eq!(
-        first_start(&file[second..]),
-        None,
-        "the reader of this range has no byte in front"
-    );
+    assert_eq!(first_start(&file[second - 1..]), Some(1), "a record that begins where the range does");
+    assert_eq!(first_start(&file[second..]), None, "the reader of this range has no byte in front");
 }
 
 #[test]

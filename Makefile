@@ -1,0 +1,69 @@
+# Everything that people and CI do here. `make help` lists it.
+#
+# The compiler's output lies outside the clone, so that a fresh clone does not build polars again.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/sparkify-lake/target
+
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+CORE   := --no-default-features
+SIZES  ?= small,M
+RUNS   ?= 3
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint fmt core wheel install python bench clean tools
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: install  ## build, install, run the job on sample data, query the lake
+	@$(PY) etl.py --sample
+	@$(PY) examples/query.py sparkify-sample/lake
+
+test: lint core install  ## everything: lints, the Rust core without Python, the installed wheel
+	$(PY) -m mypy.stubtest sparkify_lake._native
+	$(PY) -m pytest --doctest-modules python/sparkify_lake -q -p no:cacheprovider
+	$(PY) -m pytest -n 2 -p no:cacheprovider
+
+lint: $(VENV)/tested  ## formatting, clippy, ruff, mypy
+	cargo fmt --check
+	cargo clippy --locked $(CORE) --all-targets -- -D warnings
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+fmt:  ## format Rust and Python
+	cargo fmt
+	$(PY) -m ruff check --fix-only --quiet .
+	$(PY) -m ruff format .
+
+core: tools  ## test the Rust core, without Python
+	cargo test --locked $(CORE) --quiet
+
+wheel: $(VENV)/made  ## build the release wheel into dist/
+	@rm -rf dist
+	$(VENV)/bin/maturin build --release --locked --out dist
+	@$(PY) scripts/wheel_size.py dist
+
+install: wheel  ## install the wheel into .venv
+	@$(PY) -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/*.whl
+
+bench: install $(VENV)/tested  ## our job beside Polars and DuckDB: SIZES=small,M RUNS=3
+	$(PY) tests/bench/bench.py --sizes $(SIZES) --runs $(RUNS)
+
+clean:  ## remove what was made here (not the compiler's output)
+	rm -rf $(VENV) dist sparkify-sample .bench .hypothesis .mypy_cache .ruff_cache
+
+tools:
+	@PYTHON=$(PYTHON) sh scripts/tools.sh
+
+# An environment that can build and run the package.
+$(VENV)/made: pyproject.toml | tools
+	@$(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check 'maturin>=1.9,<2' $$($(PYTHON) scripts/requirements.py)
+	@touch $@
+
+# The same, with everything that the tests need.
+$(VENV)/tested: $(VENV)/made
+	@$(PY) -m pip install --quiet --disable-pip-version-check $$($(PYTHON) scripts/requirements.py test spark)
+	@touch $@

@@ -1,0 +1,22 @@
+"""Prints the size of each wheel in a folder, and fails when one is larger than people should have to download."""
+
+import sys
+from pathlib import Path
+
+LIMIT = 20 * 2**20
+
+
+def main() -> None:
+    """Looks at every wheel of the folder that is named."""
+    wheels = sorted(Path(sys.argv[1]).glob("*.whl"))
+    for wheel in wheels:
+        size = wheel.stat().st_size
+        print(f"{wheel.name}: {size / 2**20:.1f} MiB")
+        if size > LIMIT:
+            sys.exit(f"larger than {LIMIT / 2**20:.0f} MiB")
+    if not wheels:
+        sys.exit("no wheel was built")
+
+
+if __name__ == "__main__":
+    main()
