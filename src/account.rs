@@ -47,11 +47,16 @@ impl Account {
     /// Takes in one reject of a chunk.
     pub fn reject(&mut self, chunk: &Chunk<'_>, reject: &Reject<'_>) {
         let reason = reject.reason.as_str();
-        let key = reject.key.as_ref().map(ToString::to_string);
+        let key = reject.key.map(str::to_owned);
         let name = key.as_ref().map_or_else(|| reason.to_owned(), |key| format!("{reason}:{key}"));
         let name =
             if self.reasons.len() < REASONS || self.reasons.contains_key(&name) { name } else { reason.to_owned() };
         *self.reasons.entry(name).or_default() += 1;
+        // The key in the wrong case that stands where the right one is missing.
+        let key = match (key, reject.variant) {
+            (Some(key), Some(variant)) => Some(format!("{key} (found {variant:?})")),
+            (key, _) => key,
+        };
         let lines_before = chunk.lines_before.map(|lines| lines + reject.line);
         self.locate(Located { file: chunk.file, offset: chunk.offset + reject.offset, lines_before, reason, key });
     }

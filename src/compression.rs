@@ -5,9 +5,9 @@
 //! Invariant: a file that ends early, or whose checksum does not fit, is never taken for a complete one.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 /// A format that is recognised by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +59,9 @@ impl<'f> Unpacker<'f> {
     /// The operating system's.
     pub fn new(file: &'f File) -> std::io::Result<Self> {
         let mut source = BufReader::with_capacity(1 << 17, file);
-        let format = format(std::io::BufRead::fill_buf(&mut source)?);
+        let format = format(source.fill_buf()?);
         let source: Box<dyn Read + 'f> = match format {
-            Some(Format::Gzip) => Box::new(MultiGzDecoder::new(source)),
+            Some(Format::Gzip) => Box::new(Members::new(source)),
             Some(Format::Zstd) => Box::new(zstd::Decoder::with_buffer(source)?),
             None | Some(Format::Unsupported(_)) => Box::new(source),
         };
@@ -99,13 +99,47 @@ impl<'f> Unpacker<'f> {
         match (self.format, error.raw_os_error(), error.kind()) {
             (None | Some(Format::Unsupported(_)), _, _) | (_, Some(_), _) => Failure::Io(error),
             (Some(Format::Gzip), None, std::io::ErrorKind::UnexpectedEof) => Failure::Broken("gzip_truncated"),
-            (Some(Format::Gzip), None, _) if error.to_string().contains("header") => {
-                Failure::Broken("gzip_trailing_bytes")
-            }
+            (Some(Format::Gzip), None, std::io::ErrorKind::InvalidData) => Failure::Broken("gzip_trailing_bytes"),
             (Some(Format::Gzip), None, _) => Failure::Broken("gzip_crc"),
             (Some(Format::Zstd), None, std::io::ErrorKind::UnexpectedEof) => Failure::Broken("zstd_truncated"),
             (Some(Format::Zstd), None, _) => Failure::Broken("zstd_broken"),
         }
+    }
+}
+
+/// All members of a gzip file, one after the other; zeros behind the last one are padding.
+struct Members<R: BufRead> {
+    /// Absent only while a member is being exchanged for the next.
+    member: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Members<R> {
+    fn new(source: R) -> Self {
+        Self { member: Some(GzDecoder::new(source)) }
+    }
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let read = member.read(room)?;
+            if read > 0 || room.is_empty() {
+                return Ok(read);
+            }
+            let Some(mut source) = self.member.take().map(GzDecoder::into_inner) else { break };
+            let mut rest = source.fill_buf()?;
+            while rest.first() == Some(&0) {
+                let zeros = rest.iter().take_while(|byte| **byte == 0).count();
+                source.consume(zeros);
+                rest = source.fill_buf()?;
+            }
+            match rest.first() {
+                None => break,
+                Some(0x1f) => self.member = Some(GzDecoder::new(source)),
+                Some(_) => return Err(std::io::ErrorKind::InvalidData.into()),
+            }
+        }
+        Ok(0)
     }
 }
 
@@ -141,6 +175,7 @@ mod tests {
         assert_eq!(unpack(&[frame.clone(), frame].concat()), Ok(twice));
         assert_eq!(unpack(text), Ok(text.to_vec()));
         assert_eq!(unpack(b""), Ok(Vec::new()));
+        assert_eq!(unpack(&[gzip(text), vec![0; 1000]].concat()), Ok(text.to_vec()), "zeros are padding");
     }
 
     #[test]

@@ -154,7 +154,7 @@ pub const DEFAULTS: [(&str, &str); 16] = [
     ("adopt", "false"),
 ];
 
-/// songplay_id keeps 43 bits for the millisecond: times from 1970 to 2248 fit (see [`crate::tables::songplays`]).
+/// `songplay_id` keeps 43 bits for the millisecond: times from 1970 to 2248 fit (see [`crate::tables::songplays`]).
 const LATEST_TS: i64 = 1 << 43;
 
 impl Config {

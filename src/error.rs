@@ -80,6 +80,7 @@ impl Error {
 
     /// The failure of an operation on a file: the operating system's words become the cause, and its error code
     /// decides the kind (permission 77, read-only 73, everything else `otherwise`).
+    #[must_use]
     pub fn io(otherwise: ErrorKind, action: &str, path: &Path, source: &io::Error) -> Self {
         let shown = shown(path);
         let kind = match source.kind() {

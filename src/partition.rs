@@ -63,15 +63,12 @@ pub fn unescape(name: &str) -> Option<String> {
     while let Some((before, after)) = rest.split_once('%') {
         value.push_str(before);
         let code = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match (code, after.get(2..)) {
-            (Some(code), Some(tail)) => {
-                value.push(char::from(code));
-                rest = tail;
-            }
-            _ => {
-                value.push('%');
-                rest = after;
-            }
+        if let (Some(code), Some(tail)) = (code, after.get(2..)) {
+            value.push(char::from(code));
+            rest = tail;
+        } else {
+            value.push('%');
+            rest = after;
         }
     }
     value.push_str(rest);

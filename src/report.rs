@@ -221,7 +221,7 @@ impl Report {
     pub fn published(
         mut self,
         plan: &Plan,
-        inputs: Inputs,
+        inputs: &Inputs,
         emitted: &Emitted,
         states: &BTreeMap<Table, TableState>,
         clock: StageClock,
@@ -247,7 +247,7 @@ impl Report {
 
     /// The report of a run that returned its tables.
     #[must_use]
-    pub fn built(mut self, plan: &Plan, inputs: Inputs, emitted: &Emitted, star: &Star, clock: StageClock) -> Self {
+    pub fn built(mut self, plan: &Plan, inputs: &Inputs, emitted: &Emitted, star: &Star, clock: StageClock) -> Self {
         self.state = "built";
         let summary = |table: &Table| TableSummary {
             name: table.name(),
@@ -264,7 +264,7 @@ impl Report {
         self.finish(plan, inputs, emitted, clock)
     }
 
-    fn finish(mut self, plan: &Plan, inputs: Inputs, emitted: &Emitted, clock: StageClock) -> Self {
+    fn finish(mut self, plan: &Plan, inputs: &Inputs, emitted: &Emitted, clock: StageClock) -> Self {
         self.warnings.clone_from(&plan.warnings);
         for ((content, listing, account), source) in inputs.each().into_iter().zip([&plan.songs, &plan.logs]) {
             let Some(source) = source else { continue };

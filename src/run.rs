@@ -49,7 +49,7 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
     let states = stage.seal().publish(&control.cancel)?;
     clock.end("commit");
     begin(control, At::Done, 0);
-    Ok(report.published(&plan, inputs, &emitted, &states, clock))
+    Ok(report.published(&plan, &inputs, &emitted, &states, clock))
 }
 
 /// Reads the input and returns the tables instead of writing them.
@@ -65,10 +65,10 @@ pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
     })?;
     let runs = Runs::new(ingest::runs_budget(&plan.config), scratch.path().to_owned());
     let (inputs, finished) = ingest_all(&plan, runs, control, &mut clock)?;
-    let (star, plays) = star::build(finished, &plan.config, control)?;
+    let (star, plays) = star::build(&finished, &plan.config, control)?;
     clock.end("write");
     let emitted = Emitted { plays, ..Emitted::default() };
-    let report = report.built(&plan, inputs, &emitted, &star, clock);
+    let report = report.built(&plan, &inputs, &emitted, &star, clock);
     Ok((star, report))
 }
 

@@ -166,7 +166,8 @@ mod tests {
     #[test]
     fn a_run_reads_the_same_from_memory_and_from_disk() {
         let plays: Vec<Play> = (0..5000_i64)
-            .map(|n| Play::new((n / 3, Some(-n), (n % 2 == 0).then_some(i64::MIN)), u32::MAX, n as u32))
+            .zip(0_u32..)
+            .map(|(n, track)| Play::new((n / 3, Some(-n), (n % 2 == 0).then_some(i64::MIN)), u32::MAX, track))
             .collect();
         let dir = tempfile::tempdir().unwrap();
         for budget in [0, 1 << 20] {

@@ -36,7 +36,7 @@ impl Star {
 ///
 /// # Errors
 /// As [`crate::emit::gather`], and when a millisecond holds too many plays.
-pub fn build(finished: Finished, config: &Config, control: &Control<'_>) -> Result<(Star, Plays)> {
+pub fn build(finished: &Finished, config: &Config, control: &Control<'_>) -> Result<(Star, Plays)> {
     let wants = |table| config.tables.contains(&table);
     let mut star = Star::default();
     if wants(Table::Songs) {
@@ -51,7 +51,7 @@ pub fn build(finished: Finished, config: &Config, control: &Control<'_>) -> Resu
         |_| Vec::new(),
         |built: &mut Vec<(usize, Columns, Columns, u64)>, task| {
             let Some(slice) = slices.get(task) else { return Ok(()) };
-            let gathered = gather(&finished, slice)?;
+            let gathered = gather(finished, slice)?;
             let (mut plays, matched) = gathered.columns(&finished.catalogue, config.unmatched)?;
             let rows = plays.rows();
             for value in [slice.month.year, slice.month.month] {

@@ -174,12 +174,11 @@ fn write_values<T: DataType>(
     presence: &Presence,
 ) -> ParquetResult<()> {
     let all_present;
-    let levels = match presence.levels() {
-        Some(levels) => levels,
-        None => {
-            all_present = vec![1_i16; presence.rows()];
-            &all_present
-        }
+    let levels = if let Some(levels) = presence.levels() {
+        levels
+    } else {
+        all_present = vec![1_i16; presence.rows()];
+        &all_present
     };
     target.write_batch(values, Some(levels), None)?;
     Ok(())
@@ -204,10 +203,12 @@ fn column_type(field: &Field) -> ParquetResult<SchemaType> {
         .build()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn bug(error: ParquetError) -> Error {
     Error::new(ErrorKind::Internal, "a table could not be encoded").cause(error.to_string())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn failed(error: ParquetError) -> Error {
     Error::new(ErrorKind::Storage, "a table file could not be written").cause(error.to_string())
 }

@@ -71,13 +71,15 @@ impl Lake {
         self.root.join("_etl").join("stage")
     }
 
-    /// Records that this program published here.
+    /// Records that this program published here. In one step: half a record would lock the lake's owner out.
     pub(super) fn claim(&self) -> Result<()> {
         if self.is_ours {
             return Ok(());
         }
-        let path = self.root.join("_etl").join("FORMAT");
-        std::fs::write(&path, format!("{{\"format\":{FORMAT}}}\n"))
+        let control = self.root.join("_etl");
+        let (new, path) = (control.join("FORMAT.new"), control.join("FORMAT"));
+        std::fs::write(&new, format!("{{\"format\":{FORMAT}}}\n"))
+            .and_then(|()| std::fs::rename(&new, &path))
             .map_err(|error| Error::io(ErrorKind::Storage, "write", &path, &error))
     }
 

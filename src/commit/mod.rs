@@ -14,6 +14,8 @@
 //! Invariant: before `publish` nothing that a reader of the tables can see is created, changed or removed; at no time
 //! is there an incomplete file under a final name.
 
+#![expect(clippy::disallowed_methods, reason = "deleting and publishing belong here, and nowhere else")]
+
 mod lake;
 mod stage;
 mod tree;

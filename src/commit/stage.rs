@@ -88,13 +88,18 @@ impl Stage {
     ///
     /// # Errors
     /// [`ErrorKind::Protocol`] when a table's folder holds files that this program did not write (`adopt` takes them
-    /// over), the operating system's errors otherwise.
+    /// over), [`ErrorKind::Output`] when it is a symlink, the operating system's errors otherwise.
     pub fn begin(lake: Lake, run: &str, folders: &[(Table, String)], adopt: bool) -> Result<Self> {
         let mut tables = BTreeMap::new();
         for (table, folder) in folders {
             let root = lake.root().join(folder);
+            if root.is_symlink() {
+                return Err(Error::new(ErrorKind::Output, format!("{} is a symlink", shown(&root)))
+                    .hint("tables are published by renaming: move the whole lake, and name its new place as the output")
+                    .context("path", shown(&root)));
+            }
             let entries = tree::files(&root)?;
-            if let Some(foreign) = entries.iter().find(|entry| !adopt && !(lake.is_ours() && is_ours(&entry.path))) {
+            if let Some(foreign) = entries.iter().find(|entry| !(adopt || lake.is_ours() && is_ours(&entry.path))) {
                 return Err(Error::new(
                     ErrorKind::Protocol,
                     format!("{} holds files that sparkify-lake did not write", shown(&root)),
@@ -238,14 +243,14 @@ impl Staged {
         stage.lake.claim()?;
         let mut states = BTreeMap::new();
         for (table, staged) in &stage.tables {
-            let state = publish_table(&stage, staged, cancel).map_err(|error| {
+            let published = publish_table(&stage, staged, cancel).map_err(|error| {
                 if error.kind() == ErrorKind::Interrupted {
                     return Error::new(ErrorKind::Interrupted, "the run was stopped while it was publishing")
                         .hint("every file is whole, old or new; run again to bring all of them to the same state");
                 }
                 error
             })?;
-            states.insert(*table, state);
+            states.insert(*table, published);
         }
         Ok(states)
     }
@@ -254,7 +259,7 @@ impl Staged {
 fn publish_table(stage: &Stage, staged: &StagedTable, cancel: &Cancel) -> Result<TableState> {
     let root = stage.lake.root().join(&staged.folder);
     let source = stage.root.join(&staged.folder);
-    let stale: Vec<&String> = staged
+    let leftover: Vec<&String> = staged
         .existing
         .iter()
         .filter(|(path, existing)| !existing.is_kept.load(Ordering::Relaxed) && path.as_str() != SUCCESS)
@@ -262,7 +267,7 @@ fn publish_table(stage: &Stage, staged: &StagedTable, cancel: &Cancel) -> Result
         .collect();
     let written = staged.written.load(Ordering::Relaxed);
     let marker = root.join(SUCCESS);
-    if written > 0 || !stale.is_empty() || !staged.existing.contains_key(SUCCESS) {
+    if written > 0 || !leftover.is_empty() || !staged.existing.contains_key(SUCCESS) {
         let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &marker, &error);
         match std::fs::remove_file(&marker) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
@@ -271,7 +276,7 @@ fn publish_table(stage: &Stage, staged: &StagedTable, cancel: &Cancel) -> Result
         if written > 0 {
             tree::move_onto(&source, &root, cancel)?;
         }
-        for path in &stale {
+        for path in &leftover {
             cancel.check()?;
             tree::remove(&root, path)?;
         }
@@ -285,7 +290,7 @@ fn publish_table(stage: &Stage, staged: &StagedTable, cancel: &Cancel) -> Result
         bytes: staged.bytes.load(Ordering::Relaxed),
         written,
         unchanged,
-        removed: stale.len() as u64,
+        removed: leftover.len() as u64,
     })
 }
 

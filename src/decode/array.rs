@@ -63,34 +63,45 @@ where
         }
         at += 1;
     }
+    // A chunk may end behind a comma or a line break; anywhere else, the rest is missing.
+    let line_ended = chunk.iter().rev().find(|byte| !matches!(byte, b' ' | b'\t')).copied().is_none_or(is_break);
     if let Some(start) = start {
-        let line_ended = chunk.iter().rev().find(|byte| !matches!(byte, b' ' | b'\t')).copied().is_none_or(is_break);
-        element(out, unknown, start..chunk.len(), !line_ended);
+        let finished = element(out, unknown, start..chunk.len(), !line_ended);
+        if finished && !line_ended && elements.enclosed() {
+            out.reject(Reason::TruncatedTail, chunk.len()..chunk.len());
+        }
     }
 }
 
-/// Judges one element. `torn`: the input ends here, in the middle of a line.
-fn element<S, F>(out: &mut Delivery<'_, '_, S, F>, unknown: &mut Vec<Range<usize>>, place: Range<usize>, torn: bool)
+/// Judges one element, and tells whether it is finished. `torn`: the input ends here, in the middle of a line.
+fn element<S, F>(
+    out: &mut Delivery<'_, '_, S, F>,
+    unknown: &mut Vec<Range<usize>>,
+    place: Range<usize>,
+    torn: bool,
+) -> bool
 where
     S: Schema,
     F: for<'r> FnMut(Decoded<'r, S::Row<'r>>),
 {
     let bytes = out.chunk.get(..place.end).unwrap_or_default();
-    let start = place.start;
-    let stop = match bytes.get(start) {
+    let (start, end) = (place.start, place.end);
+    let (reason, at) = match bytes.get(start) {
         Some(b'{') => match object::<S>(bytes, start, out.limits, unknown) {
-            Ok(object) if space_end(bytes, object.end) == place.end => {
-                return out.complete(&object, start, unknown);
+            Ok(object) if space_end(bytes, object.end) == end => {
+                out.complete(&object, start, unknown);
+                return true;
             }
-            Ok(_) => return out.reject(Reason::TrailingBytes, place),
-            Err(stop) => stop,
+            Ok(object) => (Reason::TrailingBytes, Stop::At(object.end)),
+            Err(stop) => (stop.reason(), stop),
         },
-        _ if is_value(bytes, start, out.limits) => return out.reject(Reason::NotAnObject, place),
+        _ if is_value(bytes, start, out.limits) => (Reason::NotAnObject, Stop::At(start)),
         _ => match nested_end(bytes, start, out.limits) {
-            Ok(end) => Stop::At(end),
-            Err(stop) => stop,
+            Ok(value_end) => (Reason::Syntax, Stop::At(value_end)),
+            Err(stop) => (stop.reason(), stop),
         },
     };
-    let reason = if torn && stop == Stop::At(place.end) { Reason::TruncatedTail } else { stop.reason() };
-    out.reject(reason, place);
+    let unfinished = at == Stop::At(end);
+    out.reject(if unfinished && torn { Reason::TruncatedTail } else { reason }, place);
+    !unfinished
 }

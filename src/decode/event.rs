@@ -14,16 +14,27 @@ use super::token::{Members, Token};
 pub struct Event<'a> {
     /// Milliseconds since 1970, UTC.
     pub ts: i64,
+    /// Who; never empty.
     pub user_id: Text<'a>,
+    /// The session's number.
     pub session_id: Option<i64>,
+    /// The event's place in its session.
     pub item_in_session: Option<i64>,
+    /// The user's first name.
     pub first_name: Option<Text<'a>>,
+    /// The user's last name.
     pub last_name: Option<Text<'a>>,
+    /// The user's gender.
     pub gender: Option<Text<'a>>,
+    /// The user's subscription at that moment.
     pub level: Option<Text<'a>>,
+    /// Where the user was.
     pub location: Option<Text<'a>>,
+    /// The user's browser.
     pub user_agent: Option<Text<'a>>,
+    /// The song's title.
     pub song: Option<Text<'a>>,
+    /// The artist's name.
     pub artist: Option<Text<'a>>,
     /// Seconds.
     pub length: Option<f64>,

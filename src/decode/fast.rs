@@ -39,6 +39,9 @@ pub struct Fast<S> {
     /// Gives up on everything.
     #[cfg(test)]
     off: bool,
+    /// How many records it has delivered.
+    #[cfg(test)]
+    pub delivered: u64,
     schema: PhantomData<S>,
 }
 
@@ -93,6 +96,8 @@ impl<S: Schema> Fast<S> {
             resting: 0,
             #[cfg(test)]
             off: false,
+            #[cfg(test)]
+            delivered: 0,
             schema: PhantomData,
         }
     }
@@ -159,6 +164,10 @@ impl<S: Schema> Fast<S> {
         let limits = out.limits;
         if found.end - start > limits.max_record || found.seen.count_ones() as usize > limits.max_keys {
             return None;
+        }
+        #[cfg(test)]
+        {
+            self.delivered += 1;
         }
         self.names.count(found.seen);
         out.object(members, start..found.end);

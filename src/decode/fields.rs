@@ -122,6 +122,7 @@ impl<'m, 'a> Reader<'m, 'a> {
     }
 
     /// A text column. A number becomes its canonical text.
+    #[expect(clippy::inline_always, reason = "on the way of every value of every record")]
     #[inline(always)]
     pub fn text(&mut self, slot: usize) -> Result<Option<Text<'a>>, Fault> {
         match self.token(slot) {
@@ -155,6 +156,7 @@ impl<'m, 'a> Reader<'m, 'a> {
     }
 
     /// A whole-number column. Text with a number in it is taken if nothing is lost.
+    #[expect(clippy::inline_always, reason = "on the way of every value of every record")]
     #[inline(always)]
     pub fn integer(&mut self, slot: usize) -> Result<Option<i64>, Fault> {
         match self.token(slot) {
@@ -174,6 +176,7 @@ impl<'m, 'a> Reader<'m, 'a> {
     }
 
     /// A double column. Text with a number in it is taken.
+    #[expect(clippy::inline_always, reason = "on the way of every value of every record")]
     #[inline(always)]
     pub fn float(&mut self, slot: usize) -> Result<Option<f64>, Fault> {
         match self.token(slot) {

@@ -62,6 +62,7 @@ pub enum Decoded<'r, T> {
 /// A record that was turned away, and where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reject<'r> {
+    /// Why.
     pub reason: Reason,
     /// The key at fault, if it is one that tables use.
     pub key: Option<&'r str>,
@@ -100,6 +101,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// A decoder that has seen nothing yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self { limits, spill: Spill::default(), unknown: Vec::new(), events: Fast::new(), songs: Fast::new() }

@@ -101,9 +101,8 @@ impl<S: Schema> Names<S> {
 
 #[inline]
 fn hash(key: &[u8], multiplier: u32) -> usize {
-    let (Some(&first), Some(&last)) = (key.first(), key.last()) else {
-        return 0;
-    };
-    let mixed = u32::from(first) | u32::from(last) << 8 | (key.len() as u32 & 0xFF) << 16;
+    let (Some(&first), Some(&last)) = (key.first(), key.last()) else { return 0 };
+    let [length, ..] = key.len().to_le_bytes();
+    let mixed = u32::from_le_bytes([first, last, length, 0]);
     (mixed.wrapping_mul(multiplier) >> (u32::BITS - TABLE.trailing_zeros())) as usize
 }

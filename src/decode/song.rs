@@ -12,12 +12,19 @@ use super::token::Members;
 /// One song and its artist.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Song<'a> {
+    /// Key.
     pub song_id: Text<'a>,
+    /// Title.
     pub title: Option<Text<'a>>,
+    /// The artist's key.
     pub artist_id: Option<Text<'a>>,
+    /// The artist's name.
     pub artist_name: Option<Text<'a>>,
+    /// Where the artist is from, '' when unknown.
     pub artist_location: Option<Text<'a>>,
+    /// Degrees.
     pub artist_latitude: Option<f64>,
+    /// Degrees.
     pub artist_longitude: Option<f64>,
     /// Seconds.
     pub duration: Option<f64>,

@@ -109,6 +109,7 @@ impl<'w> Day<'w> {
         true
     }
 
+    #[expect(clippy::indexing_slicing, reason = "a free place is one of the sessions'")]
     fn open_session(&mut self) -> usize {
         let number = self.draw_user();
         let user = self.sources.people.user(number);
@@ -256,6 +257,7 @@ impl Clock {
         Self { start, events, ticks: 0, hour: 0, before: 0, previous: start }
     }
 
+    #[expect(clippy::indexing_slicing, reason = "the hour stays below the number of hours")]
     fn tick(&mut self, random: &mut Random) -> u64 {
         let again = self.ticks > 0 && random.one_in(SAME_MILLISECOND_ONE_IN);
         // The day is cut into as many parts of the same busyness as there are events; each gets one of them.

@@ -43,6 +43,7 @@ impl Identifiers {
     }
 
     /// The pattern with random letters in the gap, then nine digits which make it unique; and the rest of the stream.
+    #[expect(clippy::indexing_slicing, reason = "the pattern has nine letters, the table sixteen digits")]
     fn identifier(&self, pattern: [u8; 9], kind: Stream, number: u64) -> ([u8; 18], Random) {
         let mut random = Random::new(self.seed, kind, number);
         let mut id = [0; 18];

@@ -42,6 +42,7 @@ pub struct SampleSpec {
     pub days: u32,
     /// Users there are to draw from.
     pub users: u32,
+    /// Which of all samples of this size.
     pub seed: u64,
 }
 
@@ -71,11 +72,15 @@ impl SampleSpec {
 /// What was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SampleSummary {
+    /// Distinct songs.
     pub songs: u64,
     /// More than the songs, as some songs have two files.
     pub song_files: u64,
+    /// Lines in all log files together.
     pub events: u64,
+    /// Log files.
     pub log_files: u64,
+    /// Bytes of all files together.
     pub bytes: u64,
 }
 

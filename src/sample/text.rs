@@ -31,6 +31,7 @@ pub(super) fn push_escaped(out: &mut Vec<u8>, text: &str, producer: Producer) {
     }
 }
 
+#[expect(clippy::indexing_slicing, reason = "four bits index sixteen digits")]
 fn push_special(out: &mut Vec<u8>, character: char) {
     match character {
         '"' => out.extend_from_slice(b"\\\""),
@@ -53,6 +54,7 @@ fn push_special(out: &mut Vec<u8>, character: char) {
 const LOWER_HEX: [u8; 16] = *b"0123456789abcdef";
 
 /// Appends a whole number.
+#[expect(clippy::indexing_slicing, reason = "the largest number has twenty digits")]
 pub(super) fn push_integer(out: &mut Vec<u8>, value: u64) {
     let mut digits = [0; 20];
     let mut start = digits.len();

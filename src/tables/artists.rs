@@ -1,8 +1,8 @@
 //! The artists table: one row an artist, the most complete variant that the songs tell.
 //!
 //! The rule (PRODUCT, rule 2): the variant with the most of (location not empty, latitude, longitude) present; ties:
-//! the song with the smallest song_id, then the smallest row (name, location, latitude, longitude), NULL first. Every
-//! song record is a candidate, also a copy that the songs table does not keep. A song without an artist_id makes no
+//! the song with the smallest `song_id`, then the smallest row (name, location, latitude, longitude), NULL first. Every
+//! song record is a candidate, also a copy that the songs table does not keep. A song without an `artist_id` makes no
 //! artist.
 //!
 //! Invariant: merging partials is associative and commutative; the result depends on the set of records alone.

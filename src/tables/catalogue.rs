@@ -1,6 +1,6 @@
 //! The songs by what a play says of them: title, artist name and duration.
 //!
-//! The rule (PRODUCT, rule 6): exact text, exact duration; several songs for one play: the smallest song_id. Under
+//! The rule (PRODUCT, rule 6): exact text, exact duration; several songs for one play: the smallest `song_id`. Under
 //! [`Match::TitleArtist`] the duration is not compared, the nearest wins (an unknown duration is infinitely far). NULL
 //! never matches. It is built once, after the last song, and only read from then on.
 //!
@@ -77,7 +77,7 @@ impl Catalogue {
         candidates.iter().copied().min_by(|a, b| self.compare(*a, *b, length))
     }
 
-    /// The order of candidates: nearest duration, then smallest song_id.
+    /// The order of candidates: nearest duration, then smallest `song_id`.
     fn compare(&self, a: u32, b: u32, length: Option<f64>) -> Ordering {
         let (Some(a), Some(b)) = (self.rows.get(a as usize), self.rows.get(b as usize)) else {
             return Ordering::Equal;

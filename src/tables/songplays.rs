@@ -2,9 +2,9 @@
 //!
 //! The rules (PRODUCT, 6 and 7): a play keeps its place in the table whatever the files' order. `songplay_id` is the
 //! millisecond shifted left by 20 bits plus the play's rank among the plays of that millisecond, in the order
-//! (session_id, item_in_session, user_id, level, location, user_agent, song, artist, length), NULL first. It depends
-//! on the events of its own millisecond alone, so later days change no old id; unmatched plays that are dropped keep
-//! their rank.
+//! (`session_id`, `item_in_session`, `user_id`, level, location, `user_agent`, song, artist, length), NULL first. It
+//! depends on the events of its own millisecond alone, so later days change no old id; unmatched plays that are dropped
+//! keep their rank.
 //!
 //! A table of millions of plays is made in slices of time. Slices follow from the number of plays in each
 //! [`BUCKET`] alone, so neither threads nor chunks nor memory decide where a row group ends.
@@ -133,7 +133,7 @@ impl<'p> Gathered<'p> {
         self.plays.iter().map(Play::ts)
     }
 
-    /// The rows of songplays, sorted by songplay_id, and how many of them have a song.
+    /// The rows of songplays, sorted by `songplay_id`, and how many of them have a song.
     ///
     /// # Errors
     /// [`ErrorKind::DataRefused`] when more plays share a millisecond than `songplay_id` can tell apart (2^20).

@@ -1,7 +1,7 @@
 //! The songs table: one row a song, whatever number of copies the input holds.
 //!
 //! The rule (PRODUCT, rule 1): of copies that differ, a known year beats an unknown one (0 or missing), then the
-//! smallest (artist_id, title, year, duration) wins; NULL sorts before every value. The artist's name follows as last
+//! smallest (`artist_id`, title, year, duration) wins; NULL sorts before every value. The artist's name follows as last
 //! criterion: it is no column here, but plays are matched by it (see [`super::catalogue`]).
 //!
 //! Invariant: merging partials is associative and commutative; the result depends on the set of copies alone.
@@ -90,7 +90,7 @@ impl SongsPartial {
         }
     }
 
-    /// The rows, sorted by partition and then by key: by (year, artist_id, song_id), NULL and '' first.
+    /// The rows, sorted by partition and then by key: by (year, `artist_id`, `song_id`), NULL and '' first.
     #[must_use]
     pub fn finish(self) -> Vec<SongRow> {
         let mut rows: Vec<SongRow> = self.rows.into_values().collect();

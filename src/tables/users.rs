@@ -1,7 +1,7 @@
 //! The users table: one row a user, as the user's latest event has it.
 //!
 //! The rule (PRODUCT, rule 4): the latest event by (ts, sessionId, itemInSession), then the bytewise greatest level;
-//! what is still tied is decided by the greatest (first_name, last_name, gender). NULL sorts before every value.
+//! what is still tied is decided by the greatest (`first_name`, `last_name`, gender). NULL sorts before every value.
 //!
 //! Invariant: the result depends on the set of events alone: each profile keeps the greatest key of its events, and
 //! the greatest profile of a user wins.

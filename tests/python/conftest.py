@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import unquote
@@ -160,10 +161,14 @@ def clean_environment(more: dict[str, str] | None = None) -> dict[str, str]:
 def holds_a_lock(process: subprocess.Popen[str]) -> bool:
     """Whether the process holds a lock on a file (Linux tells in /proc): it is at work on its output."""
     try:
-        infos = list(Path(f"/proc/{process.pid}/fdinfo").iterdir())
-        return any("lock:" in info.read_text() for info in infos)
+        descriptors = list(Path(f"/proc/{process.pid}/fdinfo").iterdir())
     except OSError:
         return False
+    for descriptor in descriptors:
+        with suppress(OSError):  # closed meanwhile
+            if "lock:" in descriptor.read_text():
+                return True
+    return False
 
 
 # --- reading a lake back ----------------------------------------------------------------------------------

@@ -206,3 +206,14 @@ def test_negative_zero_joins_with_zero(tmp_path: Path, build: Callable[..., tupl
     event = plain(**PLAY | {"song": '"One"', "artist": '"Air"', "length": "0.0"})
     tables = star_of(tmp_path / "in", build, [plain(**SONG | {"duration": "-0.0"})], [event])
     assert tables["songplays"][0][4] == "SOA"
+
+
+@pytest.mark.parametrize("number", [-(2**63), 2**63 - 1])
+def test_the_ends_of_64_bits_are_kept_or_refused(
+    tmp_path: Path, build: Callable[..., tuple[Tables, Report]], number: int
+) -> None:
+    # An engine that keeps one number to itself, to stand for NULL, must refuse it: it may not become NULL.
+    edge = plain(**PLAY | {"sessionId": str(number), "itemInSession": str(number)})
+    tables, report = build(write_input(tmp_path / "in", [plain(**SONG)], [edge, plain(**PLAY)], layout=1))
+    assert [row[6] for row in tables["songplays"]] in ([1], sorted([1, number]))
+    assert report["records"]["logs"]["quarantined"] == 2 - len(tables["songplays"])

@@ -1,10 +1,12 @@
 //! The fast path and the careful parser must not differ in anything, on anything.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::records::Choices;
 use super::{Kind, Outcome, decode_at};
-use crate::decode::{Decoder, Framing, Limits};
+use crate::decode::{Decoded, Decoder, Framing, Limits, Tally};
 
 fn outcome(decoder: &mut Decoder, kind: Kind, file: &[u8], framing: Framing) -> Outcome {
     decode_at(decoder, kind, file, framing, (0, 0))
@@ -60,7 +62,10 @@ proptest! {
             outcome
         };
         let before = decode(&members);
-        prop_assume!(!before.records.iter().any(|text| text.starts_with("syntax") || text.starts_with("truncated")));
+        // Where the grammar breaks there are no keys, and so they have no order.
+        if before.records.iter().any(|text| text.starts_with("syntax") || text.starts_with("truncated")) {
+            return Ok(());
+        }
         for (at, place) in places.iter().enumerate() {
             let length = members.len().max(1);
             if !members.is_empty() {
@@ -86,4 +91,32 @@ proptest! {
             file[bit / 8] ^= 1 << (bit % 8);
         }
     }
+}
+
+/// The comparison is worth something only if both layers have something to do, and meet all kinds of records.
+#[test]
+fn the_made_up_files_keep_both_layers_busy() {
+    let mut decoder = Decoder::new(Limits::default());
+    let mut tally = Tally::default();
+    let mut reasons = BTreeSet::new();
+    let mut state = 1u64;
+    for _ in 0..400 {
+        let stream: Vec<u16> = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            u16::try_from(state >> 48).unwrap()
+        })
+        .take(1200)
+        .collect();
+        let file = Choices::new(&stream).file(Kind::Events);
+        tally.merge(&decoder.events(&file, Framing::Values, &mut |decoded| {
+            if let Decoded::Reject(reject) = decoded {
+                reasons.insert(reject.reason);
+            }
+        }));
+    }
+    let by_fast = decoder.events.delivered;
+    assert!(tally.read > 10_000, "{tally:?}");
+    assert!(tally.rows > tally.read / 10 && tally.filtered > tally.read / 20, "{tally:?}");
+    assert!(by_fast > tally.read / 8 && by_fast < tally.read * 4 / 5, "{by_fast} of {}", tally.read);
+    assert!(reasons.len() >= 15, "{reasons:?}");
 }

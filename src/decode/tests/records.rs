@@ -51,13 +51,13 @@ const TEXTS: [&str; 16] = [
     "Zoë",
     "Beyonc\\u00e9",
     "\\\"Mozilla\\/5.0 (X11)\\\"",
-    "\\ud83d\\ude00",
     "\\ud83d",
     "\\u0000",
     "ARD7TVE1187B99BFB1",
     "__HIVE_DEFAULT_PARTITION__",
     "a longer text, of more than one word",
     "\\\\\\n\\t\\b\\f\\r",
+    "\\ud83d\\ude00",
 ];
 const NUMBERS: [&str; 18] = [
     "0",
@@ -110,7 +110,7 @@ impl<'c> Choices<'c> {
 
     /// A value that suits the key, or sometimes any other.
     fn value(&mut self, key: &str) -> String {
-        match self.below(24) {
+        match self.below(120) {
             0 => return format!("\"{}\"", self.of(&TEXTS)),
             1 => return self.of(&NUMBERS).to_owned(),
             2 => return self.of(&OTHERS).to_owned(),
@@ -122,12 +122,12 @@ impl<'c> Choices<'c> {
                 self.of(&["\"NextSong\"", "\"NextSong\"", "\"NextSong\"", "\"Home\"", "\"Next\\u0053ong\""]).into()
             }
             "ts" => format!("15411219{:05}", self.below(60_000)),
-            "userId" => self.of(&["\"26\"", "\"8\"", "26", "26.0", "\"\""]).into(),
+            "userId" => self.of(&["\"26\"", "\"8\"", "\"8\"", "\"101\"", "26", "26.0"]).into(),
             "sessionId" | "itemInSession" | "status" | "num_songs" | "year" => self.below(3000).to_string(),
             "length" | "duration" | "artist_latitude" | "artist_longitude" => {
                 format!("{}.{}", self.below(400), self.below(60_000))
             }
-            _ => format!("\"{}\"", self.of(&TEXTS[4..10])),
+            _ => format!("\"{}\"", self.of(&TEXTS[4..9])),
         }
     }
 
@@ -172,29 +172,29 @@ impl<'c> Choices<'c> {
         format!("{{{margin}{members}{margin}}}")
     }
 
-    /// A file: records, some of them damaged, and things between them.
+    /// A file: records, some of them damaged, and things between them. Every third file is mostly sound.
     pub fn file(&mut self, kind: Kind) -> Vec<u8> {
         let mut file = Vec::new();
         let array = self.below(4) == 1;
+        let unrest = if self.below(3) == 1 { 60 } else { 6 };
         if array {
             file.extend(b"[");
         }
         while !self.is_exhausted() {
             let start = file.len();
-            match self.below(16) {
-                0 => file.extend(self.of(&JUNK).bytes()),
-                1 => {
-                    file.extend(format!("[{},{}]", self.record(kind), self.record(kind)).bytes());
-                }
+            match self.below(unrest * 3) {
+                1 => file.extend(self.of(&JUNK).bytes()),
+                2 => file.extend(format!("[{},{}]", self.record(kind), self.record(kind)).bytes()),
                 _ => file.extend(self.record(kind).bytes()),
             }
-            if self.below(4) == 1 {
+            if self.below(unrest) == 1 {
                 self.damage(&mut file, start);
             }
             if array && self.below(16) != 1 {
                 file.extend(b",");
             }
-            file.extend(self.of(&BETWEEN).bytes());
+            let between = if self.below(unrest) < 3 { self.of(&BETWEEN) } else { "\n" };
+            file.extend(between.bytes());
         }
         if array {
             file.extend(b"]");

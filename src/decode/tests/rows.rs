@@ -119,7 +119,7 @@ fn the_tally_counts_what_is_odd() {
 #[test]
 fn limits_can_be_set() {
     let record = r#"{"page":"NextSong","ts":5,"userId":"26","song":"abcdef"}"#;
-    let mut reason = |limits: Limits| {
+    let reason = |limits: Limits| {
         let mut reason = None;
         Decoder::new(limits).events(record.as_bytes(), Framing::Values, &mut |decoded| {
             if let Decoded::Reject(reject) = decoded {

@@ -1,0 +1,92 @@
+//! The table of bad input, row by row: those rows that the decoder decides.
+//!
+//! Each case says which row it is about, what is read, and what must come of it. Most cases stand between two
+//! sound records, because a broken record must not take its neighbours along.
+
+mod bytes;
+mod structure;
+mod values;
+
+use super::{Kind, codes};
+use crate::decode::sniff;
+
+const PLAY: &str = r#"{"page":"NextSong","ts":1541121934796,"userId":"26"}"#;
+const SONG: &str = r#"{"song_id":"SOX","artist_id":"ARX"}"#;
+
+/// One input, the row of the table it is about, and what must come of it.
+struct Case {
+    row: u32,
+    what: &'static str,
+    kind: Kind,
+    input: Vec<u8>,
+    /// Rows and rejects in order, with `+` between them.
+    outcome: String,
+    filtered: u64,
+}
+
+/// A whole file of events, in which `@` stands for a sound play.
+fn file(row: u32, what: &'static str, input: &str, outcome: &str) -> Case {
+    let input = input.replace('@', PLAY).into_bytes();
+    Case { row, what, kind: Kind::Events, input, outcome: outcome.to_owned(), filtered: 0 }
+}
+
+/// A line between two sound records.
+fn line_of(kind: Kind, row: u32, what: &'static str, line: &[u8], outcome: &str) -> Case {
+    let sound = if kind == Kind::Events { PLAY } else { SONG }.as_bytes();
+    let input = [sound, b"\n", line, b"\n", sound, b"\n"].concat();
+    let filtered = u64::from(outcome == "filtered");
+    let outcome = if filtered == 1 { "row+row".to_owned() } else { format!("row+{outcome}+row") };
+    Case { row, what, kind, input, outcome, filtered }
+}
+
+fn line(row: u32, what: &'static str, line: &[u8], outcome: &str) -> Case {
+    line_of(Kind::Events, row, what, line, outcome)
+}
+
+/// A play with these members more.
+fn play(row: u32, what: &'static str, members: &str, outcome: &str) -> Case {
+    let record = PLAY.replace('}', &format!(",{members}}}"));
+    line(row, what, record.as_bytes(), outcome)
+}
+
+/// A play with these bytes as its level.
+fn level(row: u32, what: &'static str, bytes: &[u8], outcome: &str) -> Case {
+    let record = [br#"{"page":"NextSong","ts":1541121934796,"userId":"26","level":""#, bytes, b"\"}"].concat();
+    line(row, what, &record, outcome)
+}
+
+/// An object with exactly these members.
+fn only(row: u32, what: &'static str, members: &str, outcome: &str) -> Case {
+    line(row, what, format!("{{{members}}}").as_bytes(), outcome)
+}
+
+/// A play at this time.
+fn at(row: u32, what: &'static str, ts: &str, outcome: &str) -> Case {
+    only(row, what, &format!(r#""page":"NextSong","userId":"26","ts":{ts}"#), outcome)
+}
+
+/// A song with these members more.
+fn song(row: u32, what: &'static str, members: &str, outcome: &str) -> Case {
+    line_of(Kind::Songs, row, what, format!(r#"{{"song_id":"SOY",{members}}}"#).as_bytes(), outcome)
+}
+
+/// A song of this artist.
+fn artist(row: u32, what: &'static str, artist: &str, outcome: &str) -> Case {
+    song(row, what, &format!(r#""artist_id":"{artist}""#), outcome)
+}
+
+fn check(cases: &[Case]) {
+    for case in cases {
+        let framing = sniff(&case.input);
+        assert!(framing.is_ok(), "row {}: {}: {framing:?}", case.row, case.what);
+        let (outcomes, filtered) = codes(case.kind, &case.input, framing.unwrap());
+        let expected: Vec<&str> = case.outcome.split('+').filter(|outcome| !outcome.is_empty()).collect();
+        assert_eq!(
+            (outcomes, filtered),
+            (expected.iter().map(|&code| code.to_owned()).collect(), case.filtered),
+            "row {}: {}",
+            case.row,
+            case.what
+        );
+    }
+}

@@ -1,0 +1,241 @@
+//! What cannot be done is refused with the right kind of error, says what to do, and changes no table.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use sparkify_lake::commit::Lake;
+use sparkify_lake::config::{Compression, Config, Match, Unmatched};
+use sparkify_lake::decode::{Decoded, Decoder, Framing, Limits};
+use sparkify_lake::discover::{InputFile, modified};
+use sparkify_lake::error::{Error, ErrorKind};
+use sparkify_lake::ingest::{self, Control};
+use sparkify_lake::run::run;
+use sparkify_lake::runs::Runs;
+use sparkify_lake::sample::SampleSpec;
+use sparkify_lake::schema::Table;
+use sparkify_lake::tables::catalogue::Catalogue;
+use sparkify_lake::tables::columns::{Column, Columns};
+use sparkify_lake::tables::plays::{Play, PlaysPartial};
+use sparkify_lake::tables::songplays::Gathered;
+use sparkify_lake::write::Encoder;
+
+use crate::scene::{SMALL, Scene, difference};
+
+const TINY: SampleSpec = SampleSpec { songs: 10, events: 300, days: 2, ..SMALL };
+
+/// The error of a run into that lake; what was there before must be there still.
+fn refused(scene: &Scene, config: Config) -> Error {
+    let before = scene.tables("lake");
+    let error = run(config, &Control::default()).unwrap_err();
+    assert_eq!(difference(&before, &scene.tables("lake")), None, "{error}");
+    error
+}
+
+#[test]
+fn a_lake_that_is_locked_is_tried_again_later() {
+    let scene = Scene::new(&TINY);
+    scene.run("lake").unwrap();
+    let lock = Lake::lock(&scene.lake("lake")).unwrap();
+    let error = refused(&scene, scene.config("lake"));
+    assert_eq!((error.kind(), error.kind().exit_code()), (ErrorKind::Retry, 75));
+    drop(lock);
+    scene.run("lake").unwrap();
+}
+
+#[test]
+fn files_of_others_are_not_touched() {
+    let scene = Scene::new(&TINY);
+    let foreign = scene.lake("lake").join("songs_table/year=2000/part-00000-4f9a.c000.snappy.parquet");
+    fs::create_dir_all(foreign.parent().unwrap()).unwrap();
+    fs::write(&foreign, "PAR1").unwrap();
+    let error = refused(&scene, scene.config("lake"));
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(error.hint_text().unwrap().contains("--adopt"), "{error:?}");
+
+    run(Config { adopt: true, ..scene.config("lake") }, &Control::default()).unwrap();
+    scene.run("fresh").unwrap();
+    assert_eq!(difference(&scene.tables("lake"), &scene.tables("fresh")), None, "adopted and replaced");
+
+    fs::write(scene.lake("lake").join("time_table/notes.txt"), "mine").unwrap();
+    let error = refused(&scene, scene.config("lake"));
+    assert!(error.to_string().contains("notes.txt"), "{error}");
+}
+
+#[test]
+fn files_of_our_form_are_foreign_where_we_never_published() {
+    let scene = Scene::new(&TINY);
+    let foreign = scene.lake("lake").join("artists_table/part-00000.snappy.parquet");
+    fs::create_dir_all(foreign.parent().unwrap()).unwrap();
+    fs::write(&foreign, "PAR1").unwrap();
+    assert_eq!(refused(&scene, scene.config("lake")).kind(), ErrorKind::Protocol);
+}
+
+#[test]
+fn a_lake_of_a_newer_version_is_not_touched() {
+    let scene = Scene::new(&TINY);
+    scene.run("lake").unwrap();
+    for format in ["{\"format\":2}", "not json", ""] {
+        fs::write(scene.lake("lake").join("_etl/FORMAT"), format).unwrap();
+        assert_eq!(refused(&scene, scene.config("lake")).kind(), ErrorKind::Protocol, "{format:?}");
+    }
+}
+
+#[test]
+fn an_output_that_cannot_be_a_lake_is_refused() {
+    let scene = Scene::new(&TINY);
+    // A file where the lake's folder should be, and one where a table's should be.
+    fs::write(scene.lake("lake"), "a file").unwrap();
+    assert_eq!(refused(&scene, scene.config("lake")).kind(), ErrorKind::Output);
+    fs::create_dir(scene.lake("other")).unwrap();
+    fs::write(scene.lake("other").join("time_table"), "a file").unwrap();
+    let error = scene.run("other").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Output, "{error}");
+    assert_eq!(scene.tables("other").len(), 1);
+
+    // Not even root creates folders here.
+    let output = Some("/proc/sparkify-lake".to_owned());
+    let error = run(Config { output, ..scene.config("lake") }, &Control::default()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Output | ErrorKind::Access), "{error:?}");
+    assert!(error.to_string().contains("/proc/sparkify-lake"), "{error}");
+}
+
+#[test]
+fn a_table_behind_a_symlink_is_refused_before_anything_is_published() {
+    let scene = Scene::new(&TINY);
+    let elsewhere = scene.lake("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::create_dir(scene.lake("lake")).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, scene.lake("lake").join("songplays_table")).unwrap();
+    let error = scene.run("lake").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Output, "{error}");
+    assert!(error.to_string().contains("symlink"), "{error}");
+    assert!(scene.tables("lake").keys().all(|path| path == "songplays_table/"), "{:?}", scene.tables("lake").keys());
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+}
+
+#[test]
+fn bad_input_is_refused_and_the_tables_stay() {
+    let scene = Scene::new(&TINY);
+    scene.run("lake").unwrap();
+    let log = scene.input().join("log_data/2018/11/2018-11-01-events.json");
+    let good = fs::read(&log).unwrap();
+
+    fs::write(&log, [b"{\"page\":\"NextSong\"}\n".repeat(101).as_slice(), &good].concat()).unwrap();
+    let error = refused(&scene, scene.config("lake"));
+    assert_eq!((error.kind(), error.kind().exit_code()), (ErrorKind::DataRefused, 65));
+    assert!(error.to_string().contains("2018-11-01-events.json"), "the first bad record is named: {error}");
+
+    fs::write(&log, [b"{\"page\":\"NextSong\"}\n".as_slice(), &good].concat()).unwrap();
+    let report = scene.run("lake").unwrap();
+    assert_eq!(report.rejects.len(), 1);
+    assert_eq!((report.rejects[0].line, report.rejects[0].offset), (Some(1), 0));
+
+    // Nothing usable at all is not an empty table.
+    for (file, entry) in [("log_data", "{\"page\":\"Home\"}"), ("song_data", "{}")] {
+        let path = scene.lake("only.json");
+        fs::write(&path, entry).unwrap();
+        let only = Some(path.to_str().unwrap().to_owned());
+        let mut config = scene.config("lake");
+        if file == "log_data" {
+            config.log_data = only
+        } else {
+            config.song_data = only
+        }
+        assert_eq!(refused(&scene, config).kind(), ErrorKind::DataRefused, "{file}");
+    }
+}
+
+#[test]
+fn input_and_output_must_lie_apart() {
+    let scene = Scene::new(&TINY);
+    let inside = Some(scene.input().join("log_data/lake").to_str().unwrap().to_owned());
+    for output in [inside, Some(scene.input().to_str().unwrap().to_owned())] {
+        let error = run(Config { output, ..scene.config("lake") }, &Control::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+    }
+    assert!(!scene.input().join("log_data/lake").exists());
+}
+
+#[test]
+fn a_file_that_changed_since_it_was_listed_ends_the_run() {
+    let scene = Scene::new(&TINY);
+    let path = scene.input().join("log_data/2018/11/2018-11-01-events.json");
+    let metadata = fs::metadata(&path).unwrap();
+    let listed = InputFile { path, size: metadata.len(), modified: modified(&metadata) };
+    let config = Config { chunk_size: 1 << 10, ..scene.config("lake") };
+    let read = |file: InputFile| ingest::songs(&[file], &config, &Control::default()).map(|_| ());
+    assert!(read(listed.clone()).is_ok());
+    for file in [
+        InputFile { size: listed.size + 1, ..listed.clone() },
+        InputFile { size: listed.size - 1, ..listed.clone() },
+        InputFile { modified: listed.modified - 1, ..listed.clone() },
+    ] {
+        assert_eq!(read(file).unwrap_err().kind(), ErrorKind::Retry);
+    }
+}
+
+#[test]
+fn a_disk_that_fails_is_a_storage_error() {
+    // The device that is always full.
+    let encoder = Encoder::new(Table::Users, Compression::None).unwrap();
+    let text = || Column::text(std::iter::repeat_n(Some("x"), 100_000));
+    let columns = Columns { table: Table::Users, columns: (0..5).map(|_| text()).collect() };
+    let encoded = encoder.encode(&columns).unwrap();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let write = || -> sparkify_lake::error::Result<()> {
+        let mut file = encoder.assemble(full)?;
+        file.append(&encoded)?;
+        file.finish().map(drop)
+    };
+    assert_eq!(write().unwrap_err().kind(), ErrorKind::Storage);
+
+    // Plays that do not fit into memory and have nowhere to go. That they fit is what keeps the first run from failing.
+    let nowhere = Path::new("/nonexistent");
+    let plays = || vec![Play::new((1, None, None), 0, 0)];
+    assert!(Runs::new(32, nowhere.to_owned()).add(0, plays()).is_ok());
+    let error = Runs::new(31, nowhere.to_owned()).add(0, plays()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Storage);
+    assert!(error.to_string().contains("/nonexistent"), "{error}");
+}
+
+#[test]
+fn the_system_s_errors_keep_their_meaning() {
+    use ErrorKind::{Access, Output, Storage};
+    for (errno, kind, has_hint) in [
+        (rustix::io::Errno::ACCESS, Access, true),
+        (rustix::io::Errno::PERM, Access, true),
+        (rustix::io::Errno::ROFS, Output, true),
+        (rustix::io::Errno::NOSPC, Storage, true),
+        (rustix::io::Errno::DQUOT, Storage, true),
+        (rustix::io::Errno::FBIG, Storage, false),
+        (rustix::io::Errno::IO, ErrorKind::NoInput, false),
+        (rustix::io::Errno::NOENT, ErrorKind::NoInput, true),
+    ] {
+        let source = io::Error::from(errno);
+        let error = Error::io(ErrorKind::NoInput, "read", Path::new("/a\nb"), &source);
+        assert_eq!(error.kind(), kind, "{errno:?}");
+        assert_eq!(error.hint_text().is_some(), has_hint, "{errno:?}");
+        assert_eq!(error.cause_text(), Some(source.to_string().as_str()), "the cause is kept");
+        assert!(error.to_string().starts_with("cannot read /a\\nb: "), "control characters are shown: {error}");
+    }
+}
+
+#[test]
+fn too_many_plays_in_a_millisecond_are_refused() {
+    let catalogue = Catalogue::new(Vec::new(), Match::TitleArtist);
+    let mut plays = PlaysPartial::default();
+    let line = "{\"page\":\"NextSong\",\"ts\":1541000000000,\"userId\":\"1\"}\n";
+    Decoder::new(Limits::default()).events(line.as_bytes(), Framing::Values, &mut |decoded| match decoded {
+        Decoded::Row(event) => plays.add(&event, &catalogue),
+        Decoded::Reject(reject) => panic!("{reject}"),
+    });
+    let play = plays.take_run();
+    let mut gathered = Gathered::default();
+    gathered.add(&plays.people, &vec![play[0]; 1 << 20]);
+    let (columns, _) = gathered.columns(&catalogue, Unmatched::Keep).unwrap();
+    assert_eq!(columns.rows(), 1 << 20);
+    gathered.add(&plays.people, &play);
+    let error = gathered.columns(&catalogue, Unmatched::Keep).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DataRefused);
+}

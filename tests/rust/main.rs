@@ -1,0 +1,19 @@
+//! The core as its callers see it: one test binary, through the public API alone, without Python.
+//!
+//! - [`architecture`]: the walls between the modules stand.
+//! - [`algebra`]: a table is a function of the set of records, however they are divided.
+//! - [`pipeline`]: so is the whole lake, byte for byte; a run changes all of it or nothing.
+//! - [`failures`]: what cannot be done is said with the right kind of error, and the tables are as they were.
+//!
+//! [`scene`] sets up an input and a lake for the last two.
+
+#[cfg(test)]
+mod algebra;
+#[cfg(test)]
+mod architecture;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod pipeline;
+#[cfg(test)]
+mod scene;

@@ -1,0 +1,99 @@
+//! An input and an output folder of a test, and what lies in them.
+//!
+//! It judges nothing: it makes a sample, runs the job and reads back what a reader of the lake would see.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sparkify_lake::config::{Config, Settings};
+use sparkify_lake::error::Result;
+use sparkify_lake::ingest::Control;
+use sparkify_lake::report::Report;
+use sparkify_lake::run::run;
+use sparkify_lake::sample::{SampleSpec, write_sample};
+use tempfile::TempDir;
+
+/// A temporary folder with `input` and any number of lakes beside it.
+pub struct Scene {
+    folder: TempDir,
+}
+
+/// Files by their path below a folder.
+pub type Tree = BTreeMap<String, Vec<u8>>;
+
+/// Enough of everything for a test of a second: both sides of a month's end, songs with two files, a few sessions.
+pub const SMALL: SampleSpec = SampleSpec { songs: 200, events: 6_000, days: 40, users: 40, seed: 7 };
+
+impl Scene {
+    pub fn new(spec: &SampleSpec) -> Self {
+        let scene = Self { folder: tempfile::tempdir().unwrap() };
+        write_sample(&scene.input(), spec, 2, &|| false, &|_| ()).unwrap();
+        scene
+    }
+
+    pub fn input(&self) -> PathBuf {
+        self.folder.path().join("input")
+    }
+
+    pub fn lake(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The defaults, from this input to the lake of that name, with two threads.
+    pub fn config(&self, lake: &str) -> Config {
+        let text = |path: PathBuf| path.to_str().unwrap().to_owned();
+        let settings = [("input", text(self.input())), ("output", text(self.lake(lake))), ("threads", "2".to_owned())];
+        let settings: Settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Config::from_settings(&settings).unwrap()
+    }
+
+    /// Runs the job into that lake.
+    pub fn run(&self, lake: &str) -> Result<Report> {
+        run(self.config(lake), &Control::default())
+    }
+
+    /// The lake of that name as its readers see it.
+    pub fn tables(&self, lake: &str) -> Tree {
+        tables(&self.lake(lake))
+    }
+}
+
+/// All files of the tables; what lies in `_etl` is no table.
+pub fn tables(lake: &Path) -> Tree {
+    let mut tree = tree(lake);
+    tree.retain(|path, _| !path.starts_with("_etl/"));
+    tree
+}
+
+/// All files below a folder, and each empty folder as a path that ends in `/`.
+pub fn tree(root: &Path) -> Tree {
+    let mut files = Tree::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        let mut is_empty = true;
+        for entry in entries {
+            is_empty = false;
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.insert(relative(root, &path), fs::read(&path).unwrap());
+            }
+        }
+        if is_empty && folder != root {
+            files.insert(format!("{}/", relative(root, &folder)), Vec::new());
+        }
+    }
+    files
+}
+
+/// The first path at which two trees differ, for messages that a person can read.
+pub fn difference(left: &Tree, right: &Tree) -> Option<String> {
+    left.keys().chain(right.keys()).find(|path| left.get(*path) != right.get(*path)).cloned()
+}
+
+fn relative(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap().to_str().unwrap().to_owned()
+}
