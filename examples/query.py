@@ -20,7 +20,9 @@ def main() -> None:
     )
     levels = (
         lake.songplays.group_by("level")
-        .agg(plays=pl.len(), users=pl.col("user_id").n_unique(), matched=pl.col("song_id").is_not_null().mean())
+        .agg(
+            plays=pl.len(), users=pl.col("user_id").n_unique(), matched=pl.col("song_id").is_not_null().mean()
+        )
         .sort("level")
     )
     with pl.Config(tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True, tbl_rows=10):

@@ -191,7 +191,7 @@ impl Config {
                 text("compression"),
                 &[("snappy", Compression::Snappy), ("zstd", Compression::Zstd), ("none", Compression::None)],
             )?,
-            threads: text("threads").map_or_else(|| Ok(available_threads()), threads)?,
+            threads: text("threads").map_or_else(|| Ok(crate::threads::available()), threads)?,
             memory_limit: text("memory_limit").map_or(Ok(1 << 30), |value| size("memory_limit", value, 64 << 20))?,
             chunk_size: text("chunk_size").map_or(Ok(4 << 20), |value| size("chunk_size", value, 1 << 10))?,
             max_bad: text("max_bad").map_or(Ok(MaxBad::Default), max_bad)?,
@@ -320,10 +320,6 @@ fn folders(value: &str) -> Result<BTreeMap<Table, String>> {
         return Err(wrong("table_names", twice, "every table needs a folder of its own"));
     }
     Ok(names)
-}
-
-fn available_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 fn threads(value: &str) -> Result<usize> {

@@ -11,6 +11,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 
+/// How many threads the machine (or its container) runs at once.
+#[must_use]
+pub fn available() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 /// Runs `work` once on each of `threads` threads (the caller's included) and returns the results in thread order.
 ///
 /// # Errors

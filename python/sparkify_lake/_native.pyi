@@ -36,7 +36,7 @@ def sample(directory: str, options: Mapping[str, int], on_tick: OnTick | None) -
     """Makes the sample data set: songs, events, days, users and seed are its options."""
 
 def defaults() -> dict[str, str]:
-    """Returns each option's default as text."""
+    """Returns the default of each option and of each of the sample's numbers, as text."""
 
 def build_info() -> dict[str, str]:
     """Returns the version and how the module was compiled."""

@@ -85,7 +85,7 @@ fn sample(
         users: small(number("users", default.users.into())?),
         seed: number("seed", default.seed)?,
     };
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = crate::threads::available();
     let summary = bridge::call(py, on_tick, |control| {
         let started = std::time::Instant::now();
         let cancelled = || control.cancel.is_cancelled();
@@ -98,7 +98,10 @@ fn sample(
             progress.begin(Stage::Sample, 0);
         }
         let made = write_sample(Path::new(directory), &spec, threads, &cancelled, &progress)
-            .map_err(|error| Error::io(ErrorKind::Storage, "write the sample to", Path::new(directory), &error))?;
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::InvalidInput => Error::new(ErrorKind::Usage, error.to_string()),
+                _ => Error::io(ErrorKind::Storage, "write the sample to", Path::new(directory), &error),
+            })?;
         let Some(made) = made else { return Err(Error::new(ErrorKind::Interrupted, "the sample was not finished")) };
         Ok(json!({
             "songs": made.songs, "song_files": made.song_files, "events": made.events, "log_files": made.log_files,
@@ -108,12 +111,17 @@ fn sample(
     convert::to_python(py, &summary)
 }
 
-/// The default of every option, as text.
+/// The default of every option and of the sample's numbers, as text.
 #[pyfunction]
 fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let known = PyDict::new(py);
     for (name, default) in DEFAULTS {
         known.set_item(name, default)?;
+    }
+    let SampleSpec { songs, events, days, users, seed } = SampleSpec::default();
+    let numbers = [("songs", songs), ("events", events), ("days", days.into()), ("users", users.into()), ("seed", seed)];
+    for (name, default) in numbers {
+        known.set_item(name, default.to_string())?;
     }
     Ok(known)
 }

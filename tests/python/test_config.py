@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from sparkify_lake import cli, job
+from sparkify_lake.cli import SAMPLE_NUMBERS
 from sparkify_lake.config import Config, describe, resolve
 from sparkify_lake.configfile import read_file
 from sparkify_lake.errors import AccessDeniedError, ConfigurationError, SparkifyLakeError, UsageError
@@ -373,7 +374,8 @@ def test_the_types_of_keywords_follow_the_table() -> None:
 
 
 def test_the_table_and_the_engine_know_the_same_options() -> None:
-    assert {option.name for option in OPTIONS if option.native} == job.defaults().keys()
+    options = {option.name for option in OPTIONS if option.native}
+    assert options | SAMPLE_NUMBERS.keys() == job.defaults().keys()
 
 
 def test_secret() -> None:

@@ -107,7 +107,9 @@ impl Division {
             }
         }
         let mut whole = parts.remove(0);
-        parts.into_iter().for_each(|part| merge(&mut whole, part));
+        for part in parts {
+            merge(&mut whole, part);
+        }
         whole
     }
 }

@@ -137,11 +137,8 @@ fn bad_input_is_refused_and_the_tables_stay() {
         fs::write(&path, entry).unwrap();
         let only = Some(path.to_str().unwrap().to_owned());
         let mut config = scene.config("lake");
-        if file == "log_data" {
-            config.log_data = only
-        } else {
-            config.song_data = only
-        }
+        let source = if file == "log_data" { &mut config.log_data } else { &mut config.song_data };
+        *source = only;
         assert_eq!(refused(&scene, config).kind(), ErrorKind::DataRefused, "{file}");
     }
 }
@@ -181,11 +178,11 @@ fn a_disk_that_fails_is_a_storage_error() {
     let encoder = Encoder::new(Table::Users, Compression::None).unwrap();
     let text = || Column::text(std::iter::repeat_n(Some("x"), 100_000));
     let columns = Columns { table: Table::Users, columns: (0..5).map(|_| text()).collect() };
-    let encoded = encoder.encode(&columns).unwrap();
+    let batch = encoder.encode(&columns).unwrap();
     let full = File::options().write(true).open("/dev/full").unwrap();
     let write = || -> sparkify_lake::error::Result<()> {
         let mut file = encoder.assemble(full)?;
-        file.append(&encoded)?;
+        file.append(&batch)?;
         file.finish().map(drop)
     };
     assert_eq!(write().unwrap_err().kind(), ErrorKind::Storage);

@@ -7,6 +7,8 @@
 //!
 //! [`scene`] sets up an input and a lake for the last two.
 
+#![expect(clippy::disallowed_methods, reason = "tests remove what they made")]
+
 #[cfg(test)]
 mod algebra;
 #[cfg(test)]

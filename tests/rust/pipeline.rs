@@ -41,6 +41,36 @@ fn neither_threads_nor_chunks_change_a_byte() {
 }
 
 #[test]
+fn how_records_lie_in_files_changes_no_row() {
+    let scene = Scene::new(&SampleSpec { songs: 20, events: 400, days: 1, ..SMALL });
+    scene.run("reference").unwrap();
+    let reference = scene.tables("reference");
+    let log = scene.input().join("log_data/2018/11/2018-11-01-events.json");
+    let text = fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let (head, tail) = lines.split_at(100);
+    let forms = [
+        ("windows", lines.join("\r\n")),
+        ("array", format!("[{}]", lines.join(","))),
+        ("tall array", format!("[\n{}\n]\n", lines.join(",\n"))),
+        ("pretty", text.replace(",\"", ",\n  \"")),
+        ("one line", lines.concat()),
+        ("array, then lines", format!("[{}]\n{}", head.join(","), tail.join("\n"))),
+        ("lines, then array", format!("{}\n[{}]", head.join("\n"), tail.join(","))),
+        ("byte order mark", format!("\u{feff}{text}")),
+    ];
+    for (form, text) in forms {
+        fs::write(&log, text).unwrap();
+        for chunk_size in [4 << 20, 1 << 10, 50_000] {
+            let lake = format!("{form}-{chunk_size}");
+            let report = run(Config { chunk_size, ..scene.config(&lake) }, &Control::default()).unwrap();
+            assert_eq!(report.records["logs"].read, 400, "{form} in chunks of {chunk_size}: {:?}", report.reasons);
+            assert_eq!(difference(&reference, &scene.tables(&lake)), None, "{form} in chunks of {chunk_size}");
+        }
+    }
+}
+
+#[test]
 fn a_second_run_touches_nothing() {
     let scene = Scene::new(&SMALL);
     let identity = || -> BTreeSet<(String, u64, i64, i64)> {
