@@ -21,7 +21,9 @@ def main() -> None:
     levels = (
         lake.songplays.group_by("level")
         .agg(
-            plays=pl.len(), users=pl.col("user_id").n_unique(), matched=pl.col("song_id").is_not_null().mean()
+            plays=pl.len(),
+            users=pl.col("user_id").n_unique(),
+            matched=pl.col("song_id").is_not_null().mean(),
         )
         .sort("level")
     )

@@ -1,4 +1,4 @@
-"""Prints the size of each wheel in a folder, and fails when one is larger than people should have to download."""
+"""Prints the size of each wheel in a folder, and fails when one is larger than a download should be."""
 
 import sys
 from pathlib import Path
