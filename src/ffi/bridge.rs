@@ -25,6 +25,7 @@ use crate::progress::Progress;
 const TICK: Duration = Duration::from_millis(100);
 
 /// Does `work` and returns its result, or raises.
+#[expect(clippy::needless_pass_by_value, reason = "the form in which Python hands it over")]
 pub fn call<T: Send>(
     py: Python<'_>,
     on_tick: Option<Py<PyAny>>,

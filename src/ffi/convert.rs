@@ -135,6 +135,7 @@ fn spread<'v, T: Copy>(levels: &'v [i16], values: &'v [T]) -> impl Iterator<Item
     levels.iter().map(move |level| if *level == 1 { values.next() } else { None })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn bug(error: PolarsError) -> Error {
     Error::new(ErrorKind::Internal, "a table could not be handed over").cause(error.to_string())
 }

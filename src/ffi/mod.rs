@@ -97,11 +97,12 @@ fn sample(
         if let Some(progress) = control.progress {
             progress.begin(Stage::Sample, 0);
         }
-        let made = write_sample(Path::new(directory), &spec, threads, &cancelled, &progress)
-            .map_err(|error| match error.kind() {
+        let made = write_sample(Path::new(directory), &spec, threads, &cancelled, &progress).map_err(|error| {
+            match error.kind() {
                 std::io::ErrorKind::InvalidInput => Error::new(ErrorKind::Usage, error.to_string()),
                 _ => Error::io(ErrorKind::Storage, "write the sample to", Path::new(directory), &error),
-            })?;
+            }
+        })?;
         let Some(made) = made else { return Err(Error::new(ErrorKind::Interrupted, "the sample was not finished")) };
         Ok(json!({
             "songs": made.songs, "song_files": made.song_files, "events": made.events, "log_files": made.log_files,
@@ -119,7 +120,8 @@ fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         known.set_item(name, default)?;
     }
     let SampleSpec { songs, events, days, users, seed } = SampleSpec::default();
-    let numbers = [("songs", songs), ("events", events), ("days", days.into()), ("users", users.into()), ("seed", seed)];
+    let numbers =
+        [("songs", songs), ("events", events), ("days", days.into()), ("users", users.into()), ("seed", seed)];
     for (name, default) in numbers {
         known.set_item(name, default.to_string())?;
     }

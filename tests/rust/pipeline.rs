@@ -124,9 +124,11 @@ fn little_memory_gives_the_same_bytes() {
     // One thread takes them in order; of several, the one with the smaller batch is done first.
     let report = run(Config { threads: 1, ..scene.config("memory") }, &Control::default()).unwrap();
     assert!(report.plays.rows > 131_072, "{:?}", report.plays);
-    let config = Config { memory_limit: 0, threads: 3, ..scene.config("disk") };
-    run(config, &Control::default()).unwrap();
-    assert_eq!(difference(&scene.tables("memory"), &scene.tables("disk")), None);
+    for threads in [2, 3, 8] {
+        let lake = format!("disk-{threads}");
+        run(Config { memory_limit: 0, threads, ..scene.config(&lake) }, &Control::default()).unwrap();
+        assert_eq!(difference(&scene.tables("memory"), &scene.tables(&lake)), None, "{threads} threads");
+    }
 
     let path = scene.lake("memory").join("songplays_table/year=2018/month=11/part-00000.snappy.parquet");
     let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
