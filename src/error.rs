@@ -83,6 +83,12 @@ impl Error {
     #[must_use]
     pub fn io(otherwise: ErrorKind, action: &str, path: &Path, source: &io::Error) -> Self {
         let shown = shown(path);
+        Self::io_unnamed(otherwise, &format!("{action} {shown}"), source).context("path", shown)
+    }
+
+    /// The same where the path is not known.
+    #[must_use]
+    pub fn io_unnamed(otherwise: ErrorKind, action: &str, source: &io::Error) -> Self {
         let kind = match source.kind() {
             io::ErrorKind::PermissionDenied => ErrorKind::Access,
             io::ErrorKind::ReadOnlyFilesystem => ErrorKind::Output,
@@ -91,8 +97,8 @@ impl Error {
             }
             _ => otherwise,
         };
-        let error = Self::new(kind, format!("cannot {action} {shown}")).cause(source.to_string());
-        let error = match (kind, source.kind()) {
+        let error = Self::new(kind, format!("cannot {action}")).cause(source.to_string());
+        match (kind, source.kind()) {
             (ErrorKind::Access, _) => error.hint("check the owner and the mode of the path, or run as a user who may"),
             (_, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
                 error.hint("free some space or choose another output; the tables are as they were")
@@ -100,8 +106,7 @@ impl Error {
             (ErrorKind::Output, _) => error.hint("choose an output that can be written to"),
             (_, io::ErrorKind::NotFound) => error.hint("check the spelling of the path"),
             _ => error,
-        };
-        error.context("path", shown)
+        }
     }
 
     /// Adds why it happened.

@@ -207,7 +207,8 @@ impl<'f> Reader<'f> {
                 break filled;
             }
             if filled - target > LARGEST_RECORD {
-                return visit(Fetched::Bad { file: index, code: "single_value_too_large" });
+                // Other ranges of the file may have been yielded: too late to leave all of it out.
+                return Err(refusal(listed, "single_value_too_large"));
             }
             wanted = filled * 2;
         };
@@ -284,12 +285,12 @@ impl<'f> Reader<'f> {
             }
             self.buffer.copy_within(end..filled + read, 0);
             filled = filled + read - end;
-            if filled > LARGEST_RECORD {
-                return visit(Fetched::Bad { file: index, code: "single_value_too_large" });
-            }
-            if offset > LARGEST_FILE {
-                return visit(Fetched::Bad { file: index, code: "decompressed_limit" });
-            }
+            let code = match (filled > LARGEST_RECORD, offset > LARGEST_FILE) {
+                (true, _) => "single_value_too_large",
+                (_, true) => "decompressed_limit",
+                _ => continue,
+            };
+            return if offset == 0 { visit(Fetched::Bad { file: index, code }) } else { Err(refusal(listed, code)) };
         }
     }
 
@@ -334,6 +335,22 @@ fn read_failed(listed: &InputFile, error: &std::io::Error) -> Error {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::UnexpectedEof => changed(listed),
         _ => Error::io(ErrorKind::Storage, "read", &listed.path, error),
     }
+}
+
+/// The error for a file that cannot be read as JSON; `code` is a reason of the bad-input catalogue.
+#[must_use]
+pub fn refusal(listed: &InputFile, code: &str) -> Error {
+    let path = shown(&listed.path);
+    let hint = match code {
+        "encoding_utf16" | "encoding_utf32" => "convert it to UTF-8 (`iconv -t UTF-8`)",
+        "single_value_too_large" => "a record has at most 64 MiB; is a line break missing?",
+        "decompressed_limit" => "a file unpacks to at most 16 GiB; split it",
+        code if code.starts_with("unsupported_compression") => "unpack it, or pack it as gzip or zstd",
+        _ => "repair or remove it; or leave it out and say so with --on-bad-file quarantine",
+    };
+    Error::new(ErrorKind::DataRefused, format!("{path} cannot be read as JSON: {code}"))
+        .hint(hint)
+        .context("path", path)
 }
 
 fn changed(listed: &InputFile) -> Error {

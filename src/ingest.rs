@@ -10,7 +10,7 @@ use crate::cancel::Cancel;
 use crate::config::{Config, OnBadFile};
 use crate::decode::{Decoded, Decoder, Limits};
 use crate::discover::InputFile;
-use crate::error::{Error, ErrorKind, Result, shown};
+use crate::error::Result;
 use crate::fetch::{self, Chunk, Fetched, Reader};
 use crate::progress::Progress;
 use crate::runs::{PLAY_BYTES, Runs};
@@ -147,24 +147,12 @@ fn each_chunk<P: Send>(
                     worker.account.bad_files.push((file, code));
                     Ok(())
                 }
-                Fetched::Bad { file, code } => Err(bad_file(files.get(file), code)),
+                Fetched::Bad { file, code } => {
+                    files.get(file).map_or(Ok(()), |listed| Err(fetch::refusal(listed, code)))
+                }
             })
         },
         |(partial, _, _)| end(partial),
     )?;
     Ok(parts.into_iter().map(|(partial, worker, _)| (partial, worker.account)).collect())
-}
-
-fn bad_file(file: Option<&InputFile>, code: &'static str) -> Error {
-    let path = file.map_or_else(String::new, |file| shown(&file.path));
-    let hint = match code {
-        "encoding_utf16" | "encoding_utf32" => "convert it to UTF-8 (`iconv -t UTF-8`)",
-        "single_value_too_large" => "a record has at most 64 MiB; is a line break missing?",
-        "decompressed_limit" => "a file unpacks to at most 16 GiB; split it",
-        code if code.starts_with("unsupported_compression") => "unpack it, or pack it as gzip or zstd",
-        _ => "repair or remove it; or leave it out and say so with --on-bad-file quarantine",
-    };
-    Error::new(ErrorKind::DataRefused, format!("{path} cannot be read as JSON: {code}"))
-        .hint(hint)
-        .context("path", path)
 }

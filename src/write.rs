@@ -210,5 +210,11 @@ fn bug(error: ParquetError) -> Error {
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn failed(error: ParquetError) -> Error {
-    Error::new(ErrorKind::Storage, "a table file could not be written").cause(error.to_string())
+    let action = "write a table file";
+    if let ParquetError::External(source) = &error
+        && let Some(source) = source.downcast_ref::<std::io::Error>()
+    {
+        return Error::io_unnamed(ErrorKind::Storage, action, source);
+    }
+    Error::new(ErrorKind::Storage, format!("cannot {action}")).cause(error.to_string())
 }

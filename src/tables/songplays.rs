@@ -59,11 +59,15 @@ impl Histogram {
     pub fn slices(&self) -> Vec<Slice> {
         let mut slices: Vec<Slice> = Vec::new();
         let mut plays = 0;
+        // Buckets come in order, so a month is looked up once.
+        let (mut month, mut month_end) = (Month::of(0), i64::MIN);
         for (bucket, count) in &self.0 {
             let (mut start, end) = (bucket << BUCKET, (bucket + 1) << BUCKET);
             while start < end {
-                let month = Month::of(start);
-                let until = end.min(Month::end(start));
+                if start >= month_end {
+                    (month, month_end) = (Month::of(start), Month::end(start));
+                }
+                let until = end.min(month_end);
                 match slices.last_mut() {
                     Some(last) if last.month == month && plays < SLICE => last.span.end = until,
                     _ => {
