@@ -42,7 +42,8 @@ core: tools  ## test the Rust core, without Python
 
 wheel: $(VENV)/made  ## build the release wheel into dist/
 	@rm -rf dist
-	$(VENV)/bin/maturin build --release --locked --out dist
+	@# The interpreter outside the environment: its path is the same in every clone, so nothing is compiled again.
+	$(VENV)/bin/maturin build --release --locked --interpreter "$$(command -v $(PYTHON))" --out dist
 	@$(PY) scripts/wheel_size.py dist
 
 install: wheel  ## install the wheel into .venv

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::ingest::Control;
 use crate::partition;
+use crate::progress::Stage as At;
 use crate::report::Plays;
 use crate::runs::SortedRuns;
 use crate::schema::Table;
@@ -74,19 +75,12 @@ pub fn tables(finished: &Finished, config: &Config, stage: &Stage, control: &Con
     let song_batches: Vec<&[&[SongRow]]> = song_partitions.chunks(PARTITIONS).collect();
     let song_encoder = Encoder::new(Table::Songs, config.compression)?;
     let file = file_name(0, config);
-    if let Some(progress) = control.progress {
-        progress.begin(crate::progress::Stage::Write, (slices.len() + song_partitions.len()) as u64);
-    }
-    let count = |files: usize| {
-        if let Some(progress) = control.progress {
-            progress.add(files as u64);
-        }
-    };
+    control.begin(At::Write, (slices.len() + song_partitions.len()) as u64);
 
     let slice = |number: usize, slice: &Slice| -> Result<()> {
         let gathered = gather(finished, slice)?;
         months.add(number, slice, &gathered, &finished.catalogue)?;
-        count(1);
+        control.add(1);
         Ok(())
     };
     let song_batch = |batch: &[&[SongRow]]| -> Result<()> {
@@ -96,7 +90,7 @@ pub fn tables(finished: &Finished, config: &Config, stage: &Stage, control: &Con
             let encoded = song_encoder.encode(&songs::file_columns(rows))?;
             stage.put(Table::Songs, &partition::of_song(first), &file, &encoded.bytes, rows.len() as u64)?;
         }
-        count(batch.len());
+        control.add(batch.len() as u64);
         Ok(())
     };
     let dimension = |columns: &Columns| -> Result<()> {

@@ -12,7 +12,7 @@ use crate::decode::{Decoded, Decoder, Limits};
 use crate::discover::InputFile;
 use crate::error::Result;
 use crate::fetch::{self, Chunk, Fetched, Reader};
-use crate::progress::Progress;
+use crate::progress::{Level, Progress, Stage};
 use crate::runs::{PLAY_BYTES, Runs};
 use crate::tables::artists::ArtistsPartial;
 use crate::tables::catalogue::Catalogue;
@@ -27,6 +27,29 @@ pub struct Control<'c> {
     pub cancel: Cancel,
     /// Where to count.
     pub progress: Option<&'c Progress>,
+}
+
+impl Control<'_> {
+    /// Begins a stage with `total` units of work (0: not known).
+    pub fn begin(&self, stage: Stage, total: u64) {
+        if let Some(progress) = self.progress {
+            progress.begin(stage, total);
+        }
+    }
+
+    /// Counts work done.
+    pub fn add(&self, units: u64) {
+        if let Some(progress) = self.progress {
+            progress.add(units);
+        }
+    }
+
+    /// Leaves a note for the log; the text is only made when somebody takes notes.
+    pub fn note(&self, level: Level, text: impl FnOnce() -> String) {
+        if let Some(progress) = self.progress {
+            progress.note(level, text());
+        }
+    }
 }
 
 /// Reads song files into the songs and the artists.
@@ -81,7 +104,11 @@ pub fn plays(
             Decoded::Reject(reject) => account.reject(chunk, &reject),
         });
         account.tally.merge(&tally);
-        if plays.buffered() >= full { runs.add(*worker, plays.take_run()) } else { Ok(()) }
+        if plays.buffered() < full {
+            return Ok(());
+        }
+        control.note(Level::Debug, || format!("worker {worker} sorts {} plays", plays.buffered()));
+        runs.add(*worker, plays.take_run())
     };
     let end = |(worker, plays): &mut (usize, PlaysPartial)| runs.add(*worker, plays.take_run());
     let parts = each_chunk(files, config, control, begin, take, end)?;
@@ -138,9 +165,7 @@ fn each_chunk<P: Send>(
                 Fetched::Chunk(chunk) => {
                     control.cancel.check()?;
                     take(partial, &chunk, worker)?;
-                    if let Some(progress) = control.progress {
-                        progress.add(chunk.bytes.len() as u64);
-                    }
+                    control.add(chunk.bytes.len() as u64);
                     Ok(())
                 }
                 Fetched::Bad { file, code } if verify_first => {

@@ -53,7 +53,7 @@ pub fn accept(plan: &Plan, inputs: &Inputs) -> Result<()> {
         let records = records(account);
         if !records.is_balanced() {
             return Err(Error::new(ErrorKind::Internal, format!("the records of {} do not add up", source.shown))
-                .cause(format!("{records:?}")));
+                .cause(records.to_string()));
         }
         let first = account.first.first().and_then(|located| {
             let file = listing.files.get(located.file)?;

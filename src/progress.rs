@@ -1,10 +1,12 @@
-//! How far a run is, readable from another thread at any time.
+//! How far a run is and what it has to say, readable from another thread at any time.
 //!
-//! Plain counters: the engine counts, whoever waits for it reads. It knows no terminal and no clock.
+//! Plain counters and a list of notes: the engine counts and notes, whoever waits for it reads. It knows no terminal,
+//! no clock and no logging.
 //!
 //! Invariant: `done` only grows within a stage, and a stage's `total` is known before its first unit is done.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// The stages of a run in their order; the report and the progress line use the same words.
 pub const STAGES: [&str; 7] = ["discover", "songs", "logs", "write", "commit", "sample", "done"];
@@ -35,6 +37,25 @@ pub struct Progress {
     stage: AtomicUsize,
     done: AtomicU64,
     total: AtomicU64,
+    notes: Mutex<Vec<Note>>,
+}
+
+/// A sentence for the log. It names files and counts, never what a record says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// How loud.
+    pub level: Level,
+    /// The sentence.
+    pub text: String,
+}
+
+/// How loud a note is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// For whoever looks for a fault.
+    Debug,
+    /// For whoever follows the run.
+    Info,
 }
 
 /// The counters at one moment.
@@ -66,6 +87,16 @@ impl Progress {
     /// Counts up to `units` in all; a smaller number than before changes nothing.
     pub fn reach(&self, units: u64) {
         self.done.fetch_max(units, Ordering::Relaxed);
+    }
+
+    /// Leaves a note.
+    pub fn note(&self, level: Level, text: impl Into<String>) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(Note { level, text: text.into() });
+    }
+
+    /// Takes the notes since the last call, in order.
+    pub fn take_notes(&self) -> Vec<Note> {
+        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads the counters.

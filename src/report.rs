@@ -6,6 +6,7 @@
 //! anything is published).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader, Read};
@@ -122,6 +123,13 @@ impl Records {
     #[must_use]
     pub fn is_balanced(&self) -> bool {
         self.read == self.loaded + self.filtered + self.quarantined
+    }
+}
+
+impl fmt::Display for Records {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { read, loaded, filtered, quarantined } = self;
+        write!(formatter, "{read} records read, {loaded} loaded, {filtered} filtered, {quarantined} quarantined")
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! Invariant: every refusal comes before the first file is staged, every file is staged before one is published.
 
-use crate::commit::{Lake, Stage};
+use crate::commit::{Lake, Stage, TableState};
 use crate::config::Config;
 use crate::discover::{self, InputFile, Listing};
 use crate::emit::{self, Emitted, Finished};
@@ -15,7 +15,7 @@ use crate::ingest::{self, Control};
 use crate::judge::{self, Inputs};
 use crate::plan::{Plan, Source};
 use crate::preview::Preview;
-use crate::progress::Stage as At;
+use crate::progress::{Level, Stage as At};
 use crate::report::{Report, StageClock};
 use crate::runs::Runs;
 use crate::schema::Table;
@@ -45,10 +45,16 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
 
     let emitted = emit::tables(&finished, &plan.config, &stage, control)?;
     clock.end("write");
-    begin(control, At::Commit, 0);
+    control.begin(At::Commit, 0);
     let states = stage.seal().publish(&control.cancel)?;
     clock.end("commit");
-    begin(control, At::Done, 0);
+    for (table, state) in &states {
+        let TableState { written, unchanged, removed, .. } = state;
+        let name = table.name();
+        control
+            .note(Level::Info, || format!("{name}: {written} files written, {unchanged} unchanged, {removed} removed"));
+    }
+    control.begin(At::Done, 0);
     Ok(report.published(&plan, &inputs, &emitted, &states, clock))
 }
 
@@ -87,16 +93,23 @@ fn ingest_all(plan: &Plan, runs: Runs, control: &Control<'_>, clock: &mut StageC
     let config = &plan.config;
     let mut inputs = list_all(plan, control)?;
     clock.end("discover");
+    for (content, listing, _) in inputs.each() {
+        let files = listing.files.len();
+        control.note(Level::Info, || format!("{}: {files} files, {} bytes", content.name(), listing.bytes()));
+    }
 
-    begin(control, At::Songs, bytes(&inputs.songs.files));
+    control.begin(At::Songs, bytes(&inputs.songs.files));
     let (songs, artists, account) = ingest::songs(&inputs.songs.files, config, control)?;
     inputs.song_account = account;
     let catalogue = Catalogue::new(songs.finish(), config.matching);
     clock.end("songs");
 
-    begin(control, At::Logs, bytes(&inputs.logs.files));
+    control.begin(At::Logs, bytes(&inputs.logs.files));
     let (people, account) = ingest::plays(&inputs.logs.files, config, &catalogue, &runs, control)?;
     inputs.log_account = account;
+    for (content, _, account) in inputs.each() {
+        control.note(Level::Info, || format!("{}: {}", content.name(), judge::records(account)));
+    }
     judge::accept(plan, &inputs)?;
     let mut dimensions = Vec::new();
     if config.tables.contains(&Table::Artists) {
@@ -110,7 +123,7 @@ fn ingest_all(plan: &Plan, runs: Runs, control: &Control<'_>, clock: &mut StageC
 }
 
 fn list_all(plan: &Plan, control: &Control<'_>) -> Result<Inputs> {
-    begin(control, At::Discover, 0);
+    control.begin(At::Discover, 0);
     let list = |source: &Option<Source>| -> Result<Listing> {
         source.as_ref().map_or_else(
             || Ok(Listing::default()),
@@ -118,12 +131,6 @@ fn list_all(plan: &Plan, control: &Control<'_>) -> Result<Inputs> {
         )
     };
     Ok(Inputs { songs: list(&plan.songs)?, logs: list(&plan.logs)?, ..Inputs::default() })
-}
-
-fn begin(control: &Control<'_>, stage: At, total: u64) {
-    if let Some(progress) = control.progress {
-        progress.begin(stage, total);
-    }
 }
 
 fn bytes(files: &[InputFile]) -> u64 {

@@ -17,7 +17,6 @@ class Tick(TypedDict):
     total: int | None
     unit: str  # "bytes" or "files"
     elapsed: float  # seconds since the call began
-    message: str | None
 
 OnTick = Callable[[Tick], object]
 

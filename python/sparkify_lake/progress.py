@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from sparkify_lake.grid import count, printable, seconds, size
+from sparkify_lake.grid import count, seconds, size
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -112,7 +112,7 @@ class Bar:
             self._progress.start()
         self._progress.update(
             self._task,
-            description=printable(tick["message"] or tick["stage"]),
+            description=tick["stage"],
             total=tick["total"],
             completed=tick["done"],
             amount=amount(tick),
@@ -145,7 +145,7 @@ def _rich_progress(stream: TextIO | None) -> Progress:
 def describe(tick: Tick) -> str:
     """Says in words where a run is, as `songs: 45%, 1,234 of 2,000 files`."""
     share = f"{100 * tick['done'] // tick['total']}%, " if tick["total"] else ""
-    return f"{printable(tick['message'] or tick['stage'])}: {share}{amount(tick)}"
+    return f"{tick['stage']}: {share}{amount(tick)}"
 
 
 def amount(tick: Tick) -> str:

@@ -1,8 +1,8 @@
 //! The one way in which a call waits.
 //!
 //! The work runs on a thread of its own; the calling thread sleeps without the interpreter lock and wakes every
-//! [`TICK`] to let Python handle signals and to report progress. An exception from either stops the work and is raised
-//! once the work has ended.
+//! [`TICK`] to let Python handle signals, to log what the run has noted and to report progress. An exception from any
+//! of these stops the work and is raised once the work has ended.
 //!
 //! Invariant: when [`call`] returns, nothing of the call is still running: no thread, no file operation. So a process
 //! may fork between calls, and after Ctrl-C nothing keeps working.
@@ -19,7 +19,7 @@ use pyo3::types::PyDict;
 use super::errors;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::Control;
-use crate::progress::Progress;
+use crate::progress::{Level, Note, Progress};
 
 /// How long Python waits at most before it may handle a signal.
 const TICK: Duration = Duration::from_millis(100);
@@ -59,7 +59,11 @@ pub fn call<T: Send>(
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if raised.is_none() {
-                let tick = || py.check_signals().and_then(|()| tick(py, on_tick.as_ref(), &progress, started));
+                let tick = || {
+                    py.check_signals()?;
+                    flush(py, &progress)?;
+                    tick(py, on_tick.as_ref(), &progress, started)
+                };
                 if let Err(exception) = tick() {
                     control.cancel.cancel();
                     raised = Some(exception);
@@ -67,6 +71,8 @@ pub fn call<T: Send>(
             }
         }
     });
+    // What the run said since the last tick, also when it was shorter than one.
+    let raised = raised.or_else(|| flush(py, &progress).err());
     // A signal that arrived in the last moments of a run that succeeded is Python's to handle, as ever.
     match (outcome, raised) {
         (Ok(value), None) => Ok(value),
@@ -84,8 +90,29 @@ fn tick(py: Python<'_>, on_tick: Option<&Py<PyAny>>, progress: &Progress, starte
     values.set_item("total", Some(snapshot.total).filter(|total| *total > 0))?;
     values.set_item("unit", snapshot.unit)?;
     values.set_item("elapsed", started.elapsed().as_secs_f64())?;
-    values.set_item("message", py.None())?;
     on_tick.call1(py, (values,)).map(drop)
+}
+
+/// Hands the run's notes to `logging`. Where nobody has imported that, nobody can be listening.
+fn flush(py: Python<'_>, progress: &Progress) -> PyResult<()> {
+    let notes = progress.take_notes();
+    if notes.is_empty() {
+        return Ok(());
+    }
+    let modules = py.import("sys")?.getattr("modules")?;
+    let logging = modules.call_method1("get", ("logging",))?;
+    if logging.is_none() {
+        return Ok(());
+    }
+    let logger = logging.call_method1("getLogger", ("sparkify_lake.engine",))?;
+    for Note { level, text } in notes {
+        let level = match level {
+            Level::Debug => "debug",
+            Level::Info => "info",
+        };
+        logger.call_method1(level, ("%s", text))?;
+    }
+    Ok(())
 }
 
 /// A panic as an error: the message is ours, so it holds no input.

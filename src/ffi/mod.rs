@@ -94,9 +94,7 @@ fn sample(
                 progress.reach(written);
             }
         };
-        if let Some(progress) = control.progress {
-            progress.begin(Stage::Sample, 0);
-        }
+        control.begin(Stage::Sample, 0);
         let made = write_sample(Path::new(directory), &spec, threads, &cancelled, &progress).map_err(|error| {
             match error.kind() {
                 std::io::ErrorKind::InvalidInput => Error::new(ErrorKind::Usage, error.to_string()),

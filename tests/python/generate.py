@@ -15,7 +15,7 @@ from random import Random
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from generate_records import Record, bad_event, bad_song, event, play, song
+from generate_records import Record, bad_event, bad_song, event, listen, listen_twins, play, song, song_twin
 
 # --- files ------------------------------------------------------------------------------------------------
 
@@ -102,21 +102,25 @@ class Case:
 
     songs: tuple[int, ...]
     plays: tuple[int, ...]
-    events: tuple[int, ...]
-    bad_songs: tuple[int, ...]
-    bad_events: tuple[int, ...]
-    layout: int
+    song_twins: tuple[int, ...] = ()
+    listens: tuple[int, ...] = ()
+    listen_twins: tuple[int, ...] = ()
+    events: tuple[int, ...] = ()
+    bad_songs: tuple[int, ...] = ()
+    bad_events: tuple[int, ...] = ()
+    layout: int = 0
     match: str = "title_artist_duration"
     unmatched: str = "keep"
 
     def song_records(self) -> list[Record]:
-        return [*map(song, self.songs), *map(bad_song, self.bad_songs)]
+        twins = [song_twin(seed, self.songs) for seed in self.song_twins]
+        return [*map(song, self.songs), *twins, *map(bad_song, self.bad_songs)]
 
     def event_records(self) -> list[Record]:
-        return [*map(play, self.plays), *map(event, self.events), *map(bad_event, self.bad_events)]
-
-    def write(self, root: Path) -> Path:
-        return write_input(root, self.song_records(), self.event_records(), self.layout)
+        heard = [listen(seed, self.songs) for seed in self.listens]
+        twins = [one for seed in self.listen_twins for one in listen_twins(seed, self.songs)]
+        plays = [*map(play, self.plays), *heard, *twins]
+        return [*plays, *map(event, self.events), *map(bad_event, self.bad_events)]
 
 
 def cases(*, bad: bool = True, most: int = 30) -> st.SearchStrategy[Case]:
@@ -124,17 +128,19 @@ def cases(*, bad: bool = True, most: int = 30) -> st.SearchStrategy[Case]:
     seeds = st.integers(0, 2**32 - 1)
 
     def several(least: int, size: int) -> st.SearchStrategy[tuple[int, ...]]:
+        # Hypothesis alone makes long lists too seldom. A failing case is shortened to the first kind.
         few, many = (st.lists(seeds, min_size=n, max_size=size) for n in (least, max(least, size * 2 // 3)))
-        return (few | many).map(
-            tuple
-        )  # hypothesis alone makes long lists too seldom; it shortens to the first kind
+        return (few | many).map(tuple)
 
     none = st.just(())
     return st.builds(
         Case,
         songs=several(1, most // 2),
-        plays=several(1, most // 2),
-        events=several(0, most // 2),
+        plays=several(1, most // 3),
+        song_twins=several(0, most // 4),
+        listens=several(0, most // 3),
+        listen_twins=several(0, most // 3),
+        events=several(0, most // 3),
         bad_songs=several(0, 4) if bad else none,
         bad_events=several(0, 4) if bad else none,
         layout=seeds,

@@ -6,10 +6,12 @@ import io
 import logging
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import sparkify_lake
 from sparkify_lake import progress
 from sparkify_lake.progress import Bar, Lines, describe, shown
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def tick(
     elapsed: float, done: int = 25, total: int | None = 100, unit: str = "files", stage: str = "write"
 ) -> Tick:
-    return {"stage": stage, "done": done, "total": total, "unit": unit, "elapsed": elapsed, "message": None}
+    return {"stage": stage, "done": done, "total": total, "unit": unit, "elapsed": elapsed}
 
 
 class Terminal(io.StringIO):
@@ -156,8 +158,16 @@ def test_a_closed_stream_is_no_terminal() -> None:
         (tick(1, total=None), "write: 25 files"),
         (tick(1, total=0), "write: 25 files"),
         (tick(1, done=2048, total=None, unit="bytes"), "write: 2.0 KiB"),
-        ({**tick(1), "message": "songs\x1b[2J"}, r"songs\x1b[2J: 25%, 25 of 100 files"),
     ],
 )
 def test_words(shown_tick: Tick, text: str) -> None:
     assert describe(shown_tick) == text
+
+
+def test_what_the_engine_says_goes_to_logging(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sparkify_lake.sample(tmp_path / "input", songs=5, events=50, days=1, users=3)
+    with caplog.at_level(logging.INFO, logger="sparkify_lake.engine"):
+        sparkify_lake.run(tmp_path / "input", tmp_path / "lake")
+    said = [record.getMessage() for record in caplog.records if record.name == "sparkify_lake.engine"]
+    assert any(line.startswith("logs: 50 records read, ") for line in said), said
+    assert "songplays: 1 files written, 0 unchanged, 0 removed" in said
