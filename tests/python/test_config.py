@@ -1,28 +1,21 @@
-"""Configuration: every layout of dl.cfg in use, precedence with origins, and secrets that stay secret."""
+"""Configuration: every layout of dl.cfg in use, and precedence with origins."""
 
 from __future__ import annotations
 
-import copy
-import io
-import json
-import logging
 import os
-import pickle
-import secrets
 import traceback
 import types
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sparkify_lake import cli, job
+from config_files import read, said, write
+from sparkify_lake import job
 from sparkify_lake.cli import SAMPLE_NUMBERS
-from sparkify_lake.config import Config, describe, resolve
+from sparkify_lake.config import describe, resolve
 from sparkify_lake.configfile import read_file
-from sparkify_lake.errors import AccessDeniedError, ConfigurationError, SparkifyLakeError, UsageError
+from sparkify_lake.errors import AccessDeniedError, ConfigurationError, UsageError
 from sparkify_lake.options import OPTIONS, LakeOptions, ReadOptions, RunOptions, names_for
-from sparkify_lake.secret import Secret
 
 
 @pytest.fixture(autouse=True)
@@ -32,27 +25,6 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("SPARKIFY_"):
             monkeypatch.delenv(name)
-
-
-def write(text: str | bytes, name: str = "dl.cfg", mode: int = 0o600) -> Path:
-    path = Path(name)
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    path.chmod(mode)
-    return path
-
-
-def read(call: str = "run", /, **arguments: object) -> Config:
-    return resolve(call, arguments)  # type: ignore[arg-type]
-
-
-def said(config: Config) -> dict[str, str]:
-    """What dl.cfg said: credentials and locations, revealed."""
-    found = {
-        name: entry.value.reveal()
-        for name in ("access_key", "secret_key", "session_token", "region")
-        if (entry := getattr(config.credentials, name)) is not None
-    }
-    return found | {name: str(setting.value) for name, setting in config.settings.items()}
 
 
 PAIR = {"access_key": "AKIAX", "secret_key": "s/e+c="}
@@ -376,105 +348,6 @@ def test_the_types_of_keywords_follow_the_table() -> None:
 def test_the_table_and_the_engine_know_the_same_options() -> None:
     options = {option.name for option in OPTIONS if option.native}
     assert options | SAMPLE_NUMBERS.keys() == job.defaults().keys()
-
-
-def test_secret() -> None:
-    secret = Secret("hunter2")
-    shown = [
-        repr(secret),
-        str(secret),
-        f"{secret}",
-        f"{secret:>9}",
-        f"{secret!r}",
-        repr([secret]),
-        "%s" % secret,  # noqa: UP031  # one more way to show it
-    ]
-    assert not any("hunter2" in text for text in shown)
-    assert shown[3] == "      ***"
-    assert secret == Secret("hunter2") != Secret("hunter3")
-    assert secret != "hunter2"
-    assert secret.reveal() == "hunter2"
-    assert secret and not Secret("")
-    assert copy.deepcopy([secret])[0] is secret
-    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        with pytest.raises(TypeError):
-            pickle.dumps(secret, protocol)
-    with pytest.raises(TypeError):
-        json.dumps(secret)
-    with pytest.raises(TypeError):
-        hash(secret)
-
-
-@pytest.fixture
-def logged() -> Iterator[io.StringIO]:
-    """Everything that anybody logs, at any level."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    root = logging.getLogger()
-    root.addHandler(handler)
-    level = root.level
-    root.setLevel(logging.DEBUG)
-    yield stream
-    root.setLevel(level)
-    root.removeHandler(handler)
-
-
-CANARY_FILES = [
-    "[AWS]\nKEY={}\nSECRET='{}'\nOUTPUT_DATA=o\nINPUT_DATA=i\n",
-    "[AWS]\nKEY=AKIAX\nSECRET={}\nAWS_SECRET_ACCESS_KEY={}2\n",
-    "[AWS]\nSECRET=x\n{}\n{}\n",
-    "[AWS]\nSECRET=x\n{}={}\n",
-    "[AWS]\nSECRET={}\nTOKEN={} # mine\n",
-    "\xff{}{}",
-]
-
-
-@pytest.mark.parametrize("failure", [None, ConfigurationError, KeyError])
-@pytest.mark.parametrize("template", CANARY_FILES)
-def test_no_secret_is_ever_seen(
-    template: str,
-    failure: type[Exception] | None,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    logged: io.StringIO,
-) -> None:
-    canary = "wJalrXUtnFEMI" + secrets.token_hex(12)
-    write(template.format(canary, canary).encode("latin-1"), mode=0o644)
-    handed_over: list[object] = []
-
-    def run(options: dict[str, object], on_tick: object) -> dict[str, object]:
-        handed_over.append(options)
-        if failure is not None:
-            raise failure("refused")
-        raise SparkifyLakeError("enough")
-
-    engine = types.SimpleNamespace(run=run, defaults=dict, build_info=dict)
-    monkeypatch.setattr(job, "_native", lambda: engine)
-    seen = []
-    for words in (["--verbose"], ["config"], ["config", "--json"], ["--json"], ["--dry-run"]):
-        cli.main(words)
-    try:
-        job.run(sample=None)
-    except Exception as error:
-        assert error.__traceback__ is not None
-        inner = error.__traceback__.tb_next  # this very frame knows the secret
-        trace = traceback.TracebackException(type(error), error, inner, capture_locals=True)
-        seen += [repr(error), str(error), "".join(trace.format())]
-        seen += [repr(vars(error)), repr(error.__context__), repr(error.__cause__)]
-        if isinstance(error, SparkifyLakeError):
-            seen.append(repr(pickle.dumps(error)))
-    try:
-        config = read()
-    except SparkifyLakeError:
-        pass
-    else:
-        seen += [repr(config.credentials), str(config.credentials), repr(config.warnings)]
-        with pytest.raises(TypeError):
-            pickle.dumps(config)
-    captured = capfd.readouterr()
-    seen += [captured.out, captured.err, logged.getvalue(), repr(os.environ), repr(handed_over)]
-    assert captured.err and len(seen) > 9, "something was said"
-    assert [text for text in seen if canary[:16] in text] == []
 
 
 def test_reading_never_writes_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

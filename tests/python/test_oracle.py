@@ -60,7 +60,8 @@ def assert_accounts(report: Report, expected: oracle.Expected) -> None:
         assert report["coerced"][kind] == counts.coerced, kind
     assert report["filtered"].get("page", 0) == expected.logs.filtered
     assert report["plays"] == {"rows": len(expected.tables["songplays"]), "matched": expected.matched}
-    assert len(report["rejects"]) == min(20, expected.songs.quarantined + expected.logs.quarantined)
+    bad = expected.songs.quarantined + expected.logs.quarantined
+    assert min(20, bad) <= len(report["rejects"]) <= min(40, bad), "the first 20, of all or of either kind"
 
 
 def look(looked: Counter[str], expected: oracle.Expected) -> None:
