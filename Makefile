@@ -11,7 +11,7 @@ SIZES  ?= small,M
 RUNS   ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt core wheel install python bench clean tools
+.PHONY: help demo test lint fmt core wheel install bench clean tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,7 +53,7 @@ bench: install $(VENV)/tested  ## our job beside Polars and DuckDB: SIZES=small,
 	$(PY) tests/bench/bench.py --sizes $(SIZES) --runs $(RUNS)
 
 clean:  ## remove what was made here (not the compiler's output)
-	rm -rf $(VENV) dist sparkify-sample .bench .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
 
 tools:
 	@PYTHON=$(PYTHON) sh scripts/tools.sh
