@@ -28,6 +28,7 @@ test: lint core install  ## everything: lints, the Rust core without Python, the
 lint: $(VENV)/tested  ## formatting, clippy, ruff, mypy
 	cargo fmt --check
 	cargo clippy --locked $(CORE) --all-targets -- -D warnings
+	cargo clippy --locked --lib -- -D warnings
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy

@@ -43,13 +43,23 @@ pub fn files(root: &Path) -> Result<Vec<Entry>> {
 }
 
 /// Moves everything below `from` to the same place below `to`: whole folders where `to` has none (or an empty one),
-/// single files otherwise, each in one step.
+/// single files otherwise, each in one step. A file where a folder is due, or the reverse, was adopted with the table
+/// and gives way.
 pub fn move_onto(from: &Path, to: &Path, cancel: &Cancel) -> Result<()> {
     cancel.check()?;
+    let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "publish", to, &error);
     match std::fs::rename(from, to) {
         Ok(()) => return Ok(()),
+        Err(error) if error.kind() == Io::NotADirectory => {
+            std::fs::remove_file(to).map_err(failed)?;
+            return std::fs::rename(from, to).map_err(failed);
+        }
+        Err(error) if error.kind() == Io::IsADirectory => {
+            std::fs::remove_dir_all(to).map_err(failed)?;
+            return std::fs::rename(from, to).map_err(failed);
+        }
         Err(error) if matches!(error.kind(), Io::DirectoryNotEmpty | Io::AlreadyExists) => {}
-        Err(error) => return Err(Error::io(ErrorKind::Storage, "publish", to, &error)),
+        Err(error) => return Err(failed(error)),
     }
     let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "list", from, &error);
     for entry in std::fs::read_dir(from).map_err(failed)? {
@@ -64,7 +74,8 @@ pub fn remove(root: &Path, path: &str) -> Result<()> {
     let file = root.join(path);
     match std::fs::remove_file(&file) {
         Ok(()) => {}
-        Err(error) if error.kind() == Io::NotFound => {}
+        // It has given way already, itself or a folder above it.
+        Err(error) if matches!(error.kind(), Io::NotFound | Io::NotADirectory | Io::IsADirectory) => {}
         Err(error) => return Err(Error::io(ErrorKind::Storage, "remove", &file, &error)),
     }
     let mut folder = file.parent();

@@ -279,6 +279,8 @@ def test_adopting_what_spark_wrote(
         "songs_table/year=1/artist_id=X/part-0.parquet",
         "artists_table/part-0.parquet",
         "artists_table/.part-0.crc",
+        "time_table/year=2018",  # a file where our folder is due
+        "user_table/part-00000.snappy.parquet/x",  # a folder where our file is due
     ):
         (tmp_path / "lake" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "lake" / name).write_text("old")
