@@ -2,7 +2,7 @@
 //!
 //! The classes are written in Python, so that people can catch, pickle and read them; this only picks the class.
 //!
-//! Invariant: an [`ErrorKind`] and the class it is raised as have the same exit code (a test compares them).
+//! Invariant: an [`ErrorKind`] and the class it is raised as have the same exit code.
 
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;

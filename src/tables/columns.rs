@@ -29,12 +29,6 @@ impl Presence {
         self.rows += 1;
     }
 
-    /// `rows` rows that all hold a value.
-    #[must_use]
-    pub fn all(rows: usize) -> Self {
-        Self { rows, levels: None }
-    }
-
     /// Number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {

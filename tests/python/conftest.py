@@ -252,3 +252,12 @@ def snapshot() -> Callable[[Path], Snapshot]:
 def contents(taken: Snapshot) -> dict[str, str]:
     """A snapshot without inodes and times: what is in the files."""
     return {path: digest for path, (_, _, digest) in taken.items()}
+
+
+@pytest.fixture
+def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty current directory and none of our variables."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith("SPARKIFY_"):
+            monkeypatch.delenv(name)

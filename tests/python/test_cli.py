@@ -58,12 +58,8 @@ class Engine:
 
 
 @pytest.fixture(autouse=True)
-def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def started_as_script(clean: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["etl.py"])
-    for name in list(os.environ):
-        if name.startswith("SPARKIFY_"):
-            monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -17,14 +17,7 @@ from sparkify_lake.configfile import read_file
 from sparkify_lake.errors import AccessDeniedError, ConfigurationError, UsageError
 from sparkify_lake.options import OPTIONS, LakeOptions, ReadOptions, RunOptions, names_for
 
-
-@pytest.fixture(autouse=True)
-def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty current directory and none of our variables."""
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith("SPARKIFY_"):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("clean")
 
 
 PAIR = {"access_key": "AKIAX", "secret_key": "s/e+c="}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 
@@ -16,12 +15,7 @@ INPUT = Path("data")
 NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
-@pytest.fixture(autouse=True)
-def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith("SPARKIFY_"):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("clean")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import logging
-import os
 import pickle
 import types
 from pathlib import Path
@@ -20,12 +19,7 @@ from test_report import run_mapping
 SCRIPT = Path(__file__).resolve().parents[2] / "etl.py"
 
 
-@pytest.fixture(autouse=True)
-def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith("SPARKIFY_"):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("clean")
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import secrets
 import traceback
 import types
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,14 +20,7 @@ from sparkify_lake import cli, job
 from sparkify_lake.errors import ConfigurationError, SparkifyLakeError
 from sparkify_lake.secret import Secret
 
-
-@pytest.fixture(autouse=True)
-def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty current directory and none of our variables."""
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith("SPARKIFY_"):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("clean")
 
 
 def test_secret() -> None:
