@@ -151,7 +151,7 @@ impl<'f> Reader<'f> {
     }
 
     fn whole(&mut self, index: usize, visit: &mut dyn FnMut(Fetched<'_>) -> Result<()>) -> Result<()> {
-        let listed = self.listed(index)?;
+        let listed = listed(self.files, index)?;
         let size = usize::try_from(listed.size).unwrap_or(usize::MAX);
         if size > self.chunk_size {
             return self.stream(index, visit);
@@ -180,7 +180,7 @@ impl<'f> Reader<'f> {
         range: &Range<u64>,
         visit: &mut dyn FnMut(Fetched<'_>) -> Result<()>,
     ) -> Result<()> {
-        let listed = self.listed(index)?;
+        let listed = listed(self.files, index)?;
         let file = open(listed)?;
         // The byte before the range tells whether a record begins at its first byte.
         let from = range.start.saturating_sub(1);
@@ -230,7 +230,7 @@ impl<'f> Reader<'f> {
     }
 
     fn stream(&mut self, index: usize, visit: &mut dyn FnMut(Fetched<'_>) -> Result<()>) -> Result<()> {
-        let listed = self.listed(index)?;
+        let listed = listed(self.files, index)?;
         if self.verify_first
             && let Some(code) = broken(listed)?
         {
@@ -293,11 +293,15 @@ impl<'f> Reader<'f> {
             return if offset == 0 { visit(Fetched::Bad { file: index, code }) } else { Err(refusal(listed, code)) };
         }
     }
+}
 
-    fn listed(&self, index: usize) -> Result<&'f InputFile> {
-        let missing = || Error::new(ErrorKind::Internal, format!("file number {index} is not in the list"));
-        self.files.get(index).ok_or_else(missing)
-    }
+/// A file by its number.
+///
+/// # Errors
+/// [`ErrorKind::Internal`] when the list has no such file.
+pub fn listed(files: &[InputFile], index: usize) -> Result<&InputFile> {
+    let missing = || Error::new(ErrorKind::Internal, format!("file number {index} is not in the list"));
+    files.get(index).ok_or_else(missing)
 }
 
 /// The first position from `from` on, not 0, at which a record begins.

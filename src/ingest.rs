@@ -172,9 +172,7 @@ fn each_chunk<P: Send>(
                     worker.account.bad_files.push((file, code));
                     Ok(())
                 }
-                Fetched::Bad { file, code } => {
-                    files.get(file).map_or(Ok(()), |listed| Err(fetch::refusal(listed, code)))
-                }
+                Fetched::Bad { file, code } => Err(fetch::refusal(fetch::listed(files, file)?, code)),
             })
         },
         |(partial, _, _)| end(partial),

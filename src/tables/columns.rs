@@ -46,7 +46,7 @@ impl Presence {
 #[derive(Clone, Debug, Default)]
 pub struct Dictionary {
     bytes: Bytes,
-    ends: Vec<u32>,
+    ends: Vec<usize>,
 }
 
 impl Dictionary {
@@ -77,8 +77,8 @@ impl Dictionary {
 
     fn range(&self, key: u32) -> Option<std::ops::Range<usize>> {
         let key = key as usize;
-        let end = *self.ends.get(key)? as usize;
-        let start = key.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize);
+        let end = *self.ends.get(key)?;
+        let start = key.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
         Some(start..end)
     }
 }
@@ -87,18 +87,15 @@ impl Dictionary {
 #[derive(Debug, Default)]
 pub struct DictionaryBuilder {
     bytes: Vec<u8>,
-    ends: Vec<u32>,
+    ends: Vec<usize>,
 }
 
 impl DictionaryBuilder {
-    /// Adds a text and returns its key.
-    ///
-    /// A dictionary serves one row group, whose text stays far below 4 GiB; beyond that the key would be wrong, so
-    /// the end saturates and the text reads as empty instead of as another row's.
+    /// Adds a text and returns its key. Four billion texts would fill any memory long before they ran out of keys.
     pub fn push(&mut self, text: &str) -> u32 {
         let key = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(text.as_bytes());
-        self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
+        self.ends.push(self.bytes.len());
         key
     }
 
