@@ -14,6 +14,7 @@ use chrono::NaiveDate;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Table;
+use crate::store::settings::StoreSettings;
 
 /// Options as they come: name to text.
 pub type Settings = BTreeMap<String, String>;
@@ -132,6 +133,8 @@ pub struct Config {
     pub ts_window: Range<i64>,
     /// Whether files that this program did not write may be replaced.
     pub adopt: bool,
+    /// How object stores are reached.
+    pub store: StoreSettings,
 }
 
 /// Option names with their defaults, as text: for `--help`, and the list of what is known.
@@ -202,6 +205,7 @@ impl Config {
             )?,
             ts_window: ts_window(text("ts_window").unwrap_or("1990-01-01..2100-01-01"))?,
             adopt: text("adopt").map_or(Ok(false), |value| flag("adopt", value))?,
+            store: StoreSettings::default(),
         })
     }
 }

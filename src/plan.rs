@@ -98,7 +98,7 @@ impl Plan {
             if let Some(input) = &plan.config.input {
                 let root = Location::parse("input", input)?;
                 if let Some(source) = plan.sources().next() {
-                    let whole = Source { root: root.path().to_owned(), ..source.clone() };
+                    let whole = Source { root: local("input", &root)?.to_owned(), ..source.clone() };
                     refuse_overlap(&whole, output)?;
                 }
             }
@@ -115,7 +115,7 @@ impl Plan {
             return Err(Error::new(ErrorKind::Configuration, "no output is set")
                 .hint("set --output, SPARKIFY_OUTPUT, or OUTPUT in lake.cfg; or try --sample"));
         };
-        Ok(Location::parse("output", output)?.path().to_owned())
+        Ok(local("output", &Location::parse("output", output)?)?.to_owned())
     }
 
     /// The sources that will be read.
@@ -144,7 +144,7 @@ fn source(config: &Config, content: Content, warnings: &mut Vec<String>) -> Resu
             .hint("set --input, SPARKIFY_INPUT, or INPUT in lake.cfg; or try --sample"));
     };
     let root = Location::parse("input", input)?;
-    let root = root.path();
+    let root = local("input", &root)?;
     must_exist("input", root)?;
     let [classic, dashed] = content.folders();
     let found: Vec<PathBuf> =
@@ -168,7 +168,7 @@ fn source(config: &Config, content: Content, warnings: &mut Vec<String>) -> Resu
 /// A folder, a file, or a glob whose folder part up to the first wildcard is where listing begins.
 fn explicit_source(content: Content, value: &str) -> Result<Source> {
     let location = Location::parse(content.option(), value)?;
-    let path = location.path();
+    let path = local(content.option(), &location)?;
     let is_glob = value.contains(['*', '?', '[', '{']) && !path.exists();
     if !is_glob {
         must_exist(content.option(), path)?;
@@ -182,6 +182,14 @@ fn explicit_source(content: Content, value: &str) -> Result<Source> {
     must_exist(content.option(), &root)?;
     let glob = path.to_string_lossy().into_owned();
     Ok(Source { content, root, glob: Some(glob), shown: shown(path) })
+}
+
+fn local<'l>(option: &'static str, location: &'l Location) -> Result<&'l Path> {
+    location.local().ok_or_else(|| {
+        Error::new(ErrorKind::Configuration, format!("{option} lies on S3, which this version cannot reach"))
+            .hint("name a local path")
+            .context("option", option)
+    })
 }
 
 fn must_exist(option: &'static str, path: &Path) -> Result<()> {

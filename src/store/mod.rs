@@ -1,23 +1,56 @@
 //! Where things lie: the text of a location, understood.
 //!
-//! Today a location is a path on a local disk; everything that asks "local or remote?" asks here and nowhere else.
-//! It opens nothing.
+//! [`Location`] is the text of a place, understood; [`stores::Stores`] opens what is remote, [`bucket::Bucket`] works on
+//! it. Everything that asks "local or remote?" asks here.
 //!
 //! Invariant: a [`Location`] that exists is one this version can read and write.
 
+pub mod bucket;
+pub mod settings;
+pub mod stores;
+
+use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// A place that can be read from or written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Location {
-    path: PathBuf,
+pub enum Location {
+    /// A path on a local disk.
+    Local(PathBuf),
+    /// A place in a bucket.
+    Object(ObjectPath),
+}
+
+/// A key, or a prefix of keys, in a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectPath {
+    /// The bucket's name.
+    pub bucket: String,
+    /// Without slashes at its ends; '' is the whole bucket.
+    pub key: String,
+}
+
+impl fmt::Display for ObjectPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bucket, key } = self;
+        if key.is_empty() { write!(formatter, "s3://{bucket}") } else { write!(formatter, "s3://{bucket}/{key}") }
+    }
+}
+
+impl ObjectPath {
+    /// The place `name` below this one.
+    #[must_use]
+    pub fn join(&self, name: &str) -> Self {
+        let key = if self.key.is_empty() { name.to_owned() } else { format!("{}/{name}", self.key) };
+        Self { bucket: self.bucket.clone(), key }
+    }
 }
 
 impl Location {
-    /// Understands `value` (the option `option` names it in errors): a local path or a `file://` URL. Repeated slashes
-    /// and `.` segments are dropped.
+    /// Understands `value` (the option `option` names it in errors): a local path, a `file://` URL, or a URL of S3, for
+    /// which `s3a://` and `s3n://` are Hadoop's names. Repeated slashes and `.` segments are dropped.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`] for anything else, with what to write instead.
@@ -43,20 +76,41 @@ impl Location {
                     "write file:///absolute/path or a plain path",
                 );
             }
+            Some(("s3" | "s3a" | "s3n", rest)) => {
+                let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+                if bucket.is_empty() {
+                    return refuse(format!("{option} names no bucket"), "write s3://bucket/folder");
+                }
+                if bucket.contains(['@', ':']) {
+                    // What stands there may be a secret: it is not repeated.
+                    return refuse(
+                        format!("{option} holds more than a bucket's name before the first slash"),
+                        "credentials do not belong in a location: put them in dl.cfg or the environment",
+                    );
+                }
+                let parts: Vec<&str> = key.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+                if parts.contains(&"..") {
+                    return refuse(format!("{option} holds .. in a key"), "write the key as it is in the bucket");
+                }
+                return Ok(Self::Object(ObjectPath { bucket: bucket.to_owned(), key: parts.join("/") }));
+            }
             Some((scheme, _)) => {
                 return refuse(
                     format!("{option} begins with {scheme}://, which this version cannot reach"),
-                    "this version reads and writes local paths and file:// URLs",
+                    "it takes local paths, file:// and s3:// (also spelled s3a:// and s3n://)",
                 );
             }
         };
-        Ok(Self { path: normalised(Path::new(path)) })
+        Ok(Self::Local(normalised(Path::new(path))))
     }
 
-    /// The local path.
+    /// The local path; `None` for what lies in a bucket.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn local(&self) -> Option<&Path> {
+        match self {
+            Self::Local(path) => Some(path),
+            Self::Object(_) => None,
+        }
     }
 }
 
@@ -93,13 +147,32 @@ mod tests {
     #[test]
     fn local_forms_mean_the_same() {
         for value in ["/a/b", "/a//b/", "file:///a/b", "/a/./b"] {
-            assert_eq!(Location::parse("input", value).unwrap().path(), Path::new("/a/b"), "{value}");
+            assert_eq!(Location::parse("input", value).unwrap().local(), Some(Path::new("/a/b")), "{value}");
         }
     }
 
     #[test]
+    fn forms_of_s3_mean_the_same() {
+        for value in ["s3://b/x/y", "s3a://b/x/y/", "s3n://b//x/./y"] {
+            let expected = ObjectPath { bucket: "b".to_owned(), key: "x/y".to_owned() };
+            assert_eq!(Location::parse("input", value).unwrap(), Location::Object(expected), "{value}");
+        }
+        let Location::Object(whole) = Location::parse("input", "s3://b").unwrap() else { panic!("local") };
+        assert_eq!((whole.to_string(), whole.join("x").to_string()), ("s3://b".to_owned(), "s3://b/x".to_owned()));
+    }
+
+    #[test]
     fn what_cannot_be_reached_is_refused() {
-        for value in ["", "  ", "arn:aws:s3:::bucket", "ftp://host/x", "file://host/x"] {
+        for value in [
+            "",
+            "  ",
+            "arn:aws:s3:::bucket",
+            "ftp://host/x",
+            "file://host/x",
+            "s3:///x",
+            "s3://b/../x",
+            "s3a://key:secret@b/x",
+        ] {
             let error = Location::parse("output", value).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Configuration, "{value}");
             assert!(error.hint_text().is_some());
