@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::commit::{Lake, Stage, Statement, TableState};
+use crate::commit::{self, Checkup, Lake, Stage, Statement, TableState};
 use crate::config::Config;
 use crate::discover::{self, InputFile, Listing};
 use crate::emit::{self, Emitted, Finished};
@@ -97,6 +97,31 @@ pub fn preview(config: Config, control: &Control<'_>) -> Result<Preview> {
     let plan = Plan::new(config, true)?;
     let inputs = list_all(&plan, control)?;
     Preview::new(&plan, &inputs, &Stores::new(&plan.config.store, &control.cancel))
+}
+
+/// Compares the lake that the configuration names with its log; changes nothing.
+///
+/// # Errors
+/// [`ErrorKind::NoInput`] when there is no lake, the place's errors otherwise. Files that are not as the log says are
+/// no error: the result tells them.
+pub fn check(config: &Config, control: &Control<'_>) -> Result<Checkup> {
+    let stores = Stores::new(&config.store, &control.cancel);
+    commit::check(&Location::Local(Plan::output_root(config)?), &stores, &control.cancel)
+}
+
+/// Publishes what an earlier run committed and did not finish; returns what the lake is then.
+///
+/// # Errors
+/// As [`check`], and what stops a run from publishing.
+pub fn recover(config: &Config, control: &Control<'_>) -> Result<Checkup> {
+    let stores = Stores::new(&config.store, &control.cancel);
+    let location = Location::Local(Plan::output_root(config)?);
+    let found = commit::check(&location, &stores, &control.cancel)?;
+    if found.is_published {
+        return Ok(found);
+    }
+    drop(Lake::open(&location, &stores, &control.cancel)?);
+    commit::check(&location, &stores, &control.cancel)
 }
 
 /// Everything up to the finished dimensions and the sorted plays, accepted by the rules on bad input.

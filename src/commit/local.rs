@@ -4,7 +4,7 @@
 //! as a whole, a file that changed replaces its predecessor in one step. One lock a lake keeps other runs out, so
 //! nothing here is conditional.
 //!
-//! Invariant: while a [`Local`] lives, no other run of this program on this machine writes to the same output.
+//! Invariant: while a locked [`Local`] lives, no other run of this program on this machine writes to the same output.
 
 use std::fs::File;
 use std::io::{ErrorKind as Io, Write};
@@ -24,12 +24,12 @@ use crate::error::{Error, ErrorKind, Result, shown};
 /// How long a stopped run cleans up after itself; the next run removes the rest.
 const CLEAN_UP: Duration = Duration::from_millis(200);
 
-/// A lake's folder, locked.
+/// A lake's folder.
 #[derive(Debug)]
 pub(super) struct Local {
     root: PathBuf,
-    /// Holds the lock until the run ends, however it ends.
-    _lock: File,
+    /// Holds the lock until the run ends, however it ends; `None` for one who only looks.
+    _lock: Option<File>,
 }
 
 impl Local {
@@ -48,7 +48,7 @@ impl Local {
             .open(&path)
             .map_err(|error| Error::io(ErrorKind::Output, "write to", &path, &error))?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { root: root.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { root: root.to_owned(), _lock: Some(lock) }),
             Err(Errno::WOULDBLOCK) => {
                 Err(Error::new(ErrorKind::Retry, format!("another run is writing to {}", shown(root)))
                     .hint("try again when it has ended; nothing was changed by this one")
@@ -56,6 +56,11 @@ impl Local {
             }
             Err(error) => Err(Error::io(ErrorKind::Output, "lock", &path, &error.into())),
         }
+    }
+
+    /// For one who changes nothing.
+    pub(super) fn look(root: &Path) -> Self {
+        Self { root: root.to_owned(), _lock: None }
     }
 
     fn publish_table(&self, stage: &Path, folder: &str, table: &TableRecord, cancel: &Cancel) -> Result<()> {

@@ -15,6 +15,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "deleting and publishing belong here, and nowhere else")]
 
+mod check;
 mod ground;
 mod lake;
 mod local;
@@ -26,6 +27,7 @@ mod spool;
 mod stage;
 mod tree;
 
+pub use check::{Checkup, Problem, check};
 pub use lake::Lake;
 pub use publish::{Committed, Published, Staged, Statement};
 pub use stage::{Stage, StagedFile, TableState};

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::bucket::{Bucket, Put};
 
 /// A pack that reached this size is uploaded.
-const PACK: usize = 32 << 20;
+const PACK: usize = 16 << 20;
 
 /// Packs on their way at the same time.
 const UPLOADS: usize = 2;

@@ -8,8 +8,10 @@ use std::path::Path;
 
 use serde_json::Value;
 use sparkify_lake::cancel::Cancel;
-use sparkify_lake::commit::Lake;
+use sparkify_lake::commit::{Checkup, Lake, Problem};
 use sparkify_lake::error::{ErrorKind, Result};
+use sparkify_lake::ingest::Control;
+use sparkify_lake::run::{check, recover};
 use sparkify_lake::sample::{SampleSpec, write_sample};
 use sparkify_lake::store::Location;
 use sparkify_lake::store::settings::StoreSettings;
@@ -61,15 +63,22 @@ impl Stopped {
         Self { scene, before, after, staged }
     }
 
-    fn recover(&self) -> Result<Option<u64>> {
+    /// What the next one to open the lake recovers.
+    fn open(&self) -> Result<Option<u64>> {
         let (place, cancel) = (Location::Local(self.scene.lake("lake")), Cancel::default());
         let lake = Lake::open(&place, &Stores::new(&StoreSettings::default(), &cancel), &cancel)?;
         Ok(lake.recovered())
     }
 
+    fn check(&self) -> Checkup {
+        check(&self.scene.config("lake"), &Control::default()).unwrap()
+    }
+
     fn must_be_after(&self) {
+        let checkup = self.check();
+        assert_eq!((checkup.exit_code, checkup.problem_count, checkup.version), (0, 0, 2), "{:?}", checkup.problems);
         assert_eq!(difference(&self.scene.tables("lake"), &self.after), None);
-        assert_eq!(self.recover().unwrap(), None, "there is nothing left to recover");
+        assert_eq!(self.open().unwrap(), None, "there is nothing left to recover");
         let report = self.scene.run("lake").unwrap();
         assert_eq!(report.tables.iter().map(|table| table.written + table.removed).sum::<u64>(), 0);
         let control: Vec<String> = tree(&self.scene.lake("lake").join("_etl")).into_keys().collect();
@@ -91,7 +100,11 @@ fn put(path: &Path, bytes: &[u8]) {
 fn a_run_that_stopped_after_its_commit_is_finished() {
     let stopped = Stopped::new();
     assert_ne!(difference(&stopped.before, &stopped.after), None);
-    assert_eq!(stopped.recover().unwrap(), Some(2));
+    let checkup = stopped.check();
+    assert_eq!((checkup.exit_code, checkup.is_published, checkup.version), (75, false, 2));
+    assert!(checkup.problem_count >= stopped.staged.len() as u64, "old files, and missing ones");
+    let recovered = recover(&stopped.scene.config("lake"), &Control::default()).unwrap();
+    assert_eq!((recovered.exit_code, recovered.is_published), (0, true));
     stopped.must_be_after();
 }
 
@@ -106,7 +119,7 @@ fn wherever_it_stopped() {
             fs::create_dir_all(lake.join(place).parent().unwrap()).unwrap();
             fs::rename(lake.join(stage), lake.join(place)).unwrap();
         }
-        assert_eq!(stopped.recover().unwrap(), Some(2), "after {count} files");
+        assert_eq!(stopped.open().unwrap(), Some(2), "after {count} files");
         stopped.must_be_after();
     }
 }
@@ -124,7 +137,7 @@ fn half_a_stage_is_not_taken_for_a_whole_one() {
     let stopped = Stopped::new();
     let lake = stopped.scene.lake("lake");
     fs::remove_file(lake.join(&stopped.staged[3].0)).unwrap();
-    assert_eq!(stopped.recover().unwrap_err().kind(), ErrorKind::Protocol);
+    assert_eq!(stopped.open().unwrap_err().kind(), ErrorKind::Protocol);
     assert_eq!(difference(&tables(&lake), &stopped.before), None, "nothing was changed");
 }
 
@@ -140,6 +153,8 @@ fn a_lake_that_was_copied_is_still_ours() {
     // A file that was changed in place is somebody else's now.
     let (path, mut bytes) = scene.tables("copy").into_iter().find(|(path, _)| path.ends_with(".parquet")).unwrap();
     bytes[4] ^= 1;
-    put(&scene.lake("copy").join(path), &bytes);
+    put(&scene.lake("copy").join(&path), &bytes);
+    let checkup = check(&scene.config("copy"), &Control::default()).unwrap();
+    assert_eq!((checkup.exit_code, checkup.problems), (76, vec![Problem { path, what: "changed" }]));
     assert_eq!(scene.run("copy").unwrap_err().kind(), ErrorKind::Protocol);
 }
