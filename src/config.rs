@@ -211,6 +211,14 @@ impl Config {
 }
 
 impl Config {
+    /// The options that decide which rows a table has and which bytes a file: two runs that differ here differ there.
+    #[must_use]
+    pub fn shaping(&self) -> BTreeMap<String, String> {
+        let mut options = self.to_texts();
+        options.retain(|name, _| ["compression", "match", "ts_window", "unmatched"].contains(name));
+        options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
     /// The options in force, as text in the form that [`Config::from_settings`] takes. Locations are not among them.
     #[must_use]
     pub fn to_texts(&self) -> BTreeMap<&'static str, String> {

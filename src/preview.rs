@@ -11,6 +11,7 @@ use crate::error::{Result, shown};
 use crate::judge::Inputs;
 use crate::plan::Plan;
 use crate::report::InputSummary;
+use crate::store::stores::Stores;
 
 /// What would be read and written.
 #[derive(Clone, Debug, Serialize)]
@@ -47,7 +48,7 @@ impl Preview {
     ///
     /// # Errors
     /// The operating system's, when a table's folder cannot be listed.
-    pub fn new(plan: &Plan, inputs: &Inputs) -> Result<Self> {
+    pub fn new(plan: &Plan, inputs: &Inputs, stores: &Stores) -> Result<Self> {
         let mut warnings = plan.warnings.clone();
         let mut input = BTreeMap::new();
         for ((content, listing, _), source) in inputs.each().into_iter().zip([&plan.songs, &plan.logs]) {
@@ -59,7 +60,7 @@ impl Preview {
         let mut tables = Vec::new();
         for table in &plan.config.tables {
             let Some(root) = plan.table_root(*table) else { continue };
-            let (exists, files) = commit::existing_files(&root)?;
+            let (exists, files) = commit::existing_files(&crate::store::Location::Local(root.clone()), stores)?;
             let folder = plan.config.folders.get(table).cloned().unwrap_or_default();
             tables.push(TablePreview { name: table.name(), folder, location: shown(&root), exists, files });
         }

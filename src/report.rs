@@ -16,7 +16,7 @@ use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 
 use crate::account::Located;
-use crate::commit::TableState;
+use crate::commit::Published;
 use crate::config::Config;
 use crate::discover::Listing;
 use crate::emit::Emitted;
@@ -43,6 +43,8 @@ pub struct Report {
     pub run_id: String,
     /// `published` or `built`.
     pub state: &'static str,
+    /// The lake's version that holds these tables.
+    pub version: Option<u64>,
     /// RFC 3339, UTC.
     pub started_at: String,
     /// Seconds from start to end.
@@ -201,6 +203,7 @@ impl Report {
             package_version: env!("CARGO_PKG_VERSION"),
             run_id: format!("{}-{nonce:08x}", now.format("%Y%m%dT%H%M%SZ")),
             state: "begun",
+            version: None,
             started_at: now.to_rfc3339_opts(SecondsFormat::Millis, true),
             seconds: 0.0,
             input: BTreeMap::new(),
@@ -231,12 +234,14 @@ impl Report {
         plan: &Plan,
         inputs: &Inputs,
         emitted: &Emitted,
-        states: &BTreeMap<Table, TableState>,
+        published: &Published,
         clock: StageClock,
     ) -> Self {
         self.state = "published";
+        self.version = Some(published.version);
         self.output = plan.output.as_deref().map(shown);
-        self.tables = states
+        self.tables = published
+            .tables
             .iter()
             .map(|(table, state)| TableSummary {
                 name: table.name(),

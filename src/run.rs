@@ -6,7 +6,9 @@
 //!
 //! Invariant: every refusal comes before the first file is staged, every file is staged before one is published.
 
-use crate::commit::{Lake, Stage, TableState};
+use std::collections::BTreeMap;
+
+use crate::commit::{self, Checkup, Lake, Stage, Statement, TableState};
 use crate::config::Config;
 use crate::discover::{self, InputFile, Listing};
 use crate::emit::{self, Emitted, Finished};
@@ -20,6 +22,8 @@ use crate::report::{Report, StageClock};
 use crate::runs::Runs;
 use crate::schema::Table;
 use crate::star::{self, Star};
+use crate::store::Location;
+use crate::store::stores::Stores;
 use crate::tables::catalogue::Catalogue;
 use crate::tables::{artists, users};
 
@@ -30,9 +34,14 @@ use crate::tables::{artists, users};
 pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
     let mut clock = StageClock::start();
     let plan = Plan::new(config, true)?;
-    let output = plan.output.clone().ok_or_else(|| Error::new(ErrorKind::Internal, "the plan has no output"))?;
+    let output = plan
+        .output
+        .clone()
+        .map(Location::Local)
+        .ok_or_else(|| Error::new(ErrorKind::Internal, "the plan has no output"))?;
     let report = Report::begin(&plan.config);
-    let lake = Lake::lock(&output)?;
+    let stores = Stores::new(&plan.config.store, &control.cancel);
+    let lake = Lake::open(&output, &stores, &control.cancel)?;
     let folders: Vec<(Table, String)> = plan
         .config
         .tables
@@ -46,16 +55,18 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
     let emitted = emit::tables(&finished, &plan.config, &stage, control)?;
     clock.end("write");
     control.begin(At::Commit, 0);
-    let states = stage.seal().publish(&control.cancel)?;
+    let statement =
+        Statement { committed_at: report.started_at.clone(), options: plan.config.shaping(), input: BTreeMap::new() };
+    let published = stage.seal()?.commit(statement, &control.cancel)?.publish(&control.cancel)?;
     clock.end("commit");
-    for (table, state) in &states {
+    for (table, state) in &published.tables {
         let TableState { written, unchanged, removed, .. } = state;
         let name = table.name();
         control
             .note(Level::Info, || format!("{name}: {written} files written, {unchanged} unchanged, {removed} removed"));
     }
     control.begin(At::Done, 0);
-    Ok(report.published(&plan, &inputs, &emitted, &states, clock))
+    Ok(report.published(&plan, &inputs, &emitted, &published, clock))
 }
 
 /// Reads the input and returns the tables instead of writing them.
@@ -85,7 +96,32 @@ pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
 pub fn preview(config: Config, control: &Control<'_>) -> Result<Preview> {
     let plan = Plan::new(config, true)?;
     let inputs = list_all(&plan, control)?;
-    Preview::new(&plan, &inputs)
+    Preview::new(&plan, &inputs, &Stores::new(&plan.config.store, &control.cancel))
+}
+
+/// Compares the lake that the configuration names with its log; changes nothing.
+///
+/// # Errors
+/// [`ErrorKind::NoInput`] when there is no lake, the place's errors otherwise. Files that are not as the log says are
+/// no error: the result tells them.
+pub fn check(config: &Config, control: &Control<'_>) -> Result<Checkup> {
+    let stores = Stores::new(&config.store, &control.cancel);
+    commit::check(&Location::Local(Plan::output_root(config)?), &stores, &control.cancel)
+}
+
+/// Publishes what an earlier run committed and did not finish; returns what the lake is then.
+///
+/// # Errors
+/// As [`check`], and what stops a run from publishing.
+pub fn recover(config: &Config, control: &Control<'_>) -> Result<Checkup> {
+    let stores = Stores::new(&config.store, &control.cancel);
+    let location = Location::Local(Plan::output_root(config)?);
+    let found = commit::check(&location, &stores, &control.cancel)?;
+    if found.is_published {
+        return Ok(found);
+    }
+    drop(Lake::open(&location, &stores, &control.cancel)?);
+    commit::check(&location, &stores, &control.cancel)
 }
 
 /// Everything up to the finished dimensions and the sorted plays, accepted by the rules on bad input.

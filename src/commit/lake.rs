@@ -1,115 +1,103 @@
-//! The root of a lake, locked for one run.
+//! A lake, opened for one run: its newest version known, and published.
 //!
-//! Invariant: while a [`Lake`] lives, no other run of this program on this machine writes to the same output, so what
-//! lies in `_etl/stage` belongs to nobody else.
+//! Invariant: the version that a [`Lake`] calls its newest is published in full, by this run if need be.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use super::ground::Ground;
+use super::local::Local;
+use super::log::{self, Head};
+use super::record::{Conditional, Done, Record};
+use super::remote::Remote;
+use crate::cancel::Cancel;
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::Location;
+use crate::store::stores::Stores;
 
-use rustix::fs::FlockOperation;
-use rustix::io::Errno;
-
-use crate::error::{Error, ErrorKind, Result, shown};
-
-/// The format of what lies in `_etl`; a newer one is not touched.
-const FORMAT: u64 = 1;
-
-/// An output folder that this run alone writes to.
+/// A lake that a run may write to.
 #[derive(Debug)]
 pub struct Lake {
-    root: PathBuf,
-    is_ours: bool,
-    /// Holds the lock until the run ends, however it ends.
-    _lock: File,
+    pub(super) ground: Box<dyn Ground>,
+    pub(super) head: Option<Record>,
+    pub(super) conditional: Conditional,
+    recovered: Option<u64>,
 }
 
 impl Lake {
-    /// Creates the folder where needed, proves that it can be written to, and locks it.
+    /// Opens a lake, proves that it can be written to, and brings what an earlier run committed to its end.
     ///
     /// # Errors
-    /// [`ErrorKind::Output`] or [`ErrorKind::Access`] when it cannot be created or written to, [`ErrorKind::Retry`]
-    /// when another run holds it, [`ErrorKind::Protocol`] when a newer version of this program wrote it.
-    pub fn lock(root: &Path) -> Result<Self> {
-        let control = root.join("_etl");
-        std::fs::create_dir_all(&control).map_err(|error| Error::io(ErrorKind::Output, "create", &control, &error))?;
-        let path = control.join("lock");
-        let lock = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(|error| Error::io(ErrorKind::Output, "write to", &path, &error))?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                return Err(Error::new(ErrorKind::Retry, format!("another run is writing to {}", shown(root)))
-                    .hint("try again when it has ended; nothing was changed by this one")
-                    .context("path", shown(root)));
+    /// [`ErrorKind::Output`] or [`ErrorKind::Access`] when the place cannot be written to, [`ErrorKind::Retry`] when
+    /// another run holds it, [`ErrorKind::Protocol`] when it is not a lake that this version can use.
+    pub fn open(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<Self> {
+        let ground: Box<dyn Ground> = match location {
+            Location::Local(path) => Box::new(Local::lock(path)?),
+            Location::Object(path) => Box::new(Remote::new(stores.open(&path.bucket)?, &path.key)),
+        };
+        let has_format = log::has_format(&*ground)?;
+        let head = if has_format { log::head(&*ground)? } else { None };
+        let conditional = match &head {
+            Some(head) => head.record.conditional,
+            None => log::claim(&*ground, !has_format)?,
+        };
+        let (head, recovered) = match head {
+            Some(Head { record, is_published: false }) => {
+                let version = record.version;
+                (Some(recover(&*ground, record, cancel)?), Some(version))
             }
-            Err(error) => return Err(Error::io(ErrorKind::Output, "lock", &path, &error.into())),
-        }
-        let is_ours = read_format(&control)?;
-        let lake = Self { root: root.to_owned(), is_ours, _lock: lock };
-        lake.remove_abandoned()?;
-        Ok(lake)
+            Some(Head { record, .. }) => (Some(record), None),
+            None => (None, None),
+        };
+        Ok(Self { ground, head, conditional, recovered })
     }
 
-    /// The folder.
+    /// The newest version; `None` before the first.
     #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
+    pub fn record(&self) -> Option<&Record> {
+        self.head.as_ref()
     }
 
-    /// Whether an earlier run of this program published here.
+    /// The version that an earlier run committed and this one published.
     #[must_use]
-    pub fn is_ours(&self) -> bool {
-        self.is_ours
+    pub fn recovered(&self) -> Option<u64> {
+        self.recovered
     }
 
-    /// Where runs stage.
+    /// Whether the store keeps two runs apart; without, the promises about overlapping runs do not hold.
     #[must_use]
-    pub fn stages(&self) -> PathBuf {
-        self.root.join("_etl").join("stage")
+    pub fn is_guarded(&self) -> bool {
+        self.conditional.put
     }
 
-    /// Records that this program published here. In one step: half a record would lock the lake's owner out.
-    pub(super) fn claim(&self) -> Result<()> {
-        if self.is_ours {
-            return Ok(());
-        }
-        let control = self.root.join("_etl");
-        let (new, path) = (control.join("FORMAT.new"), control.join("FORMAT"));
-        std::fs::write(&new, format!("{{\"format\":{FORMAT}}}\n"))
-            .and_then(|()| std::fs::rename(&new, &path))
-            .map_err(|error| Error::io(ErrorKind::Storage, "write", &path, &error))
-    }
-
-    /// What an earlier run left behind when it was killed. Under the lock nobody else can be using it.
-    fn remove_abandoned(&self) -> Result<()> {
-        let stages = self.stages();
-        match std::fs::remove_dir_all(&stages) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(Error::io(ErrorKind::Storage, "remove", &stages, &error)),
-        }
+    /// A path below the lake for people.
+    #[must_use]
+    pub fn shown(&self, path: &str) -> String {
+        self.ground.shown(path)
     }
 }
 
-fn read_format(control: &Path) -> Result<bool> {
-    let path = control.join("FORMAT");
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(Error::io(ErrorKind::Storage, "read", &path, &error)),
+/// Publishes what is committed, from the stage of the run that committed it.
+fn recover(ground: &dyn Ground, mut record: Record, cancel: &Cancel) -> Result<Record> {
+    let stamps = ground.replay(&record, None, cancel).map_err(|error| committed(&error, record.version))?;
+    let done = Done { version: record.version, stamps };
+    let finish = || log::finish(ground, &done).and_then(|()| ground.forget_stage(&record));
+    finish().map_err(|error| committed(&error, record.version))?;
+    record.learn(&done);
+    Ok(record)
+}
+
+/// What to say when publishing stops half-way: the version stands, and any later run brings it to its end.
+pub(super) fn committed(error: &Error, version: u64) -> Error {
+    let kind = match error.kind() {
+        ErrorKind::Protocol | ErrorKind::Interrupted => error.kind(),
+        _ => ErrorKind::Retry,
     };
-    let format = serde_json::from_str::<serde_json::Value>(&text)
-        .ok()
-        .and_then(|value| value.get("format").and_then(serde_json::Value::as_u64));
-    match format {
-        Some(format) if format <= FORMAT => Ok(true),
-        _ => {
-            Err(Error::new(ErrorKind::Protocol, format!("{} is not of a format that this version knows", shown(&path)))
-                .hint("a newer sparkify-lake wrote this lake: upgrade, or choose another output")
-                .context("path", shown(&path)))
-        }
-    }
+    let cause = if error.kind() == ErrorKind::Interrupted { "it was stopped".to_owned() } else { error.to_string() };
+    let hint = match (kind, error.hint_text()) {
+        (ErrorKind::Protocol, Some(hint)) => hint.to_owned(),
+        _ => "every file is whole, old or new; the next run, or `sparkify-lake recover`, finishes it".to_owned(),
+    };
+    Error::new(kind, format!("version {version} of the lake is committed but not yet published in full"))
+        .cause(cause)
+        .hint(hint)
+        .context("state", "committed")
+        .context("version", version.to_string())
 }

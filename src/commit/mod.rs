@@ -1,32 +1,64 @@
 //! Staged files become visible: the one place that publishes or deletes.
 //!
 //! ```text
-//! Lake::lock ──> Stage ──seal──> Staged ──publish──> Vec<TableState>
-//! (one run at    (workers add     (complete,          (renamed into place,
-//!  a time)        whole files)     nothing visible)     stale files removed, _SUCCESS last)
+//! Lake::open ──> Stage ──seal──> Staged ──commit──> Committed ──publish──> Published
+//! (recovers an   (workers add    (complete and      (the record is in     (every reader
+//!  older commit)  new files)      lasting, unseen)   the log: decided)     sees the version)
 //! ```
 //!
-//! Everything is first written below `_etl/stage/<run>/`, in the shape of the tables. Publishing moves that tree onto
-//! the tables by renames: a folder that is new moves as a whole, a file that changed replaces its predecessor in one
-//! step. Files whose bytes are already in place are not staged at all. The commit log will go between `Staged` and
-//! `publish`: what is staged is complete, named and counted by then.
+//! Readers of a lake list folders and read files; a store makes one file atomic, never a folder. So a run first stages
+//! all new bytes, then writes one record that names them, and only then moves them into place, a replay that any later
+//! run can finish. What is already as it should be is neither staged nor touched.
 //!
-//! Invariant: before `publish` nothing that a reader of the tables can see is created, changed or removed; at no time
-//! is there an incomplete file under a final name.
+//! Invariant: before the record exists nothing that a reader of the tables can see is created, changed or removed; a
+//! version whose record exists will be published; at no time is there an incomplete file under a final name.
 
 #![expect(clippy::disallowed_methods, reason = "deleting and publishing belong here, and nowhere else")]
 
+mod check;
+mod ground;
 mod lake;
+mod local;
+mod log;
+mod publish;
+pub mod record;
+mod remote;
+mod spool;
 mod stage;
 mod tree;
 
+pub use check::{Checkup, Problem, check};
 pub use lake::Lake;
-pub use stage::{Stage, Staged, StagedFile, TableState};
+pub use publish::{Committed, Published, Staged, Statement};
+pub use stage::{Stage, StagedFile, TableState};
+
+use crate::error::Result;
+use crate::schema::Table;
+use crate::store::Location;
+use crate::store::stores::Stores;
+
+/// The marker that Spark's readers look for.
+const SUCCESS: &str = "_SUCCESS";
 
 /// Whether a table's folder exists, and how many files lie in it.
 ///
 /// # Errors
-/// The operating system's.
-pub fn existing_files(root: &std::path::Path) -> crate::error::Result<(bool, u64)> {
-    Ok((root.is_dir(), tree::files(root)?.len() as u64))
+/// The operating system's, or the store's.
+pub fn existing_files(location: &Location, stores: &Stores) -> Result<(bool, u64)> {
+    match location {
+        Location::Local(path) => Ok((path.is_dir(), tree::files(path)?.len() as u64)),
+        Location::Object(path) => {
+            let bucket = stores.open(&path.bucket)?;
+            let files = bucket.wait(remote::entries(&bucket, &path.key))?.len() as u64;
+            Ok((files > 0, files))
+        }
+    }
+}
+
+/// A record's tables with their folders: dimensions before facts.
+fn in_publishing_order(record: &record::Record) -> Vec<(&str, &record::TableRecord)> {
+    let mut tables: Vec<(&str, &record::TableRecord)> =
+        record.tables.iter().map(|(folder, table)| (folder.as_str(), table)).collect();
+    tables.sort_by_key(|(_, table)| Table::from_name(&table.table));
+    tables
 }

@@ -1,26 +1,24 @@
-//! A run's files on their way: staged in whole, then published.
+//! A run's files on their way: compared with what is in place, staged where they differ.
 //!
-//! Invariant: what [`Stage`] has counted as written lies complete below the stage; what it has counted as unchanged
-//! lies complete in its final place.
+//! Invariant: what [`Stage`] has counted as written lies complete in the stage; what it has counted as unchanged lies
+//! complete in its final place.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
 
+use aws_lc_rs::digest::{Context, SHA256};
+
+use super::SUCCESS;
+use super::ground::{Entry, StageGround};
 use super::lake::Lake;
-use super::tree;
-use crate::cancel::Cancel;
-use crate::error::{Error, ErrorKind, Result, shown};
+use super::publish::Staged;
+use super::record::{FileRecord, Image, TableRecord, hex, sha256};
+use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Table;
-
-/// The marker that Spark's readers look for.
-const SUCCESS: &str = "_SUCCESS";
-
-/// How long a stopped run cleans up after itself; the next run removes the rest.
-const CLEAN_UP: Duration = Duration::from_millis(200);
 
 /// What became of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,17 +41,20 @@ pub struct TableState {
 #[derive(Debug)]
 struct Existing {
     size: u64,
+    stamp: String,
+    /// As the newest version's record has it; `None` for what is adopted.
+    sha256: Option<String>,
     is_kept: AtomicBool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct StagedTable {
+    table: Table,
     folder: String,
     existing: HashMap<String, Existing>,
-    rows: AtomicU64,
-    bytes: AtomicU64,
-    written: AtomicU64,
+    is_marked: bool,
     unchanged: AtomicU64,
+    files: Mutex<BTreeMap<String, FileRecord>>,
 }
 
 /// A large file that is being staged.
@@ -62,7 +63,6 @@ pub struct StagedFile {
     file: File,
     table: Table,
     name: String,
-    path: PathBuf,
 }
 
 impl StagedFile {
@@ -71,62 +71,78 @@ impl StagedFile {
     /// # Errors
     /// The operating system's.
     pub fn duplicate(&self) -> Result<File> {
-        self.file.try_clone().map_err(|error| Error::io(ErrorKind::Storage, "write", &self.path, &error))
+        self.file.try_clone().map_err(|error| Error::io_unnamed(ErrorKind::Storage, "write a staged file", &error))
     }
 }
 
 /// Where workers put finished files; shared between threads.
 #[derive(Debug)]
 pub struct Stage {
-    lake: Lake,
-    root: PathBuf,
+    pub(super) lake: Lake,
+    pub(super) run: String,
+    pub(super) ground: Box<dyn StageGround>,
     tables: BTreeMap<Table, StagedTable>,
+    /// Whether what is staged is committed, and stays until a later run has published it.
+    is_committed: AtomicBool,
 }
 
 impl Stage {
     /// Begins a run's stage and looks at what the tables hold now.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] when a table's folder holds files that this program did not write (`adopt` takes them
-    /// over), [`ErrorKind::Output`] when it is a symlink, the operating system's errors otherwise.
+    /// [`ErrorKind::Protocol`] when a table's folder holds files that no version of this lake names (`adopt` takes them
+    /// over), the place's errors otherwise.
     pub fn begin(lake: Lake, run: &str, folders: &[(Table, String)], adopt: bool) -> Result<Self> {
         let mut tables = BTreeMap::new();
-        for (table, folder) in folders {
-            let root = lake.root().join(folder);
-            if root.is_symlink() {
-                return Err(Error::new(ErrorKind::Output, format!("{} is a symlink", shown(&root)))
-                    .hint("tables are published by renaming: move the whole lake, and name its new place as the output")
-                    .context("path", shown(&root)));
+        let names: Vec<&str> = folders.iter().map(|(_, folder)| folder.as_str()).collect();
+        for ((table, folder), entries) in folders.iter().zip(lake.ground.lists(&names)?) {
+            let known = lake.head.as_ref().and_then(|record| record.tables.get(folder));
+            let mut existing = HashMap::new();
+            let mut is_marked = false;
+            for entry in entries {
+                if entry.path == SUCCESS {
+                    is_marked = true;
+                    continue;
+                }
+                let sha256 = owner(&lake, folder, &entry, known)?;
+                if sha256.is_none() && !adopt {
+                    let shown = lake.shown(folder);
+                    let message = format!("{shown} holds files that sparkify-lake did not write");
+                    return Err(Error::new(ErrorKind::Protocol, message)
+                        .cause(format!("for example {}", lake.shown(&format!("{folder}/{}", entry.path))))
+                        .hint("--adopt replaces them (a Spark job's output, for example); or choose another output")
+                        .context("path", shown));
+                }
+                let Entry { path, size, stamp } = entry;
+                existing.insert(path, Existing { size, stamp, sha256, is_kept: AtomicBool::new(false) });
             }
-            let entries = tree::files(&root)?;
-            if let Some(foreign) = entries.iter().find(|entry| !(adopt || lake.is_ours() && is_ours(&entry.path))) {
-                return Err(Error::new(
-                    ErrorKind::Protocol,
-                    format!("{} holds files that sparkify-lake did not write", shown(&root)),
-                )
-                .cause(format!("for example {}", shown(Path::new(&foreign.path))))
-                .hint("--adopt replaces them (a Spark job's output, for example); or choose another output")
-                .context("path", shown(&root)));
-            }
-            let existing = entries
-                .into_iter()
-                .map(|entry| (entry.path, Existing { size: entry.size, is_kept: AtomicBool::new(false) }))
-                .collect();
-            tables.insert(*table, StagedTable { folder: folder.clone(), existing, ..StagedTable::default() });
+            let staged = StagedTable {
+                table: *table,
+                folder: folder.clone(),
+                existing,
+                is_marked,
+                unchanged: AtomicU64::new(0),
+                files: Mutex::default(),
+            };
+            tables.insert(*table, staged);
         }
-        let root = lake.stages().join(run);
-        std::fs::create_dir_all(&root).map_err(|error| Error::io(ErrorKind::Output, "create", &root, &error))?;
-        Ok(Self { lake, root, tables })
+        lake.ground.forget_stages(run)?;
+        let ground = lake.ground.stage(run)?;
+        Ok(Self { lake, run: run.to_owned(), ground, tables, is_committed: AtomicBool::new(false) })
     }
 
-    /// A folder for the run's scratch files, on the same disk; it goes when the stage goes.
+    /// The lake that is written to.
+    #[must_use]
+    pub fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
+    /// A folder for the run's scratch files; it goes when the stage goes.
     ///
     /// # Errors
     /// The operating system's.
     pub fn scratch(&self) -> Result<PathBuf> {
-        let path = self.root.join("scratch");
-        std::fs::create_dir_all(&path).map_err(|error| Error::io(ErrorKind::Storage, "create", &path, &error))?;
-        Ok(path)
+        self.ground.scratch()
     }
 
     /// Stages a whole file, unless its bytes are already in place. `partition` is '' or a path without slashes at its
@@ -136,20 +152,9 @@ impl Stage {
     /// [`ErrorKind::Storage`] when the disk is full, among others.
     pub fn put(&self, table: Table, partition: &str, file: &str, bytes: &[u8], rows: u64) -> Result<()> {
         let staged = self.table(table)?;
-        let name = relative(partition, file);
-        staged.rows.fetch_add(rows, Ordering::Relaxed);
-        staged.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        if let Some(existing) = staged.existing.get(&name) {
-            existing.is_kept.store(true, Ordering::Relaxed);
-            let size = bytes.len() as u64;
-            if existing.size == size && std::fs::read(self.published(staged, &name)).is_ok_and(|old| old == bytes) {
-                staged.unchanged.fetch_add(1, Ordering::Relaxed);
-                return Ok(());
-            }
-        }
-        staged.written.fetch_add(1, Ordering::Relaxed);
-        let (mut file, path) = self.create(staged, &name)?;
-        file.write_all(bytes).map_err(|error| Error::io(ErrorKind::Storage, "write", &path, &error))
+        let (name, size) = (relative(partition, file), bytes.len() as u64);
+        let record = FileRecord { size, rows, sha256: sha256(bytes), stamp: None, image: None, replaces: None };
+        staged.take(name, record, |path| self.ground.put(path, bytes))
     }
 
     /// Begins a file that is too large to hold; [`Self::keep`] ends it.
@@ -158,8 +163,8 @@ impl Stage {
     /// The operating system's.
     pub fn open(&self, table: Table, partition: &str, file: &str) -> Result<StagedFile> {
         let name = relative(partition, file);
-        let (file, path) = self.create(self.table(table)?, &name)?;
-        Ok(StagedFile { file, table, name, path })
+        let file = self.ground.open(&self.table(table)?.path(&name))?;
+        Ok(StagedFile { file, table, name })
     }
 
     /// Takes a file that [`Self::open`] began and that is complete now. If the same bytes are already in place, the
@@ -168,28 +173,40 @@ impl Stage {
     /// # Errors
     /// The operating system's.
     pub fn keep(&self, staged_file: StagedFile, rows: u64) -> Result<()> {
-        let StagedFile { file, table, name, path } = staged_file;
+        let StagedFile { file, table, name } = staged_file;
         let staged = self.table(table)?;
-        let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "read", &path, &error);
-        let size = file.metadata().map_err(failed)?.len();
-        drop(file);
-        staged.rows.fetch_add(rows, Ordering::Relaxed);
-        staged.bytes.fetch_add(size, Ordering::Relaxed);
-        if let Some(existing) = staged.existing.get(&name) {
-            existing.is_kept.store(true, Ordering::Relaxed);
-            if existing.size == size && same_bytes(&path, &self.published(staged, &name)).unwrap_or(false) {
-                staged.unchanged.fetch_add(1, Ordering::Relaxed);
-                return std::fs::remove_file(&path).map_err(failed);
-            }
-        }
-        staged.written.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        let (size, sha256) = measure(&file)?;
+        let record = FileRecord { size, rows, sha256, stamp: None, image: None, replaces: None };
+        let path = staged.path(&name);
+        let mut file = Some(file);
+        staged.take(name, record, |path| {
+            let file = file.take().ok_or_else(|| Error::new(ErrorKind::Internal, "a file was staged twice"))?;
+            self.ground.keep(path, file)
+        })?;
+        file.map_or(Ok(()), |unneeded| self.ground.discard(&path, unneeded))
     }
 
-    /// Ends staging: every file of every table is complete.
-    #[must_use]
-    pub fn seal(self) -> Staged {
-        Staged(self)
+    /// Ends staging: every file of every table is complete, and would survive a crash.
+    ///
+    /// # Errors
+    /// The place's.
+    pub fn seal(self) -> Result<Staged> {
+        if self.tables.values().any(StagedTable::has_images) {
+            self.ground.seal()?;
+        }
+        let mut tables = BTreeMap::new();
+        let mut states = BTreeMap::new();
+        for staged in self.tables.values() {
+            let (record, state) = staged.finish();
+            tables.insert(staged.folder.clone(), record);
+            states.insert(staged.table, state);
+        }
+        Ok(Staged::new(self, tables, states))
+    }
+
+    /// Leaves the stage to a later run.
+    pub(super) fn leave(&self) {
+        self.is_committed.store(true, Ordering::Relaxed);
     }
 
     fn table(&self, table: Table) -> Result<&StagedTable> {
@@ -197,147 +214,101 @@ impl Stage {
             Error::new(ErrorKind::Internal, format!("the table {} is not part of this run", table.name()))
         })
     }
-
-    fn published(&self, staged: &StagedTable, name: &str) -> PathBuf {
-        self.lake.root().join(&staged.folder).join(name)
-    }
-
-    fn create(&self, staged: &StagedTable, name: &str) -> Result<(File, PathBuf)> {
-        let path = self.root.join(&staged.folder).join(name);
-        let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &path, &error);
-        let folder = path.parent().unwrap_or(&self.root);
-        // Most files are the only one of their folder: make the folder first, then the file.
-        match std::fs::create_dir(folder) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(_) => std::fs::create_dir_all(folder).map_err(failed)?,
-        }
-        let file = File::options().write(true).create_new(true).open(&path).map_err(failed)?;
-        Ok((file, path))
-    }
 }
 
 impl Drop for Stage {
-    /// What was staged and not published goes; a run that was stopped has little time, the next one does the rest.
     fn drop(&mut self) {
-        let deadline = Instant::now() + CLEAN_UP;
-        if remove_until(&self.root, deadline) {
-            // Empty unless something else lies there, and then it stays.
-            drop(std::fs::remove_dir(self.lake.stages()));
+        if !self.is_committed.load(Ordering::Relaxed) {
+            self.ground.end();
         }
     }
 }
 
-/// Complete tables that nobody can see yet.
-#[derive(Debug)]
-pub struct Staged(Stage);
+impl StagedTable {
+    fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.folder)
+    }
 
-impl Staged {
-    /// Makes the tables visible, dimensions before facts; returns what became of each.
-    ///
-    /// # Errors
-    /// The operating system's, or [`ErrorKind::Interrupted`]: tables published so far stay, a repeated run converges.
-    pub fn publish(self, cancel: &Cancel) -> Result<BTreeMap<Table, TableState>> {
-        let stage = self.0;
-        cancel.check()?;
-        stage.lake.claim()?;
-        let mut states = BTreeMap::new();
-        for (table, staged) in &stage.tables {
-            let published = publish_table(&stage, staged, cancel).map_err(|error| {
-                if error.kind() == ErrorKind::Interrupted {
-                    return Error::new(ErrorKind::Interrupted, "the run was stopped while it was publishing")
-                        .hint("every file is whole, old or new; run again to bring all of them to the same state");
-                }
-                error
-            })?;
-            states.insert(*table, published);
+    /// Takes a file into the table, staging it where its bytes are new.
+    fn take(
+        &self,
+        name: String,
+        mut record: FileRecord,
+        stage: impl FnOnce(&str) -> Result<(Image, Option<String>)>,
+    ) -> Result<()> {
+        let existing = self.existing.get(&name);
+        if let Some(existing) = existing {
+            existing.is_kept.store(true, Ordering::Relaxed);
         }
-        Ok(states)
+        match existing {
+            Some(same) if same.size == record.size && same.sha256.as_deref() == Some(&record.sha256) => {
+                self.unchanged.fetch_add(1, Ordering::Relaxed);
+                record.stamp = Some(same.stamp.clone());
+            }
+            other => {
+                record.replaces = other.map(|existing| existing.stamp.clone());
+                let (image, stamp) = stage(&self.path(&name))?;
+                (record.image, record.stamp) = (Some(image), stamp);
+            }
+        }
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(name, record);
+        Ok(())
+    }
+
+    fn has_images(&self) -> bool {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.values().any(|file| file.image.is_some())
+    }
+
+    fn finish(&self) -> (TableRecord, TableState) {
+        let files = std::mem::take(&mut *self.files.lock().unwrap_or_else(PoisonError::into_inner));
+        let gone = self.existing.iter().filter(|(_, existing)| !existing.is_kept.load(Ordering::Relaxed));
+        let removed: BTreeMap<String, String> =
+            gone.map(|(path, existing)| (path.clone(), existing.stamp.clone())).collect();
+        let state = TableState {
+            rows: files.values().map(|file| file.rows).sum(),
+            files: files.len() as u64,
+            bytes: files.values().map(|file| file.size).sum(),
+            written: files.values().filter(|file| file.image.is_some()).count() as u64,
+            unchanged: self.unchanged.load(Ordering::Relaxed),
+            removed: removed.len() as u64,
+        };
+        let table = self.table.name().to_owned();
+        (TableRecord { table, files, removed, marked: self.is_marked }, state)
     }
 }
 
-fn publish_table(stage: &Stage, staged: &StagedTable, cancel: &Cancel) -> Result<TableState> {
-    let root = stage.lake.root().join(&staged.folder);
-    let source = stage.root.join(&staged.folder);
-    let leftover: Vec<&String> = staged
-        .existing
-        .iter()
-        .filter(|(path, existing)| !existing.is_kept.load(Ordering::Relaxed) && path.as_str() != SUCCESS)
-        .map(|(path, _)| path)
-        .collect();
-    let written = staged.written.load(Ordering::Relaxed);
-    let marker = root.join(SUCCESS);
-    if written > 0 || !leftover.is_empty() || !staged.existing.contains_key(SUCCESS) {
-        let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &marker, &error);
-        match std::fs::remove_file(&marker) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-            _ => {}
-        }
-        if written > 0 {
-            tree::move_onto(&source, &root, cancel)?;
-        }
-        for path in &leftover {
-            cancel.check()?;
-            tree::remove(&root, path)?;
-        }
-        std::fs::create_dir_all(&root).map_err(failed)?;
-        File::create(&marker).map_err(failed)?;
+/// The checksum of a file in place, when the newest version names it. A file whose stamp is another one was copied or
+/// touched; its bytes then tell whether it is still the version's.
+fn owner(lake: &Lake, folder: &str, entry: &Entry, known: Option<&TableRecord>) -> Result<Option<String>> {
+    let Some(file) = known.and_then(|table| table.files.get(&entry.path)) else { return Ok(None) };
+    if file.size == entry.size && file.stamp.as_ref() == Some(&entry.stamp) {
+        return Ok(Some(file.sha256.clone()));
     }
-    let unchanged = staged.unchanged.load(Ordering::Relaxed);
-    Ok(TableState {
-        rows: staged.rows.load(Ordering::Relaxed),
-        files: written + unchanged,
-        bytes: staged.bytes.load(Ordering::Relaxed),
-        written,
-        unchanged,
-        removed: leftover.len() as u64,
-    })
+    if file.size != entry.size {
+        return Ok(None);
+    }
+    let bytes = lake.ground.find(&format!("{folder}/{}", entry.path))?;
+    Ok(bytes.map(|bytes| sha256(&bytes)).filter(|sha256| *sha256 == file.sha256))
+}
+
+/// Size and checksum of a file.
+fn measure(file: &File) -> Result<(u64, String)> {
+    let mut context = Context::new(&SHA256);
+    let mut buffer = vec![0; 1 << 18];
+    let mut size = 0;
+    loop {
+        let read = file
+            .read_at(&mut buffer, size)
+            .map_err(|error| Error::io_unnamed(ErrorKind::Storage, "read a staged file", &error))?;
+        if read == 0 {
+            return Ok((size, hex(context.finish().as_ref())));
+        }
+        context.update(buffer.get(..read).unwrap_or_default());
+        size += read as u64;
+    }
 }
 
 fn relative(partition: &str, file: &str) -> String {
     if partition.is_empty() { file.to_owned() } else { format!("{partition}/{file}") }
-}
-
-/// Whether the path is one that this program gives: `part-00000.snappy.parquet` in any folder, or the marker.
-fn is_ours(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let number = name.strip_prefix("part-").and_then(|rest| rest.split_at_checked(5));
-    path == SUCCESS
-        || number.is_some_and(|(digits, suffix)| {
-            digits.bytes().all(|digit| digit.is_ascii_digit())
-                && matches!(suffix, ".parquet" | ".snappy.parquet" | ".zstd.parquet")
-        })
-}
-
-fn same_bytes(a: &Path, b: &Path) -> std::io::Result<bool> {
-    let (mut a, mut b) = (File::open(a)?, File::open(b)?);
-    let (mut left, mut right) = (vec![0; 1 << 20], vec![0; 1 << 20]);
-    loop {
-        let read = a.read(&mut left)?;
-        if read == 0 {
-            return Ok(b.read(&mut right)? == 0);
-        }
-        let (Some(left), Some(right)) = (left.get(..read), right.get_mut(..read)) else { return Ok(false) };
-        match b.read_exact(right) {
-            Ok(()) if left == right => {}
-            Ok(()) => return Ok(false),
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Removes a tree until the deadline; says whether it is gone. Errors end it: the next run meets them with time.
-fn remove_until(root: &Path, deadline: Instant) -> bool {
-    let Ok(entries) = std::fs::read_dir(root) else { return !root.exists() };
-    for entry in entries.flatten() {
-        let gone = match entry.file_type() {
-            Ok(kind) if kind.is_dir() => remove_until(&entry.path(), deadline),
-            _ => std::fs::remove_file(entry.path()).is_ok(),
-        };
-        if !gone || Instant::now() > deadline {
-            return false;
-        }
-    }
-    std::fs::remove_dir(root).is_ok()
 }

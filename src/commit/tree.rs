@@ -2,19 +2,19 @@
 //!
 //! Invariant: no function here follows a symlink, so nothing outside the two trees is touched.
 
+use std::fs::Metadata;
 use std::io::ErrorKind as Io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Instant;
 
+use super::ground::Entry;
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 
-/// A file below a table's root.
-#[derive(Debug)]
-pub struct Entry {
-    /// Path relative to the root, folders separated by `/`; bytes that are not UTF-8 are replaced.
-    pub path: String,
-    /// Bytes.
-    pub size: u64,
+/// What tells a version of a file from another: when its bytes were last written.
+pub fn stamp(metadata: &Metadata) -> String {
+    format!("{}.{:09}", metadata.mtime(), metadata.mtime_nsec())
 }
 
 /// All files below `root`, in no particular order; nothing when there is no such folder.
@@ -34,8 +34,8 @@ pub fn files(root: &Path) -> Result<Vec<Entry>> {
             if entry.file_type().map_err(failed)?.is_dir() {
                 folders.push((entry.path(), format!("{path}/")));
             } else {
-                let size = entry.metadata().map_err(failed)?.len();
-                entries.push(Entry { path, size });
+                let metadata = entry.metadata().map_err(failed)?;
+                entries.push(Entry { path, size: metadata.len(), stamp: stamp(&metadata) });
             }
         }
     }
@@ -83,4 +83,19 @@ pub fn remove(root: &Path, path: &str) -> Result<()> {
         folder = empty.parent();
     }
     Ok(())
+}
+
+/// Removes a tree until the deadline; says whether it is gone. Errors end it: the next run meets them with time.
+pub fn remove_until(root: &Path, deadline: Instant) -> bool {
+    let Ok(entries) = std::fs::read_dir(root) else { return !root.exists() };
+    for entry in entries.flatten() {
+        let gone = match entry.file_type() {
+            Ok(kind) if kind.is_dir() => remove_until(&entry.path(), deadline),
+            _ => std::fs::remove_file(entry.path()).is_ok(),
+        };
+        if !gone || Instant::now() > deadline {
+            return false;
+        }
+    }
+    std::fs::remove_dir(root).is_ok()
 }

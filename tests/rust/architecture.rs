@@ -16,10 +16,14 @@ const WALLS: [(&str, &[&str], &str); 12] = [
     ("remove_file", &["commit/"], "deleting belongs to commit"),
     ("remove_dir", &["commit/"], "deleting belongs to commit"),
     ("rename(", &["commit/"], "publishing belongs to commit"),
-    ("tempfile::", &["run.rs", "runs.rs"], "temporary files are made where plays spill and where nothing is published"),
+    (
+        "tempfile::",
+        &["run.rs", "runs.rs", "commit/spool.rs"],
+        "temporary files are made where plays spill, where nothing is published, and for what goes to a bucket",
+    ),
     ("flock", &["commit/"], "one run a lake is commit's promise"),
     ("std::env", &["ffi/"], "the environment belongs to the front; the build's constants are told there"),
-    ("spawn", &["threads.rs", "sample/", "ffi/bridge.rs", "store/"], "threads live as long as the work"),
+    ("spawn_scoped", &["threads.rs", "sample/", "ffi/bridge.rs"], "threads live as long as the work"),
     ("Utc::now", &["report.rs"], "the clock tells when a run was, and nothing else"),
     ("RandomState", &["report.rs"], "chance names a run, and nothing else"),
 ];
@@ -48,7 +52,7 @@ const STAGES: [(&str, &[&str]); 16] = [
     ("cancel", &["error"]),
     ("threads", &["cancel", "error"]),
     ("config", &["error", "schema", "store", "threads"]),
-    ("store", &["cancel", "error"]),
+    ("store", &["cancel", "error", "threads"]),
     ("plan", &["config", "error", "schema", "store"]),
     ("discover", &["cancel", "error", "plan", "threads"]),
     ("fetch", &["compression", "decode", "discover", "error"]),
@@ -56,7 +60,7 @@ const STAGES: [(&str, &[&str]); 16] = [
     ("tables", &["config", "decode", "error", "schema"]),
     ("partition", &["tables"]),
     ("write", &["config", "error", "schema", "tables"]),
-    ("commit", &["cancel", "error", "schema"]),
+    ("commit", &["cancel", "error", "schema", "store"]),
 ];
 
 /// Files have at most this many lines.

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use sparkify_lake::cancel::Cancel;
 use sparkify_lake::commit::Lake;
 use sparkify_lake::config::{Compression, Config, Match, Unmatched};
 use sparkify_lake::decode::{Decoded, Decoder, Framing, Limits};
@@ -14,6 +15,9 @@ use sparkify_lake::run::run;
 use sparkify_lake::runs::Runs;
 use sparkify_lake::sample::SampleSpec;
 use sparkify_lake::schema::Table;
+use sparkify_lake::store::Location;
+use sparkify_lake::store::settings::StoreSettings;
+use sparkify_lake::store::stores::Stores;
 use sparkify_lake::tables::catalogue::Catalogue;
 use sparkify_lake::tables::columns::{Column, Columns};
 use sparkify_lake::tables::plays::{Play, PlaysPartial};
@@ -36,7 +40,8 @@ fn refused(scene: &Scene, config: Config) -> Error {
 fn a_lake_that_is_locked_is_tried_again_later() {
     let scene = Scene::new(&TINY);
     scene.run("lake").unwrap();
-    let lock = Lake::lock(&scene.lake("lake")).unwrap();
+    let (place, cancel) = (Location::Local(scene.lake("lake")), Cancel::default());
+    let lock = Lake::open(&place, &Stores::new(&StoreSettings::default(), &cancel), &cancel).unwrap();
     let error = refused(&scene, scene.config("lake"));
     assert_eq!((error.kind(), error.kind().exit_code()), (ErrorKind::Retry, 75));
     drop(lock);

@@ -4,8 +4,9 @@
 //! - [`algebra`]: a table is a function of the set of records, however they are divided.
 //! - [`pipeline`]: so is the whole lake, byte for byte; a run changes all of it or nothing.
 //! - [`failures`]: what cannot be done is said with the right kind of error, and the tables are as they were.
+//! - [`recovery`]: what was committed is published, wherever its run was stopped.
 //!
-//! [`scene`] sets up an input and a lake for the last two.
+//! [`scene`] sets up an input and a lake for the last three.
 
 #![expect(clippy::disallowed_methods, reason = "tests remove what they made")]
 
@@ -17,5 +18,7 @@ mod architecture;
 mod failures;
 #[cfg(test)]
 mod pipeline;
+#[cfg(test)]
+mod recovery;
 #[cfg(test)]
 mod scene;

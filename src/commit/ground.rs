@@ -1,0 +1,92 @@
+//! What a lake stands on: a folder on a local disk, or a prefix of keys in a bucket.
+//!
+//! Everything the protocol needs of a place, and nothing more: control files, listings, staging, and the replay of a
+//! record. Paths are relative to the lake's root, separated by `/`.
+//!
+//! Invariant: no method changes what a reader of the tables sees, except [`Ground::replay`] of a committed record.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+
+use super::record::{Conditional, Image, Record};
+use crate::cancel::Cancel;
+use crate::error::Result;
+
+/// The stamps of changed files by the table's folder and the path below it.
+pub(super) type Stamps = BTreeMap<String, BTreeMap<String, String>>;
+
+/// A file below a listed folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Relative to the listed folder; bytes that are not UTF-8 are replaced.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// What tells this version of the file from another.
+    pub stamp: String,
+}
+
+/// A place for a lake.
+pub(super) trait Ground: fmt::Debug + Send + Sync {
+    /// A path for people.
+    fn shown(&self, path: &str) -> String;
+
+    /// A small file; `None` when it is not there.
+    fn find(&self, path: &str) -> Result<Option<Vec<u8>>>;
+
+    /// Writes a control file where there is none, so that it lasts; `false` when there is one, of somebody else's.
+    fn create(&self, path: &str, bytes: &[u8]) -> Result<bool>;
+
+    /// Writes a control file, over whatever was there.
+    fn write(&self, path: &str, bytes: &[u8]) -> Result<()>;
+
+    /// All files below each folder, in no particular order; nothing for one that is not there.
+    fn lists(&self, folders: &[&str]) -> Result<Vec<Vec<Entry>>>;
+
+    /// Which conditions are honoured, found out by trying on a control file that holds `bytes` and keeps them.
+    fn conditional(&self, path: &str, bytes: &[u8]) -> Result<Conditional>;
+
+    /// Begins the stage of a run.
+    fn stage(&self, run: &str) -> Result<Box<dyn StageGround>>;
+
+    /// Makes a committed version visible, as far as that has not happened; returns the stamps that the record lacks.
+    /// `stage` is the run's own stage, where the replay follows the commit; a recovery has none.
+    fn replay(&self, record: &Record, stage: Option<&dyn StageGround>, cancel: &Cancel) -> Result<Stamps>;
+
+    /// Removes control files and folders of them. What is not there counts as removed.
+    fn remove(&self, paths: &[String]) -> Result<()>;
+
+    /// Forgets the stage of a version that is published.
+    fn forget_stage(&self, record: &Record) -> Result<()>;
+
+    /// Forgets the stages of runs before `run` that can no longer commit.
+    fn forget_stages(&self, run: &str) -> Result<()>;
+}
+
+/// Where a run stages the new bytes of files; shared between threads.
+pub(super) trait StageGround: fmt::Debug + Send + Sync {
+    /// Stages a whole file of a table; returns where, and its stamp if that is known already.
+    fn put(&self, path: &str, bytes: &[u8]) -> Result<(Image, Option<String>)>;
+
+    /// Begins a file that is too large to hold.
+    fn open(&self, path: &str) -> Result<File>;
+
+    /// Takes a file that [`Self::open`] began and that is complete now.
+    fn keep(&self, path: &str, file: File) -> Result<(Image, Option<String>)>;
+
+    /// Forgets a file that [`Self::open`] began.
+    fn discard(&self, path: &str, file: File) -> Result<()>;
+
+    /// Returns when everything staged would survive a crash.
+    fn seal(&self) -> Result<()>;
+
+    /// A local folder for scratch files; it goes with the stage.
+    fn scratch(&self) -> Result<std::path::PathBuf>;
+
+    /// Ends the stage. A run that was stopped has little time: what is left over, the next run removes.
+    fn end(&self);
+
+    /// The staged bytes of a file.
+    fn read(&self, path: &str, image: Image, size: u64) -> Result<Vec<u8>>;
+}

@@ -1,0 +1,317 @@
+//! A lake on a local disk.
+//!
+//! New bytes are staged as files in the shape of the tables and moved into place by renames: a folder that is new moves
+//! as a whole, a file that changed replaces its predecessor in one step. One lock a lake keeps other runs out, so
+//! nothing here is conditional.
+//!
+//! Invariant: while a locked [`Local`] lives, no other run of this program on this machine writes to the same output.
+
+use std::fs::File;
+use std::io::{ErrorKind as Io, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
+use super::ground::{Entry, Ground, StageGround, Stamps};
+use super::record::{Conditional, Image, Record, TableRecord, stage_of};
+use super::{SUCCESS, in_publishing_order, tree};
+use crate::cancel::Cancel;
+use crate::error::{Error, ErrorKind, Result, shown};
+
+/// How long a stopped run cleans up after itself; the next run removes the rest.
+const CLEAN_UP: Duration = Duration::from_millis(200);
+
+/// A lake's folder.
+#[derive(Debug)]
+pub(super) struct Local {
+    root: PathBuf,
+    /// Holds the lock until the run ends, however it ends; `None` for one who only looks.
+    _lock: Option<File>,
+}
+
+impl Local {
+    /// Creates the folder where needed, proves that it can be written to, and locks it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Output`] or [`ErrorKind::Access`] when it cannot be created or written to, [`ErrorKind::Retry`]
+    /// when another run holds it.
+    pub(super) fn lock(root: &Path) -> Result<Self> {
+        let control = root.join("_etl");
+        std::fs::create_dir_all(&control).map_err(|error| Error::io(ErrorKind::Output, "create", &control, &error))?;
+        let path = control.join("lock");
+        let lock = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(|error| Error::io(ErrorKind::Output, "write to", &path, &error))?;
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { root: root.to_owned(), _lock: Some(lock) }),
+            Err(Errno::WOULDBLOCK) => {
+                Err(Error::new(ErrorKind::Retry, format!("another run is writing to {}", shown(root)))
+                    .hint("try again when it has ended; nothing was changed by this one")
+                    .context("path", shown(root)))
+            }
+            Err(error) => Err(Error::io(ErrorKind::Output, "lock", &path, &error.into())),
+        }
+    }
+
+    /// For one who changes nothing.
+    pub(super) fn look(root: &Path) -> Self {
+        Self { root: root.to_owned(), _lock: None }
+    }
+
+    fn publish_table(&self, stage: &Path, folder: &str, table: &TableRecord, cancel: &Cancel) -> Result<()> {
+        let root = self.root.join(folder);
+        let staged = stage.join(folder);
+        let changed = table.files.values().any(|file| file.image.is_some());
+        let marker = root.join(SUCCESS);
+        if !changed && table.removed.is_empty() && marker.exists() {
+            return Ok(());
+        }
+        let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &marker, &error);
+        match std::fs::remove_file(&marker) {
+            Err(error) if !matches!(error.kind(), Io::NotFound | Io::NotADirectory) => return Err(failed(error)),
+            _ => {}
+        }
+        // Gone when a run before this one came as far as this.
+        if changed && staged.exists() {
+            tree::move_onto(&staged, &root, cancel)?;
+        }
+        for path in table.removed.keys() {
+            cancel.check()?;
+            tree::remove(&root, path)?;
+        }
+        std::fs::create_dir_all(&root).map_err(failed)?;
+        File::create(&marker).map(drop).map_err(failed)
+    }
+
+    /// Sees that every changed file is staged or in place already: half a stage must not pass for a whole one.
+    fn must_be_complete(&self, stage: &Path, record: &Record) -> Result<()> {
+        for (folder, table) in &record.tables {
+            for (path, file) in table.files.iter().filter(|(_, file)| file.image.is_some()) {
+                if stage.join(folder).join(path).is_file() {
+                    continue;
+                }
+                let place = self.root.join(folder).join(path);
+                if !std::fs::read(&place).is_ok_and(|bytes| super::record::sha256(&bytes) == file.sha256) {
+                    return Err(Error::new(
+                        ErrorKind::Protocol,
+                        format!("{} is neither staged nor in place", shown(&place)),
+                    )
+                    .cause(format!("version {} of the lake was committed by run {}", record.version, record.run))
+                    .hint("somebody removed files below _etl/stage; --adopt builds the tables anew"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Ground for Local {
+    fn shown(&self, path: &str) -> String {
+        if path.is_empty() { shown(&self.root) } else { shown(&self.root.join(path)) }
+    }
+
+    fn find(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let path = self.root.join(path);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if matches!(error.kind(), Io::NotFound | Io::NotADirectory) => Ok(None),
+            Err(error) => Err(Error::io(ErrorKind::Storage, "read", &path, &error)),
+        }
+    }
+
+    fn create(&self, path: &str, bytes: &[u8]) -> Result<bool> {
+        let path = self.root.join(path);
+        // Under the lock nobody else creates it between the question and the answer.
+        if path.exists() {
+            return Ok(false);
+        }
+        place(&path, bytes, true)?;
+        Ok(true)
+    }
+
+    fn write(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        place(&self.root.join(path), bytes, false)
+    }
+
+    fn lists(&self, folders: &[&str]) -> Result<Vec<Vec<Entry>>> {
+        let list = |folder: &&str| {
+            let root = self.root.join(folder);
+            if root.is_symlink() {
+                return Err(Error::new(ErrorKind::Output, format!("{} is a symlink", shown(&root)))
+                    .hint("tables are published by renaming: move the whole lake, and name its new place as the output")
+                    .context("path", shown(&root)));
+            }
+            tree::files(&root)
+        };
+        folders.iter().map(list).collect()
+    }
+
+    fn conditional(&self, _: &str, _: &[u8]) -> Result<Conditional> {
+        Ok(Conditional { put: true, delete: true })
+    }
+
+    fn stage(&self, run: &str) -> Result<Box<dyn StageGround>> {
+        let root = self.root.join(stage_of(run));
+        std::fs::create_dir_all(&root).map_err(|error| Error::io(ErrorKind::Output, "create", &root, &error))?;
+        Ok(Box::new(LocalStage { root }))
+    }
+
+    fn replay(&self, record: &Record, stage: Option<&dyn StageGround>, cancel: &Cancel) -> Result<Stamps> {
+        let staged = self.root.join(record.stage()).join(TABLES);
+        if stage.is_none() {
+            self.must_be_complete(&staged, record)?;
+        }
+        for (folder, table) in in_publishing_order(record) {
+            self.publish_table(&staged, folder, table, cancel)?;
+        }
+        Ok(Stamps::new())
+    }
+
+    fn remove(&self, paths: &[String]) -> Result<()> {
+        for path in paths {
+            let path = self.root.join(path);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != Io::NotFound => {
+                    return Err(Error::io(ErrorKind::Storage, "remove", &path, &error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The stage's owner removes it, or the next run does: [`Ground::forget_stages`].
+    fn forget_stage(&self, _: &Record) -> Result<()> {
+        Ok(())
+    }
+
+    /// Under the lock no other run can be at work: all of them.
+    fn forget_stages(&self, run: &str) -> Result<()> {
+        let stages = self.root.join("_etl").join("stage");
+        let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "remove", &stages, &error);
+        let entries = match std::fs::read_dir(&stages) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == Io::NotFound => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            if entry.file_name() != run {
+                std::fs::remove_dir_all(entry.path()).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes a file under another name, then gives it its own; `lasting` waits for the disk.
+fn place(path: &Path, bytes: &[u8], lasting: bool) -> Result<()> {
+    let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", path, &error);
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = folder.join(name);
+    let mut file = File::create(&new).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    if lasting {
+        file.sync_all().map_err(failed)?;
+    }
+    std::fs::rename(&new, path).map_err(failed)?;
+    if lasting {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Below a stage: the tables' new files, each in its place.
+const TABLES: &str = "tables";
+
+/// A run's stage on a local disk.
+#[derive(Debug)]
+struct LocalStage {
+    root: PathBuf,
+}
+
+impl LocalStage {
+    fn path(&self, path: &str) -> PathBuf {
+        self.root.join(TABLES).join(path)
+    }
+}
+
+impl StageGround for LocalStage {
+    fn put(&self, path: &str, bytes: &[u8]) -> Result<(Image, Option<String>)> {
+        let mut file = self.open(path)?;
+        file.write_all(bytes).map_err(|error| Error::io(ErrorKind::Storage, "write", &self.path(path), &error))?;
+        self.keep(path, file)
+    }
+
+    fn open(&self, path: &str) -> Result<File> {
+        let path = self.path(path);
+        let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &path, &error);
+        let folder = path.parent().unwrap_or(&self.root);
+        // Most files are the only one of their folder: make the folder first, then the file.
+        match std::fs::create_dir(folder) {
+            Ok(()) => {}
+            Err(error) if error.kind() == Io::AlreadyExists => {}
+            Err(_) => std::fs::create_dir_all(folder).map_err(failed)?,
+        }
+        File::options().read(true).write(true).create_new(true).open(&path).map_err(failed)
+    }
+
+    fn keep(&self, path: &str, file: File) -> Result<(Image, Option<String>)> {
+        let metadata =
+            file.metadata().map_err(|error| Error::io(ErrorKind::Storage, "read", &self.path(path), &error))?;
+        Ok((Image { pack: None, offset: 0 }, Some(tree::stamp(&metadata))))
+    }
+
+    fn discard(&self, path: &str, file: File) -> Result<()> {
+        drop(file);
+        let path = self.path(path);
+        std::fs::remove_file(&path).map_err(|error| Error::io(ErrorKind::Storage, "remove", &path, &error))
+    }
+
+    fn seal(&self) -> Result<()> {
+        let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "sync", &self.root, &error);
+        // One call for thousands of small files and their folders.
+        let folder = File::open(&self.root).map_err(failed)?;
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(&folder).map_err(|error| failed(error.into()))?;
+        #[cfg(not(target_os = "linux"))]
+        {
+            drop(folder);
+            rustix::fs::sync();
+        }
+        Ok(())
+    }
+
+    fn scratch(&self) -> Result<PathBuf> {
+        let path = self.root.join("scratch");
+        std::fs::create_dir_all(&path).map_err(|error| Error::io(ErrorKind::Storage, "create", &path, &error))?;
+        Ok(path)
+    }
+
+    fn end(&self) {
+        let deadline = Instant::now() + CLEAN_UP;
+        if tree::remove_until(&self.root, deadline)
+            && let Some(stages) = self.root.parent()
+        {
+            // Empty unless something else lies there, and then it stays.
+            drop(std::fs::remove_dir(stages));
+        }
+    }
+
+    fn read(&self, path: &str, image: Image, size: u64) -> Result<Vec<u8>> {
+        let path = self.path(path);
+        let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
+        File::open(&path)
+            .and_then(|file| file.read_exact_at(&mut bytes, image.offset))
+            .map_err(|error| Error::io(ErrorKind::Storage, "read", &path, &error))?;
+        Ok(bytes)
+    }
+}

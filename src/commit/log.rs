@@ -1,0 +1,118 @@
+//! The log: versions of the lake, one record each, and markers of those that are published.
+//!
+//! ```text
+//! _etl/FORMAT                           which format; a newer one is not touched
+//! _etl/log/00000000000000000042.json    record of version 42, written once   <- the commit point
+//! _etl/done/00000000000000000042.json   version 42 is published
+//! ```
+//!
+//! Invariant: a version's record is written once, by one run, and never changed.
+
+use super::ground::Ground;
+use super::record::{Conditional, Done, FORMAT, Record};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Versions kept; older records and markers go.
+const KEPT: u64 = 16;
+
+const FORMAT_PATH: &str = "_etl/FORMAT";
+
+/// The newest version, and whether readers see all of it.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub record: Record,
+    pub is_published: bool,
+}
+
+pub(super) fn record_path(version: u64) -> String {
+    format!("_etl/log/{version:020}.json")
+}
+
+fn done_path(version: u64) -> String {
+    format!("_etl/done/{version:020}.json")
+}
+
+/// Whether the place has a format, and one that this version knows.
+pub(super) fn has_format(ground: &dyn Ground) -> Result<bool> {
+    let Some(bytes) = ground.find(FORMAT_PATH)? else { return Ok(false) };
+    let format = serde_json::from_slice::<serde_json::Value>(&bytes)
+        .ok()
+        .and_then(|value| value.get("format").and_then(serde_json::Value::as_u64));
+    if format.is_some_and(|format| format <= FORMAT) {
+        return Ok(true);
+    }
+    let shown = ground.shown(FORMAT_PATH);
+    Err(Error::new(ErrorKind::Protocol, format!("{shown} is not of a format that this version knows"))
+        .hint("a newer sparkify-lake wrote this lake: upgrade, or choose another output")
+        .context("path", shown))
+}
+
+/// Records the format where nobody has, which also proves that the place can be written to, and finds out which
+/// conditions it honours.
+pub(super) fn claim(ground: &dyn Ground, is_new: bool) -> Result<Conditional> {
+    let bytes = format!("{{\"format\":{FORMAT}}}\n");
+    if is_new {
+        // Refused when another run came first: then it is claimed as well.
+        ground.create(FORMAT_PATH, bytes.as_bytes())?;
+    }
+    ground.conditional(FORMAT_PATH, bytes.as_bytes())
+}
+
+/// The newest version; `None` before the first.
+pub(super) fn head(ground: &dyn Ground) -> Result<Option<Head>> {
+    let entries = ground.lists(&["_etl/log"])?.concat();
+    let newest = entries.iter().filter_map(|entry| version_of(&entry.path)).max();
+    let Some(version) = newest else { return Ok(None) };
+    let path = record_path(version);
+    let Some(bytes) = ground.find(&path)? else {
+        return Err(Error::new(ErrorKind::Retry, format!("{} vanished while it was being read", ground.shown(&path)))
+            .hint("another run is at work: try again"));
+    };
+    let mut record = Record::from_bytes(&bytes, version, &ground.shown(&path))?;
+    let done = published(ground, version)?;
+    if let Some(done) = &done {
+        record.learn(done);
+    }
+    Ok(Some(Head { record, is_published: done.is_some() }))
+}
+
+/// The marker of a version, if it is published.
+fn published(ground: &dyn Ground, version: u64) -> Result<Option<Done>> {
+    let path = done_path(version);
+    let Some(bytes) = ground.find(&path)? else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+        Error::new(ErrorKind::Protocol, format!("{} is damaged", ground.shown(&path)))
+            .cause(error.to_string())
+            .hint("remove it: the version is then published once more")
+    })
+}
+
+/// Commits a record: from now on its version will be seen, whatever happens to this run.
+///
+/// # Errors
+/// [`ErrorKind::Retry`] when another run has this version.
+pub(super) fn commit(ground: &dyn Ground, record: &Record) -> Result<()> {
+    if ground.create(&record_path(record.version), &record.to_bytes()?)? {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Retry,
+        format!("another run committed version {} of {} first", record.version, ground.shown("")),
+    )
+    .hint("run again: nothing was changed by this one"))
+}
+
+/// Marks a version as published and forgets versions that nobody needs.
+pub(super) fn finish(ground: &dyn Ground, done: &Done) -> Result<()> {
+    let bytes = serde_json::to_vec(done)
+        .map_err(|error| Error::new(ErrorKind::Internal, "a marker cannot be written").cause(error.to_string()))?;
+    // Somebody else's marker of the same version says the same.
+    ground.create(&done_path(done.version), &bytes)?;
+    let Some(old) = done.version.checked_sub(KEPT).filter(|old| *old > 0) else { return Ok(()) };
+    ground.remove(&[record_path(old), done_path(old)])
+}
+
+fn version_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".json").filter(|digits| digits.len() == 20)?;
+    digits.parse().ok()
+}

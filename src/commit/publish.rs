@@ -1,0 +1,145 @@
+//! From staged to seen: the commit as a chain of types.
+//!
+//! Invariant: a [`Committed`] can only be made by writing the record of [`Staged`] files, and only it can be published.
+
+use std::collections::BTreeMap;
+
+use super::lake::committed;
+use super::log;
+use super::record::{Done, FORMAT, Ledger, Record, TableRecord};
+use super::stage::{Stage, TableState};
+use crate::cancel::Cancel;
+use crate::error::Result;
+use crate::schema::Table;
+
+/// What a run says about itself in its record.
+#[derive(Clone, Debug, Default)]
+pub struct Statement {
+    /// RFC 3339, UTC.
+    pub committed_at: String,
+    /// The options that shape rows and files.
+    pub options: BTreeMap<String, String>,
+    /// What went in, by content.
+    pub input: BTreeMap<String, Ledger>,
+}
+
+/// Complete tables that nobody can see yet.
+#[derive(Debug)]
+pub struct Staged {
+    stage: Stage,
+    tables: BTreeMap<String, TableRecord>,
+    states: BTreeMap<Table, TableState>,
+}
+
+/// Tables that will be seen, whatever happens.
+#[derive(Debug)]
+pub struct Committed {
+    stage: Stage,
+    /// `None` when the newest version says all of it already.
+    record: Option<Record>,
+    states: BTreeMap<Table, TableState>,
+}
+
+/// Tables that are seen.
+#[derive(Debug)]
+pub struct Published {
+    /// What became of each table.
+    pub tables: BTreeMap<Table, TableState>,
+    /// The lake's newest version.
+    pub version: u64,
+    /// Whether this run made it.
+    pub is_new: bool,
+}
+
+impl Staged {
+    pub(super) fn new(
+        stage: Stage,
+        tables: BTreeMap<String, TableRecord>,
+        states: BTreeMap<Table, TableState>,
+    ) -> Self {
+        Self { stage, tables, states }
+    }
+
+    /// Writes the record. From here on the version stands.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Retry`] when another run was faster; nothing is changed then.
+    pub fn commit(self, statement: Statement, cancel: &Cancel) -> Result<Committed> {
+        let Self { stage, tables, states } = self;
+        cancel.check()?;
+        let head = stage.lake.head.as_ref();
+        let mut record = Record {
+            format: FORMAT,
+            version: head.map_or(1, |head| head.version + 1),
+            run: stage.run.clone(),
+            package: env!("CARGO_PKG_VERSION").to_owned(),
+            committed_at: statement.committed_at,
+            options: statement.options,
+            conditional: stage.lake.conditional,
+            tables,
+            input: statement.input,
+        };
+        if let Some(head) = head {
+            inherit(&mut record, head);
+            if says_the_same(&record, head) {
+                return Ok(Committed { stage, record: None, states });
+            }
+        }
+        log::commit(&*stage.lake.ground, &record)?;
+        Ok(Committed { stage, record: Some(record), states })
+    }
+}
+
+impl Committed {
+    /// Makes the version visible, dimensions before facts.
+    ///
+    /// # Errors
+    /// Whatever stopped it; the version stands, every file is whole, and any later run finishes it.
+    pub fn publish(self, cancel: &Cancel) -> Result<Published> {
+        let Self { stage, record, states } = self;
+        let ground = &*stage.lake.ground;
+        let Some(record) = record else {
+            let version = stage.lake.head.as_ref().map_or(0, |head| head.version);
+            return Ok(Published { tables: states, version, is_new: false });
+        };
+        let version = record.version;
+        let finish = || {
+            let stamps = ground.replay(&record, Some(&*stage.ground), cancel)?;
+            log::finish(ground, &Done { version, stamps })?;
+            ground.forget_stage(&record)
+        };
+        match finish() {
+            Ok(()) => Ok(Published { tables: states, version, is_new: true }),
+            Err(error) => {
+                // What is staged is what a later run publishes.
+                stage.leave();
+                Err(committed(&error, version))
+            }
+        }
+    }
+}
+
+/// Takes over the tables and inputs that this run had nothing to do with.
+fn inherit(record: &mut Record, head: &Record) {
+    for (folder, table) in &head.tables {
+        if record.tables.contains_key(folder) {
+            continue;
+        }
+        let mut table = table.clone();
+        table.removed.clear();
+        table.marked = true;
+        for file in table.files.values_mut() {
+            (file.image, file.replaces) = (None, None);
+        }
+        record.tables.insert(folder.clone(), table);
+    }
+    for (content, ledger) in &head.input {
+        record.input.entry(content.clone()).or_insert_with(|| ledger.clone());
+    }
+}
+
+/// Whether a new version would tell readers and later runs nothing new.
+fn says_the_same(record: &Record, head: &Record) -> bool {
+    let all_marked = record.tables.values().all(|table| table.marked);
+    !record.changes_tables() && all_marked && record.input == head.input && record.options == head.options
+}
