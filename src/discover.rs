@@ -69,13 +69,13 @@ pub fn modified(metadata: &std::fs::Metadata) -> i128 {
 /// [`ErrorKind::NoInput`] when nothing matches, the operating system's error when a folder cannot be read.
 pub fn list(source: &Source, threads: usize, cancel: &Cancel) -> Result<Listing> {
     let glob = source.glob.as_deref().map(matcher).transpose()?;
-    let metadata =
-        std::fs::metadata(&source.root).map_err(|error| Error::io(ErrorKind::NoInput, "read", &source.root, &error))?;
+    let root = source.root.local().ok_or_else(|| Error::new(ErrorKind::Configuration, "S3 input is being built"))?;
+    let metadata = std::fs::metadata(root).map_err(|error| Error::io(ErrorKind::NoInput, "read", root, &error))?;
     let mut listing = if metadata.is_dir() {
-        walk(&source.root, glob.as_ref(), threads, cancel)?
+        walk(root, glob.as_ref(), threads, cancel)?
     } else {
         // A file that was named is read whatever its ending.
-        let file = InputFile { path: source.root.clone(), size: metadata.len(), modified: modified(&metadata) };
+        let file = InputFile { path: root.to_owned(), size: metadata.len(), modified: modified(&metadata) };
         Listing { files: vec![file], ..Listing::default() }
     };
     listing.files.sort_unstable();
@@ -214,10 +214,12 @@ fn is_json(name: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::plan::Content;
+    use crate::store::Location;
 
     fn listed(root: &Path, glob: Option<&str>) -> Vec<String> {
         let glob = glob.map(|glob| root.join(glob).to_string_lossy().into_owned());
-        let source = Source { content: Content::Logs, root: root.to_owned(), glob, shown: shown(root) };
+        let source =
+            Source { content: Content::Logs, root: Location::Local(root.to_owned()), glob, shown: shown(root) };
         let files = list(&source, 3, &Cancel::default()).unwrap().files;
         files.iter().map(|file| shown(file.path.strip_prefix(root).unwrap())).collect()
     }
@@ -248,7 +250,12 @@ mod tests {
     fn nothing_to_read_is_an_error_that_says_what_was_seen() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("x.txt"), "").unwrap();
-        let source = Source { content: Content::Songs, root: dir.path().to_owned(), glob: None, shown: "here".into() };
+        let source = Source {
+            content: Content::Songs,
+            root: Location::Local(dir.path().to_owned()),
+            glob: None,
+            shown: "here".into(),
+        };
         let error = list(&source, 2, &Cancel::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoInput);
         assert!(error.cause_text().unwrap().contains("1 files"));

@@ -31,6 +31,7 @@ pub mod fetch;
 mod ffi;
 pub mod ingest;
 pub mod judge;
+pub mod lookup;
 pub mod partition;
 pub mod plan;
 pub mod preview;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::commit;
-use crate::error::{Result, shown};
+use crate::error::Result;
 use crate::judge::Inputs;
 use crate::plan::Plan;
 use crate::report::InputSummary;
@@ -60,11 +60,11 @@ impl Preview {
         let mut tables = Vec::new();
         for table in &plan.config.tables {
             let Some(root) = plan.table_root(*table) else { continue };
-            let (exists, files) = commit::existing_files(&crate::store::Location::Local(root.clone()), stores)?;
+            let (exists, files) = commit::existing_files(&root, stores)?;
             let folder = plan.config.folders.get(table).cloned().unwrap_or_default();
-            tables.push(TablePreview { name: table.name(), folder, location: shown(&root), exists, files });
+            tables.push(TablePreview { name: table.name(), folder, location: root.to_string(), exists, files });
         }
-        let output = plan.output.as_deref().map(shown);
+        let output = plan.output.as_ref().map(ToString::to_string);
         Ok(Self { input, output, options: plan.config.to_texts(), tables, warnings })
     }
 }

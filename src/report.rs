@@ -239,7 +239,7 @@ impl Report {
     ) -> Self {
         self.state = "published";
         self.version = Some(published.version);
-        self.output = plan.output.as_deref().map(shown);
+        self.output = plan.output.as_ref().map(ToString::to_string);
         self.tables = published
             .tables
             .iter()

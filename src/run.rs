@@ -22,7 +22,6 @@ use crate::report::{Report, StageClock};
 use crate::runs::Runs;
 use crate::schema::Table;
 use crate::star::{self, Star};
-use crate::store::Location;
 use crate::store::stores::Stores;
 use crate::tables::catalogue::Catalogue;
 use crate::tables::{artists, users};
@@ -33,14 +32,10 @@ use crate::tables::{artists, users};
 /// See [`ErrorKind`]; whatever it is, the tables are as they were, unless the message says otherwise.
 pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
     let mut clock = StageClock::start();
-    let plan = Plan::new(config, true)?;
-    let output = plan
-        .output
-        .clone()
-        .map(Location::Local)
-        .ok_or_else(|| Error::new(ErrorKind::Internal, "the plan has no output"))?;
+    let stores = Stores::new(&config.store, &control.cancel);
+    let plan = Plan::new(config, true, &stores)?;
+    let output = plan.output.clone().ok_or_else(|| Error::new(ErrorKind::Internal, "the plan has no output"))?;
     let report = Report::begin(&plan.config);
-    let stores = Stores::new(&plan.config.store, &control.cancel);
     let lake = Lake::open(&output, &stores, &control.cancel)?;
     let folders: Vec<(Table, String)> = plan
         .config
@@ -75,7 +70,8 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
 /// As [`run`]; no output is needed or touched.
 pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
     let mut clock = StageClock::start();
-    let plan = Plan::new(config, false)?;
+    let stores = Stores::new(&config.store, &control.cancel);
+    let plan = Plan::new(config, false, &stores)?;
     let report = Report::begin(&plan.config);
     let scratch = tempfile::tempdir().map_err(|error| {
         Error::new(ErrorKind::Storage, "no folder for scratch files").cause(error.to_string()).hint("set TMPDIR")
@@ -94,9 +90,10 @@ pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
 /// # Errors
 /// As [`run`] up to listing.
 pub fn preview(config: Config, control: &Control<'_>) -> Result<Preview> {
-    let plan = Plan::new(config, true)?;
+    let stores = Stores::new(&config.store, &control.cancel);
+    let plan = Plan::new(config, true, &stores)?;
     let inputs = list_all(&plan, control)?;
-    Preview::new(&plan, &inputs, &Stores::new(&plan.config.store, &control.cancel))
+    Preview::new(&plan, &inputs, &stores)
 }
 
 /// Compares the lake that the configuration names with its log; changes nothing.
@@ -106,7 +103,7 @@ pub fn preview(config: Config, control: &Control<'_>) -> Result<Preview> {
 /// no error: the result tells them.
 pub fn check(config: &Config, control: &Control<'_>) -> Result<Checkup> {
     let stores = Stores::new(&config.store, &control.cancel);
-    commit::check(&Location::Local(Plan::output_root(config)?), &stores, &control.cancel)
+    commit::check(&Plan::output_root(config)?, &stores, &control.cancel)
 }
 
 /// Publishes what an earlier run committed and did not finish; returns what the lake is then.
@@ -115,7 +112,7 @@ pub fn check(config: &Config, control: &Control<'_>) -> Result<Checkup> {
 /// As [`check`], and what stops a run from publishing.
 pub fn recover(config: &Config, control: &Control<'_>) -> Result<Checkup> {
     let stores = Stores::new(&config.store, &control.cancel);
-    let location = Location::Local(Plan::output_root(config)?);
+    let location = Plan::output_root(config)?;
     let found = commit::check(&location, &stores, &control.cancel)?;
     if found.is_published {
         return Ok(found);

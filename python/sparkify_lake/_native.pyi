@@ -1,7 +1,8 @@
 """The native module: Rust's side of the boundary. Only `job.py` imports it.
 
-Plain mappings go in and out; frames cross as Polars DataFrames. Errors are the classes of
-`sparkify_lake.errors`. A call may be interrupted by any exception that a Python signal handler raises.
+Plain mappings go in and out; frames cross as Polars DataFrames. Credentials go in as `Secret`. Errors are the
+classes of `sparkify_lake.errors`. A call may be interrupted by any exception that a Python signal handler
+raises.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,4 +42,7 @@ def build_info() -> dict[str, str]:
     """Returns the version and how the module was compiled."""
 
 def lake_layout(options: Mapping[str, object]) -> dict[str, str]:
-    """Returns the folder of each table below `output`, by table name."""
+    """Returns the folder of each table below `output`, by table name: a path, or an s3:// URL."""
+
+def tables_there(options: Mapping[str, object]) -> dict[str, bool]:
+    """Looks whether each table's folder is there below `output`."""

@@ -270,6 +270,7 @@ _USAGES = {
 }
 _HEADINGS = {
     "Where": "Where to read and write",
+    "Store": "How an object store is reached",
     "What": "What the tables hold",
     "Limits": "Limits",
     "Program": "This program",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sparkify_lake.config import Config, resolve
 from sparkify_lake.errors import ConfigurationError, InternalError, SparkifyLakeError, UsageError
+from sparkify_lake.options import BY_NAME, hide, is_remote, plain_value
 from sparkify_lake.report import Plan, RunReport, SampleReport
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def run(
     Raises:
         SparkifyLakeError: One of its subclasses; only a `RetryableError` is worth a second try.
     """
+    hide(options)
     return run_with(resolve("run", {"input": input, "output": output, **options}))
 
 
@@ -72,6 +74,7 @@ def plan(
     Raises:
         SparkifyLakeError: One of its subclasses.
     """
+    hide(options)
     return plan_with(resolve("plan", {"input": input, "output": output, **options}))
 
 
@@ -90,6 +93,7 @@ def build(input: str | PathLike[str] | None = None, **options: Unpack[ReadOption
     """
     from sparkify_lake.lake import Star
 
+    hide(options)
     config = resolve("build", {"input": input, **options})
     if not config.is_on("sample"):
         frames, report = _engine("build", _checked(config))
@@ -146,14 +150,23 @@ def plan_with(config: Config) -> Plan:
 
 def make_sample(directory: str, numbers: Mapping[str, int], config: Config) -> SampleReport:
     """Makes the sample data set, showing progress as the settings say."""
+    directory = str(plain_value(BY_NAME["input"], directory))
+    if is_remote(directory):
+        raise UsageError("a sample is made on a local disk", hint="name a local folder; copy it from there")
     made = _called(config, lambda on_tick: _native().sample(directory, dict(numbers), on_tick))
     return SampleReport(directory=directory, **made)
 
 
 def lake_layout(config: Config) -> dict[str, str]:
     """Returns the folder of each table below the output, by table name."""
-    layout = _explained(config, lambda: _native().lake_layout(config.native_options()))
-    return {table: str(folder) for table, folder in layout.items()}
+    layout: dict[str, str] = _explained(config, lambda: _native().lake_layout(config.native_options()))
+    return layout
+
+
+def tables_there(config: Config) -> dict[str, bool]:
+    """Looks whether each table's folder is there, by table name."""
+    found: dict[str, bool] = _explained(config, lambda: _native().tables_there(config.native_options()))
+    return found
 
 
 def defaults() -> dict[str, str]:
@@ -214,7 +227,7 @@ def _with_sample(config: Config) -> Config:
         raise UsageError(
             "a sample and song_data or log_data exclude each other", hint="name the input, or nothing"
         )
-    if directory is not None and _holds_something(directory):
+    if directory is not None and not is_remote(directory) and _holds_something(directory):
         raise UsageError(f"{directory} is not empty, so no sample is made there", hint="leave out the sample")
     made = make_sample(directory or SAMPLE_INPUT, {}, config)
     _logger().info("sample: %s", made)

@@ -96,6 +96,7 @@ class RunReport:
         package_version: Of sparkify-lake.
         run_id: Names the run; its start, and a random part.
         state: "published", or "built" when nothing was to be written.
+        version: Of the lake that holds these tables; None when nothing was written.
         started_at: ISO 8601, UTC.
         seconds: Wall time.
         input: What was found, by "songs" and "logs".
@@ -122,6 +123,7 @@ class RunReport:
     package_version: str
     run_id: str
     state: str
+    version: int | None
     started_at: str
     seconds: float
     input: Mapping[str, SourceReport]

@@ -9,6 +9,7 @@ mod bridge;
 mod convert;
 mod errors;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use pyo3::prelude::*;
@@ -17,11 +18,10 @@ use serde_json::json;
 
 use crate::config::{Config, DEFAULTS};
 use crate::error::{Error, ErrorKind};
-use crate::plan::Plan;
+use crate::lookup;
 use crate::progress::Stage;
 use crate::run as engine;
 use crate::sample::{SampleSpec, write_sample};
-use crate::schema::Table;
 
 /// Runs the job; returns the report.
 #[pyfunction]
@@ -136,18 +136,18 @@ fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(info)
 }
 
-/// The location of each table's folder.
+/// The location of each table's folder, by table name; touches nothing.
 #[pyfunction]
-fn lake_layout<'py>(py: Python<'py>, options: &Bound<'py, PyMapping>) -> PyResult<Bound<'py, PyDict>> {
+fn lake_layout(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<BTreeMap<&'static str, String>> {
     let config = configuration(py, options)?;
-    let layout = PyDict::new(py);
-    let root = Plan::output_root(&config).map_err(|error| errors::raise(py, &error))?;
-    for table in Table::ALL {
-        if let Some(folder) = config.folders.get(&table) {
-            layout.set_item(table.name(), root.join(folder))?;
-        }
-    }
-    Ok(layout)
+    lookup::folders(&config).map_err(|error| errors::raise(py, &error))
+}
+
+/// Whether each table's folder is there, by table name.
+#[pyfunction]
+fn tables_there(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<BTreeMap<&'static str, bool>> {
+    let config = configuration(py, options)?;
+    bridge::call(py, None, |control| lookup::tables_there(&config, control))
 }
 
 fn configuration(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Config> {
@@ -166,5 +166,6 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(defaults, module)?)?;
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
     module.add_function(wrap_pyfunction!(lake_layout, module)?)?;
+    module.add_function(wrap_pyfunction!(tables_there, module)?)?;
     Ok(())
 }
