@@ -5,6 +5,7 @@
 //! - [`pipeline`]: so is the whole lake, byte for byte; a run changes all of it or nothing.
 //! - [`failures`]: what cannot be done is said with the right kind of error, and the tables are as they were.
 //! - [`recovery`]: what was committed is published, wherever its run was stopped.
+//! - [`doctor`]: good places are told from bad ones, and left as they were.
 //! - [`store`]: a store that fails is borne, or told apart from one that cannot help it.
 //!
 //! [`scene`] sets up an input and a lake, [`shop`] a server that answers as it is told.
@@ -15,6 +16,8 @@
 mod algebra;
 #[cfg(test)]
 mod architecture;
+#[cfg(test)]
+mod doctor;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
