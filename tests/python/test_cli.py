@@ -445,7 +445,7 @@ def test_input_that_is_not_there() -> None:
     assert not Path("lake").exists()
 
 
-@pytest.mark.parametrize("output", ["arn:aws:s3:::bucket", "s3://bucket/lake"])
+@pytest.mark.parametrize("output", ["arn:aws:s3:::bucket", "gs://bucket/lake", "s3://key:secret@bucket/lake"])
 def test_output_that_cannot_be_used(output: str) -> None:
     Path("in/song_data").mkdir(parents=True)
     Path("in/log_data").mkdir(parents=True)

@@ -187,14 +187,6 @@ def test_credentials_reach_polars_and_nobody_else(bucket: set[str], scanned: dic
     assert scanned["credential_provider"]() == (expected, None)
 
 
-def test_a_query_holds_no_credentials(bucket: set[str]) -> None:
-    bucket.add("users")
-    frame = sparkify_lake.open_lake("s3://b/x", **KEYS).users  # type: ignore[arg-type]
-    assert "hunter" not in repr(frame) + frame.explain(optimized=False)
-    with pytest.raises((TypeError, pl.exceptions.ComputeError)):
-        pickle.dumps(frame)
-
-
 def test_certificates_that_polars_will_not_know(
     bucket: set[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
