@@ -23,6 +23,7 @@ pub mod compression;
 pub mod config;
 pub mod decode;
 pub mod discover;
+pub mod doctor;
 pub mod emit;
 pub mod error;
 pub mod fetch;

@@ -32,6 +32,15 @@ def build(
 ) -> tuple[dict[str, DataFrame], dict[str, Any]]:
     """Reads and builds, writes nothing; returns the five tables by name, and the report."""
 
+def doctor(location: str, options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
+    """Examines a place that a job would read or write; returns the checks."""
+
+def check(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
+    """Compares the lake at `output` with its log; returns what was found, and changes nothing."""
+
+def recover(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
+    """Publishes what an earlier run committed and did not finish; returns what the lake is then."""
+
 def sample(directory: str, options: Mapping[str, int], on_tick: OnTick | None) -> dict[str, Any]:
     """Makes the sample data set: songs, events, days, users and seed are its options."""
 

@@ -1,4 +1,4 @@
-"""Run, plan, build and sample: settings go to the native module, what comes back becomes a report.
+"""Run, plan, build, doctor and the rest: settings go to the native module, what comes back becomes a report.
 
 The only module that imports `_native`, and only inside a function: importing the package loads no engine.
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sparkify_lake.config import Config, resolve
 from sparkify_lake.errors import ConfigurationError, InternalError, SparkifyLakeError, UsageError
+from sparkify_lake.examination import Checkup, Examination
 from sparkify_lake.options import BY_NAME, hide, is_remote, plain_value
 from sparkify_lake.report import Plan, RunReport, SampleReport
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sparkify_lake.lake import Star
-    from sparkify_lake.options import ReadOptions, RunOptions
+    from sparkify_lake.options import ReadOptions, RunOptions, StoreOptions
 
 Result = TypeVar("Result")
 
@@ -106,6 +107,61 @@ def build(input: str | PathLike[str] | None = None, **options: Unpack[ReadOption
         return Star(**frames, report=RunReport.from_dict(report))
 
 
+def doctor(location: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Examination:
+    """Examines a place that a job would read or write: credentials, reach, rights, promises, speed.
+
+    What it writes there, it removes again.
+
+    Args:
+        location: A local path or an `s3://` URL; the configured output, unless given.
+        **options: What concerns the store, as for `run`.
+
+    Returns:
+        The checks; one that fails is no exception.
+
+    Raises:
+        SparkifyLakeError: One of its subclasses, when the examination itself cannot be made.
+    """
+    hide(options)
+    return doctor_with(location, resolve("doctor", options))
+
+
+def check(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Checkup:
+    """Compares a lake with its log, file by file; changes nothing.
+
+    On a local disk every byte is read; in a bucket the store's own checksums are compared.
+
+    Args:
+        output: The root of the lake; from the configuration, unless given.
+        **options: What concerns the store, as for `run`.
+
+    Returns:
+        What was found; a file that is missing, changed or foreign is no exception.
+
+    Raises:
+        SparkifyLakeError: One of its subclasses.
+    """
+    hide(options)
+    return check_with(resolve("check", {"output": output, **options}))
+
+
+def recover(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Checkup:
+    """Finishes what a run has committed and was stopped before it was published; any later run does so, too.
+
+    Args:
+        output: The root of the lake; from the configuration, unless given.
+        **options: What concerns the store, as for `run`.
+
+    Returns:
+        What the lake is then.
+
+    Raises:
+        SparkifyLakeError: One of its subclasses.
+    """
+    hide(options)
+    return check_with(resolve("recover", {"output": output, **options}))
+
+
 def sample(
     directory: str | PathLike[str],
     *,
@@ -146,6 +202,33 @@ def run_with(config: Config) -> RunReport:
 def plan_with(config: Config) -> Plan:
     """Plans with settings that are merged already; a sample that is asked for is made, to plan on it."""
     return Plan.from_dict(_engine("plan", _with_sample(config)))
+
+
+def doctor_with(location: object, config: Config) -> Examination:
+    """Examines a place with settings that are merged already."""
+    if location is None:
+        location = config.value("output")
+    if location is None:
+        raise UsageError("no location to examine", hint="name a local path or an s3:// URL")
+    place = str(plain_value(BY_NAME["output"], location))
+    # As if it were the output: that decides whether credentials are handed over.
+    config = config.with_values("argument location", output=place)
+    _warn(config)
+    found = _explained(config, lambda: _native().doctor(place, config.native_options(), None))
+    return Examination.from_dict(found)
+
+
+def check_with(config: Config) -> Checkup:
+    """Checks or recovers a lake, as the settings' call says."""
+    if config.value("output") is None:
+        raise ConfigurationError(
+            f"no lake to {config.call}",
+            hint="pass its root, or set OUTPUT in lake.cfg or SPARKIFY_OUTPUT",
+            context={"option": "output"},
+        )
+    _warn(config)
+    found = _explained(config, lambda: getattr(_native(), config.call)(config.native_options(), None))
+    return Checkup.from_dict(found)
 
 
 def make_sample(directory: str, numbers: Mapping[str, int], config: Config) -> SampleReport:

@@ -18,7 +18,7 @@ from sparkify_lake.errors import UsageError
 from sparkify_lake.secret import MASK, Secret
 
 Kind = Literal["location", "choice", "list", "size", "number", "text", "flag", "path"]
-Call = Literal["run", "plan", "build", "open_lake", "doctor", "program"]
+Call = Literal["run", "plan", "build", "open_lake", "doctor", "check", "recover", "program"]
 Group = Literal["Where", "Store", "What", "Limits", "Program"]
 Source = Literal["argument", "environment", "file"]
 
@@ -27,7 +27,8 @@ REMOTE = ("s3", "s3a", "s3n")
 
 _WRITES: frozenset[Call] = frozenset({"run", "plan"})
 _READS: frozenset[Call] = frozenset({"run", "plan", "build"})
-_STORES: frozenset[Call] = _READS | {"open_lake", "doctor"}
+_LOOKS: frozenset[Call] = frozenset({"open_lake", "check", "recover"})
+_STORES: frozenset[Call] = _READS | _LOOKS | {"doctor"}
 _PROGRAM: frozenset[Call] = frozenset({"program"})
 
 _ANYWHERE: frozenset[Source] = frozenset({"argument", "environment", "file"})
@@ -82,7 +83,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="input", kind="location", group="Where", metavar="PATH", older_keys=("INPUT_DATA",),
            help="root that holds song_data/ and log_data/"),
     Option(name="output", kind="location", group="Where", metavar="PATH", older_keys=("OUTPUT_DATA",),
-           calls=_WRITES | {"open_lake"}, help="root of the lake; a folder per table is written below it"),
+           calls=_WRITES | _LOOKS, help="root of the lake; a folder per table is written below it"),
     Option(name="song_data", kind="location", group="Where", metavar="PATH",
            help="songs, if they lie elsewhere: folder, file or glob"),
     Option(name="log_data", kind="location", group="Where", metavar="PATH",
@@ -92,9 +93,9 @@ OPTIONS: tuple[Option, ...] = (
            help="folder with dl.cfg and lake.cfg, or one of them"),
     Option(name="region", kind="text", group="Store", metavar="NAME", calls=_STORES,
            older_keys=("AWS_DEFAULT_REGION", "AWS_REGION"),
-           help="the bucket's region; found out when not given"),
+           help="the bucket's region"),
     Option(name="endpoint_url", kind="text", group="Store", metavar="URL", calls=_STORES,
-           older_keys=("AWS_ENDPOINT_URL",), help="another server than AWS, such as MinIO"),
+           older_keys=("AWS_ENDPOINT_URL",), help="the server, if it is not AWS: MinIO, for example"),
     Option(name="profile", kind="text", group="Store", metavar="NAME", calls=_STORES,
            older_keys=("AWS_PROFILE",), help="profile of ~/.aws/config and ~/.aws/credentials"),
     Option(name="anonymous", kind="flag", group="Store", calls=_STORES,
@@ -102,7 +103,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="allow_http", kind="flag", group="Store", calls=_STORES,
            help="let --endpoint-url be plain http://"),
     Option(name="ca_file", kind="path", group="Store", metavar="FILE", calls=_STORES,
-           help="certificates (PEM) to trust besides the system's"),
+           help="more certificates to trust, as PEM"),
     Option(name="store_patience", kind="text", group="Store", metavar="TIME", calls=_STORES,
            help="how long a request that fails is tried again"),
     Option(name="tables", kind="list", group="What", metavar="NAMES", calls=_WRITES,

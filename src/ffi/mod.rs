@@ -58,6 +58,22 @@ fn build<'py>(
     Ok((tables, convert::to_python(py, &report)?))
 }
 
+/// Compares the lake with its log; changes nothing.
+#[pyfunction]
+fn check(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
+    let config = configuration(py, options)?;
+    let checkup = bridge::call(py, on_tick, |control| engine::check(&config, control))?;
+    convert::to_python(py, &checkup)
+}
+
+/// Publishes what an earlier run committed and did not finish; returns what the lake is then.
+#[pyfunction]
+fn recover(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
+    let config = configuration(py, options)?;
+    let checkup = bridge::call(py, on_tick, |control| engine::recover(&config, control))?;
+    convert::to_python(py, &checkup)
+}
+
 /// Makes the sample data set below `directory`.
 #[pyfunction]
 fn sample(
@@ -162,6 +178,8 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run, module)?)?;
     module.add_function(wrap_pyfunction!(plan, module)?)?;
     module.add_function(wrap_pyfunction!(build, module)?)?;
+    module.add_function(wrap_pyfunction!(check, module)?)?;
+    module.add_function(wrap_pyfunction!(recover, module)?)?;
     module.add_function(wrap_pyfunction!(sample, module)?)?;
     module.add_function(wrap_pyfunction!(defaults, module)?)?;
     module.add_function(wrap_pyfunction!(build_info, module)?)?;

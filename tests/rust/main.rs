@@ -5,8 +5,9 @@
 //! - [`pipeline`]: so is the whole lake, byte for byte; a run changes all of it or nothing.
 //! - [`failures`]: what cannot be done is said with the right kind of error, and the tables are as they were.
 //! - [`recovery`]: what was committed is published, wherever its run was stopped.
+//! - [`store`]: a store that fails is borne, or told apart from one that cannot help it.
 //!
-//! [`scene`] sets up an input and a lake for the last three.
+//! [`scene`] sets up an input and a lake, [`shop`] a server that answers as it is told.
 
 #![expect(clippy::disallowed_methods, reason = "tests remove what they made")]
 
@@ -22,3 +23,7 @@ mod pipeline;
 mod recovery;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod shop;
+#[cfg(test)]
+mod store;
