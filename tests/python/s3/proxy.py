@@ -28,15 +28,35 @@ ERRORS = {
     "error 500": (500, "InternalError", "We encountered an internal error. Please try again."),
     "slow down": (503, "SlowDown", "Please reduce your request rate."),
     "too many": (429, "TooManyRequests", "Too many requests."),
-    "request timeout": (400, "RequestTimeout", "Your socket connection was not read from or written to in time."),
+    "request timeout": (
+        400,
+        "RequestTimeout",
+        "Your socket connection was not read from or written to in time.",
+    ),
     "expired token": (400, "ExpiredToken", "The provided token has expired."),
     "access denied": (403, "AccessDenied", "Access Denied"),
+    "clock skew": (
+        403,
+        "RequestTimeTooSkewed",
+        "The difference between the request time and the server's time is too large.",
+    ),
+    "wrong region": (
+        400,
+        "AuthorizationHeaderMalformed",
+        "the region 'us-east-1' is wrong; expecting 'eu-north-1'",
+    ),
+    "archived": (403, "InvalidObjectState", "The operation is not valid for the object's storage class"),
+    "kms denied": (400, "KMS.DisabledException", "The key is disabled."),
     "error in 200": (200, "InternalError", "We encountered an internal error. Please try again."),
 }
 """Answers that the proxy gives in the server's place, without telling the server."""
 
 FAULTS = (
-    *(name for name in ERRORS if name not in ("expired token", "access denied")),
+    "error 500",
+    "slow down",
+    "too many",
+    "request timeout",
+    "error in 200",
     "error 500 after",  # the server did it, and the client is told of a 500
     "reset before",
     "reset after",  # the server did it, and the answer is lost
@@ -46,12 +66,12 @@ FAULTS = (
     "wrong length",  # the answer says it is a byte shorter than it is
     "wrong tag",  # the answer has another ETag
 )
-"""What can be done to a request; "call" runs a function before it is passed on."""
+"""What may happen to any request on any day; the rest of `Fault` is somebody's mistake, or a test's hook."""
 
 Fault = Literal[
     "error 500", "slow down", "too many", "request timeout", "expired token", "access denied", "error in 200",
     "error 500 after", "reset before", "reset after", "hang", "cut body", "cut page", "wrong length",
-    "wrong tag", "call",
+    "wrong tag", "clock skew", "wrong region", "archived", "kms denied", "call", "call after",
 ]  # fmt: skip
 
 
@@ -74,6 +94,7 @@ class Request:
     status: int
     body: int
     conditional: bool
+    signed: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,12 +102,12 @@ class Injection:
     """A fault, and the requests it is for.
 
     Attributes:
-        fault: One of `FAULTS`, "expired token", "access denied" or "call".
+        fault: What is done; "call" and "call after" run a function before and after the server is asked.
         kind: Of the requests; None for any.
         first: The first of that kind that is hit, from 1.
         count: How many are hit, from there on.
         key: A regular expression that is found in the key.
-        call: What "call" calls, on the proxy's thread.
+        call: What these call, on the proxy's thread.
         hits: How often it happened.
     """
 
@@ -319,6 +340,7 @@ class _Session:
                     status=status,
                     body=len(body),
                     conditional="if-match" in head.headers or "if-none-match" in head.headers,
+                    signed="authorization" in head.headers,
                 )
             )
         return status != 0 and "close" not in head.headers.get("connection", "").lower()
@@ -337,6 +359,8 @@ class _Session:
             status, code, message = ERRORS[fault]
             return await self._refuse(head, status, code, message)
         answer, content = await self._forward(head, body)
+        if fault == "call after" and injection and injection.call:
+            injection.call()
         if fault == "reset after":
             return self._reset()
         if fault == "error 500 after":
@@ -363,7 +387,9 @@ class _Session:
         return int(answer.first[1]) if fault != "wrong length" else 0
 
     async def _refuse(self, head: _Head, status: int, code: str, message: str) -> int:
-        text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
+        region = "<Region>eu-north-1</Region>" if code == "AuthorizationHeaderMalformed" else ""
+        told = f"<Code>{code}</Code><Message>{message}</Message>{region}"
+        text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{told}</Error>'
         body = b"" if head.first[0] == "HEAD" else text.encode()
         lines = [
             f"HTTP/1.1 {status} {code}",

