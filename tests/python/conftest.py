@@ -50,6 +50,10 @@ settings.register_profile("nightly", max_examples=5_000, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--large", action="store_true", help="run what takes minutes: 15,000 songs in a bucket")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "spark: needs pyspark and a Java runtime; skipped without them")
     config.addinivalue_line("markers", "slow: takes more than about five seconds")
