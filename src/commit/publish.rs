@@ -9,7 +9,7 @@ use super::log;
 use super::record::{Done, FORMAT, Ledger, Record, TableRecord};
 use super::stage::{Stage, TableState};
 use crate::cancel::Cancel;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::Table;
 
 /// What a run says about itself in its record.
@@ -85,7 +85,9 @@ impl Staged {
                 return Ok(Committed { stage, record: None, states });
             }
         }
-        log::commit(&*stage.lake.ground, &record)?;
+        if let Err(error) = log::commit(&*stage.lake.ground, &record) {
+            return Err(uncommitted(&stage, &record, error));
+        }
         Ok(Committed { stage, record: Some(record), states })
     }
 }
@@ -115,6 +117,25 @@ impl Committed {
                 stage.leave();
                 Err(committed(&error, version))
             }
+        }
+    }
+}
+
+/// What to say when the record could not be written. An error does not mean that it is not there: a disk may refuse to
+/// confirm what it has, an answer may be lost. Then the version stands, and the stage is what a later run publishes.
+fn uncommitted(stage: &Stage, record: &Record, error: Error) -> Error {
+    let ground = &*stage.lake.ground;
+    match (ground.find(&log::record_path(record.version)), record.to_bytes()) {
+        (Ok(None), _) => error,
+        (Ok(Some(found)), Ok(ours)) if found != ours => error,
+        (Ok(Some(_)), _) => {
+            stage.leave();
+            committed(&error, record.version)
+        }
+        // Nobody knows; if it is not there, the next run forgets the stage.
+        (Err(_), _) => {
+            stage.leave();
+            error
         }
     }
 }
