@@ -7,10 +7,16 @@
 
 use std::path::{Path, PathBuf};
 
+use futures_util::future::try_join_all;
+
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result, shown};
 use crate::schema::Table;
-use crate::store::{Location, resolved};
+use crate::store::stores::Stores;
+use crate::store::{Location, ObjectPath, resolved};
+
+/// What makes a location a glob.
+const WILDCARDS: [char; 4] = ['*', '?', '[', '{'];
 
 /// What an input file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,6 +45,22 @@ impl Content {
         }
     }
 
+    /// What both names begin with.
+    const fn beginning(self) -> &'static str {
+        match self {
+            Self::Songs => "song",
+            Self::Logs => "log",
+        }
+    }
+
+    /// The place that was named for it.
+    const fn explicit(self, config: &Config) -> Option<&String> {
+        match self {
+            Self::Songs => config.song_data.as_ref(),
+            Self::Logs => config.log_data.as_ref(),
+        }
+    }
+
     const fn option(self) -> &'static str {
         match self {
             Self::Songs => "song_data",
@@ -53,8 +75,8 @@ pub struct Source {
     /// What its files hold.
     pub content: Content,
     /// The folder or file where listing begins.
-    pub root: PathBuf,
-    /// The pattern that the whole path must match, where the user gave a glob.
+    pub root: Location,
+    /// The pattern that the whole path (in a bucket: the whole key) must match, where the user gave a glob.
     pub glob: Option<String>,
     /// As the user wrote it.
     pub shown: String,
@@ -70,7 +92,7 @@ pub struct Plan {
     /// Log files, likewise.
     pub logs: Option<Source>,
     /// The root of the lake; absent when nothing is written.
-    pub output: Option<PathBuf>,
+    pub output: Option<Location>,
     /// Things worth saying that stop nothing.
     pub warnings: Vec<String>,
 }
@@ -80,42 +102,61 @@ impl Plan {
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`] when input or output are missing or overlap, [`ErrorKind::NoInput`] when a
-    /// location does not exist.
-    pub fn new(config: Config, writes: bool) -> Result<Self> {
-        let mut warnings = Vec::new();
+    /// location does not exist, and the store's.
+    pub fn new(config: Config, writes: bool, stores: &Stores) -> Result<Self> {
         let wants_songs = config.tables.iter().any(|table| table.is_made_from_songs() || *table == Table::Songplays);
         let wants_logs = config.tables.iter().any(|table| !table.is_made_from_songs());
-        let songs = wants_songs.then(|| source(&config, Content::Songs, &mut warnings)).transpose()?;
-        let logs = wants_logs.then(|| source(&config, Content::Logs, &mut warnings)).transpose()?;
-        let output = writes.then(|| Self::output_root(&config)).transpose()?;
-        let plan = Self { config, songs, logs, output, warnings };
-        if let Some(output) = &plan.output {
-            for source in plan.sources() {
-                refuse_overlap(source, output)?;
-            }
-            // The input root may hold the lake's folder beside song_data: that is only safe while nothing overlaps,
-            // and people then read their own tables as input. One root, one purpose.
-            if let Some(input) = &plan.config.input {
-                let root = Location::parse("input", input)?;
-                if let Some(source) = plan.sources().next() {
-                    let whole = Source { root: local("input", &root)?.to_owned(), ..source.clone() };
-                    refuse_overlap(&whole, output)?;
-                }
+        let wanted = [(Content::Songs, wants_songs), (Content::Logs, wants_logs)];
+        let root = config.input.as_ref().map(|input| Location::parse("input", input)).transpose()?;
+        let (mut sources, mut missing) = (Vec::new(), Vec::new());
+        for (content, _) in wanted.into_iter().filter(|(_, is_wanted)| *is_wanted) {
+            match content.explicit(&config) {
+                Some(value) => sources.push(explicit_source(content, value)?),
+                None => missing.push(content),
             }
         }
-        Ok(plan)
+        if root.is_none() && !missing.is_empty() {
+            return Err(Error::new(ErrorKind::Configuration, "no input is set")
+                .hint("set --input, SPARKIFY_INPUT, or INPUT in lake.cfg; or try --sample"));
+        }
+        // The input root may hold the lake's folder beside song_data: that is only safe while nothing overlaps, and
+        // people then read their own tables as input. One root, one purpose. Asked before any bucket is: what cannot
+        // be done needs no credentials.
+        if let (Some(root), Some(output), true) = (&root, &config.output, writes) {
+            refuse_overlap(root, &Location::parse("output", output)?)?;
+        }
+        let mut warnings = Vec::new();
+        match &root {
+            None => {}
+            Some(Location::Local(root)) => {
+                for content in missing {
+                    sources.push(local_source(content, root, &mut warnings)?);
+                }
+            }
+            Some(Location::Object(root)) => sources.extend(remote_sources(&missing, root, stores, &mut warnings)?),
+        }
+        let output = writes.then(|| Self::output_root(&config)).transpose()?;
+        if let Some(output) = &output {
+            sources.iter().try_for_each(|source| refuse_overlap(&source.root, output))?;
+        }
+        let mut of = |content| {
+            let position = sources.iter().position(|source| source.content == content);
+            position.map(|position| sources.swap_remove(position))
+        };
+        let (songs, logs) = (of(Content::Songs), of(Content::Logs));
+        Ok(Self { config, songs, logs, output, warnings })
     }
 
     /// The root of the lake that the configuration names.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`] when it names none.
-    pub fn output_root(config: &Config) -> Result<PathBuf> {
+    pub fn output_root(config: &Config) -> Result<Location> {
         let Some(output) = &config.output else {
             return Err(Error::new(ErrorKind::Configuration, "no output is set")
                 .hint("set --output, SPARKIFY_OUTPUT, or OUTPUT in lake.cfg; or try --sample"));
         };
-        Ok(local("output", &Location::parse("output", output)?)?.to_owned())
+        Location::parse("output", output)
     }
 
     /// The sources that will be read.
@@ -125,71 +166,103 @@ impl Plan {
 
     /// Where a table lies.
     #[must_use]
-    pub fn table_root(&self, table: Table) -> Option<PathBuf> {
+    pub fn table_root(&self, table: Table) -> Option<Location> {
         let folder = self.config.folders.get(&table)?;
         Some(self.output.as_ref()?.join(folder))
     }
 }
 
-fn source(config: &Config, content: Content, warnings: &mut Vec<String>) -> Result<Source> {
-    let explicit = match content {
-        Content::Songs => &config.song_data,
-        Content::Logs => &config.log_data,
-    };
-    if let Some(value) = explicit {
-        return explicit_source(content, value);
-    }
-    let Some(input) = &config.input else {
-        return Err(Error::new(ErrorKind::Configuration, "no input is set")
-            .hint("set --input, SPARKIFY_INPUT, or INPUT in lake.cfg; or try --sample"));
-    };
-    let root = Location::parse("input", input)?;
-    let root = local("input", &root)?;
+fn local_source(content: Content, root: &Path, warnings: &mut Vec<String>) -> Result<Source> {
     must_exist("input", root)?;
-    let [classic, dashed] = content.folders();
-    let found: Vec<PathBuf> =
-        [classic, dashed].iter().map(|name| root.join(name)).filter(|path| path.is_dir()).collect();
-    match found.as_slice() {
-        [] => Err(Error::new(ErrorKind::NoInput, format!("there is no {classic} in {}", shown(root)))
-            .hint(format!(
-                "the input is the folder that holds {classic}; or name the place with --{}",
-                content.option().replace('_', "-")
-            ))
-            .context("path", shown(root))),
-        [path, rest @ ..] => {
-            if !rest.is_empty() {
-                warnings.push(format!("both {classic} and {dashed} lie in {}; {classic} is read", shown(root)));
-            }
-            Ok(Source { content, root: path.clone(), glob: None, shown: shown(path) })
-        }
-    }
+    chosen(content, &Location::Local(root.to_owned()), |name| root.join(name).is_dir(), warnings)
 }
 
-/// A folder, a file, or a glob whose folder part up to the first wildcard is where listing begins.
+/// What song_data and log_data are called in a bucket: one listing each, both at once.
+fn remote_sources(
+    contents: &[Content],
+    root: &ObjectPath,
+    stores: &Stores,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Source>> {
+    if contents.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bucket = stores.open(&root.bucket)?;
+    let list = |content: &Content| {
+        // Both names of a content begin alike, and little else does.
+        let prefix = root.join(content.beginning()).key;
+        let bucket = &bucket;
+        async move {
+            let mut page = bucket.list(&prefix, true, None, None).await?;
+            let mut folders = page.prefixes;
+            while let Some(next) = page.next {
+                page = bucket.list(&prefix, true, None, Some(&next)).await?;
+                folders.append(&mut page.prefixes);
+            }
+            Ok(folders)
+        }
+    };
+    let found: Vec<Vec<String>> = bucket.wait(try_join_all(contents.iter().map(list)))?;
+    let source = |(content, folders): (&Content, Vec<String>)| {
+        let exists = |name| folders.iter().any(|folder| folder.strip_suffix('/') == Some(&root.join(name).key));
+        chosen(*content, &Location::Object(root.clone()), exists, warnings)
+    };
+    contents.iter().zip(found).map(source).collect()
+}
+
+/// The folder of a content below the input root, by its names.
+fn chosen(
+    content: Content,
+    root: &Location,
+    exists: impl Fn(&str) -> bool,
+    warnings: &mut Vec<String>,
+) -> Result<Source> {
+    let [classic, dashed] = content.folders();
+    let name = match (exists(classic), exists(dashed)) {
+        (false, false) => {
+            return Err(Error::new(ErrorKind::NoInput, format!("there is no {classic} in {root}"))
+                .hint(format!(
+                    "the input is the folder that holds {classic}; or name the place with --{}",
+                    content.option().replace('_', "-")
+                ))
+                .context("path", root.to_string()));
+        }
+        (false, true) => dashed,
+        (true, false) => classic,
+        (true, true) => {
+            warnings.push(format!("both {classic} and {dashed} lie in {root}; {classic} is read"));
+            classic
+        }
+    };
+    let root = root.join(name);
+    Ok(Source { content, shown: root.to_string(), root, glob: None })
+}
+
+/// A folder, a file, or a glob whose folder part up to the first wildcard is where listing begins. Whether there is
+/// anything in a bucket, listing it tells.
 fn explicit_source(content: Content, value: &str) -> Result<Source> {
     let location = Location::parse(content.option(), value)?;
-    let path = local(content.option(), &location)?;
-    let is_glob = value.contains(['*', '?', '[', '{']) && !path.exists();
-    if !is_glob {
-        must_exist(content.option(), path)?;
-        return Ok(Source { content, root: path.to_owned(), glob: None, shown: shown(path) });
-    }
-    let root: PathBuf = path
-        .components()
-        .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']))
-        .collect();
-    let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
-    must_exist(content.option(), &root)?;
-    let glob = path.to_string_lossy().into_owned();
-    Ok(Source { content, root, glob: Some(glob), shown: shown(path) })
-}
-
-fn local<'l>(option: &'static str, location: &'l Location) -> Result<&'l Path> {
-    location.local().ok_or_else(|| {
-        Error::new(ErrorKind::Configuration, format!("{option} lies on S3, which this version cannot reach"))
-            .hint("name a local path")
-            .context("option", option)
-    })
+    let shown = location.to_string();
+    let is_plain = |part: &str| !part.contains(WILDCARDS);
+    let (root, glob) = match location {
+        Location::Local(path) if is_plain(value) || path.exists() => {
+            must_exist(content.option(), &path)?;
+            (Location::Local(path), None)
+        }
+        Location::Local(path) => {
+            let root: PathBuf =
+                path.components().take_while(|part| is_plain(&part.as_os_str().to_string_lossy())).collect();
+            let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
+            must_exist(content.option(), &root)?;
+            (Location::Local(root), Some(path.to_string_lossy().into_owned()))
+        }
+        Location::Object(path) if is_plain(&path.key) => (Location::Object(path), None),
+        Location::Object(ObjectPath { bucket, key }) => {
+            let parts: Vec<&str> = key.split('/').take_while(|part| is_plain(part)).collect();
+            (Location::Object(ObjectPath { bucket, key: parts.join("/") }), Some(key))
+        }
+    };
+    Ok(Source { content, root, glob, shown })
 }
 
 fn must_exist(option: &'static str, path: &Path) -> Result<()> {
@@ -204,18 +277,70 @@ fn must_exist(option: &'static str, path: &Path) -> Result<()> {
     }
 }
 
-fn refuse_overlap(source: &Source, output: &Path) -> Result<()> {
-    let (input, output) = (resolved(&source.root), resolved(output));
+/// What lies on a disk and what lies in a bucket never overlap.
+fn refuse_overlap(input: &Location, output: &Location) -> Result<()> {
+    let places = match (input, output) {
+        (Location::Local(input), Location::Local(output)) => [resolved(input), resolved(output)],
+        // Keys have no `..` and no symlinks: as paths they compare at slashes.
+        (Location::Object(input), Location::Object(output)) if input.bucket == output.bucket => {
+            [input, output].map(|path| PathBuf::from("s3://").join(&path.bucket).join(&path.key))
+        }
+        _ => return Ok(()),
+    };
+    let [input, output] = &places;
     let message = if input == output {
         "input and output are the same folder"
-    } else if output.starts_with(&input) {
+    } else if output.starts_with(input) {
         "the output lies inside the input"
-    } else if input.starts_with(&output) {
+    } else if input.starts_with(output) {
         "the input lies inside the output"
     } else {
         return Ok(());
     };
-    Err(Error::new(ErrorKind::Configuration, format!("{message}: {} and {}", shown(&input), shown(&output)))
+    Err(Error::new(ErrorKind::Configuration, format!("{message}: {} and {}", shown(input), shown(output)))
         .hint("choose an output beside the input, not within it")
-        .context("path", shown(&output)))
+        .context("path", shown(output)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(text: &str) -> Location {
+        Location::parse("input", text).unwrap()
+    }
+
+    #[test]
+    fn places_in_a_bucket_overlap_at_slashes() {
+        for (input, output, overlaps) in [
+            ("s3://b/x", "s3a://b/x/", true),
+            ("s3://b/x", "s3://b/x/lake", true),
+            ("s3://b/x/y", "s3n://b/x", true),
+            ("s3://b", "s3://b/lake", true),
+            ("s3://b/x", "s3://b/xy", false),
+            ("s3://b/x", "s3://c/x", false),
+            ("/b/x", "s3://b/x", false),
+            ("s3://b/x", "/b/x", false),
+        ] {
+            let refused = refuse_overlap(&place(input), &place(output));
+            assert_eq!(refused.is_err(), overlaps, "{input} {output}");
+            if let Err(error) = refused {
+                assert_eq!(error.kind(), ErrorKind::Configuration);
+                assert!(error.message().contains("s3://b"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_glob_in_a_bucket_begins_at_its_last_plain_folder() {
+        for (value, root, glob) in [
+            ("s3://b/logs/2018/*/*.json", "s3://b/logs/2018", Some("logs/2018/*/*.json")),
+            ("s3a://b/logs/2018-1?.json", "s3://b/logs", Some("logs/2018-1?.json")),
+            ("s3://b/*.json", "s3://b", Some("*.json")),
+            ("s3://b/logs/", "s3://b/logs", None),
+        ] {
+            let source = explicit_source(Content::Logs, value).unwrap();
+            assert_eq!((source.root.to_string().as_str(), source.glob.as_deref()), (root, glob), "{value}");
+        }
+    }
 }

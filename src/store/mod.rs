@@ -12,7 +12,7 @@ pub mod stores;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, shown};
 
 /// A place that can be read from or written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,15 @@ impl ObjectPath {
     pub fn join(&self, name: &str) -> Self {
         let key = if self.key.is_empty() { name.to_owned() } else { format!("{}/{name}", self.key) };
         Self { bucket: self.bucket.clone(), key }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(path) => formatter.write_str(&shown(path)),
+            Self::Object(path) => fmt::Display::fmt(path, formatter),
+        }
     }
 }
 
@@ -102,6 +111,15 @@ impl Location {
             }
         };
         Ok(Self::Local(normalised(Path::new(path))))
+    }
+
+    /// The place `name` below this one.
+    #[must_use]
+    pub fn join(&self, name: &str) -> Self {
+        match self {
+            Self::Local(path) => Self::Local(path.join(name)),
+            Self::Object(path) => Self::Object(path.join(name)),
+        }
     }
 
     /// The local path; `None` for what lies in a bucket.
