@@ -94,9 +94,11 @@ pub fn check(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<Ch
         problems: Vec::new(),
         exit_code: 0,
     };
-    for (folder, table) in in_publishing_order(record) {
-        let reads_bytes = location.local().is_some();
-        check_table(ground, (folder, table), reads_bytes, cancel, &mut checkup)?;
+    let tables = in_publishing_order(record);
+    let folders: Vec<&str> = tables.iter().map(|(folder, _)| *folder).collect();
+    let reads_bytes = location.local().is_some();
+    for (table, entries) in tables.into_iter().zip(ground.lists(&folders)?) {
+        check_table(ground, table, entries, reads_bytes, cancel, &mut checkup)?;
     }
     checkup.exit_code = match (checkup.is_published, checkup.problem_count) {
         (false, _) => ErrorKind::Retry.exit_code(),
@@ -109,12 +111,12 @@ pub fn check(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<Ch
 fn check_table(
     ground: &dyn Ground,
     (folder, table): (&str, &TableRecord),
+    entries: Vec<Entry>,
     reads_bytes: bool,
     cancel: &Cancel,
     checkup: &mut Checkup,
 ) -> Result<()> {
-    let mut entries: HashMap<String, Entry> =
-        ground.list(folder)?.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
+    let mut entries: HashMap<String, Entry> = entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
     let mut note = |path: &str, what| {
         checkup.problem_count += 1;
         if checkup.problems.len() < NAMED {

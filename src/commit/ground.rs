@@ -41,8 +41,8 @@ pub(super) trait Ground: fmt::Debug + Send + Sync {
     /// Writes a control file, over whatever was there.
     fn write(&self, path: &str, bytes: &[u8]) -> Result<()>;
 
-    /// All files below a folder, in no particular order; nothing when it is not there.
-    fn list(&self, folder: &str) -> Result<Vec<Entry>>;
+    /// All files below each folder, in no particular order; nothing for one that is not there.
+    fn lists(&self, folders: &[&str]) -> Result<Vec<Vec<Entry>>>;
 
     /// Which conditions are honoured, found out by trying on a control file that holds `bytes` and keeps them.
     fn conditional(&self, path: &str, bytes: &[u8]) -> Result<Conditional>;

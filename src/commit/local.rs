@@ -138,14 +138,17 @@ impl Ground for Local {
         place(&self.root.join(path), bytes, false)
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<Entry>> {
-        let root = self.root.join(folder);
-        if root.is_symlink() {
-            return Err(Error::new(ErrorKind::Output, format!("{} is a symlink", shown(&root)))
-                .hint("tables are published by renaming: move the whole lake, and name its new place as the output")
-                .context("path", shown(&root)));
-        }
-        tree::files(&root)
+    fn lists(&self, folders: &[&str]) -> Result<Vec<Vec<Entry>>> {
+        let list = |folder: &&str| {
+            let root = self.root.join(folder);
+            if root.is_symlink() {
+                return Err(Error::new(ErrorKind::Output, format!("{} is a symlink", shown(&root)))
+                    .hint("tables are published by renaming: move the whole lake, and name its new place as the output")
+                    .context("path", shown(&root)));
+            }
+            tree::files(&root)
+        };
+        folders.iter().map(list).collect()
     }
 
     fn conditional(&self, _: &str, _: &[u8]) -> Result<Conditional> {

@@ -60,7 +60,7 @@ pub(super) fn claim(ground: &dyn Ground, is_new: bool) -> Result<Conditional> {
 
 /// The newest version; `None` before the first.
 pub(super) fn head(ground: &dyn Ground) -> Result<Option<Head>> {
-    let entries = ground.list("_etl/log")?;
+    let entries = ground.lists(&["_etl/log"])?.concat();
     let newest = entries.iter().filter_map(|entry| version_of(&entry.path)).max();
     let Some(version) = newest else { return Ok(None) };
     let path = record_path(version);

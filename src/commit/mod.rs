@@ -48,7 +48,8 @@ pub fn existing_files(location: &Location, stores: &Stores) -> Result<(bool, u64
     match location {
         Location::Local(path) => Ok((path.is_dir(), tree::files(path)?.len() as u64)),
         Location::Object(path) => {
-            let files = remote::entries(&stores.open(&path.bucket)?, &path.key)?.len() as u64;
+            let bucket = stores.open(&path.bucket)?;
+            let files = bucket.wait(remote::entries(&bucket, &path.key))?.len() as u64;
             Ok((files > 0, files))
         }
     }

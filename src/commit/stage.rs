@@ -94,11 +94,12 @@ impl Stage {
     /// over), the place's errors otherwise.
     pub fn begin(lake: Lake, run: &str, folders: &[(Table, String)], adopt: bool) -> Result<Self> {
         let mut tables = BTreeMap::new();
-        for (table, folder) in folders {
+        let names: Vec<&str> = folders.iter().map(|(_, folder)| folder.as_str()).collect();
+        for ((table, folder), entries) in folders.iter().zip(lake.ground.lists(&names)?) {
             let known = lake.head.as_ref().and_then(|record| record.tables.get(folder));
             let mut existing = HashMap::new();
             let mut is_marked = false;
-            for entry in lake.ground.list(folder)? {
+            for entry in entries {
                 if entry.path == SUCCESS {
                     is_marked = true;
                     continue;

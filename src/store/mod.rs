@@ -6,8 +6,19 @@
 //! Invariant: a [`Location`] that exists is one this version can read and write.
 
 pub mod bucket;
+pub mod credentials;
+pub mod effort;
+pub mod explain;
+pub mod failure;
+pub mod limiter;
+pub mod listing;
+pub mod meter;
+pub mod multipart;
+pub mod opened;
+pub mod request;
 pub mod settings;
 pub mod stores;
+pub mod wire;
 
 use std::fmt;
 use std::path::{Component, Path, PathBuf};

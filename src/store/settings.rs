@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A text that is shown to nobody.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub struct Keys {
 }
 
 /// How object stores are reached.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
     /// The bucket's region; found out when absent.
     pub region: Option<String>,
@@ -59,6 +60,23 @@ pub struct StoreSettings {
     pub anonymous: bool,
     /// A PEM file with certificates to trust besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// How long one operation on a failing store is tried again.
+    pub patience: Duration,
     /// Credentials that were given.
     pub keys: Option<Keys>,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            region: None,
+            endpoint_url: None,
+            profile: None,
+            allow_http: false,
+            anonymous: false,
+            ca_file: None,
+            patience: Duration::from_secs(60),
+            keys: None,
+        }
+    }
 }

@@ -52,7 +52,7 @@ const STAGES: [(&str, &[&str]); 16] = [
     ("cancel", &["error"]),
     ("threads", &["cancel", "error"]),
     ("config", &["error", "schema", "store", "threads"]),
-    ("store", &["cancel", "error"]),
+    ("store", &["cancel", "error", "threads"]),
     ("plan", &["config", "error", "schema", "store"]),
     ("discover", &["cancel", "error", "plan", "threads"]),
     ("fetch", &["compression", "decode", "discover", "error"]),

@@ -1,0 +1,103 @@
+//! One operation, tried until it succeeds, cannot succeed, or patience ends.
+//!
+//! It knows what a failure asks for ([`crate::store::failure`]), not what the operation is.
+//!
+//! Invariant: an attempt is made with a permit, and no permit is held while waiting for the next.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::store::failure::{Failure, Remedy};
+use crate::store::stores::Shared;
+
+/// The first pause; each is twice the one before.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause.
+const LONGEST: Duration = Duration::from_secs(10);
+/// Attempts at an endpoint that nothing has ever answered at.
+const KNOCKS: u32 = 3;
+
+/// The course of one operation.
+#[derive(Debug)]
+pub struct Effort<'s> {
+    shared: &'s Shared,
+    begun: Instant,
+    /// Attempts so far.
+    pub tries: u32,
+    /// Whether one of them may have had its effect although it failed.
+    pub unclear: bool,
+    renewed: bool,
+}
+
+impl<'s> Effort<'s> {
+    /// Begins an operation.
+    #[must_use]
+    pub fn new(shared: &'s Shared) -> Self {
+        Self { shared, begun: Instant::now(), tries: 0, unclear: false, renewed: false }
+    }
+
+    /// One attempt.
+    ///
+    /// # Errors
+    /// What it failed with.
+    pub async fn attempt<T>(&mut self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        self.tries += 1;
+        let permit = self.shared.limiter.permit().await;
+        let result = work.await;
+        match result.as_ref().map_err(Failure::remedy) {
+            Ok(_) => self.shared.limiter.succeeded(),
+            Err(Remedy::Slower) => {
+                self.shared.meter.throttled();
+                self.shared.limiter.throttled();
+            }
+            Err(_) => {}
+        }
+        drop(permit);
+        result
+    }
+
+    /// Waits until the next attempt is due.
+    ///
+    /// # Errors
+    /// The failure itself, when there should be none.
+    pub async fn again(&mut self, failure: Failure) -> Result<(), Failure> {
+        match failure.remedy() {
+            Remedy::None => return Err(failure),
+            Remedy::Renew => {
+                let provider = self.shared.provider.as_ref().filter(|_| !self.renewed);
+                self.renewed = true;
+                match provider {
+                    Some(provider) if provider.renew().await => {}
+                    _ => return Err(failure),
+                }
+            }
+            Remedy::Again | Remedy::Slower => {
+                let reached = self.shared.reached.load(Ordering::Relaxed);
+                let pause = self.pause();
+                let late = self.begun.elapsed() + pause > self.shared.patience;
+                if late || self.shared.cancel.is_cancelled() || failure.is_nobody() && !reached && self.tries >= KNOCKS
+                {
+                    return Err(failure);
+                }
+                tokio::time::sleep(pause).await;
+            }
+        }
+        self.unclear |= failure.is_unclear();
+        self.shared.meter.retried();
+        Ok(())
+    }
+
+    /// The time since the first attempt.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Between half and the whole of a doubling pause: those who failed together do not come back together.
+    fn pause(&self) -> Duration {
+        let mut chance = [0];
+        let part = if aws_lc_rs::rand::fill(&mut chance).is_ok() { u32::from(chance[0]) } else { 255 };
+        let whole = PAUSE.saturating_mul(1 << self.tries.saturating_sub(1).min(10)).min(LONGEST);
+        whole / 2 + whole / 2 * part / 255
+    }
+}

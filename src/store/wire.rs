@@ -1,0 +1,148 @@
+//! One HTTP exchange: a request goes out once, and either the whole of a good answer comes back or a
+//! [`Failure`].
+//!
+//! Everything passes here, the library's requests and our own, so everything is counted here and waits no longer than
+//! here. It follows no redirect (a signature holds for one host) and tries nothing again.
+//!
+//! Invariant: an answer that leaves is a 2xx with all the bytes that its head promised.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use http::header::CONTENT_LENGTH;
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::failure::{Failure, Trouble};
+use crate::store::meter::Meter;
+use crate::store::settings::StoreSettings;
+
+/// How long a connection may take to come about.
+const CONNECTING: Duration = Duration::from_secs(5);
+/// How long no byte may come.
+const SILENCE: Duration = Duration::from_secs(20);
+/// Bytes a millisecond that an upload must manage on average (64 KB/s).
+const SLOWEST: u64 = 64;
+
+/// The HTTP client of one call.
+#[derive(Debug)]
+pub struct Wire {
+    client: reqwest::Client,
+    meter: Arc<Meter>,
+    reached: Arc<AtomicBool>,
+}
+
+impl Wire {
+    /// A client for the endpoint that `settings` name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when the CA file or the system's certificates cannot be used.
+    pub fn new(settings: &StoreSettings, meter: Arc<Meter>, reached: Arc<AtomicBool>) -> Result<Self> {
+        let refuse = |message: String, cause: String| Error::new(ErrorKind::Configuration, message).cause(cause);
+        let mut builder = reqwest::Client::builder()
+            .http1_only()
+            .connect_timeout(CONNECTING)
+            .pool_idle_timeout(Duration::from_secs(15))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .user_agent(concat!("sparkify-lake/", env!("CARGO_PKG_VERSION")));
+        let plain = settings.endpoint_url.as_deref().is_some_and(|url| url.starts_with("http://"));
+        if let Some(path) = &settings.ca_file {
+            let pem = std::fs::read(path)
+                .map_err(|error| Error::io(ErrorKind::Configuration, "read the CA file", path, &error))?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem).ok().filter(|found| !found.is_empty());
+            let certificates = certificates.ok_or_else(|| {
+                refuse("the CA file holds no certificate".to_owned(), crate::error::shown(path))
+                    .hint("--ca-file takes certificates in PEM form")
+            })?;
+            builder = builder.tls_certs_merge(certificates);
+        } else if plain {
+            // Nothing will be encrypted: the system's certificates need not even exist.
+            builder = builder.tls_certs_only([]);
+        }
+        let client = builder.build().map_err(|error| {
+            let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            refuse("the certificates for encrypted connections cannot be used".to_owned(), cause)
+                .hint("install the system's CA certificates, or name some with --ca-file")
+        })?;
+        Ok(Self { client, meter, reached })
+    }
+
+    async fn exchange(&self, request: HttpRequest) -> std::result::Result<HttpResponse, Failure> {
+        let length = request.body().content_length() as u64;
+        self.meter.attempt(request.method(), request.uri().query().unwrap_or_default(), length);
+        let is_data = request.method() == http::Method::GET && request.uri().query().is_none();
+        let patience = SILENCE + Duration::from_millis(length / SLOWEST);
+        let silent = |patience: Duration| {
+            Failure::Network(Trouble::Silence, format!("nothing came for {} s", patience.as_secs()))
+        };
+        let answer = tokio::time::timeout(patience, HttpService::call(&self.client, request)).await;
+        let answer = answer.map_err(|_| silent(patience))?.map_err(|error| Failure::of_http(&error))?;
+        self.reached.store(true, Ordering::Relaxed);
+        let (mut head, body) = answer.into_parts();
+        let mut stream = body.bytes_stream();
+        let mut chunks: Vec<Bytes> = Vec::new();
+        loop {
+            match tokio::time::timeout(SILENCE, stream.next()).await.map_err(|_| silent(SILENCE))? {
+                None => break,
+                Some(chunk) => {
+                    let chunk = chunk.map_err(|error| match Failure::of_http(&error) {
+                        Failure::Network(Trouble::Broken, words) => Failure::Garbled(words),
+                        other => other,
+                    })?;
+                    self.meter.received(chunk.len() as u64);
+                    chunks.push(chunk);
+                }
+            }
+        }
+        let body = joined(chunks);
+        if !head.status.is_success() {
+            return Err(Failure::answer(head.status.as_u16(), &head.headers, &body));
+        }
+        // S3 may say 200, keep the connection busy and only then fail.
+        if !is_data && memchr::memmem::find(&body, b"<Error>").is_some() {
+            return Err(Failure::answer(head.status.as_u16(), &head.headers, &body));
+        }
+        // The library wants a length even where chunks told it.
+        if !head.headers.contains_key(CONTENT_LENGTH) {
+            head.headers.insert(CONTENT_LENGTH, body.len().into());
+        }
+        Ok(HttpResponse::from_parts(head, body.into()))
+    }
+}
+
+#[async_trait]
+impl HttpService for Wire {
+    async fn call(&self, request: HttpRequest) -> std::result::Result<HttpResponse, HttpError> {
+        // `Unknown` is what the library leaves alone.
+        self.exchange(request).await.map_err(|failure| HttpError::new(HttpErrorKind::Unknown, failure))
+    }
+}
+
+/// Gives the library our client.
+#[derive(Debug)]
+pub struct Connector(pub HttpClient);
+
+impl HttpConnector for Connector {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(self.0.clone())
+    }
+}
+
+fn joined(mut chunks: Vec<Bytes>) -> Bytes {
+    match (chunks.len(), chunks.pop()) {
+        (0 | 1, only) => only.unwrap_or_default(),
+        (_, last) => {
+            let mut all = BytesMut::with_capacity(chunks.iter().chain(&last).map(Bytes::len).sum());
+            chunks.iter().chain(&last).for_each(|chunk| all.extend_from_slice(chunk));
+            all.freeze()
+        }
+    }
+}
