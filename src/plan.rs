@@ -204,7 +204,7 @@ fn remote_sources(
     };
     let found: Vec<Vec<String>> = bucket.wait(try_join_all(contents.iter().map(list)))?;
     let source = |(content, folders): (&Content, Vec<String>)| {
-        let exists = |name| folders.iter().any(|folder| folder.strip_suffix('/') == Some(&root.join(name).key));
+        let exists = |name: &str| folders.iter().any(|folder| folder.strip_suffix('/') == Some(&root.join(name).key));
         chosen(*content, &Location::Object(root.clone()), exists, warnings)
     };
     contents.iter().zip(found).map(source).collect()

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::commit::{self, Checkup, Lake, Stage, Statement, TableState};
 use crate::config::Config;
-use crate::discover::{self, InputFile, Listing};
+use crate::discover::{self, Listing};
 use crate::emit::{self, Emitted, Finished};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::{self, Control};
@@ -22,7 +22,6 @@ use crate::report::{Report, StageClock};
 use crate::runs::Runs;
 use crate::schema::Table;
 use crate::star::{self, Star};
-use crate::store::Location;
 use crate::store::stores::Stores;
 use crate::tables::catalogue::Catalogue;
 use crate::tables::{artists, users};
@@ -33,14 +32,10 @@ use crate::tables::{artists, users};
 /// See [`ErrorKind`]; whatever it is, the tables are as they were, unless the message says otherwise.
 pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
     let mut clock = StageClock::start();
-    let plan = Plan::new(config, true)?;
-    let output = plan
-        .output
-        .clone()
-        .map(Location::Local)
-        .ok_or_else(|| Error::new(ErrorKind::Internal, "the plan has no output"))?;
+    let stores = Stores::new(&config.store, &control.cancel);
+    let plan = Plan::new(config, true, &stores)?;
+    let output = plan.output.clone().ok_or_else(|| Error::new(ErrorKind::Internal, "the plan has no output"))?;
     let report = Report::begin(&plan.config);
-    let stores = Stores::new(&plan.config.store, &control.cancel);
     let lake = Lake::open(&output, &stores, &control.cancel)?;
     let folders: Vec<(Table, String)> = plan
         .config
@@ -50,7 +45,7 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
         .collect();
     let stage = Stage::begin(lake, &report.run_id, &folders, plan.config.adopt)?;
     let runs = Runs::new(ingest::runs_budget(&plan.config), stage.scratch()?);
-    let (inputs, finished) = ingest_all(&plan, runs, control, &mut clock)?;
+    let (inputs, finished) = ingest_all(&plan, &stores, runs, control, &mut clock)?;
 
     let emitted = emit::tables(&finished, &plan.config, &stage, control)?;
     clock.end("write");
@@ -75,13 +70,14 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
 /// As [`run`]; no output is needed or touched.
 pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
     let mut clock = StageClock::start();
-    let plan = Plan::new(config, false)?;
+    let stores = Stores::new(&config.store, &control.cancel);
+    let plan = Plan::new(config, false, &stores)?;
     let report = Report::begin(&plan.config);
     let scratch = tempfile::tempdir().map_err(|error| {
         Error::new(ErrorKind::Storage, "no folder for scratch files").cause(error.to_string()).hint("set TMPDIR")
     })?;
     let runs = Runs::new(ingest::runs_budget(&plan.config), scratch.path().to_owned());
-    let (inputs, finished) = ingest_all(&plan, runs, control, &mut clock)?;
+    let (inputs, finished) = ingest_all(&plan, &stores, runs, control, &mut clock)?;
     let (star, plays) = star::build(&finished, &plan.config, control)?;
     clock.end("write");
     let emitted = Emitted { plays, ..Emitted::default() };
@@ -94,9 +90,10 @@ pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
 /// # Errors
 /// As [`run`] up to listing.
 pub fn preview(config: Config, control: &Control<'_>) -> Result<Preview> {
-    let plan = Plan::new(config, true)?;
-    let inputs = list_all(&plan, control)?;
-    Preview::new(&plan, &inputs, &Stores::new(&plan.config.store, &control.cancel))
+    let stores = Stores::new(&config.store, &control.cancel);
+    let plan = Plan::new(config, true, &stores)?;
+    let inputs = list_all(&plan, &stores, control)?;
+    Preview::new(&plan, &inputs, &stores)
 }
 
 /// Compares the lake that the configuration names with its log; changes nothing.
@@ -106,7 +103,7 @@ pub fn preview(config: Config, control: &Control<'_>) -> Result<Preview> {
 /// no error: the result tells them.
 pub fn check(config: &Config, control: &Control<'_>) -> Result<Checkup> {
     let stores = Stores::new(&config.store, &control.cancel);
-    commit::check(&Location::Local(Plan::output_root(config)?), &stores, &control.cancel)
+    commit::check(&Plan::output_root(config)?, &stores, &control.cancel)
 }
 
 /// Publishes what an earlier run committed and did not finish; returns what the lake is then.
@@ -115,7 +112,7 @@ pub fn check(config: &Config, control: &Control<'_>) -> Result<Checkup> {
 /// As [`check`], and what stops a run from publishing.
 pub fn recover(config: &Config, control: &Control<'_>) -> Result<Checkup> {
     let stores = Stores::new(&config.store, &control.cancel);
-    let location = Location::Local(Plan::output_root(config)?);
+    let location = Plan::output_root(config)?;
     let found = commit::check(&location, &stores, &control.cancel)?;
     if found.is_published {
         return Ok(found);
@@ -125,23 +122,29 @@ pub fn recover(config: &Config, control: &Control<'_>) -> Result<Checkup> {
 }
 
 /// Everything up to the finished dimensions and the sorted plays, accepted by the rules on bad input.
-fn ingest_all(plan: &Plan, runs: Runs, control: &Control<'_>, clock: &mut StageClock) -> Result<(Inputs, Finished)> {
+fn ingest_all(
+    plan: &Plan,
+    stores: &Stores,
+    runs: Runs,
+    control: &Control<'_>,
+    clock: &mut StageClock,
+) -> Result<(Inputs, Finished)> {
     let config = &plan.config;
-    let mut inputs = list_all(plan, control)?;
+    let mut inputs = list_all(plan, stores, control)?;
     clock.end("discover");
     for (content, listing, _) in inputs.each() {
         let files = listing.files.len();
         control.note(Level::Info, || format!("{}: {files} files, {} bytes", content.name(), listing.bytes()));
     }
 
-    control.begin(At::Songs, bytes(&inputs.songs.files));
-    let (songs, artists, account) = ingest::songs(&inputs.songs.files, config, control)?;
+    control.begin(At::Songs, inputs.songs.bytes());
+    let (songs, artists, account) = ingest::songs(&inputs.songs, config, control)?;
     inputs.song_account = account;
     let catalogue = Catalogue::new(songs.finish(), config.matching);
     clock.end("songs");
 
-    control.begin(At::Logs, bytes(&inputs.logs.files));
-    let (people, account) = ingest::plays(&inputs.logs.files, config, &catalogue, &runs, control)?;
+    control.begin(At::Logs, inputs.logs.bytes());
+    let (people, account) = ingest::plays(&inputs.logs, config, &catalogue, &runs, control)?;
     inputs.log_account = account;
     for (content, _, account) in inputs.each() {
         control.note(Level::Info, || format!("{}: {}", content.name(), judge::records(account)));
@@ -158,17 +161,13 @@ fn ingest_all(plan: &Plan, runs: Runs, control: &Control<'_>, clock: &mut StageC
     Ok((inputs, Finished { catalogue, dimensions, people, runs: runs.finish() }))
 }
 
-fn list_all(plan: &Plan, control: &Control<'_>) -> Result<Inputs> {
+fn list_all(plan: &Plan, stores: &Stores, control: &Control<'_>) -> Result<Inputs> {
     control.begin(At::Discover, 0);
     let list = |source: &Option<Source>| -> Result<Listing> {
         source.as_ref().map_or_else(
             || Ok(Listing::default()),
-            |source| discover::list(source, plan.config.threads, &control.cancel),
+            |source| discover::list(source, plan.config.threads, stores, &control.cancel),
         )
     };
     Ok(Inputs { songs: list(&plan.songs)?, logs: list(&plan.logs)?, ..Inputs::default() })
-}
-
-fn bytes(files: &[InputFile]) -> u64 {
-    files.iter().map(|file| file.size).sum()
 }

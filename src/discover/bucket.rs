@@ -13,11 +13,10 @@
 use futures_util::future::try_join_all;
 use globset::GlobMatcher;
 
-use super::{InputFile, Listing, Version, is_hidden, is_json};
+use super::{Found, InputFile, Version, is_hidden, is_json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::ObjectPath;
 use crate::store::bucket::{Bucket, Object};
-use crate::store::stores::Stores;
 
 /// Ranges of keys that are listed at the same time.
 const RANGES: usize = 32;
@@ -29,20 +28,19 @@ const ENOUGH: usize = 16;
 const LEVELS: usize = 6;
 
 /// Lists what lies below `root`, or `root` itself where it is an object.
-pub(super) fn list(root: &ObjectPath, glob: Option<&GlobMatcher>, stores: &Stores) -> Result<Listing> {
-    let bucket = stores.open(&root.bucket)?;
+pub(super) fn list(bucket: &Bucket, root: &ObjectPath, glob: Option<&GlobMatcher>) -> Result<Found> {
     let folder = if root.key.is_empty() { String::new() } else { format!("{}/", root.key) };
     // A pattern says how its keys begin, often in the middle of a name.
     let prefix = glob.map_or(&*folder, |glob| beginning(glob.glob().glob()));
-    let mut objects = bucket.wait(all(&bucket, prefix))?;
-    let mut listing = Listing { bucket: Some(bucket.clone()), ..Listing::default() };
+    let mut objects = bucket.wait(all(bucket, prefix))?;
+    let mut found = Found::default();
     if objects.is_empty() && glob.is_none() && !root.key.is_empty() {
         // Of the keys that begin like this the shortest comes first. An object that was named is read whatever its
         // ending.
         let page = bucket.wait(bucket.list(&root.key, true, None, None))?;
         objects = page.objects.into_iter().filter(|object| object.key == root.key).collect();
-        listing.files.extend(objects.into_iter().map(input_file));
-        return Ok(listing);
+        found.files.extend(objects.into_iter().map(input_file));
+        return Ok(found);
     }
     for object in objects {
         // Everything but a glob was asked for by its folder.
@@ -51,17 +49,17 @@ pub(super) fn list(root: &ObjectPath, glob: Option<&GlobMatcher>, stores: &Store
         if object.key.ends_with('/') {
             // What consoles make for a folder.
         } else if parts.any(|part| is_hidden(part.as_bytes()) && !matches!(part, "." | "..")) {
-            listing.hidden += 1;
+            found.hidden += 1;
         } else if !is_json(name.as_bytes()) {
-            listing.other += 1;
+            found.other += 1;
         } else if glob.is_none_or(|glob| glob.is_match(&object.key)) {
             if !is_addressable(&object.key) {
-                return Err(unaddressable(&bucket, &object.key));
+                return Err(unaddressable(bucket, &object.key));
             }
-            listing.files.push(input_file(object));
+            found.files.push(input_file(object));
         }
     }
-    Ok(listing)
+    Ok(found)
 }
 
 fn input_file(object: Object) -> InputFile {
@@ -153,7 +151,7 @@ fn divide(last: String, starts: &[String]) -> Vec<(String, Option<String>)> {
 /// `after` itself is known already, or is a folder's own.
 async fn range(bucket: &Bucket, prefix: &str, after: &str, end: Option<&str>) -> Result<Option<Vec<Object>>> {
     let mut objects: Vec<Object> = Vec::new();
-    let mut token = None;
+    let mut token: Option<String> = None;
     loop {
         let page = match &token {
             None => bucket.list(prefix, false, Some(after), None).await?,

@@ -12,7 +12,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use globset::GlobMatcher;
 
-use super::{InputFile, Listing, Version, is_hidden, is_json};
+use super::{Found, InputFile, Version, is_hidden, is_json};
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result, shown};
 
@@ -23,13 +23,13 @@ pub fn modified(metadata: &std::fs::Metadata) -> i128 {
 }
 
 /// Lists a folder, or a file, with several threads: a tree of one-file folders costs a system call or three a folder.
-pub(super) fn list(root: &Path, glob: Option<&GlobMatcher>, threads: usize, cancel: &Cancel) -> Result<Listing> {
+pub(super) fn list(root: &Path, glob: Option<&GlobMatcher>, threads: usize, cancel: &Cancel) -> Result<Found> {
     let metadata = std::fs::metadata(root).map_err(|error| Error::io(ErrorKind::NoInput, "read", root, &error))?;
     if metadata.is_dir() {
         return walk(root, glob, threads, cancel);
     }
     // A file that was named is read whatever its ending.
-    Ok(Listing { files: [input_file(root.to_owned(), &metadata)].into(), ..Listing::default() })
+    Ok(Found { files: vec![input_file(root.to_owned(), &metadata)], ..Found::default() })
 }
 
 fn input_file(path: PathBuf, metadata: &std::fs::Metadata) -> InputFile {
@@ -73,10 +73,10 @@ impl Queue {
     }
 }
 
-fn walk(root: &Path, glob: Option<&GlobMatcher>, threads: usize, cancel: &Cancel) -> Result<Listing> {
+fn walk(root: &Path, glob: Option<&GlobMatcher>, threads: usize, cancel: &Cancel) -> Result<Found> {
     let queue = Queue { folders: Mutex::new(vec![root.to_owned()]), wake: Condvar::new(), busy: AtomicUsize::new(0) };
     let work = || {
-        let mut listing = Listing::default();
+        let mut listing = Found::default();
         let mut failure = None;
         while let Some(folder) = queue.next(cancel) {
             // After a failure the queue is still drained, so that no other thread waits for ever.
@@ -93,7 +93,7 @@ fn walk(root: &Path, glob: Option<&GlobMatcher>, threads: usize, cancel: &Cancel
     };
     let parts = crate::threads::on_each(threads, |_| work());
     cancel.check()?;
-    let mut whole = Listing::default();
+    let mut whole = Found::default();
     for part in parts? {
         whole.merge(part?);
     }
@@ -101,7 +101,7 @@ fn walk(root: &Path, glob: Option<&GlobMatcher>, threads: usize, cancel: &Cancel
 }
 
 /// Reads one folder: files go to `listing`, folders are returned.
-fn read_folder(folder: &Path, glob: Option<&GlobMatcher>, listing: &mut Listing) -> Result<Vec<PathBuf>> {
+fn read_folder(folder: &Path, glob: Option<&GlobMatcher>, listing: &mut Found) -> Result<Vec<PathBuf>> {
     let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "list", folder, &error);
     let mut folders = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
@@ -129,4 +129,3 @@ fn read_folder(folder: &Path, glob: Option<&GlobMatcher>, listing: &mut Listing)
     }
     Ok(folders)
 }
-

@@ -10,6 +10,7 @@ mod bucket;
 mod local;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
 
@@ -45,8 +46,8 @@ pub enum Version {
 /// The files of one source.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// Sorted by path.
-    pub files: Vec<InputFile>,
+    /// Sorted by path. Shared, because objects are fetched while they are read.
+    pub files: Arc<[InputFile]>,
     /// Where they lie, if not on a disk.
     pub bucket: Option<Bucket>,
     /// Hidden and temporary names that were passed over.
@@ -70,12 +71,32 @@ impl Listing {
         let path = &self.files.get(index)?.path;
         Some(self.bucket.as_ref().map_or_else(|| shown(path), |bucket| bucket.shown(&path.to_string_lossy())))
     }
+}
 
+/// Files in the order in which they were found.
+#[derive(Debug, Default)]
+struct Found {
+    files: Vec<InputFile>,
+    hidden: u64,
+    other: u64,
+    warnings: Vec<String>,
+}
+
+impl Found {
     fn merge(&mut self, other: Self) {
         self.files.extend(other.files);
         self.hidden += other.hidden;
         self.other += other.other;
         self.warnings.extend(other.warnings);
+    }
+
+    /// The same in a definite order.
+    fn listing(mut self, bucket: Option<Bucket>) -> Listing {
+        self.files.sort_unstable();
+        self.files.dedup();
+        self.warnings.sort_unstable();
+        let Self { files, hidden, other, warnings } = self;
+        Listing { files: files.into(), bucket, hidden, other, warnings }
     }
 }
 
@@ -86,13 +107,13 @@ impl Listing {
 /// listed, [`ErrorKind::DataRefused`] for a key that cannot be read.
 pub fn list(source: &Source, threads: usize, stores: &Stores, cancel: &Cancel) -> Result<Listing> {
     let glob = source.glob.as_deref().map(matcher).transpose()?;
-    let mut listing = match &source.root {
-        Location::Local(root) => local::list(root, glob.as_ref(), threads, cancel)?,
-        Location::Object(root) => bucket::list(root, glob.as_ref(), stores)?,
+    let listing = match &source.root {
+        Location::Local(root) => local::list(root, glob.as_ref(), threads, cancel)?.listing(None),
+        Location::Object(root) => {
+            let bucket = stores.open(&root.bucket)?;
+            bucket::list(&bucket, root, glob.as_ref())?.listing(Some(bucket))
+        }
     };
-    listing.files.sort_unstable();
-    listing.files.dedup();
-    listing.warnings.sort_unstable();
     if listing.files.is_empty() {
         let mut error = Error::new(ErrorKind::NoInput, format!("there are no JSON files in {}", source.shown))
             .hint("files end in .json, .jsonl or .ndjson, also followed by .gz or .zst; check the place or the pattern")
@@ -130,13 +151,22 @@ fn is_json(name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::plan::Content;
+    use crate::store::settings::StoreSettings;
+
+    fn list(source: &Source) -> Result<Listing> {
+        let cancel = Cancel::default();
+        super::list(source, 3, &Stores::new(&StoreSettings::default(), &cancel), &cancel)
+    }
 
     fn listed(root: &Path, glob: Option<&str>) -> Vec<String> {
         let glob = glob.map(|glob| root.join(glob).to_string_lossy().into_owned());
-        let source = Source { content: Content::Logs, root: root.to_owned(), glob, shown: shown(root) };
-        let files = list(&source, 3, &Cancel::default()).unwrap().files;
+        let source =
+            Source { content: Content::Logs, root: Location::Local(root.to_owned()), glob, shown: shown(root) };
+        let files = list(&source).unwrap().files;
         files.iter().map(|file| shown(file.path.strip_prefix(root).unwrap())).collect()
     }
 
@@ -166,8 +196,13 @@ mod tests {
     fn nothing_to_read_is_an_error_that_says_what_was_seen() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("x.txt"), "").unwrap();
-        let source = Source { content: Content::Songs, root: dir.path().to_owned(), glob: None, shown: "here".into() };
-        let error = list(&source, 2, &Cancel::default()).unwrap_err();
+        let source = Source {
+            content: Content::Songs,
+            root: Location::Local(dir.path().to_owned()),
+            glob: None,
+            shown: "here".into(),
+        };
+        let error = list(&source).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoInput);
         assert!(error.cause_text().unwrap().contains("1 files"));
     }

@@ -1,23 +1,26 @@
 //! Files to chunks of bytes, with their origin.
 //!
-//! Small files are read whole, many to a piece of work; a large plain file is divided into ranges that are read and
-//! decoded independently; compressed files and top-level arrays are streamed. What a file is, its bytes say, not its
-//! name. Nothing is parsed here beyond finding where one record may end and the next begin.
+//! [`local`] reads a disk, [`remote`] a bucket; what both find is cut into chunks here. What a file is, its bytes say,
+//! not its name. Nothing is parsed beyond finding where one record may end and the next begin.
 //!
 //! Invariant: the chunks of a file, in order, are its (decompressed) bytes, each byte once, and no chunk begins or
 //! ends inside a record. A file that is not what was listed ends the run: nothing half-read is loaded.
 
-use std::fs::File;
-use std::io::Read;
-use std::ops::Range;
-use std::os::unix::fs::FileExt;
+mod local;
+mod ranges;
+mod remote;
 
 use memchr::memchr_iter;
 
+use crate::cancel::Cancel;
 use crate::compression::{self, Unpacker};
 use crate::decode::framing::{self, Cutter, Framing};
-use crate::discover::{InputFile, modified};
-use crate::error::{Error, ErrorKind, Result, shown};
+use crate::discover::{InputFile, Listing};
+use crate::error::{Error, ErrorKind, Result};
+use local::Work;
+use remote::Prefetch;
+
+pub use remote::requests;
 
 /// A record must end within this many bytes; the decoder refuses records far smaller than this one by one.
 const LARGEST_RECORD: usize = 64 << 20;
@@ -27,26 +30,6 @@ const LARGEST_FILE: u64 = 16 << 30;
 
 /// How much of a file tells what it is.
 const HEAD: usize = 4096;
-
-/// How far a range is first read beyond its end, to find the end of its last record.
-const LOOK_AHEAD: usize = 16 << 10;
-
-/// Files to a piece of work at most.
-const FILES: usize = 256;
-
-/// A piece of work for one worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Work {
-    /// Whole files.
-    Files(Range<usize>),
-    /// The records that begin in a range of a plain file.
-    Part {
-        /// Which file.
-        file: usize,
-        /// Which bytes.
-        range: Range<u64>,
-    },
-}
 
 /// Bytes with their origin.
 #[derive(Debug)]
@@ -77,179 +60,110 @@ pub enum Fetched<'b> {
     },
 }
 
-/// Divides files into pieces of work of about `chunk_size` bytes.
-///
-/// # Errors
-/// The operating system's, when a large file cannot be opened to see what it is.
-pub fn divide(files: &[InputFile], chunk_size: u64) -> Result<Vec<Work>> {
-    let mut work = Vec::new();
-    let mut start = 0;
-    let mut bytes = 0;
-    for (index, file) in files.iter().enumerate() {
-        if file.size > chunk_size && can_be_divided(file)? {
-            if start < index {
-                work.push(Work::Files(start..index));
-            }
-            let mut from = 0;
-            while from < file.size {
-                let to = file.size.min(from + chunk_size);
-                work.push(Work::Part { file: index, range: from..to });
-                from = to;
-            }
-            (start, bytes) = (index + 1, 0);
-            continue;
-        }
-        bytes += file.size;
-        if bytes >= chunk_size || index + 1 - start >= FILES {
-            work.push(Work::Files(start..index + 1));
-            (start, bytes) = (index + 1, 0);
-        }
-    }
-    if start < files.len() {
-        work.push(Work::Files(start..files.len()));
-    }
-    Ok(work)
+/// What takes the chunks.
+pub type Visit<'v> = dyn FnMut(Fetched<'_>) -> Result<()> + 'v;
+
+/// How files are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// Bytes to a chunk, roughly.
+    pub chunk_size: u64,
+    /// Whether a compressed file is unpacked twice: first to see that all of it can be read.
+    pub verify_first: bool,
+    /// Workers that will read.
+    pub threads: usize,
+    /// Bytes of objects that may be on their way, or waiting for a worker.
+    pub ahead: u64,
 }
 
-/// Whether the file is plain and holds a sequence of values. Anything else is looked at again when it is read.
-fn can_be_divided(file: &InputFile) -> Result<bool> {
-    let mut head = Vec::with_capacity(HEAD);
-    open(file)?
-        .take(HEAD as u64)
-        .read_to_end(&mut head)
-        .map_err(|error| Error::io(ErrorKind::Storage, "read", &file.path, &error))?;
-    Ok(compression::format(&head).is_none() && framing::sniff(&head) == Ok(Framing::Values))
-}
-
-/// Reads pieces of work; one to a worker, because it reuses its buffer.
+/// The files of a listing, as tasks for workers.
 #[derive(Debug)]
-pub struct Reader<'f> {
-    files: &'f [InputFile],
-    chunk_size: usize,
-    /// Whether a compressed file is read twice: first to see that all of it can be read.
-    verify_first: bool,
+pub struct Feed<'l> {
+    listing: &'l Listing,
+    reading: Reading,
+    supply: Supply,
+}
+
+#[derive(Debug)]
+enum Supply {
+    Local(Vec<Work>),
+    Remote(Prefetch),
+}
+
+impl<'l> Feed<'l> {
+    /// Divides local files into pieces of work; begins to fetch objects.
+    ///
+    /// # Errors
+    /// The operating system's, when a large file cannot be opened to see what it is.
+    pub fn new(listing: &'l Listing, reading: Reading) -> Result<Self> {
+        let supply = match &listing.bucket {
+            None => Supply::Local(local::divide(listing, reading.chunk_size)?),
+            Some(bucket) => Supply::Remote(Prefetch::start(bucket, &listing.files, reading)),
+        };
+        Ok(Self { listing, reading, supply })
+    }
+
+    /// How many times [`Feed::read`] has to be called.
+    #[must_use]
+    pub fn tasks(&self) -> usize {
+        match &self.supply {
+            Supply::Local(work) => work.len(),
+            Supply::Remote(_) => self.listing.files.len(),
+        }
+    }
+
+    /// Reads one piece of work, chunk by chunk. On a disk `task` says which; of a bucket it is whatever has arrived.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Retry`] when a file changed since it was listed, the operating system's and the store's errors, and
+    /// `visit`'s.
+    pub fn read(&self, reader: &mut Reader, task: usize, cancel: &Cancel, visit: &mut Visit<'_>) -> Result<()> {
+        match &self.supply {
+            Supply::Local(work) => {
+                work.get(task).map_or(Ok(()), |work| reader.read_local(self.listing, work, self.reading, visit))
+            }
+            Supply::Remote(prefetch) => {
+                let read = match prefetch.next(cancel)? {
+                    Some(arrived) => reader.read_arrived(self.listing, arrived, self.reading, visit),
+                    None => Ok(()),
+                };
+                if read.is_err() {
+                    prefetch.stop();
+                }
+                read
+            }
+        }
+    }
+}
+
+/// A worker's buffer, reused from task to task.
+#[derive(Debug, Default)]
+pub struct Reader {
     buffer: Vec<u8>,
 }
 
-impl<'f> Reader<'f> {
-    /// A reader of `files`. With `verify_first` a broken compressed file is found before any of it is yielded.
-    #[must_use]
-    pub fn new(files: &'f [InputFile], chunk_size: u64, verify_first: bool) -> Self {
-        let chunk_size = usize::try_from(chunk_size).unwrap_or(LARGEST_RECORD).min(LARGEST_RECORD);
-        Self { files, chunk_size, verify_first, buffer: Vec::new() }
-    }
-
-    /// Reads one piece of work, chunk by chunk.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Retry`] when a file changed since it was listed, the operating system's errors, and `visit`'s.
-    pub fn read(&mut self, work: &Work, visit: &mut dyn FnMut(Fetched<'_>) -> Result<()>) -> Result<()> {
-        match work {
-            Work::Files(range) => range.clone().try_for_each(|file| self.whole(file, visit)),
-            Work::Part { file, range } => self.part(*file, range, visit),
-        }
-    }
-
-    fn whole(&mut self, index: usize, visit: &mut dyn FnMut(Fetched<'_>) -> Result<()>) -> Result<()> {
-        let listed = listed(self.files, index)?;
-        let size = usize::try_from(listed.size).unwrap_or(usize::MAX);
-        if size > self.chunk_size {
-            return self.stream(index, visit);
-        }
-        let mut file = open(listed)?;
-        if self.buffer.len() < size {
-            self.buffer.resize(size, 0);
-        }
-        let read = read_up_to(&mut file, self.buffer.get_mut(..size).unwrap_or_default(), listed)?;
-        must_be_as_listed(&file, listed, read as u64)?;
-        let bytes = self.buffer.get(..read).unwrap_or_default();
-        if compression::format(bytes).is_some() {
-            return self.stream(index, visit);
-        }
-        match framing::sniff(bytes) {
-            Err(code) => visit(Fetched::Bad { file: index, code }),
-            Ok(framing) => {
-                visit(Fetched::Chunk(Chunk { file: index, offset: 0, lines_before: Some(0), framing, bytes }))
-            }
-        }
-    }
-
-    fn part(
+impl Reader {
+    /// Cuts the plain bytes of a file into chunks.
+    fn stream(
         &mut self,
-        index: usize,
-        range: &Range<u64>,
-        visit: &mut dyn FnMut(Fetched<'_>) -> Result<()>,
+        file: Listed<'_>,
+        unpacker: &mut Unpacker<'_>,
+        reading: Reading,
+        visit: &mut Visit<'_>,
     ) -> Result<()> {
-        let listed = listed(self.files, index)?;
-        let file = open(listed)?;
-        // The byte before the range tells whether a record begins at its first byte.
-        let from = range.start.saturating_sub(1);
-        let skipped = usize::from(range.start > 0);
-        let mut wanted = usize::try_from(range.end - from).unwrap_or(usize::MAX) + LOOK_AHEAD;
-        let target = usize::try_from(range.end - from).unwrap_or(usize::MAX);
-        let mut filled = 0;
-        let end = loop {
-            let size = wanted.min(usize::try_from(listed.size - from).unwrap_or(usize::MAX));
-            if self.buffer.len() < size {
-                self.buffer.resize(size, 0);
-            }
-            let room = self.buffer.get_mut(filled..size).unwrap_or_default();
-            file.read_exact_at(room, from + filled as u64).map_err(|error| read_failed(listed, &error))?;
-            filled = size;
-            if from + filled as u64 == listed.size && range.end == listed.size {
-                break filled;
-            }
-            let bytes = self.buffer.get(..filled).unwrap_or_default();
-            if let Some(end) = next_record(bytes, target) {
-                break end;
-            }
-            if from + filled as u64 == listed.size {
-                break filled;
-            }
-            if filled - target > LARGEST_RECORD {
-                // Other ranges of the file may have been yielded: too late to leave all of it out.
-                return Err(refusal(listed, "single_value_too_large"));
-            }
-            wanted = filled * 2;
-        };
-        must_be_as_listed(&file, listed, listed.size)?;
-        let bytes = self.buffer.get(..end).unwrap_or_default();
-        let start = if skipped == 0 { Some(0) } else { next_record(bytes, skipped) };
-        let Some(start) = start.filter(|start| *start < target.max(1)) else {
-            // No record begins in this range: the one that spans it belongs to an earlier range.
-            return Ok(());
-        };
-        let chunk = Chunk {
-            file: index,
-            offset: from + start as u64,
-            lines_before: (range.start == 0).then_some(0),
-            framing: Framing::Values,
-            bytes: bytes.get(start..).unwrap_or_default(),
-        };
-        visit(Fetched::Chunk(chunk))
-    }
-
-    fn stream(&mut self, index: usize, visit: &mut dyn FnMut(Fetched<'_>) -> Result<()>) -> Result<()> {
-        let listed = listed(self.files, index)?;
-        if self.verify_first
-            && let Some(code) = broken(listed)?
-        {
-            return visit(Fetched::Bad { file: index, code });
-        }
-        let file = open(listed)?;
-        let mut unpacker = Unpacker::new(&file).map_err(|error| read_failed(listed, &error))?;
+        let index = file.index;
         let mut cutter = None;
         let (mut filled, mut offset, mut lines) = (0, 0, 0);
         loop {
             // What is left over from the last chunk lies in front.
-            let room = filled + self.chunk_size.max(HEAD);
+            let room = filled + reading.chunk().max(HEAD);
             if self.buffer.len() < room {
                 self.buffer.resize(room, 0);
             }
             let read = match unpacker.fill(self.buffer.get_mut(filled..room).unwrap_or_default()) {
                 Ok(read) => read,
                 Err(compression::Failure::Broken(code)) => return visit(Fetched::Bad { file: index, code }),
-                Err(compression::Failure::Io(error)) => return Err(read_failed(listed, &error)),
+                Err(compression::Failure::Io(error)) => return Err(file.failed(error)),
             };
             let is_last = filled + read < room;
             let bytes = self.buffer.get(..filled + read).unwrap_or_default();
@@ -270,18 +184,13 @@ impl<'f> Reader<'f> {
             };
             if end > 0 {
                 let bytes = bytes.get(..end).unwrap_or_default();
-                visit(Fetched::Chunk(Chunk {
-                    file: index,
-                    offset,
-                    lines_before: Some(lines),
-                    framing: cutter.0,
-                    bytes,
-                }))?;
+                let framing = cutter.0;
+                visit(Fetched::Chunk(Chunk { file: index, offset, lines_before: Some(lines), framing, bytes }))?;
                 lines += memchr_iter(b'\n', bytes).count() as u64;
                 offset += end as u64;
             }
             if is_last {
-                return must_be_as_listed(&file, listed, listed.size);
+                return Ok(());
             }
             self.buffer.copy_within(end..filled + read, 0);
             filled = filled + read - end;
@@ -290,30 +199,27 @@ impl<'f> Reader<'f> {
                 (_, true) => "decompressed_limit",
                 _ => continue,
             };
-            return if offset == 0 { visit(Fetched::Bad { file: index, code }) } else { Err(refusal(listed, code)) };
+            return if offset == 0 { visit(Fetched::Bad { file: index, code }) } else { Err(file.refusal(code)) };
         }
     }
 }
 
-/// A file by its number.
-///
-/// # Errors
-/// [`ErrorKind::Internal`] when the list has no such file.
-pub fn listed(files: &[InputFile], index: usize) -> Result<&InputFile> {
-    let missing = || Error::new(ErrorKind::Internal, format!("file number {index} is not in the list"));
-    files.get(index).ok_or_else(missing)
+impl Reading {
+    fn chunk(&self) -> usize {
+        usize::try_from(self.chunk_size).unwrap_or(LARGEST_RECORD).min(LARGEST_RECORD)
+    }
 }
 
-/// The first position from `from` on, not 0, at which a record begins.
-fn next_record(bytes: &[u8], from: usize) -> Option<usize> {
-    let before = from.checked_sub(1)?;
-    framing::first_start(bytes.get(before..)?).map(|position| before + position)
+/// Hands over a plain file that was read whole.
+fn whole(index: usize, bytes: &[u8], visit: &mut Visit<'_>) -> Result<()> {
+    match framing::sniff(bytes) {
+        Err(code) => visit(Fetched::Bad { file: index, code }),
+        Ok(framing) => visit(Fetched::Chunk(Chunk { file: index, offset: 0, lines_before: Some(0), framing, bytes })),
+    }
 }
 
-/// The code of what is wrong with a compressed file, after reading all of it.
-fn broken(listed: &InputFile) -> Result<Option<&'static str>> {
-    let file = open(listed)?;
-    let mut unpacker = Unpacker::new(&file).map_err(|error| read_failed(listed, &error))?;
+/// The code of what is wrong with a compressed file, after unpacking all of it.
+fn broken(file: Listed<'_>, unpacker: &mut Unpacker<'_>) -> Result<Option<&'static str>> {
     let mut room = vec![0; 1 << 18];
     let mut size = 0;
     loop {
@@ -321,7 +227,7 @@ fn broken(listed: &InputFile) -> Result<Option<&'static str>> {
             Ok(0) => return Ok(None),
             Ok(read) => size += read as u64,
             Err(compression::Failure::Broken(code)) => return Ok(Some(code)),
-            Err(compression::Failure::Io(error)) => return Err(read_failed(listed, &error)),
+            Err(compression::Failure::Io(error)) => return Err(file.failed(error)),
         }
         if size > LARGEST_FILE {
             return Ok(Some("decompressed_limit"));
@@ -329,62 +235,60 @@ fn broken(listed: &InputFile) -> Result<Option<&'static str>> {
     }
 }
 
-fn open(listed: &InputFile) -> Result<File> {
-    File::open(&listed.path).map_err(|error| read_failed(listed, &error))
+/// A file of a listing, by its number.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed<'l> {
+    listing: &'l Listing,
+    index: usize,
+    file: &'l InputFile,
 }
 
-/// A file that is gone, or shorter than listed, changed under our hands: that is temporary.
-fn read_failed(listed: &InputFile, error: &std::io::Error) -> Error {
-    match error.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::UnexpectedEof => changed(listed),
-        _ => Error::io(ErrorKind::Storage, "read", &listed.path, error),
+impl<'l> Listed<'l> {
+    /// The file number `index`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`] when the list has no such file.
+    pub fn new(listing: &'l Listing, index: usize) -> Result<Self> {
+        let missing = || Error::new(ErrorKind::Internal, format!("file number {index} is not in the list"));
+        Ok(Self { listing, index, file: listing.files.get(index).ok_or_else(missing)? })
     }
-}
 
-/// The error for a file that cannot be read as JSON; `code` is a reason of the bad-input catalogue.
-#[must_use]
-pub fn refusal(listed: &InputFile, code: &str) -> Error {
-    let path = shown(&listed.path);
-    let hint = match code {
-        "encoding_utf16" | "encoding_utf32" => "convert it to UTF-8 (`iconv -t UTF-8`)",
-        "single_value_too_large" => "a record has at most 64 MiB; is a line break missing?",
-        "decompressed_limit" => "a file unpacks to at most 16 GiB; split it",
-        code if code.starts_with("unsupported_compression") => "unpack it, or pack it as gzip or zstd",
-        _ => "repair or remove it; or leave it out and say so with --on-bad-file quarantine",
-    };
-    Error::new(ErrorKind::DataRefused, format!("{path} cannot be read as JSON: {code}"))
-        .hint(hint)
-        .context("path", path)
-}
+    /// The error for a file that cannot be read as JSON; `code` is a reason of the bad-input catalogue.
+    #[must_use]
+    pub fn refusal(self, code: &str) -> Error {
+        let path = self.shown();
+        let hint = match code {
+            "encoding_utf16" | "encoding_utf32" => "convert it to UTF-8 (`iconv -t UTF-8`)",
+            "single_value_too_large" => "a record has at most 64 MiB; is a line break missing?",
+            "decompressed_limit" => "a file unpacks to at most 16 GiB; split it",
+            code if code.starts_with("unsupported_compression") => "unpack it, or pack it as gzip or zstd",
+            _ => "repair or remove it; or leave it out and say so with --on-bad-file quarantine",
+        };
+        Error::new(ErrorKind::DataRefused, format!("{path} cannot be read as JSON: {code}"))
+            .hint(hint)
+            .context("path", path)
+    }
 
-fn changed(listed: &InputFile) -> Error {
-    Error::new(ErrorKind::Retry, format!("{} changed while it was being read", shown(&listed.path)))
-        .hint("run again when the input is complete; no table was changed")
-        .context("path", shown(&listed.path))
-}
+    fn shown(self) -> String {
+        self.listing.shown(self.index).unwrap_or_default()
+    }
 
-/// Reads until the buffer is full or the file ends.
-fn read_up_to(file: &mut File, buffer: &mut [u8], listed: &InputFile) -> Result<usize> {
-    let mut filled = 0;
-    while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
-        match file.read(room) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(read_failed(listed, &error)),
+    /// A file that is gone, or shorter than listed, changed under our hands: that is temporary.
+    fn failed(self, error: std::io::Error) -> Error {
+        match error.downcast::<Error>() {
+            // What a bucket said is said already.
+            Ok(error) => error,
+            Err(error) => match error.kind() {
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::UnexpectedEof => self.changed(),
+                _ => Error::io(ErrorKind::Storage, "read", &self.file.path, &error),
+            },
         }
-        // A regular file gives what it has; less than the room means its end.
-        if filled as u64 == listed.size {
-            break;
-        }
     }
-    Ok(filled)
-}
 
-fn must_be_as_listed(file: &File, listed: &InputFile, read: u64) -> Result<()> {
-    let metadata = file.metadata().map_err(|error| read_failed(listed, &error))?;
-    if read == listed.size && metadata.len() == listed.size && modified(&metadata) == listed.modified {
-        return Ok(());
+    fn changed(self) -> Error {
+        let path = self.shown();
+        Error::new(ErrorKind::Retry, format!("{path} changed while it was being read"))
+            .hint("run again when the input is complete; no table was changed")
+            .context("path", path)
     }
-    Err(changed(listed))
 }

@@ -144,7 +144,7 @@ fn lake_layout<'py>(py: Python<'py>, options: &Bound<'py, PyMapping>) -> PyResul
     let root = Plan::output_root(&config).map_err(|error| errors::raise(py, &error))?;
     for table in Table::ALL {
         if let Some(folder) = config.folders.get(&table) {
-            layout.set_item(table.name(), root.join(folder))?;
+            layout.set_item(table.name(), root.join(folder).to_string())?;
         }
     }
     Ok(layout)

@@ -5,8 +5,9 @@
 //! - [`pipeline`]: so is the whole lake, byte for byte; a run changes all of it or nothing.
 //! - [`failures`]: what cannot be done is said with the right kind of error, and the tables are as they were.
 //! - [`recovery`]: what was committed is published, wherever its run was stopped.
+//! - [`remote_input`]: what lies in a bucket gives the same lake, for as many requests as were promised.
 //!
-//! [`scene`] sets up an input and a lake for the last three.
+//! [`object_server`] is a bucket in memory; [`scene`] sets up an input and a lake for whole runs.
 
 #![expect(clippy::disallowed_methods, reason = "tests remove what they made")]
 
@@ -17,8 +18,12 @@ mod architecture;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod object_server;
+#[cfg(test)]
 mod pipeline;
 #[cfg(test)]
 mod recovery;
+#[cfg(test)]
+mod remote_input;
 #[cfg(test)]
 mod scene;
