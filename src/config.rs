@@ -14,7 +14,7 @@ use chrono::NaiveDate;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Table;
-use crate::store::settings::StoreSettings;
+use crate::store::settings::{SECRETS, StoreSettings};
 
 /// Options as they come: name to text.
 pub type Settings = BTreeMap<String, String>;
@@ -138,7 +138,7 @@ pub struct Config {
 }
 
 /// Option names with their defaults, as text: for `--help`, and the list of what is known.
-pub const DEFAULTS: [(&str, &str); 16] = [
+pub const DEFAULTS: [(&str, &str); 23] = [
     ("input", ""),
     ("output", ""),
     ("song_data", "<input>/song_data"),
@@ -155,6 +155,13 @@ pub const DEFAULTS: [(&str, &str); 16] = [
     ("on_bad_file", "refuse"),
     ("ts_window", "1990-01-01..2100-01-01"),
     ("adopt", "false"),
+    ("region", "the bucket's own"),
+    ("endpoint_url", "AWS"),
+    ("profile", ""),
+    ("allow_http", "false"),
+    ("anonymous", "false"),
+    ("ca_file", "the system's certificates"),
+    ("store_patience", "60s"),
 ];
 
 /// `songplay_id` keeps 43 bits for the millisecond: times from 1970 to 2248 fit (see [`crate::tables::songplays`]).
@@ -168,13 +175,14 @@ impl Config {
     /// form; both name the option and what it takes.
     pub fn from_settings(settings: &Settings) -> Result<Self> {
         for name in settings.keys() {
-            if !DEFAULTS.iter().any(|(known, _)| known == name) {
+            if !DEFAULTS.iter().any(|(known, _)| known == name) && !SECRETS.contains(&name.as_str()) {
                 return Err(Error::new(ErrorKind::Usage, format!("there is no option {name:?}"))
                     .hint("`sparkify-lake --help` lists the options")
                     .context("option", name.clone()));
             }
         }
         let text = |name: &str| settings.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+        let truth = |name: &'static str| text(name).map_or(Ok(false), |value| flag(name, value));
         let location = |name: &str| text(name).map(str::to_owned);
         Ok(Self {
             input: location("input"),
@@ -204,8 +212,8 @@ impl Config {
                 &[("refuse", OnBadFile::Refuse), ("quarantine", OnBadFile::Quarantine)],
             )?,
             ts_window: ts_window(text("ts_window").unwrap_or("1990-01-01..2100-01-01"))?,
-            adopt: text("adopt").map_or(Ok(false), |value| flag("adopt", value))?,
-            store: StoreSettings::default(),
+            adopt: truth("adopt")?,
+            store: StoreSettings::read(text, truth)?,
         })
     }
 }
@@ -242,7 +250,7 @@ impl Config {
             MaxBad::Percent(percent) => format!("{percent}%"),
         };
         let on_bad_file = if self.on_bad_file == OnBadFile::Refuse { "refuse" } else { "quarantine" };
-        BTreeMap::from([
+        let mut texts = BTreeMap::from([
             ("tables", names.join(",")),
             ("match", matching.to_owned()),
             ("unmatched", unmatched.to_owned()),
@@ -255,7 +263,9 @@ impl Config {
             ("on_bad_file", on_bad_file.to_owned()),
             ("ts_window", format!("{}..{}", date(self.ts_window.start), date(self.ts_window.end))),
             ("adopt", self.adopt.to_string()),
-        ])
+        ]);
+        texts.extend(self.store.texts());
+        texts
     }
 }
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
         TerminalError,
         UsageError,
     )
-    from sparkify_lake.job import build, plan, run, sample
+    from sparkify_lake.examination import Check, Checkup, Examination
+    from sparkify_lake.job import build, check, doctor, plan, recover, run, sample
     from sparkify_lake.lake import Lake, Star, open_lake
     from sparkify_lake.report import Plan, RecordCounts, RunReport, SampleReport, TableReport
 
@@ -37,8 +38,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccessDeniedError",
+    "Check",
+    "Checkup",
     "ConfigurationError",
     "DataRefusedError",
+    "Examination",
     "InternalError",
     "Lake",
     "NoInputError",
@@ -57,14 +61,18 @@ __all__ = [
     "UsageError",
     "__version__",
     "build",
+    "check",
+    "doctor",
     "open_lake",
     "plan",
+    "recover",
     "run",
     "sample",
 ]
 
 _MODULES = {
-    "job": ("build", "plan", "run", "sample"),
+    "examination": ("Check", "Checkup", "Examination"),
+    "job": ("build", "check", "doctor", "plan", "recover", "run", "sample"),
     "lake": ("Lake", "Star", "open_lake"),
     "report": ("Plan", "RecordCounts", "RunReport", "SampleReport", "TableReport"),
 }

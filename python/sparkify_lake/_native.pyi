@@ -1,7 +1,8 @@
 """The native module: Rust's side of the boundary. Only `job.py` imports it.
 
-Plain mappings go in and out; frames cross as Polars DataFrames. Errors are the classes of
-`sparkify_lake.errors`. A call may be interrupted by any exception that a Python signal handler raises.
+Plain mappings go in and out; frames cross as Polars DataFrames. Credentials go in as `Secret`. Errors are the
+classes of `sparkify_lake.errors`. A call may be interrupted by any exception that a Python signal handler
+raises.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,6 +32,15 @@ def build(
 ) -> tuple[dict[str, DataFrame], dict[str, Any]]:
     """Reads and builds, writes nothing; returns the five tables by name, and the report."""
 
+def doctor(location: str, options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
+    """Examines a place that a job would read or write; returns the checks."""
+
+def check(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
+    """Compares the lake at `output` with its log; returns what was found, and changes nothing."""
+
+def recover(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
+    """Publishes what an earlier run committed and did not finish; returns what the lake is then."""
+
 def sample(directory: str, options: Mapping[str, int], on_tick: OnTick | None) -> dict[str, Any]:
     """Makes the sample data set: songs, events, days, users and seed are its options."""
 
@@ -41,4 +51,7 @@ def build_info() -> dict[str, str]:
     """Returns the version and how the module was compiled."""
 
 def lake_layout(options: Mapping[str, object]) -> dict[str, str]:
-    """Returns the folder of each table below `output`, by table name."""
+    """Returns the folder of each table below `output`, by table name: a path, or an s3:// URL."""
+
+def tables_there(options: Mapping[str, object]) -> dict[str, bool]:
+    """Looks whether each table's folder is there below `output`."""

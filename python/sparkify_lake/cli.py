@@ -16,7 +16,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn, TextIO
+from typing import Any, Literal, NoReturn, TextIO
 
 from sparkify_lake import job
 from sparkify_lake.config import Config, default_of, describe, is_plain, resolve
@@ -34,8 +34,18 @@ SAMPLE_NUMBERS = {
     "users": "of how many users",
     "seed": "another number gives other data",
 }
-# What of the common flags the other commands take.
-SAMPLE_FLAGS = ("json", "no_progress", "quiet", "verbose")
+# What the commands take by its place, and, but for `run` and `config`, which of the common flags.
+Command = Literal["run", "config", "sample", "doctor", "check", "recover"]
+PLACES: Mapping[Command, tuple[str, ...]] = {
+    "run": ("INPUT", "OUTPUT"),
+    "config": ("INPUT", "OUTPUT"),
+    "sample": ("DIR",),
+    "doctor": ("LOCATION",),
+    "check": ("OUTPUT",),
+    "recover": ("OUTPUT",),
+}
+COMMANDS: tuple[Command, ...] = ("config", "sample", "doctor", "check", "recover")
+COMMON_FLAGS = ("json", "quiet", "verbose")
 
 
 def entry() -> NoReturn:
@@ -68,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _guarded(words: Sequence[str]) -> int:
     try:
-        _command(words)
+        return _command(words)
     except SparkifyLakeError as error:
         _complain(error)
         return error.exit_code
@@ -95,35 +105,52 @@ def _guarded(words: Sequence[str]) -> int:
             traceback.print_exc()
         _complain(bug)
         return bug.exit_code
-    return 0
 
 
-def _command(words: Sequence[str]) -> None:
-    command = words[0] if words and words[0] in ("sample", "config") else "run"
+def _command(words: Sequence[str]) -> int:
+    command: Command = next((name for name in COMMANDS if name in words[:1]), "run")
     rest = words[1:] if command != "run" else words
     parser = _parser(command)
     given = parser.read(rest)
     if given.pop("help"):
         print(_help(parser.prog, command))
-        return
+        return 0
     if given.get("version"):
         print(_version())
-        return
+        return 0
     if command == "sample":
         _sample(given)
-        return
-    for positional in ("INPUT", "OUTPUT"):
+        return 0
+    if command == "doctor":
+        return _doctor(given)
+    for positional in PLACES[command]:
         value, name = given.pop(positional), positional.lower()
         if value is not None and given[name] is not None:
             raise UsageError(f"{name} is given twice", hint=f"as an argument and as --{name}; keep one")
         given[name] = value if value is not None else given[name]
+    if command == "check" or command == "recover":
+        config = resolve(command, given, as_flags=True)
+        with _log_on_stderr(config):
+            checkup = job.check_with(config)
+            print(checkup.to_json() if config.is_on("json") else checkup)
+        return checkup.exit_code
     config = resolve("plan" if given["dry_run"] else "run", given, as_flags=True)
     with _log_on_stderr(config):
         if command == "config":
             _print_config(config)
-            return
+            return 0
         result = job.plan_with(config) if config.is_on("dry_run") else job.run_with(config)
         print(result.to_json() if config.is_on("json") else result)
+    return 0
+
+
+def _doctor(given: dict[str, Any]) -> int:
+    location = given.pop("LOCATION")
+    config = resolve("doctor", given, as_flags=True)
+    with _log_on_stderr(config):
+        examination = job.doctor_with(location, config)
+        print(examination.to_json() if config.is_on("json") else examination)
+    return examination.exit_code
 
 
 def _sample(given: dict[str, Any]) -> None:
@@ -184,21 +211,17 @@ class _Parser(argparse.ArgumentParser):
         return vars(found)
 
 
-def _parser(command: str) -> _Parser:
+def _parser(command: Command) -> _Parser:
     name = os.path.basename(sys.argv[0] or "sparkify-lake")
     program = {"etl.py": "python etl.py", "__main__.py": "python -m sparkify_lake"}.get(name, "sparkify-lake")
     parser = _Parser(prog=program, add_help=False, allow_abbrev=False)
     parser.add_argument("-h", "--help", action="store_true")
+    for place in PLACES[command]:
+        parser.add_argument(place, nargs="?")
     if command == "sample":
-        parser.add_argument("DIR", nargs="?")
         for number in SAMPLE_NUMBERS:
             parser.add_argument(f"--{number}", type=int)
-    else:
-        parser.add_argument("INPUT", nargs="?")
-        parser.add_argument("OUTPUT", nargs="?")
-    for option in OPTIONS:
-        if command == "sample" and option.name not in SAMPLE_FLAGS:
-            continue
+    for option in _flags(command):
         if option.kind != "flag":
             parser.add_argument(option.flag, dest=option.name)
         elif "file" in option.sources and not option.name.startswith("no_"):
@@ -209,9 +232,16 @@ def _parser(command: str) -> _Parser:
     return parser
 
 
-def _help(program: str, command: str) -> str:
+def _flags(command: Command) -> list[Option]:
+    if command in ("run", "config"):
+        return list(OPTIONS)
+    taken = (*COMMON_FLAGS, "no_progress") if command == "sample" else COMMON_FLAGS
+    return [option for option in OPTIONS if option.name in taken or command in option.calls]
+
+
+def _help(program: str, command: Command) -> str:
     bold, normal = ("\x1b[1m", "\x1b[0m") if sys.stdout.isatty() and not is_plain() else ("", "")
-    flags = [option for option in OPTIONS if command != "sample" or option.name in SAMPLE_FLAGS]
+    flags = _flags(command)
     defaults = _defaults()
     left = {option.name: f"{option.flag} {option.metavar}".rstrip() for option in flags}
     if command == "sample":
@@ -253,23 +283,33 @@ def _default(option: Option, defaults: Mapping[str, str]) -> str:
     return "" if option.kind == "flag" else default_of(option, defaults)
 
 
-_TITLES = {
+_TITLES: Mapping[Command, str] = {
     "run": "sparkify-lake: Sparkify's JSON to a star schema of partitioned Parquet, without Spark",
     "sample": "sparkify-lake sample: make a data set to try things on; the same options give the same bytes",
     "config": "sparkify-lake config: show every setting and where it comes from, secrets masked",
+    "doctor": "sparkify-lake doctor: examine a place to read or write, such as s3://bucket/lake",
+    "check": "sparkify-lake check: compare a lake with its log, file by file; changes nothing",
+    "recover": "sparkify-lake recover: publish what a stopped run has committed, as any later run does",
 }
-_USAGES = {
+_USAGES: Mapping[Command, tuple[str, ...]] = {
     "run": (
         "  {program} [INPUT [OUTPUT]] [options]    read INPUT, write the five tables below OUTPUT",
         "  {program} --sample                      make a small data set and run on it",
         "  {program} config [options]              show every setting and where it comes from",
+        "  {program} doctor LOCATION               examine a bucket or a folder: rights, promises, speed",
+        "  {program} check OUTPUT                  compare a lake with its log",
+        "  {program} recover OUTPUT                publish what a stopped run has committed",
         "  {program} sample DIR [options]          make a data set, and no more",
     ),
     "sample": ("  {program} sample DIR [options]    write song_data and log_data below DIR",),
     "config": ("  {program} config [INPUT [OUTPUT]] [options]    with the options of a run",),
+    "doctor": ("  {program} doctor [LOCATION] [options]    the configured output, unless named",),
+    "check": ("  {program} check [OUTPUT] [options]    exits 0, 75 (not published) or 76 (not as logged)",),
+    "recover": ("  {program} recover [OUTPUT] [options]    exits as check does then",),
 }
 _HEADINGS = {
     "Where": "Where to read and write",
+    "Store": "How an object store is reached",
     "What": "What the tables hold",
     "Limits": "Limits",
     "Program": "This program",

@@ -18,7 +18,6 @@ from sparkify_lake.configfile import (
     LAKE_FILE,
     OPTION_KEYS,
     SECRET_FILE,
-    STORE_KEYS,
     ConfigFile,
     Entry,
     only,
@@ -27,17 +26,20 @@ from sparkify_lake.configfile import (
 from sparkify_lake.errors import ConfigurationError, SparkifyLakeError, UsageError
 from sparkify_lake.options import (
     BY_NAME,
+    CREDENTIALS,
     ENVIRONMENT_PREFIX,
     OPTIONS,
     Call,
     Option,
     Source,
     check_names,
+    is_remote,
     plain_value,
     suggestion,
     truth,
+    without_userinfo,
 )
-from sparkify_lake.secret import MASK
+from sparkify_lake.secret import MASK, Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,22 +55,27 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """The secret part of `dl.cfg`; each of them may be missing."""
+class Credential:
+    """A part of the credentials that were given.
 
-    access_key: Entry | None = None
-    secret_key: Entry | None = None
-    session_token: Entry | None = None
-    region: Entry | None = None
+    Attributes:
+        value: The text itself, masked.
+        origin: Where it was said, as `dl.cfg:3`.
+        place: What a report names as the source: `arguments`, or the file's name.
+    """
+
+    value: Secret
+    origin: str
+    place: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The merged settings of one call."""
+    """The merged settings of one call; without credentials, the standard places of AWS are searched."""
 
     call: Call
     settings: Mapping[str, Setting]
-    credentials: Credentials = field(default_factory=Credentials)
+    credentials: Mapping[str, Credential] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     def value(self, name: str) -> str | int | bool | None:
@@ -86,12 +93,28 @@ class Config:
         return str(setting.value) if setting and setting.source == "argument" else None
 
     def native_options(self) -> dict[str, object]:
-        """Returns what the engine is given: the options that are set and that the call takes."""
-        return {
+        """Returns what the engine is given: the options that are set and that the call takes.
+
+        Credentials are among them only when something lies in a store, and masked even then: the engine
+        itself opens them.
+        """
+        options: dict[str, object] = {
             name: setting.value
             for name, setting in self.settings.items()
             if BY_NAME[name].native and self.call in BY_NAME[name].calls
         }
+        if self.credentials and self.is_remote():
+            options |= {name: one.value for name, one in self.credentials.items()}
+            options["keys_origin"] = next(iter(self.credentials.values())).place
+        return options
+
+    def is_remote(self) -> bool:
+        """Returns whether any location lies in an object store."""
+        return any(
+            is_remote(str(setting.value))
+            for name, setting in self.settings.items()
+            if BY_NAME[name].kind == "location"
+        )
 
     def with_values(self, origin: str, **values: str | bool) -> Config:
         """Returns the same settings with some replaced."""
@@ -103,6 +126,10 @@ class Config:
     def without(self, *names: str) -> Config:
         """Returns the same settings with some not set."""
         return replace(self, settings={name: one for name, one in self.settings.items() if name not in names})
+
+    def detached(self) -> Config:
+        """Returns the same settings without the lines of files they stand on, which hold secrets."""
+        return replace(self, settings={n: replace(one, entry=None) for n, one in self.settings.items()})
 
     def explain(self, error: SparkifyLakeError) -> SparkifyLakeError:
         """Says where a refused value was set.
@@ -166,6 +193,7 @@ def resolve(
     check_names("program" if as_flags else call, given)
     said = _said_in(os.environ if environment is None else environment)
     settings: dict[str, Setting] = {}
+    keys = {name: given.pop(name) for name in CREDENTIALS if name in given}
     for name, value in given.items():
         option = BY_NAME[name]
         if isinstance(value, str) and not value.strip():
@@ -187,7 +215,7 @@ def resolve(
                 value = plain_value(BY_NAME[name], entry.value.reveal())
                 _add(settings, name, value, entry.origin, "file", rank, entry)
     _drop_overruled(settings, warnings)
-    credentials = _credentials(files, warnings)
+    credentials = _given_credentials(keys) if keys else _credentials(files, warnings)
     return Config(call=call, settings=settings, credentials=credentials, warnings=tuple(warnings))
 
 
@@ -229,16 +257,35 @@ def _from_environment(environment: Mapping[str, str], settings: dict[str, Settin
     return warnings
 
 
-def _credentials(files: Sequence[ConfigFile], warnings: list[str]) -> Credentials:
+def _given_credentials(keys: Mapping[str, object]) -> dict[str, Credential]:
+    """Takes credentials from arguments; a part in a file does not complete them."""
+    found = {}
+    for name, value in keys.items():
+        secret = Secret(value.strip()) if isinstance(value, str) else value
+        if not isinstance(secret, Secret):
+            raise UsageError(f"{name} cannot be of type {type(value).__name__}", hint="it takes a text")
+        if not secret:
+            raise UsageError(f"{name} is empty", hint="give it a value, or leave it out")
+        found[name] = Credential(value=secret, origin=f"argument {name}", place="arguments")
+    missing = [name for name in CREDENTIALS[:2] if name not in found]
+    if missing:
+        raise UsageError(f"{next(iter(found))} stands alone", hint=f"pass {' and '.join(missing)}, too")
+    return found
+
+
+def _credentials(files: Sequence[ConfigFile], warnings: list[str]) -> dict[str, Credential]:
     found: dict[str, Entry] = {}
     for file in files:
-        for name in (*CREDENTIAL_KEYS, *STORE_KEYS):
+        for name in CREDENTIAL_KEYS:
             if name not in found and (entry := only(file.entries, name)) is not None:
                 found[name] = entry
-    pair = [found[name] for name in ("access_key", "secret_key") if name in found]
-    if len(pair) == 1:
-        warnings.append(f"{pair[0].origin}: {pair[0].key} stands alone; credentials are a key and a secret")
-    return Credentials(**found)
+    if found and any(name not in found for name in CREDENTIALS[:2]):
+        alone = next(iter(found.values()))
+        warnings.append(f"{alone.origin}: {alone.key} stands alone; credentials are a key and a secret")
+    return {
+        name: Credential(value=entry.value, origin=entry.origin, place=Path(entry.file).name)
+        for name, entry in found.items()
+    }
 
 
 def _drop_overruled(settings: dict[str, Setting], warnings: list[str]) -> None:
@@ -305,14 +352,13 @@ def describe(config: Config, defaults: Mapping[str, str]) -> list[tuple[str, str
         setting = config.settings.get(option.name)
         if setting is not None:
             shown = str(setting.value).lower() if isinstance(setting.value, bool) else str(setting.value)
-            rows.append((option.name, shown, setting.origin))
+            rows.append((option.name, without_userinfo(shown), setting.origin))
         else:
             default = default_of(option, defaults)
             rows.append((option.name, default, "default" if default else "not set"))
-    for name in (*CREDENTIAL_KEYS, *STORE_KEYS):
-        entry: Entry | None = getattr(config.credentials, name)
-        shown = "" if entry is None else entry.value.reveal() if name in STORE_KEYS else MASK
-        rows.append((name, shown, "not set" if entry is None else entry.origin))
+    for name in CREDENTIALS:
+        one = config.credentials.get(name)
+        rows.append((name, MASK, one.origin) if one else (name, "", "not set"))
     return rows
 
 

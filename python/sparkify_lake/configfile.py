@@ -26,8 +26,8 @@ LAKE_FILE = "lake.cfg"
 
 # Spellings in use, besides the documented KEY and SECRET.
 CREDENTIAL_KEYS: Mapping[str, tuple[str, ...]] = {
-    "access_key": ("KEY", "AWS_ACCESS_KEY_ID", "ACCESS_KEY_ID", "ACCESS_KEY", "AWS_ACCESS_KEY", "AWS_KEY"),
-    "secret_key": (
+    "access_key_id": ("KEY", "AWS_ACCESS_KEY_ID", "ACCESS_KEY_ID", "ACCESS_KEY", "AWS_ACCESS_KEY", "AWS_KEY"),
+    "secret_access_key": (
         "SECRET",
         "AWS_SECRET_ACCESS_KEY",
         "SECRET_ACCESS_KEY",
@@ -37,14 +37,12 @@ CREDENTIAL_KEYS: Mapping[str, tuple[str, ...]] = {
     ),
     "session_token": ("AWS_SESSION_TOKEN", "SESSION_TOKEN", "TOKEN"),
 }
-# Belongs to the store, as the credentials do: known in both files, of no use to a local lake.
-STORE_KEYS: Mapping[str, tuple[str, ...]] = {"region": ("REGION", "AWS_DEFAULT_REGION", "AWS_REGION")}
 OPTION_KEYS: Mapping[str, tuple[str, ...]] = {
     option.name: (option.key, *option.older_keys) for option in OPTIONS if "file" in option.sources
 }
 _NAME_OF_KEY = {
     key: name
-    for spellings in (CREDENTIAL_KEYS, STORE_KEYS, OPTION_KEYS)
+    for spellings in (CREDENTIAL_KEYS, OPTION_KEYS)
     for name, keys in spellings.items()
     for key in keys
 }

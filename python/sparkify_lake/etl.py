@@ -74,7 +74,7 @@ def main(
 def _run(context: dict[str, Any], input_data: Any, output_data: Any) -> None:
     from sparkify_lake.config import resolve
     from sparkify_lake.job import run_with
-    from sparkify_lake.options import names_for, suggestion
+    from sparkify_lake.options import hide, names_for, suggestion
 
     known = names_for("run")
     options = {name: value for name, value in context.items() if name in known}
@@ -85,6 +85,7 @@ def _run(context: dict[str, Any], input_data: Any, output_data: Any) -> None:
             getLogger("sparkify_lake").warning("the keyword %s is ignored; did you mean %s?", name, meant)
     options["input"] = input_data if input_data is not None else options.get("input")
     options["output"] = output_data if output_data is not None else options.get("output")
+    hide(options)
     config = resolve("run", options)
     report = run_with(config)
     if not config.is_on("quiet"):

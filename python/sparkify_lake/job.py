@@ -1,4 +1,4 @@
-"""Run, plan, build and sample: settings go to the native module, what comes back becomes a report.
+"""Run, plan, build, doctor and the rest: settings go to the native module, what comes back becomes a report.
 
 The only module that imports `_native`, and only inside a function: importing the package loads no engine.
 
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sparkify_lake.config import Config, resolve
 from sparkify_lake.errors import ConfigurationError, InternalError, SparkifyLakeError, UsageError
+from sparkify_lake.examination import Checkup, Examination
+from sparkify_lake.options import BY_NAME, hide, is_remote, plain_value
 from sparkify_lake.report import Plan, RunReport, SampleReport
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sparkify_lake.lake import Star
-    from sparkify_lake.options import ReadOptions, RunOptions
+    from sparkify_lake.options import ReadOptions, RunOptions, StoreOptions
 
 Result = TypeVar("Result")
 
@@ -51,6 +53,7 @@ def run(
     Raises:
         SparkifyLakeError: One of its subclasses; only a `RetryableError` is worth a second try.
     """
+    hide(options)
     return run_with(resolve("run", {"input": input, "output": output, **options}))
 
 
@@ -72,6 +75,7 @@ def plan(
     Raises:
         SparkifyLakeError: One of its subclasses.
     """
+    hide(options)
     return plan_with(resolve("plan", {"input": input, "output": output, **options}))
 
 
@@ -90,6 +94,7 @@ def build(input: str | PathLike[str] | None = None, **options: Unpack[ReadOption
     """
     from sparkify_lake.lake import Star
 
+    hide(options)
     config = resolve("build", {"input": input, **options})
     if not config.is_on("sample"):
         frames, report = _engine("build", _checked(config))
@@ -100,6 +105,61 @@ def build(input: str | PathLike[str] | None = None, **options: Unpack[ReadOption
         make_sample(directory, {}, config)
         frames, report = _engine("build", config.with_values("sample", input=directory))
         return Star(**frames, report=RunReport.from_dict(report))
+
+
+def doctor(location: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Examination:
+    """Examines a place that a job would read or write: credentials, reach, rights, promises, speed.
+
+    What it writes there, it removes again.
+
+    Args:
+        location: A local path or an `s3://` URL; the configured output, unless given.
+        **options: What concerns the store, as for `run`.
+
+    Returns:
+        The checks; one that fails is no exception.
+
+    Raises:
+        SparkifyLakeError: One of its subclasses, when the examination itself cannot be made.
+    """
+    hide(options)
+    return doctor_with(location, resolve("doctor", options))
+
+
+def check(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Checkup:
+    """Compares a lake with its log, file by file; changes nothing.
+
+    On a local disk every byte is read; in a bucket the store's own checksums are compared.
+
+    Args:
+        output: The root of the lake; from the configuration, unless given.
+        **options: What concerns the store, as for `run`.
+
+    Returns:
+        What was found; a file that is missing, changed or foreign is no exception.
+
+    Raises:
+        SparkifyLakeError: One of its subclasses.
+    """
+    hide(options)
+    return check_with(resolve("check", {"output": output, **options}))
+
+
+def recover(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Checkup:
+    """Finishes what a run has committed and was stopped before it was published; any later run does so, too.
+
+    Args:
+        output: The root of the lake; from the configuration, unless given.
+        **options: What concerns the store, as for `run`.
+
+    Returns:
+        What the lake is then.
+
+    Raises:
+        SparkifyLakeError: One of its subclasses.
+    """
+    hide(options)
+    return check_with(resolve("recover", {"output": output, **options}))
 
 
 def sample(
@@ -144,16 +204,52 @@ def plan_with(config: Config) -> Plan:
     return Plan.from_dict(_engine("plan", _with_sample(config)))
 
 
+def doctor_with(location: object, config: Config) -> Examination:
+    """Examines a place with settings that are merged already."""
+    if location is None:
+        location = config.value("output")
+    if location is None:
+        raise UsageError("no location to examine", hint="name a local path or an s3:// URL")
+    place = str(plain_value(BY_NAME["output"], location))
+    # As if it were the output: that decides whether credentials are handed over.
+    config = config.with_values("argument location", output=place)
+    _warn(config)
+    found = _explained(config, lambda: _native().doctor(place, config.native_options(), None))
+    return Examination.from_dict(found)
+
+
+def check_with(config: Config) -> Checkup:
+    """Checks or recovers a lake, as the settings' call says."""
+    if config.value("output") is None:
+        raise ConfigurationError(
+            f"no lake to {config.call}",
+            hint="pass its root, or set OUTPUT in lake.cfg or SPARKIFY_OUTPUT",
+            context={"option": "output"},
+        )
+    _warn(config)
+    found = _explained(config, lambda: getattr(_native(), config.call)(config.native_options(), None))
+    return Checkup.from_dict(found)
+
+
 def make_sample(directory: str, numbers: Mapping[str, int], config: Config) -> SampleReport:
     """Makes the sample data set, showing progress as the settings say."""
+    directory = str(plain_value(BY_NAME["input"], directory))
+    if is_remote(directory):
+        raise UsageError("a sample is made on a local disk", hint="name a local folder; copy it from there")
     made = _called(config, lambda on_tick: _native().sample(directory, dict(numbers), on_tick))
     return SampleReport(directory=directory, **made)
 
 
 def lake_layout(config: Config) -> dict[str, str]:
     """Returns the folder of each table below the output, by table name."""
-    layout = _explained(config, lambda: _native().lake_layout(config.native_options()))
-    return {table: str(folder) for table, folder in layout.items()}
+    layout: dict[str, str] = _explained(config, lambda: _native().lake_layout(config.native_options()))
+    return layout
+
+
+def tables_there(config: Config) -> dict[str, bool]:
+    """Looks whether each table's folder is there, by table name."""
+    found: dict[str, bool] = _explained(config, lambda: _native().tables_there(config.native_options()))
+    return found
 
 
 def defaults() -> dict[str, str]:
@@ -214,7 +310,7 @@ def _with_sample(config: Config) -> Config:
         raise UsageError(
             "a sample and song_data or log_data exclude each other", hint="name the input, or nothing"
         )
-    if directory is not None and _holds_something(directory):
+    if directory is not None and not is_remote(directory) and _holds_something(directory):
         raise UsageError(f"{directory} is not empty, so no sample is made there", hint="leave out the sample")
     made = make_sample(directory or SAMPLE_INPUT, {}, config)
     _logger().info("sample: %s", made)

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sparkify_lake.errors import ConfigurationError, NoInputError
 from sparkify_lake.grid import Grid, as_html, as_text, count
+from sparkify_lake.options import hide, is_remote, truth
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from polars._typing import PolarsDataType
     from typing_extensions import Unpack
 
+    from sparkify_lake.config import Config, Credential
     from sparkify_lake.options import LakeOptions
     from sparkify_lake.report import RunReport
 
@@ -119,10 +120,12 @@ class Lake:
         lake.songplays.filter(pl.col("level") == "paid").collect()
     """
 
-    def __init__(self, output: str, layout: Mapping[str, str]) -> None:
-        """Takes the folder of each table; `open_lake` finds them."""
-        self._output = output
+    def __init__(self, config: Config, layout: Mapping[str, str], there: Mapping[str, bool]) -> None:
+        """Takes the folder of each table, and whether it is there; `open_lake` finds them."""
+        self._config = config.detached()
         self._layout = dict(layout)
+        self._there = dict(there)
+        self._store = _store(config) if any(map(is_remote, layout.values())) else {}
 
     @property
     def songs(self) -> LazyFrame:
@@ -153,32 +156,46 @@ class Lake:
         if table not in COLUMNS:
             raise KeyError(table)
         folder = self._layout[table]
-        if not Path(folder).is_dir():
+        if not self._there[table]:
+            self._look()
+        if not self._there[table]:
             raise NoInputError(
                 f"there is no table {table} in this lake",
                 cause=f"{folder} does not exist",
                 hint="run with this table, or name its folder: table_names='" + table + "=...'",
                 context={"path": folder, "table": table},
             )
-        return _scan(table, folder)
+        return _scan(table, folder, self._store)
 
     def tables(self) -> tuple[LakeTable, ...]:
-        """Lists the five tables: where they lie and which of them exist."""
+        """Looks for the five tables: where they lie and which of them exist."""
+        self._look()
+        return self._tables()
+
+    def _look(self) -> None:
+        from sparkify_lake.job import tables_there
+
+        self._there = tables_there(self._config)
+
+    def _tables(self) -> tuple[LakeTable, ...]:
         return tuple(
-            LakeTable(name=name, location=folder, exists=Path(folder).is_dir())
-            for name, folder in self._layout.items()
+            LakeTable(name=name, location=self._layout[name], exists=self._there[name]) for name in TABLES
         )
 
     def __repr__(self) -> str:
-        return as_text(f"lake at {self._output}", [self._grid()])
+        return as_text(self._title(), [self._grid()])
 
     def _repr_html_(self) -> str:
-        return as_html(f"lake at {self._output}", [self._grid()])
+        return as_html(self._title(), [self._grid()])
+
+    def _title(self) -> str:
+        return f"lake at {self._config.value('output')}"
 
     def _grid(self) -> Grid:
+        # What was seen last: a prompt that shows a lake sends no request.
         rows = [
             (t.name, t.location if t.exists else "(not there)", ", ".join(COLUMNS[t.name]))
-            for t in self.tables()
+            for t in self._tables()
         ]
         return Grid(head=("table", "folder", "columns"), rows=rows, texts=("table", "folder", "columns"))
 
@@ -187,9 +204,9 @@ def open_lake(output: str | PathLike[str] | None = None, **options: Unpack[LakeO
     """Opens what a run wrote.
 
     Args:
-        output: The root of the lake; from the configuration, unless given.
-        **options: `table_names` and `config`, as for `run`. Without names, `songs_table` and `songs` are
-        both found.
+        output: The root of the lake, a local folder or an `s3://` URL; from the configuration, unless given.
+        **options: `table_names`, `config` and what concerns the store, as for `run`. Without names,
+            `songs_table` and `songs` are both found.
 
     Returns:
         The lake, with a LazyFrame for each table.
@@ -198,8 +215,9 @@ def open_lake(output: str | PathLike[str] | None = None, **options: Unpack[LakeO
         NoInputError: If no table is there.
         ConfigurationError: If no output is configured.
     """
+    hide(options)
     from sparkify_lake.config import resolve
-    from sparkify_lake.job import lake_layout
+    from sparkify_lake.job import lake_layout, tables_there
 
     config = resolve("open_lake", {"output": output, **options})
     root = config.value("output")
@@ -207,29 +225,25 @@ def open_lake(output: str | PathLike[str] | None = None, **options: Unpack[LakeO
         raise ConfigurationError(
             "no lake to open", hint="pass its root, or set OUTPUT in lake.cfg or SPARKIFY_OUTPUT"
         )
-    if config.value("table_names") is not None:
-        layouts = [lake_layout(config)]
-    else:
-        layouts = [
-            lake_layout(config.with_values("naming", table_names=naming)) for naming in ("classic", "plain")
-        ]
-    layout = max(layouts, key=_tables_there)
-    if not _tables_there(layout):
-        looked_for = ", ".join(Path(folder).name for one in layouts for folder in one.values())
+    named = [config]
+    if config.value("table_names") is None:
+        named = [config.with_values("naming", table_names=naming) for naming in ("classic", "plain")]
+    lakes = [Lake(one, lake_layout(one), tables_there(one)) for one in named]
+    lake = max(lakes, key=lambda lake: sum(lake._there.values()))
+    if not any(lake._there.values()):
+        looked_for = ", ".join(
+            folder.rpartition("/")[2] for lake in lakes for folder in lake._layout.values()
+        )
         raise NoInputError(
             f"there is no lake at {root}",
             cause=f"none of these is there: {looked_for}",
             hint="write it first with sparkify_lake.run(input, output), or name the folders with table_names",
             context={"path": str(root)},
         )
-    return Lake(str(root), layout)
+    return lake
 
 
-def _tables_there(layout: Mapping[str, str]) -> int:
-    return sum(Path(folder).is_dir() for folder in layout.values())
-
-
-def _scan(table: str, folder: str) -> LazyFrame:
+def _scan(table: str, folder: str, store: Mapping[str, Any]) -> LazyFrame:
     """Scans a table. With its schema given, a table without a file is an empty frame and not an error."""
     import polars as pl
 
@@ -249,5 +263,29 @@ def _scan(table: str, folder: str) -> LazyFrame:
         hive_partitioning=bool(in_path),
         hive_schema={column: schema[column] for column in in_path} or None,
         hidden_file_prefix=["_", "."],
+        **store,
     )
     return frame.select(list(schema))
+
+
+def _store(config: Config) -> dict[str, Any]:
+    """Says to Polars how the store is reached; what is not configured Polars looks for in AWS's places."""
+    names = {"region": "aws_region", "endpoint_url": "aws_endpoint_url", "profile": "aws_profile"}
+    options = {key: str(value) for name, key in names.items() if (value := config.value(name)) is not None}
+    if truth(config.value("allow_http")):
+        options["allow_http"] = "true"
+    if truth(config.value("anonymous")):
+        return {"storage_options": {**options, "aws_skip_signature": "true"}, "credential_provider": None}
+    if config.credentials:
+        return {"storage_options": options, "credential_provider": _Given(config.credentials)}
+    return {"storage_options": options}
+
+
+class _Given:
+    """Hands credentials to Polars when it asks, so that no plan of a query holds them; is not pickled."""
+
+    def __init__(self, credentials: Mapping[str, Credential]) -> None:
+        self._credentials = credentials
+
+    def __call__(self) -> tuple[dict[str, str], None]:
+        return {f"aws_{name}": one.value.reveal() for name, one in self._credentials.items()}, None

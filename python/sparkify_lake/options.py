@@ -12,19 +12,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike, fsdecode
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 from sparkify_lake.errors import UsageError
+from sparkify_lake.secret import MASK, Secret
 
 Kind = Literal["location", "choice", "list", "size", "number", "text", "flag", "path"]
-Call = Literal["run", "plan", "build", "open_lake", "program"]
-Group = Literal["Where", "What", "Limits", "Program"]
+Call = Literal["run", "plan", "build", "open_lake", "doctor", "check", "recover", "program"]
+Group = Literal["Where", "Store", "What", "Limits", "Program"]
 Source = Literal["argument", "environment", "file"]
 
 ENVIRONMENT_PREFIX = "SPARKIFY_"
+REMOTE = ("s3", "s3a", "s3n")
 
 _WRITES: frozenset[Call] = frozenset({"run", "plan"})
 _READS: frozenset[Call] = frozenset({"run", "plan", "build"})
+_LOOKS: frozenset[Call] = frozenset({"open_lake", "check", "recover"})
+_STORES: frozenset[Call] = _READS | _LOOKS | {"doctor"}
 _PROGRAM: frozenset[Call] = frozenset({"program"})
 
 _ANYWHERE: frozenset[Source] = frozenset({"argument", "environment", "file"})
@@ -79,14 +83,29 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="input", kind="location", group="Where", metavar="PATH", older_keys=("INPUT_DATA",),
            help="root that holds song_data/ and log_data/"),
     Option(name="output", kind="location", group="Where", metavar="PATH", older_keys=("OUTPUT_DATA",),
-           calls=_WRITES | {"open_lake"}, help="root of the lake; a folder per table is written below it"),
+           calls=_WRITES | _LOOKS, help="root of the lake; a folder per table is written below it"),
     Option(name="song_data", kind="location", group="Where", metavar="PATH",
            help="songs, if they lie elsewhere: folder, file or glob"),
     Option(name="log_data", kind="location", group="Where", metavar="PATH",
            help="logs, if they lie elsewhere: folder, file or glob"),
     Option(name="config", kind="path", group="Where", metavar="PATH", native=False,
-           calls=_READS | {"open_lake"}, sources=frozenset({"argument", "environment"}),
+           calls=_STORES, sources=frozenset({"argument", "environment"}),
            help="folder with dl.cfg and lake.cfg, or one of them"),
+    Option(name="region", kind="text", group="Store", metavar="NAME", calls=_STORES,
+           older_keys=("AWS_DEFAULT_REGION", "AWS_REGION"),
+           help="the bucket's region"),
+    Option(name="endpoint_url", kind="text", group="Store", metavar="URL", calls=_STORES,
+           older_keys=("AWS_ENDPOINT_URL",), help="the server, if it is not AWS: MinIO, for example"),
+    Option(name="profile", kind="text", group="Store", metavar="NAME", calls=_STORES,
+           older_keys=("AWS_PROFILE",), help="profile of ~/.aws/config and ~/.aws/credentials"),
+    Option(name="anonymous", kind="flag", group="Store", calls=_STORES,
+           help="unsigned requests, for public buckets"),
+    Option(name="allow_http", kind="flag", group="Store", calls=_STORES,
+           help="let --endpoint-url be plain http://"),
+    Option(name="ca_file", kind="path", group="Store", metavar="FILE", calls=_STORES,
+           help="more certificates to trust, as PEM"),
+    Option(name="store_patience", kind="text", group="Store", metavar="TIME", calls=_STORES,
+           help="how long a request that fails is tried again"),
     Option(name="tables", kind="list", group="What", metavar="NAMES", calls=_WRITES,
            choices=("songs", "artists", "users", "time", "songplays"),
            help="tables to write, separated by commas"),
@@ -131,15 +150,33 @@ OPTIONS: tuple[Option, ...] = (
 
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
+# Keywords only: no flag (a process list shows those) and no variable of ours. `dl.cfg` has its own spellings.
+CREDENTIALS = ("access_key_id", "secret_access_key", "session_token")
+
 Location = str | PathLike[str]
 
 
-class ReadOptions(TypedDict, total=False):
-    """Keyword arguments of `build`, which writes nothing; None means "not set" everywhere."""
+class StoreOptions(TypedDict, total=False):
+    """Keyword arguments of every call that may reach an object store; None means "not set" everywhere."""
+
+    config: Location | None
+    region: str | None
+    endpoint_url: str | None
+    profile: str | None
+    anonymous: bool | None
+    allow_http: bool | None
+    ca_file: Location | None
+    store_patience: str | None
+    access_key_id: str | Secret | None
+    secret_access_key: str | Secret | None
+    session_token: str | Secret | None
+
+
+class ReadOptions(StoreOptions, total=False):
+    """Keyword arguments of `build`, which writes nothing."""
 
     song_data: Location | None
     log_data: Location | None
-    config: Location | None
     match: str | None
     unmatched: str | None
     ts_window: str | tuple[object, object] | None
@@ -162,16 +199,25 @@ class RunOptions(ReadOptions, total=False):
     adopt: bool | None
 
 
-class LakeOptions(TypedDict, total=False):
+class LakeOptions(StoreOptions, total=False):
     """Keyword arguments of `open_lake`."""
 
-    config: Location | None
     table_names: str | Mapping[str, str] | None
 
 
 def names_for(call: Call) -> list[str]:
-    """Returns the keywords that a call takes; the program takes every option."""
-    return [option.name for option in OPTIONS if call == "program" or call in option.calls]
+    """Returns the keywords that a call takes; the program takes every option, but no credentials."""
+    if call == "program":
+        return list(BY_NAME)
+    return [*(option.name for option in OPTIONS if call in option.calls), *CREDENTIALS]
+
+
+def hide(options: StoreOptions | dict[str, Any]) -> None:
+    """Puts credentials among a call's keywords out of sight, before anything can fail and show them."""
+    fields = cast("dict[str, Any]", options)
+    for name in CREDENTIALS:
+        if isinstance(fields.get(name), str):
+            fields[name] = Secret(fields[name].strip())
 
 
 def check_names(call: Call, names: Iterable[str]) -> None:
@@ -236,12 +282,39 @@ def plain_value(option: Option, value: object) -> str | int | bool:
 def _location(text: str) -> str:
     """Undoes what pathlib does to a URL, and what no shell did for a file: `s3:/b` and `~/x`."""
     scheme, separator, rest = text.partition(":/")
-    if separator and scheme in ("s3", "s3a", "s3n", "file") and not rest.startswith("/"):
+    if separator and scheme in (*REMOTE, "file") and not rest.startswith("/"):
         return f"{scheme}://{'/' if scheme == 'file' else ''}{rest}"
     if text == "~" or text.startswith("~/"):
         from os.path import expanduser
 
         return expanduser(text)
+    return text
+
+
+def is_remote(location: str) -> bool:
+    """Returns whether a location lies in an object store, by its scheme alone.
+
+    Example:
+        >>> is_remote("s3a://bucket/lake"), is_remote("s3/lake")
+        (True, False)
+    """
+    scheme, separator, _ = location.partition("://")
+    return bool(separator) and scheme in REMOTE
+
+
+def without_userinfo(text: str) -> str:
+    """Masks what stands before a host or a bucket's name in a URL: people have put secrets there.
+
+    Example:
+        >>> without_userinfo("s3a://AKIAX:se/cret@bucket/lake")
+        's3a://***'
+        >>> without_userinfo("http://localhost:9000")
+        'http://localhost:9000'
+    """
+    scheme, separator, rest = text.partition("://")
+    host = rest.partition("/")[0]
+    if separator and ("@" in host or (scheme in REMOTE and ":" in host)):
+        return f"{scheme}://{MASK}"
     return text
 
 

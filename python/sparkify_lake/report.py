@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+from sparkify_lake.costs import Requests, described
 from sparkify_lake.grid import Grid, as_html, as_text, count, seconds, size
 
 Value = TypeVar("Value")
@@ -96,6 +97,7 @@ class RunReport:
         package_version: Of sparkify-lake.
         run_id: Names the run; its start, and a random part.
         state: "published", or "built" when nothing was to be written.
+        version: Of the lake that holds these tables; None when nothing was written.
         started_at: ISO 8601, UTC.
         seconds: Wall time.
         input: What was found, by "songs" and "logs".
@@ -112,7 +114,8 @@ class RunReport:
         tables: By name, in the order of the star schema.
         plays: Plays and matches.
         quarantine: Where the quarantined records are.
-        credentials: Where the credentials came from.
+        credentials: Where the credentials came from; None when none were needed.
+        requests: What was asked of the store, and what S3 charges for it; None when all is local.
         warnings: What deserves a look.
         peak_rss_bytes: The most memory the process held.
         threads: Worker threads.
@@ -122,6 +125,7 @@ class RunReport:
     package_version: str
     run_id: str
     state: str
+    version: int | None
     started_at: str
     seconds: float
     input: Mapping[str, SourceReport]
@@ -142,6 +146,7 @@ class RunReport:
     warnings: Sequence[str]
     peak_rss_bytes: int | None
     threads: int
+    requests: Requests | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunReport:
@@ -166,7 +171,7 @@ class RunReport:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Returns the report as JSON text."""
-        return _json(self.to_dict(), indent)
+        return as_json(self.to_dict(), indent)
 
     def __str__(self) -> str:
         return as_text(self._title(), self._grids(), self.warnings)
@@ -197,6 +202,7 @@ class RunReport:
             ("such as", ", ".join(f"{r.file}:{r.line or '?'} {r.reason}" for r in self.rejects[:3])),
             ("left out", ", ".join(f"{f.file} {f.reason}" for f in self.bad_files[:3])),
             ("quarantine", self.quarantine or ""),
+            ("requests", described(self.requests)),
             ("credentials", self.credentials or ""),
             ("run", self.run_id),
         ]
@@ -258,6 +264,7 @@ class Plan:
         options: The options that would be in force, as text.
         tables: By name, in the order of the star schema.
         warnings: What deserves a look.
+        requests: What a run would ask of the store, and what S3 charges for it; None when all is local.
     """
 
     input: Mapping[str, SourceReport]
@@ -265,6 +272,7 @@ class Plan:
     options: Mapping[str, str]
     tables: Mapping[str, PlannedTable]
     warnings: Sequence[str]
+    requests: Requests | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Plan:
@@ -284,7 +292,7 @@ class Plan:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Returns the plan as JSON text."""
-        return _json(self.to_dict(), indent)
+        return as_json(self.to_dict(), indent)
 
     def __str__(self) -> str:
         return as_text("plan: nothing was written", self._grids(), self.warnings)
@@ -311,6 +319,7 @@ class Plan:
                 ],
                 texts=("write", "location"),
             ),
+            Grid(rows=[("requests", described(self.requests))] if self.requests else []),
             Grid(rows=[(name, value) for name, value in self.options.items() if value]),
         ]
 
@@ -343,7 +352,7 @@ class SampleReport:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Returns the report as JSON text."""
-        return _json(self.to_dict(), indent)
+        return as_json(self.to_dict(), indent)
 
     def __str__(self) -> str:
         return (
@@ -364,7 +373,8 @@ def _plain(report: RunReport | Plan, *sequences: str) -> dict[str, Any]:
     return data
 
 
-def _json(data: Mapping[str, Any], indent: int | None) -> str:
+def as_json(data: Mapping[str, Any], indent: int | None) -> str:
+    """Returns plain data as JSON text."""
     from json import dumps
 
     return dumps(data, indent=indent, ensure_ascii=False)

@@ -19,7 +19,7 @@ use crate::star::Star;
 use crate::tables::columns::{Column, Columns, Values};
 
 /// Python's options as text: numbers as they print, flags as `true` and `false`, lists with commas. `None` means not
-/// set.
+/// set. A `Secret` is opened here and nowhere in Python.
 pub fn settings(options: &Bound<'_, PyMapping>) -> PyResult<Settings> {
     let mut settings = Settings::new();
     for item in options.items()?.iter() {
@@ -38,6 +38,9 @@ fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
     if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
         let parts = value.try_iter()?.map(|part| text(&part?)).collect::<PyResult<Vec<String>>>()?;
         return Ok(parts.join(","));
+    }
+    if let Some(reveal) = value.getattr_opt("reveal")? {
+        return reveal.call0()?.extract();
     }
     Ok(value.str()?.cast::<PyString>()?.to_str()?.to_owned())
 }

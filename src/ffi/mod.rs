@@ -9,6 +9,7 @@ mod bridge;
 mod convert;
 mod errors;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use pyo3::prelude::*;
@@ -17,11 +18,10 @@ use serde_json::json;
 
 use crate::config::{Config, DEFAULTS};
 use crate::error::{Error, ErrorKind};
-use crate::plan::Plan;
+use crate::lookup;
 use crate::progress::Stage;
 use crate::run as engine;
 use crate::sample::{SampleSpec, write_sample};
-use crate::schema::Table;
 
 /// Runs the job; returns the report.
 #[pyfunction]
@@ -56,6 +56,22 @@ fn build<'py>(
         tables.set_item(table.name(), pyo3_polars::PyDataFrame(frame))?;
     }
     Ok((tables, convert::to_python(py, &report)?))
+}
+
+/// Compares the lake with its log; changes nothing.
+#[pyfunction]
+fn check(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
+    let config = configuration(py, options)?;
+    let checkup = bridge::call(py, on_tick, |control| engine::check(&config, control))?;
+    convert::to_python(py, &checkup)
+}
+
+/// Publishes what an earlier run committed and did not finish; returns what the lake is then.
+#[pyfunction]
+fn recover(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
+    let config = configuration(py, options)?;
+    let checkup = bridge::call(py, on_tick, |control| engine::recover(&config, control))?;
+    convert::to_python(py, &checkup)
 }
 
 /// Makes the sample data set below `directory`.
@@ -136,18 +152,18 @@ fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(info)
 }
 
-/// The location of each table's folder.
+/// The location of each table's folder, by table name; touches nothing.
 #[pyfunction]
-fn lake_layout<'py>(py: Python<'py>, options: &Bound<'py, PyMapping>) -> PyResult<Bound<'py, PyDict>> {
+fn lake_layout(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<BTreeMap<&'static str, String>> {
     let config = configuration(py, options)?;
-    let layout = PyDict::new(py);
-    let root = Plan::output_root(&config).map_err(|error| errors::raise(py, &error))?;
-    for table in Table::ALL {
-        if let Some(folder) = config.folders.get(&table) {
-            layout.set_item(table.name(), root.join(folder).to_string())?;
-        }
-    }
-    Ok(layout)
+    lookup::folders(&config).map_err(|error| errors::raise(py, &error))
+}
+
+/// Whether each table's folder is there, by table name.
+#[pyfunction]
+fn tables_there(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<BTreeMap<&'static str, bool>> {
+    let config = configuration(py, options)?;
+    bridge::call(py, None, |control| lookup::tables_there(&config, control))
 }
 
 fn configuration(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Config> {
@@ -162,9 +178,12 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run, module)?)?;
     module.add_function(wrap_pyfunction!(plan, module)?)?;
     module.add_function(wrap_pyfunction!(build, module)?)?;
+    module.add_function(wrap_pyfunction!(check, module)?)?;
+    module.add_function(wrap_pyfunction!(recover, module)?)?;
     module.add_function(wrap_pyfunction!(sample, module)?)?;
     module.add_function(wrap_pyfunction!(defaults, module)?)?;
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
     module.add_function(wrap_pyfunction!(lake_layout, module)?)?;
+    module.add_function(wrap_pyfunction!(tables_there, module)?)?;
     Ok(())
 }

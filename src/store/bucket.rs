@@ -110,6 +110,18 @@ impl Bucket {
         &self.0.host
     }
 
+    /// Whether anything has answered yet.
+    #[must_use]
+    pub fn answered(&self) -> bool {
+        self.0.shared.reach.answered()
+    }
+
+    /// Seconds by which this machine's clock is ahead of the store's, where that is known.
+    #[must_use]
+    pub fn ahead(&self) -> Option<i64> {
+        self.0.shared.reach.ahead()
+    }
+
     /// A key for people.
     #[must_use]
     pub fn shown(&self, key: &str) -> String {
@@ -203,18 +215,39 @@ impl Bucket {
     /// # Errors
     /// The store's.
     pub async fn put(&self, key: &str, body: Bytes, put: Put<'_>) -> Result<Written> {
+        if body.len() > MULTIPART_THRESHOLD {
+            return self.put_in_parts(key, body, put).await;
+        }
         let doing = format!("cannot write {}", self.shown(key));
-        let ended = if body.len() > MULTIPART_THRESHOLD {
-            path(key).map_err(|failure| self.0.explain(&failure, &doing, &Effort::new(&self.0.shared)))?;
-            multipart::upload(&self.0, key, &body, put, &doing).await
-        } else {
-            self.put_whole(key, &body, put, &doing).await
-        };
+        let ended = self.put_whole(key, &body, put, &doing).await;
+        self.settled(key, &body, put, ended, doing).await
+    }
+
+    /// Writes an object in parts, whatever its size: one part at least, none without bytes.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn put_in_parts(&self, key: &str, body: Bytes, put: Put<'_>) -> Result<Written> {
+        let doing = format!("cannot write {}", self.shown(key));
+        path(key).map_err(|failure| self.0.explain(&failure, &doing, &Effort::new(&self.0.shared)))?;
+        let ended = multipart::upload(&self.0, key, &body, put, &doing).await;
+        self.settled(key, &body, put, ended, doing).await
+    }
+
+    /// What became of a write; one whose answer was lost is read back.
+    async fn settled(
+        &self,
+        key: &str,
+        body: &Bytes,
+        put: Put<'_>,
+        ended: Result<End>,
+        doing: String,
+    ) -> Result<Written> {
         match ended.map_err(|error| error.context("key", key))? {
             End::Done(tag) => Ok(Written::Done(tag)),
             End::Refused => Ok(Written::Refused),
             End::Unclear => match (self.find(key).await?, put) {
-                (Some((there, tag)), _) if there == body => Ok(Written::Done(tag)),
+                (Some((there, tag)), _) if there == *body => Ok(Written::Done(tag)),
                 (_, Put::Create | Put::Replace(_)) => Ok(Written::Refused),
                 (_, Put::Always) => Err(Error::new(ErrorKind::Retry, doing)
                     .cause("an answer was lost, and the object is not what was sent")

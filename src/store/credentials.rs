@@ -30,6 +30,8 @@ use crate::store::settings::{Keys, Secret, StoreSettings};
 
 /// How long before they expire credentials are replaced, unless that is most of their life.
 const AHEAD: Duration = Duration::from_secs(5 * 60);
+/// The last place, which every machine may ask.
+const METADATA: &str = "instance metadata";
 /// How long one place may take to answer.
 const LOOKING: Duration = Duration::from_secs(30);
 
@@ -67,6 +69,7 @@ impl Provider {
             return given(keys);
         }
         let mut failed = None;
+        let mut metadata = None;
         for (origin, provider) in places(settings).await {
             match fetch(&provider).await {
                 Ok(found) => {
@@ -75,6 +78,8 @@ impl Provider {
                     return Ok(Self { origin, source: Source::Found(provider), cached });
                 }
                 Err(CredentialsError::CredentialsNotLoaded(_)) => {}
+                // Every machine may ask; that this one gets nothing is no fault of anybody's.
+                Err(error) if origin == METADATA => metadata = Some(chain(&error)),
                 Err(error) => {
                     failed = Some(unusable(&chain(&error), &origin));
                     break;
@@ -86,7 +91,9 @@ impl Provider {
             }
         }
         Err(failed.unwrap_or_else(|| {
-            Error::new(ErrorKind::Access, "there are no credentials for S3").hint(
+            let error = Error::new(ErrorKind::Access, "there are no credentials for S3");
+            let error = if let Some(words) = metadata { error.cause(format!("{METADATA}: {words}")) } else { error };
+            error.hint(
                 "put KEY and SECRET into dl.cfg, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a --profile; \
                  --anonymous reads public buckets",
             )
@@ -196,7 +203,7 @@ async fn places(settings: &StoreSettings) -> Vec<(String, SharedCredentialsProvi
         ("profile (~/.aws)".to_owned(), file),
         ("web identity".to_owned(), SharedCredentialsProvider::new(web)),
         ("container".to_owned(), SharedCredentialsProvider::new(container)),
-        ("instance metadata".to_owned(), SharedCredentialsProvider::new(metadata)),
+        (METADATA.to_owned(), SharedCredentialsProvider::new(metadata)),
     ]
 }
 

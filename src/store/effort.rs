@@ -4,7 +4,6 @@
 //!
 //! Invariant: an attempt is made with a permit, and no permit is held while waiting for the next.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::store::failure::{Failure, Remedy};
@@ -72,7 +71,7 @@ impl<'s> Effort<'s> {
                 }
             }
             Remedy::Again | Remedy::Slower => {
-                let reached = self.shared.reached.load(Ordering::Relaxed);
+                let reached = self.shared.reach.answered();
                 let pause = self.pause();
                 let late = self.begun.elapsed() + pause > self.shared.patience;
                 if late || self.shared.cancel.is_cancelled() || failure.is_nobody() && !reached && self.tries >= KNOCKS

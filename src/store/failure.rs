@@ -121,14 +121,17 @@ impl Failure {
     pub fn answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let parsed: Body = quick_xml::de::from_reader(body).unwrap_or_default();
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let ahead = header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok()).map(|date| {
-            let here = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            i64::try_from(here.as_secs()).unwrap_or(i64::MAX).saturating_sub(date.timestamp())
-        });
         let foreign = parsed.code.is_empty() && !body.is_empty();
         let message = if foreign { "something that is not S3's".to_owned() } else { tidy(&parsed.message) };
         let region = header("x-amz-bucket-region").map(str::to_owned).or(parsed.region);
-        Self::Answer(Box::new(Answer { status, code: tidy(&parsed.code), message, foreign, region, ahead }))
+        Self::Answer(Box::new(Answer {
+            status,
+            code: tidy(&parsed.code),
+            message,
+            foreign,
+            region,
+            ahead: ahead(headers),
+        }))
     }
 
     /// The failure inside an error of the library: ours where it carries one.
@@ -245,6 +248,14 @@ impl Failure {
     pub fn is_nobody(&self) -> bool {
         matches!(self, Self::Network(Trouble::Name | Trouble::Refused, _))
     }
+}
+
+/// Seconds by which this machine's clock is ahead of the one that dated an answer.
+#[must_use]
+pub fn ahead(headers: &HeaderMap) -> Option<i64> {
+    let date = DateTime::parse_from_rfc2822(headers.get("date")?.to_str().ok()?).ok()?;
+    let here = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(i64::try_from(here.as_secs()).ok()? - date.timestamp())
 }
 
 /// The store's words on one line of bearable length, with nothing that moves a cursor.

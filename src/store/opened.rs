@@ -3,7 +3,6 @@
 //! Invariant: every error about a bucket names it, its host and the region that was signed for.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -43,7 +42,7 @@ impl Opened {
             host: &self.host,
             region: &self.region,
             origin: self.shared.origin(),
-            reached: self.shared.reached.load(Ordering::Relaxed),
+            reached: self.shared.reach.answered(),
             tries: effort.tries,
             elapsed: effort.elapsed(),
         };

@@ -1,12 +1,22 @@
 //! What the user said about object stores: region, endpoint, credentials.
 //!
-//! Values only; nothing is looked up here.
+//! Values only, each checked by itself; nothing is looked up here.
 //!
 //! Invariant: a secret leaves a [`Secret`] only through [`Secret::reveal`]; it prints as stars.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use url::Url;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Settings that are not options: credentials, and where they were given. Errors and reports never repeat them.
+pub const SECRETS: [&str; 4] = ["access_key_id", "secret_access_key", "session_token", "keys_origin"];
+
+/// How long one operation on a failing store is tried again, unless something else was said.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A text that is shown to nobody.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,8 +85,161 @@ impl Default for StoreSettings {
             allow_http: false,
             anonymous: false,
             ca_file: None,
-            patience: Duration::from_secs(60),
+            patience: PATIENCE,
             keys: None,
+        }
+    }
+}
+
+impl StoreSettings {
+    /// Reads the settings; `text` has what was said under a name, `flag` the same as yes or no.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] for a value that is not of its form.
+    pub fn read<'t>(
+        text: impl Fn(&str) -> Option<&'t str>,
+        flag: impl Fn(&'static str) -> Result<bool>,
+    ) -> Result<Self> {
+        let secret = |name: &str| text(name).map(Secret::new);
+        let keys = match (secret("access_key_id"), secret("secret_access_key")) {
+            (Some(access_key_id), Some(secret_access_key)) => Some(Keys {
+                access_key_id,
+                secret_access_key,
+                session_token: secret("session_token"),
+                origin: text("keys_origin").unwrap_or("arguments").to_owned(),
+            }),
+            (None, None) => None,
+            (id, _) => {
+                let (there, missing) = if id.is_some() { (SECRETS[0], SECRETS[1]) } else { (SECRETS[1], SECRETS[0]) };
+                return Err(Error::new(ErrorKind::Configuration, format!("there is a {there}, but no {missing}"))
+                    .hint("give both, or neither to have credentials looked up")
+                    .context("option", missing));
+            }
+        };
+        Ok(Self {
+            region: text("region").map(region).transpose()?,
+            endpoint_url: text("endpoint_url").map(endpoint).transpose()?,
+            profile: text("profile").map(str::to_owned),
+            allow_http: flag("allow_http")?,
+            anonymous: flag("anonymous")?,
+            ca_file: text("ca_file").map(PathBuf::from),
+            patience: text("store_patience").map_or(Ok(PATIENCE), patience)?,
+            keys,
+        })
+    }
+
+    /// The options among them, as text in the form that [`Self::read`] takes; '' is what was left open.
+    #[must_use]
+    pub fn texts(&self) -> [(&'static str, String); 7] {
+        let ca_file = self.ca_file.as_deref().map(crate::error::shown);
+        [
+            ("region", self.region.clone().unwrap_or_default()),
+            ("endpoint_url", self.endpoint_url.clone().unwrap_or_default()),
+            ("profile", self.profile.clone().unwrap_or_default()),
+            ("allow_http", self.allow_http.to_string()),
+            ("anonymous", self.anonymous.to_string()),
+            ("ca_file", ca_file.unwrap_or_default()),
+            ("store_patience", format!("{}ms", self.patience.as_millis())),
+        ]
+    }
+}
+
+fn refuse(option: &'static str, message: String, hint: &str) -> Error {
+    Error::new(ErrorKind::Configuration, message).hint(hint).context("option", option)
+}
+
+fn region(value: &str) -> Result<String> {
+    if value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+        return Ok(value.to_owned());
+    }
+    Err(refuse("region", format!("region cannot be {value:?}"), "it takes a name such as eu-west-1"))
+}
+
+fn endpoint(value: &str) -> Result<String> {
+    // The value is not repeated: somebody may have put a secret into it.
+    let wrong = |message: &str, hint: &str| Err(refuse("endpoint_url", format!("endpoint_url {message}"), hint));
+    let url = match Url::parse(value) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
+        _ => return wrong("is no URL of a server", "write it like https://storage.example.com:9000"),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("holds a user or a password", "credentials belong in dl.cfg or the environment");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong("goes on after the path", "leave ? and # and what follows them away");
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn patience(value: &str) -> Result<Duration> {
+    let digits = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len());
+    let (number, unit) = value.split_at(digits);
+    let factor = match unit.trim() {
+        "ms" => Some(1),
+        "" | "s" => Some(1_000),
+        "m" | "min" => Some(60_000),
+        _ => None,
+    };
+    let millis = factor.and_then(|factor| number.parse::<u64>().ok()?.checked_mul(factor));
+    millis.filter(|millis| *millis <= 3_600_000).map(Duration::from_millis).ok_or_else(|| {
+        let message = format!("store_patience cannot be {value:?}");
+        refuse("store_patience", message, "it takes a time such as 60s or 5m, at most an hour")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(settings: &[(&str, &'static str)]) -> Result<StoreSettings> {
+        let text = |name: &str| settings.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        StoreSettings::read(text, |name| Ok(text(name) == Some("true")))
+    }
+
+    #[test]
+    fn what_was_said_comes_back() {
+        let said = [("region", "eu-west-1"), ("endpoint_url", "https://h:9000/"), ("store_patience", "2s")];
+        let settings = read(&said).unwrap();
+        assert_eq!(settings.endpoint_url.as_deref(), Some("https://h:9000"));
+        let texts: std::collections::BTreeMap<_, _> = settings.texts().into_iter().collect();
+        let again = StoreSettings::read(
+            |name| texts.get(name).map(String::as_str).filter(|value| !value.is_empty()),
+            |name| Ok(texts[name] == "true"),
+        );
+        assert_eq!(again.unwrap(), settings);
+        assert_eq!(read(&[]).unwrap(), StoreSettings::default());
+    }
+
+    #[test]
+    fn keys_come_in_pairs_and_are_told_to_nobody() {
+        let settings = read(&[("access_key_id", "AKID7"), ("secret_access_key", "s3cr3t"), ("session_token", "t0k3n")]);
+        let settings = settings.unwrap();
+        assert_eq!(settings.keys.as_ref().map(|keys| keys.origin.as_str()), Some("arguments"));
+        let shown = format!("{settings:?} {:?}", settings.texts());
+        assert!(["AKID7", "s3cr3t", "t0k3n"].iter().all(|secret| !shown.contains(secret)), "{shown}");
+        for single in ["access_key_id", "secret_access_key"] {
+            let error = read(&[(single, "s3cr3t")]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Configuration);
+            assert!(!format!("{error:?}").contains("s3cr3t"));
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_refused_without_repeating_secrets() {
+        for (name, value) in [
+            ("endpoint_url", "localhost:9000"),
+            ("endpoint_url", "ftp://h"),
+            ("endpoint_url", "https://me:s3cr3t@h"),
+            ("endpoint_url", "https://h?key=s3cr3t"),
+            ("region", "eu west"),
+            ("region", "a/b"),
+            ("store_patience", "soon"),
+            ("store_patience", "2h"),
+            ("store_patience", "99999999999999999999s"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Configuration, "{value}");
+            assert!(!format!("{error:?}").contains("s3cr3t"), "{value}");
         }
     }
 }

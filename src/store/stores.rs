@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +25,7 @@ use crate::store::limiter::Limiter;
 use crate::store::meter::Meter;
 use crate::store::opened::Opened;
 use crate::store::settings::StoreSettings;
-use crate::store::wire::{Connector, Wire};
+use crate::store::wire::{Connector, Reach, Wire};
 
 pub use crate::store::meter::Usage;
 
@@ -51,7 +50,7 @@ pub struct Shared {
     /// Counts requests.
     pub meter: Arc<Meter>,
     /// Whether anything has answered yet.
-    pub reached: Arc<AtomicBool>,
+    pub reach: Arc<Reach>,
     /// How many requests may be under way.
     pub limiter: Limiter,
     /// Sends requests.
@@ -120,6 +119,11 @@ impl Stores {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(opened) = state.buckets.get(bucket) {
             return Ok(opened.clone());
+        }
+        let fits = bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+        if !fits || bucket.is_empty() {
+            return Err(Error::new(ErrorKind::Configuration, format!("{bucket:?} is no bucket's name"))
+                .hint("a bucket's name has letters, digits, - and . only"));
         }
         let endpoint = self.endpoint()?;
         if state.runtime.is_none() {
@@ -191,15 +195,15 @@ impl Stores {
     }
 
     fn share(&self, runtime: &Handle) -> Result<Shared> {
-        let reached = Arc::new(AtomicBool::new(false));
+        let reach = Arc::new(Reach::default());
         let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        let wire = Wire::new(&self.settings, Arc::clone(&self.meter), Arc::clone(&reached))?;
+        let wire = Wire::new(&self.settings, Arc::clone(&self.meter), Arc::clone(&reach))?;
         let mut shared = Shared {
             runtime: runtime.clone(),
             cancel: self.cancel.clone(),
             patience: self.settings.patience,
             meter: Arc::clone(&self.meter),
-            reached,
+            reach,
             limiter: Limiter::new(usize::try_from(files).unwrap_or(usize::MAX)),
             http: HttpClient::new(wire),
             provider: None,

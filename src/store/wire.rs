@@ -6,8 +6,8 @@
 //!
 //! Invariant: an answer that leaves is a 2xx with all the bytes that its head promised.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,7 +20,7 @@ use object_store::client::{
 };
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::failure::{Failure, Trouble};
+use crate::store::failure::{Failure, Trouble, ahead};
 use crate::store::meter::Meter;
 use crate::store::settings::StoreSettings;
 
@@ -36,7 +36,28 @@ const SLOWEST: u64 = 64;
 pub struct Wire {
     client: reqwest::Client,
     meter: Arc<Meter>,
-    reached: Arc<AtomicBool>,
+    reach: Arc<Reach>,
+}
+
+/// Whether anything has answered yet, and what its clock said.
+#[derive(Debug, Default)]
+pub struct Reach {
+    answered: AtomicBool,
+    ahead: OnceLock<Option<i64>>,
+}
+
+impl Reach {
+    /// Whether anything has answered.
+    #[must_use]
+    pub fn answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Seconds by which this machine's clock was ahead at the first answer, where that told the time.
+    #[must_use]
+    pub fn ahead(&self) -> Option<i64> {
+        self.ahead.get().copied().flatten()
+    }
 }
 
 impl Wire {
@@ -44,7 +65,7 @@ impl Wire {
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`] when the CA file or the system's certificates cannot be used.
-    pub fn new(settings: &StoreSettings, meter: Arc<Meter>, reached: Arc<AtomicBool>) -> Result<Self> {
+    pub fn new(settings: &StoreSettings, meter: Arc<Meter>, reach: Arc<Reach>) -> Result<Self> {
         let refuse = |message: String, cause: String| Error::new(ErrorKind::Configuration, message).cause(cause);
         let mut builder = reqwest::Client::builder()
             .http1_only()
@@ -72,7 +93,7 @@ impl Wire {
             refuse("the certificates for encrypted connections cannot be used".to_owned(), cause)
                 .hint("install the system's CA certificates, or name some with --ca-file")
         })?;
-        Ok(Self { client, meter, reached })
+        Ok(Self { client, meter, reach })
     }
 
     async fn exchange(&self, request: HttpRequest) -> std::result::Result<HttpResponse, Failure> {
@@ -85,8 +106,9 @@ impl Wire {
         };
         let answer = tokio::time::timeout(patience, HttpService::call(&self.client, request)).await;
         let answer = answer.map_err(|_| silent(patience))?.map_err(|error| Failure::of_http(&error))?;
-        self.reached.store(true, Ordering::Relaxed);
         let (mut head, body) = answer.into_parts();
+        self.reach.ahead.get_or_init(|| ahead(&head.headers));
+        self.reach.answered.store(true, Ordering::Relaxed);
         let mut stream = body.bytes_stream();
         let mut chunks: Vec<Bytes> = Vec::new();
         loop {

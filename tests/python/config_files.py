@@ -20,9 +20,5 @@ def read(call: str = "run", /, **arguments: object) -> Config:
 
 def said(config: Config) -> dict[str, str]:
     """What dl.cfg said: credentials and locations, revealed."""
-    found = {
-        name: entry.value.reveal()
-        for name in ("access_key", "secret_key", "session_token", "region")
-        if (entry := getattr(config.credentials, name)) is not None
-    }
+    found = {name: one.value.reveal() for name, one in config.credentials.items()}
     return found | {name: str(setting.value) for name, setting in config.settings.items()}

@@ -265,11 +265,11 @@ def test_config_command(program: Program, engine: Engine, monkeypatch: pytest.Mo
     assert rows["match"] == ["title_artist", "SPARKIFY_MATCH"]
     assert rows["threads"] == ["3", "--threads"]
     assert rows["compression"] == ["snappy", "default"]
-    assert rows["secret_key"] == ["***", "dl.cfg:3"]
+    assert rows["secret_access_key"] == ["***", "dl.cfg:3"]
     assert rows["session_token"] == ["not", "set"]
     assert "hunter2" not in out and "AKIAX" not in out
     values = json.loads(program("config", "--json")[1])
-    assert values["access_key"] == {"value": "***", "origin": "dl.cfg:2"}
+    assert values["access_key_id"] == {"value": "***", "origin": "dl.cfg:2"}
     assert values["region"] == {"value": None, "origin": "not set"}
     assert engine.calls == []
 

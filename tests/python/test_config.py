@@ -15,12 +15,22 @@ from sparkify_lake.cli import SAMPLE_NUMBERS
 from sparkify_lake.config import describe, resolve
 from sparkify_lake.configfile import read_file
 from sparkify_lake.errors import AccessDeniedError, ConfigurationError, UsageError
-from sparkify_lake.options import OPTIONS, LakeOptions, ReadOptions, RunOptions, names_for
+from sparkify_lake.options import (
+    CREDENTIALS,
+    OPTIONS,
+    LakeOptions,
+    ReadOptions,
+    RunOptions,
+    StoreOptions,
+    hide,
+    names_for,
+)
+from sparkify_lake.secret import Secret
 
 pytestmark = pytest.mark.usefixtures("clean")
 
 
-PAIR = {"access_key": "AKIAX", "secret_key": "s/e+c="}
+PAIR = {"access_key_id": "AKIAX", "secret_access_key": "s/e+c="}
 
 LAYOUTS = [
     # The documented form.
@@ -50,9 +60,10 @@ LAYOUTS = [
     ("quotes", "[AWS]\nKEY='AKIAX'\nSECRET=\"s/e+c=\"\n", PAIR),
     # A quote that is not a pair belongs to the value.
     ("half a quote", "[AWS]\nKEY=AKIAX\nSECRET=\"s/e+c=\nTOKEN=a'b'\n",
-     {"access_key": "AKIAX", "secret_key": '"s/e+c=', "session_token": "a'b'"}),
+     {"access_key_id": "AKIAX", "secret_access_key": '"s/e+c=', "session_token": "a'b'"}),
     # configparser stops with InterpolationSyntaxError.
-    ("percent", "[AWS]\nKEY=AKIAX\nSECRET=a%b%(c)s%%\n", {"access_key": "AKIAX", "secret_key": "a%b%(c)s%%"}),
+    ("percent", "[AWS]\nKEY=AKIAX\nSECRET=a%b%(c)s%%\n",
+     PAIR | {"secret_access_key": "a%b%(c)s%%"}),
     # Blanks and tabs around the parts; configparser reads an indented key as the end of the last value.
     ("blanks", "[ AWS ]\n  KEY =  AKIAX \t\n\tSECRET\t= s/e+c=  \n\n", PAIR),
     ("colon", "[AWS]\nKEY: AKIAX\nSECRET : s/e+c=\n", PAIR),
@@ -61,7 +72,7 @@ LAYOUTS = [
      {"input": "s3a://a:b/c", "output": "s3a://d/"}),
     ("comments", "# KEY=no\n; SECRET=no\n[AWS] # ours\nKEY=AKIAX\nSECRET=s/e+c=\n", PAIR),
     # Neither comment sign ends a value: secrets and paths may hold both.
-    ("comment signs", "[AWS]\nKEY=AKIAX\nSECRET=s#e;c\n", {"access_key": "AKIAX", "secret_key": "s#e;c"}),
+    ("comment signs", "[AWS]\nKEY=AKIAX\nSECRET=s#e;c\n", PAIR | {"secret_access_key": "s#e;c"}),
     # configparser takes keys of any case.
     ("lower case", "[aws]\nkey=AKIAX\nsecret=s/e+c=\ninput_data=in\n", PAIR | {"input": "in"}),
     # The template as it is shipped: nothing is set, nothing is wrong.
@@ -113,7 +124,9 @@ def test_two_values_are_refused_and_an_argument_settles_it() -> None:
 
 def test_two_credentials_are_refused() -> None:
     write("KEY=AKIAA\nSECRET=s\nAWS_ACCESS_KEY_ID=AKIAB\n")
-    with pytest.raises(ConfigurationError, match=r"dl\.cfg gives access_key more than one value") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"dl\.cfg gives access_key_id more than one value"
+    ) as caught:
         read()
     assert "AKIA" not in str(caught.value)
 
@@ -335,12 +348,107 @@ def test_the_types_of_keywords_follow_the_table() -> None:
     )
     assert set(ReadOptions.__annotations__) == set(names_for("build")) - positional
     assert set(LakeOptions.__annotations__) == set(names_for("open_lake")) - positional
+    assert set(StoreOptions.__annotations__) == set(names_for("doctor"))
     assert len({option.name for option in OPTIONS}) == len(OPTIONS) > 20
 
 
 def test_the_table_and_the_engine_know_the_same_options() -> None:
     options = {option.name for option in OPTIONS if option.native}
     assert options | SAMPLE_NUMBERS.keys() == job.defaults().keys()
+
+
+KEYS = {"access_key_id": "AKIAX", "secret_access_key": "s"}
+
+
+def handed_over(**arguments: object) -> dict[str, str]:
+    """What the engine is told about credentials, opened."""
+    options = read(**arguments).native_options()
+    names = ("access_key_id", "secret_access_key", "session_token", "keys_origin")
+    return {
+        name: value.reveal() if isinstance(value, Secret) else str(value)
+        for name in names
+        if (value := options.get(name)) is not None
+    }
+
+
+def test_credentials_reach_the_engine_only_for_a_store() -> None:
+    write("[AWS]\nKEY=AKIAX\nSECRET=s\nTOKEN=t\n")
+    assert handed_over(input="in", output="out") == {}
+    expected = {**KEYS, "session_token": "t", "keys_origin": "dl.cfg"}
+    for name in ("input", "output", "song_data", "log_data"):
+        for scheme in ("s3", "s3a", "s3n"):
+            assert handed_over(**{name: f"{scheme}://bucket/x"}) == expected
+
+
+def test_credentials_of_arguments_win_as_a_whole() -> None:
+    # The token belongs to the file's own pair: mixed, no request would be signed right.
+    write("[AWS]\nKEY=AKIAY\nSECRET=r\nTOKEN=t\n")
+    assert handed_over(output="s3://b/x", **KEYS) == {**KEYS, "keys_origin": "arguments"}
+    masked = {name: Secret(value) for name, value in KEYS.items()}
+    assert handed_over(output="s3://b/x", **masked) == {**KEYS, "keys_origin": "arguments"}
+    config = read(**KEYS, session_token="t2")
+    assert config.credentials["session_token"].origin == "argument session_token"
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"access_key_id": "AKIAX"}, "access_key_id stands alone"),
+        ({"session_token": "t"}, "session_token stands alone"),
+        ({**KEYS, "session_token": " "}, "session_token is empty"),
+        ({**KEYS, "secret_access_key": 7}, "secret_access_key cannot be of type int"),
+    ],
+)
+def test_credentials_that_are_not_complete(given: dict[str, object], complaint: str) -> None:
+    write("[AWS]\nKEY=AKIAX\nSECRET=s\n")
+    with pytest.raises(UsageError, match=complaint):
+        read(output="s3://b/x", **given)
+
+
+def test_credentials_are_no_flags_and_no_variables_of_ours() -> None:
+    variables = {f"SPARKIFY_{name.upper()}": "x" for name in CREDENTIALS}
+    assert resolve("run", {}, environment=variables).credentials == {}
+    with pytest.raises(UsageError, match="there is no option 'access_key_id'"):
+        resolve("run", KEYS, as_flags=True)
+    assert not {option.name for option in OPTIONS} & set(CREDENTIALS)
+
+
+def test_keywords_with_credentials_are_masked_in_place() -> None:
+    options: dict[str, object] = {**KEYS, "region": "r", "session_token": None}
+    hide(options)
+    assert repr(options) == (
+        "{'access_key_id': ***, 'secret_access_key': ***, 'region': 'r', 'session_token': None}"
+    )
+
+
+def test_options_of_the_store_come_from_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("[LAKE]\nENDPOINT_URL=http://localhost:9000\nALLOW_HTTP=yes\nCA_FILE=~/ca.pem\n", "lake.cfg")
+    monkeypatch.setenv("SPARKIFY_STORE_PATIENCE", "5s")
+    monkeypatch.setenv("HOME", "/home/me")
+    for call in ("run", "plan", "build", "open_lake", "doctor"):
+        assert read(call, profile="dev", anonymous=True).native_options() == {
+            "endpoint_url": "http://localhost:9000",
+            "allow_http": "yes",
+            "ca_file": "/home/me/ca.pem",
+            "store_patience": "5s",
+            "profile": "dev",
+            "anonymous": True,
+        }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("input", "s3a://AKIAX:hunter2@bucket/in", "s3a://***"),
+        ("input", "s3a://AKIAX:hun/ter2@bucket/in", "s3a://***"),
+        ("endpoint_url", "https://me:hunter2@host:9000", "https://***"),
+        ("endpoint_url", "http://host:9000", "http://host:9000"),
+        ("input", "s3://bucket/a@b", "s3://bucket/a@b"),
+    ],
+)
+def test_a_secret_in_a_url_is_not_shown(name: str, value: str, shown: str) -> None:
+    rows = {row[0]: row[1] for row in describe(read(**{name: value}), {})}
+    assert rows[name] == shown
 
 
 def test_reading_never_writes_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,8 +463,10 @@ def test_the_reader_never_raises(tmp_path: Path) -> None:
     assert read_file(tmp_path / "nowhere").refusal is not None
 
 
-def test_a_region_in_lake_cfg_wins_over_one_in_dl_cfg() -> None:
-    write("[AWS]\nREGION=a\n")
+def test_a_region_has_a_source_below_lake_cfg() -> None:
+    write("[AWS]\nAWS_DEFAULT_REGION=a\n")
+    assert read().settings["region"].origin == "dl.cfg:2"
     write("[LAKE]\nREGION=b\n", "lake.cfg")
-    region = read().credentials.region
-    assert region is not None and region.value.reveal() == "b" and region.origin == "lake.cfg:2"
+    region = read().settings["region"]
+    assert (region.value, region.origin) == ("b", "lake.cfg:2")
+    assert read(region="c").value("region") == "c"

@@ -259,15 +259,24 @@ def test_foreign_file_beside_our_own(
     assert snapshot(lake) == before
 
 
-def test_a_part_too_many_under_our_name_is_stale(
-    source: Path, lake: Path, run: Callable[..., Report], snapshot: Callable[[Path], Snapshot]
+def test_a_name_like_ours_that_no_version_knows_is_foreign(
+    tmp_path: Path,
+    source: Path,
+    lake: Path,
+    run: Callable[..., Report],
+    program: Program,
+    snapshot: Callable[[Path], Snapshot],
 ) -> None:
     before = snapshot(lake)
-    shutil.copy(data_files(lake / "artists_table")[0], lake / "artists_table" / "part-00001.snappy.parquet")
-    report = run(source, lake)
-    assert {path: digest for path, (_, _, digest) in snapshot(lake).items()} == {
-        path: digest for path, (_, _, digest) in before.items()
-    }
+    extra = lake / "artists_table" / "part-00001.snappy.parquet"
+    shutil.copy(data_files(lake / "artists_table")[0], extra)
+    assert_refused(program(source, lake, cwd=tmp_path), 76, says="part-00001")
+    assert extra.exists()
+    report = run(source, lake, adopt=True)
+    after = snapshot(lake)
+    data = {path for path in before if not path.endswith("_SUCCESS")}
+    assert after.keys() == before.keys(), "what was adopted is removed"
+    assert all(after[path] == before[path] for path in data), "and the rest untouched"
     assert [table["removed"] for table in report["tables"]] == [0, 1, 0, 0, 0]
 
 

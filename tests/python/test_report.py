@@ -22,6 +22,7 @@ def run_mapping() -> dict[str, Any]:
         "report_version": 1,
         "package_version": "0.1.0",
         "run_id": "20181130T120000Z-1a2b3c4d",
+        "version": 3,
         "state": "published",
         "started_at": "2018-11-30T12:00:00Z",
         "seconds": 1.26,

@@ -18,7 +18,7 @@ const WALLS: [(&str, &[&str], &str); 12] = [
     ("rename(", &["commit/"], "publishing belongs to commit"),
     (
         "tempfile::",
-        &["run.rs", "runs.rs", "commit/spool.rs"],
+        &["run.rs", "runs.rs", "commit/spool.rs", "doctor/folder.rs"],
         "temporary files are made where plays spill, where nothing is published, and for what goes to a bucket",
     ),
     ("flock", &["commit/"], "one run a lake is commit's promise"),

@@ -6,8 +6,10 @@
 //! - [`failures`]: what cannot be done is said with the right kind of error, and the tables are as they were.
 //! - [`recovery`]: what was committed is published, wherever its run was stopped.
 //! - [`remote_input`]: what lies in a bucket gives the same lake, for as many requests as were promised.
+//! - [`store`]: a store that fails is borne, or told apart from one that cannot help it.
 //!
-//! [`object_server`] is a bucket in memory; [`scene`] sets up an input and a lake for whole runs.
+//! [`scene`] sets up an input and a lake, [`object_server`] is a bucket in memory, [`shop`] a server that answers as it
+//! is told.
 
 #![expect(clippy::disallowed_methods, reason = "tests remove what they made")]
 
@@ -27,3 +29,7 @@ mod recovery;
 mod remote_input;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod shop;
+#[cfg(test)]
+mod store;

@@ -220,6 +220,8 @@ fn what_cannot_be_read_is_named() {
     assert_eq!(error.kind(), ErrorKind::Access);
     assert!(error.message().contains(songs[5].as_str()), "{error}");
 
+    // So slow that all requests are under way before the first answer.
+    server.behaviour.latency.store(200, Ordering::SeqCst);
     server.behaviour.denied.lock().unwrap().extend(songs.iter().map(|key| (*key).clone()));
     let error = refused(&scene, &server);
     assert_eq!(error.kind(), ErrorKind::Access);
@@ -227,6 +229,7 @@ fn what_cannot_be_read_is_named() {
         assert!(error.message().contains(key.as_str()), "{error}");
     }
     assert_eq!(error.message().matches("s3://").count(), 10, "{error}");
+    server.behaviour.latency.store(0, Ordering::SeqCst);
 
     let config = Config { input: Some(format!("s3://{BUCKET}/dat")), ..config(&scene, &server, "nothing") };
     let error = run(config, &Control::default()).unwrap_err();

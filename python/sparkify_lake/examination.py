@@ -1,0 +1,186 @@
+"""What `doctor` found out about a place, and what `check` found in a lake: plain frozen data.
+
+Made from the mappings that the native module returns. Nothing is examined here, and nothing is decided.
+
+Invariant: `to_dict` gives back what `from_dict` took; no secret is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sparkify_lake.grid import Grid, as_html, as_text, count, seconds, size
+from sparkify_lake.report import as_json
+
+# ASCII, and of one width: a log file shows them as a terminal does.
+MARKS = {"ok": "ok", "warning": "WARN", "failed": "FAIL", "skipped": "-"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One question about a place, and its answer.
+
+    Attributes:
+        name: What was looked at.
+        outcome: "ok", "warning", "failed" or "skipped".
+        detail: What was seen.
+        hint: What to do, where there is something to do.
+        seconds: How long it took.
+    """
+
+    name: str
+    outcome: str
+    detail: str
+    hint: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What `doctor` found out about a place that a job would read or write.
+
+    `str()` is a plain table, notebooks show a better one, `to_dict()` and `to_json()` are for programs.
+
+    Attributes:
+        location: The place, a local path or an `s3://` URL.
+        checks: In the order in which they were made.
+        exit_code: What the program exits with: 0, or the code of the first check that failed.
+    """
+
+    location: str
+    checks: Sequence[Check]
+    exit_code: int
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Examination:
+        """Makes an examination of its mapping."""
+        return cls(**{**data, "checks": tuple(Check(**check) for check in data["checks"])})
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether no check failed; warnings do not count."""
+        return self.exit_code == 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain mappings, lists and numbers, ready for JSON."""
+        data = asdict(self)
+        return {**data, "checks": list(data["checks"])}
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Returns the examination as JSON text."""
+        return as_json(self.to_dict(), indent)
+
+    def __str__(self) -> str:
+        return as_text(self._title(), self._grids())
+
+    __repr__ = __str__  # as a frame's: a prompt shows the table
+
+    def _repr_html_(self) -> str:
+        return as_html(self._title(), self._grids())
+
+    def _title(self) -> str:
+        counts = {outcome: sum(c.outcome == outcome for c in self.checks) for outcome in MARKS}
+        parts = [f"{counts[outcome]} {outcome}" for outcome in MARKS if counts[outcome]]
+        return f"{self.location}: {', '.join(parts) or 'nothing was looked at'}"
+
+    def _grids(self) -> list[Grid]:
+        rows = [
+            (MARKS.get(c.outcome, c.outcome), c.name, seconds(c.seconds) if c.seconds else "", c.detail)
+            for c in self.checks
+        ]
+        head = ("", "check", "time", "what was seen")
+        hints = [(f"{c.name}:", c.hint) for c in self.checks if c.hint]
+        return [Grid(head=head, rows=rows, texts=("", "check", "what was seen")), Grid(rows=hints)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A file that is not as the log of the lake says: "missing", "changed" or "foreign"."""
+
+    path: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkup:
+    """Whether a lake is what its log says.
+
+    `str()` is a plain table, notebooks show a better one, `to_dict()` and `to_json()` are for programs.
+
+    Attributes:
+        location: The root of the lake.
+        version: Its newest version.
+        run: The run that made it.
+        committed_at: ISO 8601, UTC.
+        is_published: Whether readers see the version in full.
+        is_guarded: Whether the store keeps overlapping runs apart.
+        files: Of the version.
+        bytes: Of these files.
+        rows: In these files.
+        problem_count: How many files are not as they should be.
+        problems: The first of them.
+        exit_code: 0 when all is well, 75 while the version is not published, 76 when files are not as it
+            says.
+    """
+
+    location: str
+    version: int
+    run: str
+    committed_at: str
+    is_published: bool
+    is_guarded: bool
+    files: int
+    bytes: int
+    rows: int
+    problem_count: int
+    problems: Sequence[Problem]
+    exit_code: int
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Checkup:
+        """Makes a checkup of its mapping."""
+        return cls(**{**data, "problems": tuple(Problem(**problem) for problem in data["problems"])})
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the lake is published in full and every file is as it should be."""
+        return self.exit_code == 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain mappings, lists and numbers, ready for JSON."""
+        data = asdict(self)
+        return {**data, "problems": list(data["problems"])}
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Returns the checkup as JSON text."""
+        return as_json(self.to_dict(), indent)
+
+    def __str__(self) -> str:
+        return as_text(self._title(), self._grids())
+
+    __repr__ = __str__  # as a frame's: a prompt shows the table
+
+    def _repr_html_(self) -> str:
+        return as_html(self._title(), self._grids())
+
+    def _title(self) -> str:
+        if not self.is_published:
+            state = "not published in full; the next run finishes it, and so does recover"
+        elif self.problem_count:
+            state = f"{count(self.problem_count)} files are not as its log says"
+        else:
+            state = "as its log says"
+        return f"version {self.version} of {self.location} is {state}"
+
+    def _grids(self) -> list[Grid]:
+        facts = [
+            ("made by", f"{self.run}, {self.committed_at}"),
+            ("holds", f"{count(self.rows)} rows in {count(self.files)} files, {size(self.bytes)}"),
+            ("overlapping runs", "kept apart" if self.is_guarded else "not kept apart by this store"),
+        ]
+        problems = [(problem.what, problem.path) for problem in self.problems]
+        if self.problem_count > len(problems):
+            problems.append(("", f"and {count(self.problem_count - len(problems))} more"))
+        return [Grid(rows=facts), Grid(head=("problem", "file"), rows=problems, texts=("problem", "file"))]
