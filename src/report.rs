@@ -20,7 +20,6 @@ use crate::commit::Published;
 use crate::config::Config;
 use crate::discover::Listing;
 use crate::emit::Emitted;
-use crate::error::shown;
 use crate::judge::{self, Inputs};
 use crate::plan::Plan;
 use crate::schema::Table;
@@ -297,9 +296,10 @@ impl Report {
             self.unknown_keys.insert(name, unknown);
             self.rejects.extend(account.first.iter().filter_map(|located| locate(located, listing)));
             self.bad_files.extend(
-                account.bad_files.iter().filter_map(|(file, reason)| {
-                    Some(BadFile { file: shown(&listing.files.get(*file)?.path), reason })
-                }),
+                account
+                    .bad_files
+                    .iter()
+                    .filter_map(|(file, reason)| Some(BadFile { file: listing.shown(*file)?, reason })),
             );
             self.warnings.extend(listing.warnings.iter().cloned());
             if listing.other > 0 {
@@ -321,7 +321,8 @@ impl Report {
     }
 }
 
-/// The place of a reject in people's terms; a line number may take reading the file's beginning once more.
+/// The place of a reject in people's terms; a line number may take reading a local file's beginning once more. Objects
+/// are read from their beginning, so that theirs is always known.
 fn locate(located: &Located, listing: &Listing) -> Option<LocatedReject> {
     let path = &listing.files.get(located.file)?.path;
     let lines_before = located.lines_before.or_else(|| {
@@ -338,7 +339,7 @@ fn locate(located: &Located, listing: &Listing) -> Option<LocatedReject> {
         }
     });
     Some(LocatedReject {
-        file: shown(path),
+        file: listing.shown(located.file)?,
         line: lines_before.map(|lines| lines + 1),
         offset: located.offset,
         reason: located.reason.to_owned(),
