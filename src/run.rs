@@ -61,7 +61,7 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
             .note(Level::Info, || format!("{name}: {written} files written, {unchanged} unchanged, {removed} removed"));
     }
     control.begin(At::Done, 0);
-    Ok(report.published(&plan, &inputs, &emitted, &published, clock))
+    Ok(report.published(&plan, &inputs, &emitted, &published, clock).with_stores(&stores))
 }
 
 /// Reads the input and returns the tables instead of writing them.
@@ -81,7 +81,7 @@ pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
     let (star, plays) = star::build(&finished, &plan.config, control)?;
     clock.end("write");
     let emitted = Emitted { plays, ..Emitted::default() };
-    let report = report.built(&plan, &inputs, &emitted, &star, clock);
+    let report = report.built(&plan, &inputs, &emitted, &star, clock).with_stores(&stores);
     Ok((star, report))
 }
 
