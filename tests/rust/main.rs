@@ -6,6 +6,7 @@
 //! - [`failures`]: what cannot be done is said with the right kind of error, and the tables are as they were.
 //! - [`recovery`]: what was committed is published, wherever its run was stopped.
 //! - [`remote_input`]: what lies in a bucket gives the same lake, for as many requests as were promised.
+//! - [`doctor`]: good places are told from bad ones, and left as they were.
 //! - [`store`]: a store that fails is borne, or told apart from one that cannot help it.
 //!
 //! [`scene`] sets up an input and a lake, [`object_server`] is a bucket in memory, [`shop`] a server that answers as it
@@ -17,6 +18,8 @@
 mod algebra;
 #[cfg(test)]
 mod architecture;
+#[cfg(test)]
+mod doctor;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
