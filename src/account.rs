@@ -30,11 +30,37 @@ pub struct Located {
     pub key: Option<String>,
 }
 
+/// What became of the records of one file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileCount {
+    /// Which file of the listing.
+    pub file: usize,
+    /// Records found.
+    pub read: u64,
+    /// Records that went into tables.
+    pub loaded: u64,
+    /// Records left out by a named rule.
+    pub filtered: u64,
+    /// Records that are not what they should be.
+    pub quarantined: u64,
+}
+
+impl FileCount {
+    fn add(&mut self, other: Self) {
+        self.read += other.read;
+        self.loaded += other.loaded;
+        self.filtered += other.filtered;
+        self.quarantined += other.quarantined;
+    }
+}
+
 /// The accounting of one content's files, or of a part of them.
 #[derive(Debug, Default)]
 pub struct Account {
     /// The counts.
     pub tally: Tally,
+    /// The same by file, in the order of the listing once merged; files without a record may be missing.
+    pub files: Vec<FileCount>,
     /// Quarantined records by reason.
     pub reasons: BTreeMap<String, u64>,
     /// The first rejects in the order of the listing.
@@ -44,6 +70,18 @@ pub struct Account {
 }
 
 impl Account {
+    /// Takes in the counts of a chunk of the file number `file`.
+    pub fn count(&mut self, file: usize, tally: &Tally) {
+        self.tally.merge(tally);
+        let &Tally { read, rows: loaded, filtered, quarantined, .. } = tally;
+        let count = FileCount { file, read, loaded, filtered, quarantined };
+        // A worker reads a file's chunks one after the other, if not all of them.
+        match self.files.last_mut().filter(|last| last.file == file) {
+            Some(last) => last.add(count),
+            None => self.files.push(count),
+        }
+    }
+
     /// Takes in one reject of a chunk.
     pub fn reject(&mut self, chunk: &Chunk<'_>, reject: &Reject<'_>) {
         let reason = reject.reason.as_str();
@@ -64,6 +102,16 @@ impl Account {
     /// Takes in the account of another part.
     pub fn merge(&mut self, other: Self) {
         self.tally.merge(&other.tally);
+        self.files.extend(other.files);
+        // What was sorted before is found to be so.
+        self.files.sort_by_key(|count| count.file);
+        self.files.dedup_by(|next, count| {
+            let is_same = next.file == count.file;
+            if is_same {
+                count.add(*next);
+            }
+            is_same
+        });
         for (reason, count) in other.reasons {
             *self.reasons.entry(reason).or_default() += count;
         }
@@ -79,6 +127,30 @@ impl Account {
         if position < LOCATED {
             self.first.insert(position, located);
             self.first.truncate(LOCATED);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_counted_whoever_reads_them() {
+        let tally = |read, rows| Tally { read, rows, quarantined: read - rows, ..Tally::default() };
+        let chunks = [(3, tally(5, 5)), (1, tally(2, 1)), (3, tally(7, 4)), (3, tally(1, 1)), (0, tally(4, 0))];
+        let expected = [(0, 4, 0, 4), (1, 2, 1, 1), (3, 13, 10, 3)];
+        for workers in 1..=3 {
+            let mut parts: Vec<Account> = (0..workers).map(|_| Account::default()).collect();
+            for (number, (file, tally)) in chunks.iter().enumerate() {
+                parts[number % workers].count(*file, tally);
+            }
+            let mut whole = Account::default();
+            parts.into_iter().rev().for_each(|part| whole.merge(part));
+            let found: Vec<_> =
+                whole.files.iter().map(|count| (count.file, count.read, count.loaded, count.quarantined)).collect();
+            assert_eq!(found, expected, "{workers} workers");
+            assert_eq!(whole.tally.read, 19);
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::account::Account;
 use crate::discover::Listing;
-use crate::error::{Error, ErrorKind, Result, shown};
+use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Content, Plan};
 use crate::report::Records;
 
@@ -56,8 +56,8 @@ pub fn accept(plan: &Plan, inputs: &Inputs) -> Result<()> {
                 .cause(records.to_string()));
         }
         let first = account.first.first().and_then(|located| {
-            let file = listing.files.get(located.file)?;
-            Some(format!("the first is in {} at byte {}: {}", shown(&file.path), located.offset, located.reason))
+            let file = listing.shown(located.file)?;
+            Some(format!("the first is in {file} at byte {}: {}", located.offset, located.reason))
         });
         if records.loaded == 0 {
             let what = match content {

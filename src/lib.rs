@@ -21,6 +21,7 @@ pub mod cancel;
 pub mod commit;
 pub mod compression;
 pub mod config;
+pub mod costs;
 pub mod decode;
 pub mod discover;
 pub mod doctor;

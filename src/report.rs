@@ -18,13 +18,14 @@ use serde::Serialize;
 use crate::account::Located;
 use crate::commit::Published;
 use crate::config::Config;
+use crate::costs::Spent;
 use crate::discover::Listing;
 use crate::emit::Emitted;
-use crate::error::shown;
 use crate::judge::{self, Inputs};
 use crate::plan::Plan;
 use crate::schema::Table;
 use crate::star::Star;
+use crate::store::stores::Stores;
 
 /// The version of the report's form.
 pub const REPORT_VERSION: u32 = 1;
@@ -79,6 +80,8 @@ pub struct Report {
     pub quarantine: Option<String>,
     /// Where the credentials came from; never the credentials.
     pub credentials: Option<String>,
+    /// What was asked of object stores; `None` when all is local.
+    pub requests: Option<Spent>,
     /// Things worth saying that stopped nothing.
     pub warnings: Vec<String>,
     /// The process's largest resident memory so far, where the system tells.
@@ -221,10 +224,19 @@ impl Report {
             plays: Plays::default(),
             quarantine: None,
             credentials: None,
+            requests: None,
             warnings: Vec::new(),
             peak_rss_bytes: None,
             threads: config.threads,
         }
+    }
+
+    /// Adds what was asked of the stores, and in whose name.
+    #[must_use]
+    pub fn with_stores(mut self, stores: &Stores) -> Self {
+        self.credentials = stores.credentials();
+        self.requests = Spent::new(stores.usage());
+        self
     }
 
     /// The report of a run that published its tables.
@@ -239,6 +251,7 @@ impl Report {
     ) -> Self {
         self.state = "published";
         self.version = Some(published.version);
+        self.warnings.extend(published.warnings.iter().cloned());
         self.output = plan.output.as_ref().map(ToString::to_string);
         self.tables = published
             .tables
@@ -278,7 +291,7 @@ impl Report {
     }
 
     fn finish(mut self, plan: &Plan, inputs: &Inputs, emitted: &Emitted, clock: StageClock) -> Self {
-        self.warnings.clone_from(&plan.warnings);
+        self.warnings.extend(plan.warnings.iter().cloned());
         for ((content, listing, account), source) in inputs.each().into_iter().zip([&plan.songs, &plan.logs]) {
             let Some(source) = source else { continue };
             let name = content.name();
@@ -297,9 +310,10 @@ impl Report {
             self.unknown_keys.insert(name, unknown);
             self.rejects.extend(account.first.iter().filter_map(|located| locate(located, listing)));
             self.bad_files.extend(
-                account.bad_files.iter().filter_map(|(file, reason)| {
-                    Some(BadFile { file: shown(&listing.files.get(*file)?.path), reason })
-                }),
+                account
+                    .bad_files
+                    .iter()
+                    .filter_map(|(file, reason)| Some(BadFile { file: listing.shown(*file)?, reason })),
             );
             self.warnings.extend(listing.warnings.iter().cloned());
             if listing.other > 0 {
@@ -321,7 +335,8 @@ impl Report {
     }
 }
 
-/// The place of a reject in people's terms; a line number may take reading the file's beginning once more.
+/// The place of a reject in people's terms; a line number may take reading a local file's beginning once more. Objects
+/// are read from their beginning, so that theirs is always known.
 fn locate(located: &Located, listing: &Listing) -> Option<LocatedReject> {
     let path = &listing.files.get(located.file)?.path;
     let lines_before = located.lines_before.or_else(|| {
@@ -338,7 +353,7 @@ fn locate(located: &Located, listing: &Listing) -> Option<LocatedReject> {
         }
     });
     Some(LocatedReject {
-        file: shown(path),
+        file: listing.shown(located.file)?,
         line: lines_before.map(|lines| lines + 1),
         offset: located.offset,
         reason: located.reason.to_owned(),

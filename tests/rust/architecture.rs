@@ -43,8 +43,8 @@ const IMPURE: [&str; 10] = [
 ];
 
 /// Which modules of the crate a module may know. Not listed: the joints (`run`, `ingest`, `emit`, `star`, `report`,
-/// `judge`, `preview`, `account`, `lookup`, `doctor`) and `ffi`, which exist to join others.
-const STAGES: [(&str, &[&str]); 16] = [
+/// `judge`, `preview`, `account`, `costs`, `lookup`, `doctor`) and `ffi`, which exist to join others.
+const STAGES: [(&str, &[&str]); 17] = [
     ("error", &[]),
     ("schema", &[]),
     ("progress", &[]),
@@ -54,8 +54,9 @@ const STAGES: [(&str, &[&str]); 16] = [
     ("config", &["error", "schema", "store", "threads"]),
     ("store", &["cancel", "error", "threads"]),
     ("plan", &["config", "error", "schema", "store"]),
-    ("discover", &["cancel", "error", "plan", "threads"]),
-    ("fetch", &["compression", "decode", "discover", "error"]),
+    ("compression", &["error"]),
+    ("discover", &["cancel", "error", "plan", "store", "threads"]),
+    ("fetch", &["cancel", "compression", "decode", "discover", "error", "store"]),
     ("decode", &[]),
     ("tables", &["config", "decode", "error", "schema"]),
     ("partition", &["tables"]),
