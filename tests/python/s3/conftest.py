@@ -203,7 +203,7 @@ def assert_error(finished: Finished, code: int, *says: str) -> None:
     assert not finished.stdout
     errors = [line for line in lines if line.startswith("error: ")]
     assert len(errors) == 1, finished.stderr
-    assert len(errors[0]) < 400, finished.stderr
+    assert len(errors[0]) < 1500, "one sentence, of which ten keys may be a part"
     assert any(line.startswith("hint: ") and len(line) > 12 for line in lines), finished.stderr
     for words in says:
         assert words.lower() in finished.stderr.lower(), (words, finished.stderr)

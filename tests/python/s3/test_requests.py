@@ -38,13 +38,16 @@ def check_counts(bucket: Bucket, proxy: Proxy, data: Data, print_: Callable[[str
     print_(f"first run over {inputs} objects, {made} written: {counts}")
     pages = -(-inputs // 1000)
 
-    assert max(proxy.keys("GET").values()) == 1, "no object is read twice"
-    assert sum(1 for key in proxy.keys("GET") if key.startswith("in/")) == inputs
-    control = counts["GET"] - inputs
-    assert control <= 10, [key for key in proxy.keys("GET") if not key.startswith("in/")]
+    gets = proxy.keys("GET")
+    read = {key: times for key, times in gets.items() if key.startswith("in/")}
+    assert len(read) == inputs
+    assert set(read.values()) == {1}, "no object is read twice"
+    control = {key: times for key, times in gets.items() if key not in read}
+    print_(f"control files read: {control}")
+    assert sum(control.values()) <= 10
     assert counts["LIST"] <= pages + SOME + (40 if inputs > 1000 else 0)
-    once = {key: times for key, times in proxy.keys("PUT").items() if times > 1}
-    assert not once, "no object is written twice"
+    twice = {key: times for key, times in proxy.keys("PUT").items() if times > 1}
+    assert not {key for key in twice if "/_etl/" not in key}, "no object of a table is written twice"
     puts = counts["PUT"] + counts.get("POST", 0)
     assert made <= puts <= made + 10, sorted(key for key in proxy.keys("PUT") if "/_etl/" in key)
     assert counts.get("HEAD", 0) <= 2
