@@ -222,7 +222,7 @@ impl<'f> Reader<'f> {
         let chunk = Chunk {
             file: index,
             offset: from + start as u64,
-            lines_before: (range.start == 0).then_some(0),
+            lines_before: None,
             framing: Framing::Values,
             bytes: bytes.get(start..).unwrap_or_default(),
         };
@@ -349,7 +349,7 @@ pub fn refusal(listed: &InputFile, code: &str) -> Error {
         "encoding_utf16" | "encoding_utf32" => "convert it to UTF-8 (`iconv -t UTF-8`)",
         "single_value_too_large" => "a record has at most 64 MiB; is a line break missing?",
         "decompressed_limit" => "a file unpacks to at most 16 GiB; split it",
-        code if code.starts_with("unsupported_compression") => "unpack it, or pack it as gzip or zstd",
+        code if code.starts_with("unsupported_compression") => "unpack it, or pack it as gzip, bzip2 or zstd",
         _ => "repair or remove it; or leave it out and say so with --on-bad-file quarantine",
     };
     Error::new(ErrorKind::DataRefused, format!("{path} cannot be read as JSON: {code}"))

@@ -5,6 +5,8 @@
 //!
 //! Invariant: a worker's buffers are bounded by the chunk size and the budget for plays, whatever the input's size.
 
+use std::path::Path;
+
 use crate::account::Account;
 use crate::cancel::Cancel;
 use crate::config::{Config, OnBadFile};
@@ -52,13 +54,14 @@ impl Control<'_> {
     }
 }
 
-/// Reads song files into the songs and the artists.
+/// Reads song files into the songs and the artists. Rejects are kept in scratch files, if there is a place for them.
 ///
 /// # Errors
 /// Those of [`crate::fetch`], and [`ErrorKind::DataRefused`] for a file that is not JSON at all.
 pub fn songs(
     files: &[InputFile],
     config: &Config,
+    scratch: Option<&Path>,
     control: &Control<'_>,
 ) -> Result<(SongsPartial, ArtistsPartial, Account)> {
     let begin = |_| (SongsPartial::default(), ArtistsPartial::default());
@@ -71,10 +74,9 @@ pub fn songs(
             }
             Decoded::Reject(reject) => account.reject(chunk, &reject),
         });
-        account.tally.merge(&tally);
-        Ok(())
+        account.end(chunk, &tally)
     };
-    let parts = each_chunk(files, config, control, begin, take, |_| Ok(()))?;
+    let parts = each_chunk(files, config, scratch, control, begin, take, |_| Ok(()))?;
     let mut whole = (SongsPartial::default(), ArtistsPartial::default(), Account::default());
     for ((songs, artists), account) in parts {
         whole.0.merge(songs);
@@ -93,6 +95,7 @@ pub fn plays(
     config: &Config,
     catalogue: &Catalogue,
     runs: &Runs,
+    scratch: Option<&Path>,
     control: &Control<'_>,
 ) -> Result<(Vec<People>, Account)> {
     let full = run_plays(config);
@@ -103,7 +106,7 @@ pub fn plays(
             Decoded::Row(event) => plays.add(&event, catalogue),
             Decoded::Reject(reject) => account.reject(chunk, &reject),
         });
-        account.tally.merge(&tally);
+        account.end(chunk, &tally)?;
         if plays.buffered() < full {
             return Ok(());
         }
@@ -111,7 +114,7 @@ pub fn plays(
         runs.add(*worker, plays.take_run())
     };
     let end = |(worker, plays): &mut (usize, PlaysPartial)| runs.add(*worker, plays.take_run());
-    let parts = each_chunk(files, config, control, begin, take, end)?;
+    let parts = each_chunk(files, config, scratch, control, begin, take, end)?;
     let mut people = Vec::new();
     let mut whole = Account::default();
     for ((_, plays), account) in parts {
@@ -143,6 +146,7 @@ struct Worker {
 fn each_chunk<P: Send>(
     files: &[InputFile],
     config: &Config,
+    scratch: Option<&Path>,
     control: &Control<'_>,
     begin: impl Fn(usize) -> P + Sync,
     take: impl Fn(&mut P, &Chunk<'_>, &mut Worker) -> Result<()> + Sync,
@@ -156,7 +160,7 @@ fn each_chunk<P: Send>(
         work.len(),
         &control.cancel,
         |thread| {
-            let worker = Worker { decoder: Decoder::new(limits()), account: Account::default() };
+            let worker = Worker { decoder: Decoder::new(limits()), account: Account::new(scratch.map(Path::to_owned)) };
             (begin(thread), worker, Reader::new(files, config.chunk_size, verify_first))
         },
         |(partial, worker, reader), task| {
@@ -175,7 +179,10 @@ fn each_chunk<P: Send>(
                 Fetched::Bad { file, code } => Err(fetch::refusal(fetch::listed(files, file)?, code)),
             })
         },
-        |(partial, _, _)| end(partial),
+        |(partial, worker, _)| {
+            worker.account.finish()?;
+            end(partial)
+        },
     )?;
     Ok(parts.into_iter().map(|(partial, worker, _)| (partial, worker.account)).collect())
 }

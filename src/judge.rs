@@ -6,7 +6,7 @@
 //! Invariant: a run that passes has loaded something from every content it needed.
 
 use crate::account::Account;
-use crate::discover::Listing;
+use crate::discover::{InputFile, Listing};
 use crate::error::{Error, ErrorKind, Result, shown};
 use crate::plan::{Content, Plan};
 use crate::report::Records;
@@ -22,9 +22,25 @@ pub struct Inputs {
     pub song_account: Account,
     /// What became of the events.
     pub log_account: Account,
+    /// Where the rejects were written, if there were any.
+    pub quarantine: Option<String>,
 }
 
 impl Inputs {
+    /// Writes the rejects of both contents, and notes that `place` holds them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] when they cannot be read back, and `put`'s.
+    pub fn write_rejects(&mut self, place: String, put: &mut dyn FnMut(&str, &[u8]) -> Result<()>) -> Result<()> {
+        let mut any = false;
+        for (content, listing, account) in self.each() {
+            let shown = |file| listing.files.get(file).map_or_else(String::new, |file: &InputFile| shown(&file.path));
+            any |= account.write_rejects(content.name(), &shown, put)?;
+        }
+        self.quarantine = any.then_some(place);
+        Ok(())
+    }
+
     /// Both contents with their listing and account.
     #[must_use]
     pub fn each(&self) -> [(Content, &Listing, &Account); 2] {
@@ -67,7 +83,7 @@ pub fn accept(plan: &Plan, inputs: &Inputs) -> Result<()> {
             let cause = first.unwrap_or_else(|| format!("{} files hold {} records", listing.files.len(), records.read));
             return Err(Error::new(ErrorKind::DataRefused, format!("no usable {what} in {}", source.shown))
                 .cause(cause)
-                .hint("is this the right folder? the tables are as they were"));
+                .hint(with_place("is this the right folder? the tables are as they were", inputs)));
         }
         let allowed = plan.config.max_bad.allowed(records.read);
         if records.quarantined > allowed {
@@ -79,8 +95,16 @@ pub fn accept(plan: &Plan, inputs: &Inputs) -> Result<()> {
                 ),
             )
             .cause(first.unwrap_or_default())
-            .hint("repair the input, or raise --max-bad (a number or a share such as 5%)"));
+            .hint(with_place("repair the input, or raise --max-bad (a number or a share such as 5%)", inputs)));
         }
     }
     Ok(())
+}
+
+/// A hint that also says where the rejects are.
+fn with_place(hint: &str, inputs: &Inputs) -> String {
+    match &inputs.quarantine {
+        Some(place) => format!("{hint}; the bad records are in {place}"),
+        None => hint.to_owned(),
+    }
 }

@@ -36,6 +36,7 @@ pub mod partition;
 pub mod plan;
 pub mod preview;
 pub mod progress;
+pub mod quarantine;
 pub mod report;
 pub mod run;
 pub mod runs;

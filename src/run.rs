@@ -45,7 +45,7 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
         .collect();
     let stage = Stage::begin(lake, &report.run_id, &folders, plan.config.adopt)?;
     let runs = Runs::new(ingest::runs_budget(&plan.config), stage.scratch()?);
-    let (inputs, finished) = ingest_all(&plan, runs, control, &mut clock)?;
+    let (inputs, finished) = ingest_all(&plan, runs, Some(&stage), control, &mut clock)?;
 
     let emitted = emit::tables(&finished, &plan.config, &stage, control)?;
     clock.end("write");
@@ -77,7 +77,7 @@ pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
         Error::new(ErrorKind::Storage, "no folder for scratch files").cause(error.to_string()).hint("set TMPDIR")
     })?;
     let runs = Runs::new(ingest::runs_budget(&plan.config), scratch.path().to_owned());
-    let (inputs, finished) = ingest_all(&plan, runs, control, &mut clock)?;
+    let (inputs, finished) = ingest_all(&plan, runs, None, control, &mut clock)?;
     let (star, plays) = star::build(&finished, &plan.config, control)?;
     clock.end("write");
     let emitted = Emitted { plays, ..Emitted::default() };
@@ -122,8 +122,15 @@ pub fn recover(config: &Config, control: &Control<'_>) -> Result<Checkup> {
 }
 
 /// Everything up to the finished dimensions and the sorted plays, accepted by the rules on bad input.
-fn ingest_all(plan: &Plan, runs: Runs, control: &Control<'_>, clock: &mut StageClock) -> Result<(Inputs, Finished)> {
+fn ingest_all(
+    plan: &Plan,
+    runs: Runs,
+    stage: Option<&Stage>,
+    control: &Control<'_>,
+    clock: &mut StageClock,
+) -> Result<(Inputs, Finished)> {
     let config = &plan.config;
+    let scratch = stage.map(Stage::scratch).transpose()?;
     let mut inputs = list_all(plan, control)?;
     clock.end("discover");
     for (content, listing, _) in inputs.each() {
@@ -132,16 +139,20 @@ fn ingest_all(plan: &Plan, runs: Runs, control: &Control<'_>, clock: &mut StageC
     }
 
     control.begin(At::Songs, bytes(&inputs.songs.files));
-    let (songs, artists, account) = ingest::songs(&inputs.songs.files, config, control)?;
+    let (songs, artists, account) = ingest::songs(&inputs.songs.files, config, scratch.as_deref(), control)?;
     inputs.song_account = account;
     let catalogue = Catalogue::new(songs.finish(), config.matching);
     clock.end("songs");
 
     control.begin(At::Logs, bytes(&inputs.logs.files));
-    let (people, account) = ingest::plays(&inputs.logs.files, config, &catalogue, &runs, control)?;
+    let (people, account) =
+        ingest::plays(&inputs.logs.files, config, &catalogue, &runs, scratch.as_deref(), control)?;
     inputs.log_account = account;
     for (content, _, account) in inputs.each() {
         control.note(Level::Info, || format!("{}: {}", content.name(), judge::records(account)));
+    }
+    if let Some(stage) = stage {
+        inputs.write_rejects(stage.quarantine(), &mut |name, bytes| stage.put_reject(name, bytes))?;
     }
     judge::accept(plan, &inputs)?;
     let mut dimensions = Vec::new();

@@ -41,6 +41,9 @@ pub(super) trait Ground: fmt::Debug + Send + Sync {
     /// Writes a control file, over whatever was there.
     fn write(&self, path: &str, bytes: &[u8]) -> Result<()>;
 
+    /// Writes a control file with records of the input in it: for the lake's owner alone, where the place knows owners.
+    fn keep(&self, path: &str, bytes: &[u8]) -> Result<()>;
+
     /// All files below each folder, in no particular order; nothing for one that is not there.
     fn lists(&self, folders: &[&str]) -> Result<Vec<Vec<Entry>>>;
 

@@ -145,6 +145,20 @@ impl Stage {
         self.ground.scratch()
     }
 
+    /// Where the run's rejects lie, for people.
+    #[must_use]
+    pub fn quarantine(&self) -> String {
+        self.lake.shown(&format!("_etl/quarantine/{}", self.run))
+    }
+
+    /// Writes a file of rejects. It stays, whatever becomes of the run.
+    ///
+    /// # Errors
+    /// The place's.
+    pub fn put_reject(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.lake.ground.keep(&format!("_etl/quarantine/{}/{name}", self.run), bytes)
+    }
+
     /// Stages a whole file, unless its bytes are already in place. `partition` is '' or a path without slashes at its
     /// ends.
     ///

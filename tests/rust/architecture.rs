@@ -18,8 +18,8 @@ const WALLS: [(&str, &[&str], &str); 12] = [
     ("rename(", &["commit/"], "publishing belongs to commit"),
     (
         "tempfile::",
-        &["run.rs", "runs.rs", "commit/spool.rs", "doctor/folder.rs"],
-        "temporary files are made where plays spill, where nothing is published, and for what goes to a bucket",
+        &["run.rs", "runs.rs", "quarantine.rs", "commit/spool.rs", "doctor/folder.rs"],
+        "temporary files are made where plays and rejects spill, where nothing is published, and for what goes to a bucket",
     ),
     ("flock", &["commit/"], "one run a lake is commit's promise"),
     ("std::env", &["ffi/"], "the environment belongs to the front; the build's constants are told there"),
@@ -44,7 +44,7 @@ const IMPURE: [&str; 10] = [
 
 /// Which modules of the crate a module may know. Not listed: the joints (`run`, `ingest`, `emit`, `star`, `report`,
 /// `judge`, `preview`, `account`) and `ffi`, which exist to join others.
-const STAGES: [(&str, &[&str]); 16] = [
+const STAGES: [(&str, &[&str]); 17] = [
     ("error", &[]),
     ("schema", &[]),
     ("progress", &[]),
@@ -56,6 +56,7 @@ const STAGES: [(&str, &[&str]); 16] = [
     ("plan", &["config", "error", "schema", "store"]),
     ("discover", &["cancel", "error", "plan", "threads"]),
     ("fetch", &["compression", "decode", "discover", "error"]),
+    ("quarantine", &["decode", "error", "fetch"]),
     ("decode", &[]),
     ("tables", &["config", "decode", "error", "schema"]),
     ("partition", &["tables"]),
