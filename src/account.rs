@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::decode::{Reject, Tally};
+use crate::duplicates::Head;
 use crate::error::Result;
 use crate::fetch::Chunk;
 use crate::quarantine::Quarantine;
-use crate::report::Records;
 
 /// How many rejects are kept with their place.
 const LOCATED: usize = 20;
@@ -36,19 +36,51 @@ pub struct Located {
     pub key: Option<String>,
 }
 
+/// What became of the records of one file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileCount {
+    /// Which file of the listing.
+    pub file: usize,
+    /// Records found.
+    pub read: u64,
+    /// Records that went into tables.
+    pub loaded: u64,
+    /// Records left out by a named rule.
+    pub filtered: u64,
+    /// Records that are not what they should be.
+    pub quarantined: u64,
+}
+
+impl FileCount {
+    /// Whether every record of the file is accounted for.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        self.read == self.loaded + self.filtered + self.quarantined
+    }
+
+    fn add(&mut self, other: Self) {
+        self.read += other.read;
+        self.loaded += other.loaded;
+        self.filtered += other.filtered;
+        self.quarantined += other.quarantined;
+    }
+}
+
 /// The accounting of one content's files, or of a part of them.
 #[derive(Debug, Default)]
 pub struct Account {
     /// The counts.
     pub tally: Tally,
-    /// The same by file, in the order of the listing; files at the end that held nothing may be missing.
-    pub files: Vec<Records>,
+    /// The same by file, in the order of the listing once merged; files without a record may be missing.
+    pub files: Vec<FileCount>,
     /// Quarantined records by reason.
     pub reasons: BTreeMap<String, u64>,
     /// The first rejects in the order of the listing.
     pub first: Vec<Located>,
     /// Files left out as a whole, with the reason.
     pub bad_files: Vec<(usize, &'static str)>,
+    /// Beginnings of files whose size another one has as well.
+    pub heads: Vec<Head>,
     /// The rejects themselves.
     kept: Quarantine,
     lines: Lines,
@@ -61,41 +93,15 @@ impl Account {
         Self { kept: Quarantine::new(scratch), ..Self::default() }
     }
 
-    /// Takes in one reject of a chunk.
-    pub fn reject(&mut self, chunk: &Chunk<'_>, reject: &Reject<'_>) {
-        let reason = reject.reason.as_str();
-        let key = reject.key.map(str::to_owned);
-        let name = key.as_ref().map_or_else(|| reason.to_owned(), |key| format!("{reason}:{key}"));
-        let name =
-            if self.reasons.len() < REASONS || self.reasons.contains_key(&name) { name } else { reason.to_owned() };
-        *self.reasons.entry(name).or_default() += 1;
-        // The key in the wrong case that stands where the right one is missing.
-        let key = match (key, reject.variant) {
-            (Some(key), Some(variant)) => Some(format!("{key} (found {variant:?})")),
-            (key, _) => key,
-        };
-        let breaks = chunk.lines_before.unwrap_or_default() + reject.line;
-        let offset = chunk.offset + reject.offset;
-        self.locate(Located { file: chunk.file, offset, chunk: chunk.offset, breaks, reason, key });
-        self.kept.add(chunk, reject);
-    }
-
     /// Takes in the counts of a chunk, after its rejects.
     ///
     /// # Errors
     /// [`crate::error::ErrorKind::Storage`] when a reject could not be kept.
     pub fn end(&mut self, chunk: &Chunk<'_>, tally: &Tally) -> Result<()> {
-        self.tally.merge(tally);
         if chunk.lines_before.is_none() {
             self.lines.parts.push((chunk.file, chunk.offset, tally.newlines));
         }
-        let records = Records {
-            read: tally.read,
-            loaded: tally.rows,
-            filtered: tally.filtered,
-            quarantined: tally.quarantined,
-        };
-        self.count(chunk.file, records);
+        self.count(chunk.file, tally);
         self.kept.end(chunk)
     }
 
@@ -105,24 +111,6 @@ impl Account {
     /// [`crate::error::ErrorKind::Storage`] when a reject could not be kept.
     pub fn finish(&mut self) -> Result<()> {
         self.kept.finish()
-    }
-
-    /// Takes in the account of another part.
-    pub fn merge(&mut self, other: Self) {
-        self.tally.merge(&other.tally);
-        for (file, records) in other.files.into_iter().enumerate() {
-            self.count(file, records);
-        }
-        for (reason, count) in other.reasons {
-            *self.reasons.entry(reason).or_default() += count;
-        }
-        for located in other.first {
-            self.locate(located);
-        }
-        self.bad_files.extend(other.bad_files);
-        self.bad_files.sort_unstable();
-        self.kept.merge(other.kept);
-        self.lines.merge(other.lines);
     }
 
     /// The line of a reject, from 1; only a whole account knows it.
@@ -145,13 +133,68 @@ impl Account {
         self.kept.write(name, &self.bad_files, shown, &|file, chunk| self.lines.before(file, chunk), put)
     }
 
-    fn count(&mut self, file: usize, records: Records) {
-        if self.files.len() <= file {
-            self.files.resize(file + 1, Records::default());
+    /// Whether any record was found in the file number `file`; only a whole account knows it.
+    #[must_use]
+    pub fn has_records(&self, file: usize) -> bool {
+        let position = self.files.binary_search_by_key(&file, |count| count.file);
+        position.is_ok_and(|position| self.files.get(position).is_some_and(|count| count.read > 0))
+    }
+
+    /// Takes in the counts of a chunk of the file number `file`.
+    fn count(&mut self, file: usize, tally: &Tally) {
+        self.tally.merge(tally);
+        let &Tally { read, rows: loaded, filtered, quarantined, .. } = tally;
+        let count = FileCount { file, read, loaded, filtered, quarantined };
+        // A worker reads a file's chunks one after the other, if not all of them.
+        match self.files.last_mut().filter(|last| last.file == file) {
+            Some(last) => last.add(count),
+            None => self.files.push(count),
         }
-        if let Some(known) = self.files.get_mut(file) {
-            known.add(records);
+    }
+
+    /// Takes in one reject of a chunk.
+    pub fn reject(&mut self, chunk: &Chunk<'_>, reject: &Reject<'_>) {
+        let reason = reject.reason.as_str();
+        let key = reject.key.map(str::to_owned);
+        let name = key.as_ref().map_or_else(|| reason.to_owned(), |key| format!("{reason}:{key}"));
+        let name =
+            if self.reasons.len() < REASONS || self.reasons.contains_key(&name) { name } else { reason.to_owned() };
+        *self.reasons.entry(name).or_default() += 1;
+        // The key in the wrong case that stands where the right one is missing.
+        let key = match (key, reject.variant) {
+            (Some(key), Some(variant)) => Some(format!("{key} (found {variant:?})")),
+            (key, _) => key,
+        };
+        let breaks = chunk.lines_before.unwrap_or_default() + reject.line;
+        let offset = chunk.offset + reject.offset;
+        self.locate(Located { file: chunk.file, offset, chunk: chunk.offset, breaks, reason, key });
+        self.kept.add(chunk, reject);
+    }
+
+    /// Takes in the account of another part.
+    pub fn merge(&mut self, other: Self) {
+        self.tally.merge(&other.tally);
+        self.files.extend(other.files);
+        // What was sorted before is found to be so.
+        self.files.sort_by_key(|count| count.file);
+        self.files.dedup_by(|next, count| {
+            let is_same = next.file == count.file;
+            if is_same {
+                count.add(*next);
+            }
+            is_same
+        });
+        for (reason, count) in other.reasons {
+            *self.reasons.entry(reason).or_default() += count;
         }
+        for located in other.first {
+            self.locate(located);
+        }
+        self.bad_files.extend(other.bad_files);
+        self.bad_files.sort_unstable();
+        self.heads.extend(other.heads);
+        self.kept.merge(other.kept);
+        self.lines.merge(other.lines);
     }
 
     fn locate(&mut self, located: Located) {
@@ -164,7 +207,7 @@ impl Account {
 }
 
 /// Line breaks in the parts of files that are read in parts: file, offset and number of breaks of each, sorted in a
-/// merged account.
+/// whole account.
 #[derive(Debug, Default)]
 struct Lines {
     parts: Vec<(usize, u64, u64)>,
@@ -181,5 +224,29 @@ impl Lines {
         let first = self.parts.partition_point(|part| *part < (file, 0, 0));
         let parts = self.parts.get(first..).unwrap_or_default();
         parts.iter().take_while(|part| (part.0, part.1) < (file, offset)).map(|part| part.2).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_counted_whoever_reads_them() {
+        let tally = |read, rows| Tally { read, rows, quarantined: read - rows, ..Tally::default() };
+        let chunks = [(3, tally(5, 5)), (1, tally(2, 1)), (3, tally(7, 4)), (3, tally(1, 1)), (0, tally(4, 0))];
+        let expected = [(0, 4, 0, 4), (1, 2, 1, 1), (3, 13, 10, 3)];
+        for workers in 1..=3 {
+            let mut parts: Vec<Account> = (0..workers).map(|_| Account::default()).collect();
+            for (number, (file, tally)) in chunks.iter().enumerate() {
+                parts[number % workers].count(*file, tally);
+            }
+            let mut whole = Account::default();
+            parts.into_iter().rev().for_each(|part| whole.merge(part));
+            let found: Vec<_> =
+                whole.files.iter().map(|count| (count.file, count.read, count.loaded, count.quarantined)).collect();
+            assert_eq!(found, expected, "{workers} workers");
+            assert_eq!(whole.tally.read, 19);
+        }
     }
 }

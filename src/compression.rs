@@ -4,11 +4,12 @@
 //!
 //! Invariant: a file that ends early, or whose checksum does not fit, is never taken for a complete one.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 
 use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
+
+use crate::error::Error;
 
 /// A format that is recognised by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +62,8 @@ impl<'f> Unpacker<'f> {
     /// Looks at the file's first bytes and unpacks accordingly.
     ///
     /// # Errors
-    /// The operating system's.
-    pub fn new(file: &'f File) -> std::io::Result<Self> {
+    /// The file's own.
+    pub fn new(file: impl Read + 'f) -> std::io::Result<Self> {
         let mut source = BufReader::with_capacity(1 << 17, file);
         let format = format(source.fill_buf()?);
         let source: Box<dyn Read + 'f> = match format {
@@ -72,6 +73,12 @@ impl<'f> Unpacker<'f> {
             None | Some(Format::Unsupported(_)) => Box::new(source),
         };
         Ok(Self { source, format, is_first: true })
+    }
+
+    /// Whether there is something to unpack.
+    #[must_use]
+    pub const fn is_packed(&self) -> bool {
+        self.format.is_some()
     }
 
     /// Fills the room from the start; less than all of it means the end of the file.
@@ -101,7 +108,11 @@ impl<'f> Unpacker<'f> {
     }
 
     fn failure(&self, error: std::io::Error) -> Failure {
-        // An error that the operating system numbers comes from the disk; the rest is the decoder's opinion.
+        // An error that the operating system numbers comes from the disk, one of ours from a bucket; the rest is the
+        // decoder's opinion.
+        if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>) {
+            return Failure::Io(error);
+        }
         match (self.format, error.raw_os_error(), error.kind()) {
             (None | Some(Format::Unsupported(_)), _, _) | (_, Some(_), _) => Failure::Io(error),
             (Some(Format::Gzip), None, std::io::ErrorKind::UnexpectedEof) => Failure::Broken("gzip_truncated"),

@@ -59,7 +59,7 @@ impl ErrorKind {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Details {
     kind: ErrorKind,
     message: String,
@@ -69,7 +69,7 @@ struct Details {
 }
 
 /// One failure. Boxed inside, so that `Result<T>` stays small on the hot paths.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error(Box<Details>);
 
 impl Error {

@@ -11,9 +11,10 @@ use crate::account::Account;
 use crate::cancel::Cancel;
 use crate::config::{Config, OnBadFile};
 use crate::decode::{Decoded, Decoder, Limits};
-use crate::discover::InputFile;
+use crate::discover::Listing;
+use crate::duplicates::SameSized;
 use crate::error::Result;
-use crate::fetch::{self, Chunk, Fetched, Reader};
+use crate::fetch::{Chunk, Feed, Fetched, Listed, Reader, Reading};
 use crate::progress::{Level, Progress, Stage};
 use crate::runs::{PLAY_BYTES, Runs};
 use crate::tables::artists::ArtistsPartial;
@@ -21,6 +22,9 @@ use crate::tables::catalogue::Catalogue;
 use crate::tables::plays::{People, PlaysPartial};
 use crate::tables::songs::SongsPartial;
 use crate::threads::for_tasks;
+
+/// Bytes of objects that may be on their way or wait for a worker, however little memory there is.
+const LEAST_AHEAD: u64 = 32 << 20;
 
 /// What every stage needs to know of the outside.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +63,7 @@ impl Control<'_> {
 /// # Errors
 /// Those of [`crate::fetch`], and [`ErrorKind::DataRefused`] for a file that is not JSON at all.
 pub fn songs(
-    files: &[InputFile],
+    listing: &Listing,
     config: &Config,
     scratch: Option<&Path>,
     control: &Control<'_>,
@@ -76,7 +80,7 @@ pub fn songs(
         });
         account.end(chunk, &tally)
     };
-    let parts = each_chunk(files, config, scratch, control, begin, take, |_| Ok(()))?;
+    let parts = each_chunk(listing, config, scratch, control, begin, take, |_| Ok(()))?;
     let mut whole = (SongsPartial::default(), ArtistsPartial::default(), Account::default());
     for ((songs, artists), account) in parts {
         whole.0.merge(songs);
@@ -91,7 +95,7 @@ pub fn songs(
 /// # Errors
 /// Those of [`songs`], and [`ErrorKind::Storage`] when a run has to go to disk and cannot.
 pub fn plays(
-    files: &[InputFile],
+    listing: &Listing,
     config: &Config,
     catalogue: &Catalogue,
     runs: &Runs,
@@ -114,7 +118,7 @@ pub fn plays(
         runs.add(*worker, plays.take_run())
     };
     let end = |(worker, plays): &mut (usize, PlaysPartial)| runs.add(*worker, plays.take_run());
-    let parts = each_chunk(files, config, scratch, control, begin, take, end)?;
+    let parts = each_chunk(listing, config, scratch, control, begin, take, end)?;
     let mut people = Vec::new();
     let mut whole = Account::default();
     for ((_, plays), account) in parts {
@@ -144,7 +148,7 @@ struct Worker {
 
 /// Hands every chunk of every file to some worker.
 fn each_chunk<P: Send>(
-    files: &[InputFile],
+    listing: &Listing,
     config: &Config,
     scratch: Option<&Path>,
     control: &Control<'_>,
@@ -152,22 +156,29 @@ fn each_chunk<P: Send>(
     take: impl Fn(&mut P, &Chunk<'_>, &mut Worker) -> Result<()> + Sync,
     end: impl Fn(&mut P) -> Result<()> + Sync,
 ) -> Result<Vec<(P, Account)>> {
-    let work = fetch::divide(files, config.chunk_size)?;
     let verify_first = config.on_bad_file == OnBadFile::Quarantine;
+    let reading = Reading {
+        chunk_size: config.chunk_size,
+        verify_first,
+        threads: config.threads,
+        ahead: (config.memory_limit / 8).max(LEAST_AHEAD),
+    };
+    let feed = Feed::new(listing, reading)?;
+    let same_sized = (!config.allow_duplicates).then(|| SameSized::new(listing));
     let limits = || Limits { ts_window: config.ts_window.clone(), ..Limits::default() };
     let parts = for_tasks(
         config.threads,
-        work.len(),
+        feed.tasks(),
         &control.cancel,
         |thread| {
             let worker = Worker { decoder: Decoder::new(limits()), account: Account::new(scratch.map(Path::to_owned)) };
-            (begin(thread), worker, Reader::new(files, config.chunk_size, verify_first))
+            (begin(thread), worker, Reader::default())
         },
         |(partial, worker, reader), task| {
-            let Some(work) = work.get(task) else { return Ok(()) };
-            reader.read(work, &mut |fetched| match fetched {
+            feed.read(reader, task, &control.cancel, &mut |fetched| match fetched {
                 Fetched::Chunk(chunk) => {
                     control.cancel.check()?;
+                    worker.account.heads.extend(same_sized.as_ref().and_then(|same_sized| same_sized.head(&chunk)));
                     take(partial, &chunk, worker)?;
                     control.add(chunk.bytes.len() as u64);
                     Ok(())
@@ -176,7 +187,7 @@ fn each_chunk<P: Send>(
                     worker.account.bad_files.push((file, code));
                     Ok(())
                 }
-                Fetched::Bad { file, code } => Err(fetch::refusal(fetch::listed(files, file)?, code)),
+                Fetched::Bad { file, code } => Err(Listed::new(listing, file)?.refusal(code)),
             })
         },
         |(partial, worker, _)| {

@@ -6,8 +6,9 @@
 //! Invariant: a run that passes has loaded something from every content it needed.
 
 use crate::account::Account;
-use crate::discover::{InputFile, Listing};
-use crate::error::{Error, ErrorKind, Result, shown};
+use crate::discover::Listing;
+use crate::duplicates;
+use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Content, Plan};
 use crate::report::Records;
 
@@ -34,8 +35,7 @@ impl Inputs {
     pub fn write_rejects(&mut self, place: String, put: &mut dyn FnMut(&str, &[u8]) -> Result<()>) -> Result<()> {
         let mut any = false;
         for (content, listing, account) in self.each() {
-            let shown = |file| listing.files.get(file).map_or_else(String::new, |file: &InputFile| shown(&file.path));
-            any |= account.write_rejects(content.name(), &shown, put)?;
+            any |= account.write_rejects(content.name(), &|file| listing.shown(file).unwrap_or_default(), put)?;
         }
         self.quarantine = any.then_some(place);
         Ok(())
@@ -71,9 +71,16 @@ pub fn accept(plan: &Plan, inputs: &Inputs) -> Result<()> {
             return Err(Error::new(ErrorKind::Internal, format!("the records of {} do not add up", source.shown))
                 .cause(records.to_string()));
         }
+        if let Some(count) = account.files.iter().find(|count| !count.is_balanced()) {
+            let file = listing.shown(count.file).unwrap_or_default();
+            return Err(Error::new(ErrorKind::Internal, format!("the records of {file} do not add up")));
+        }
+        if !plan.config.allow_duplicates {
+            refuse_duplicates(listing, account)?;
+        }
         let first = account.first.first().and_then(|located| {
-            let file = listing.files.get(located.file)?;
-            Some(format!("the first is in {} at byte {}: {}", shown(&file.path), located.offset, located.reason))
+            let file = listing.shown(located.file)?;
+            Some(format!("the first is in {file} at byte {}: {}", located.offset, located.reason))
         });
         if records.loaded == 0 {
             let what = match content {
@@ -99,6 +106,17 @@ pub fn accept(plan: &Plan, inputs: &Inputs) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses a file that is there twice: everything in it would count twice.
+fn refuse_duplicates(listing: &Listing, account: &Account) -> Result<()> {
+    let Some((file, other)) = duplicates::first(listing, &account.heads, |file| account.has_records(file))? else {
+        return Ok(());
+    };
+    let (file, other) = (listing.shown(file).unwrap_or_default(), listing.shown(other).unwrap_or_default());
+    Err(Error::new(ErrorKind::DataRefused, format!("{file} is the same as {other}: duplicate_input"))
+        .hint("remove one of them; or say --allow-duplicates, and its records count twice")
+        .context("path", file))
 }
 
 /// A hint that also says where the rejects are.

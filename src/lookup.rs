@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
+use serde::Serialize;
 
 use crate::config::Config;
 use crate::error::Result;
@@ -32,18 +33,27 @@ pub fn folders(config: &Config) -> Result<BTreeMap<&'static str, String>> {
         .collect())
 }
 
-/// Whether the folder of each table is there. In a bucket, where there are no folders, it is there when any key is.
+/// What a look at a lake shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sight {
+    /// Whether each table's folder is there. In a bucket, where there are no folders, it is there when any key is.
+    pub tables: BTreeMap<&'static str, bool>,
+    /// The bucket's region; `None` for a local lake.
+    pub region: Option<String>,
+}
+
+/// Looks at the lake that the configuration names.
 ///
 /// # Errors
 /// The store's.
-pub fn tables_there(config: &Config, control: &Control<'_>) -> Result<BTreeMap<&'static str, bool>> {
+pub fn look(config: &Config, control: &Control<'_>) -> Result<Sight> {
     let stores = Stores::new(&config.store, &control.cancel);
-    let mut found = BTreeMap::new();
+    let mut sight = Sight { tables: BTreeMap::new(), region: None };
     let mut remote = Vec::new();
     for (table, location) in locations(config)? {
         match location {
             Location::Local(path) => {
-                found.insert(table.name(), path.is_dir());
+                sight.tables.insert(table.name(), path.is_dir());
             }
             Location::Object(path) => remote.push((table, path)),
         }
@@ -58,9 +68,10 @@ pub fn tables_there(config: &Config, control: &Control<'_>) -> Result<BTreeMap<&
                 Ok((table.name(), !page.objects.is_empty() || !page.prefixes.is_empty()))
             }
         });
-        found.extend(bucket.wait(try_join_all(looks))?);
+        sight.tables.extend(bucket.wait(try_join_all(looks))?);
+        sight.region = Some(bucket.region().to_owned());
     }
-    Ok(found)
+    Ok(sight)
 }
 
 fn locations(config: &Config) -> Result<Vec<(Table, Location)>> {
@@ -95,7 +106,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join("songs_table")).unwrap();
         std::fs::write(root.path().join("user_table"), "a file").unwrap();
-        let found = tables_there(&config(root.path().to_str().unwrap()), &Control::default()).unwrap();
-        assert_eq!(found.into_iter().filter(|(_, there)| *there).collect::<Vec<_>>(), [("songs", true)]);
+        let Sight { tables, region } = look(&config(root.path().to_str().unwrap()), &Control::default()).unwrap();
+        assert_eq!(tables.into_iter().filter(|(_, there)| *there).collect::<Vec<_>>(), [("songs", true)]);
+        assert_eq!(region, None);
     }
 }

@@ -177,7 +177,7 @@ fn local_source(content: Content, root: &Path, warnings: &mut Vec<String>) -> Re
     chosen(content, &Location::Local(root.to_owned()), |name| root.join(name).is_dir(), warnings)
 }
 
-/// What song_data and log_data are called in a bucket: one listing each, both at once.
+/// What `song_data` and `log_data` are called in a bucket: one listing each, both at once.
 fn remote_sources(
     contents: &[Content],
     root: &ObjectPath,

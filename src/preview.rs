@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::commit;
+use crate::costs::Requests;
 use crate::error::Result;
 use crate::judge::Inputs;
 use crate::plan::Plan;
@@ -24,6 +25,8 @@ pub struct Preview {
     pub options: BTreeMap<&'static str, String>,
     /// The tables in publishing order.
     pub tables: Vec<TablePreview>,
+    /// What the run would ask of S3; absent when everything is local.
+    pub requests: Option<Requests>,
     /// Things worth saying.
     pub warnings: Vec<String>,
 }
@@ -47,7 +50,7 @@ impl Preview {
     /// Describes a plan and its listed inputs.
     ///
     /// # Errors
-    /// The operating system's, when a table's folder cannot be listed.
+    /// The operating system's or the store's, when a table's folder cannot be listed.
     pub fn new(plan: &Plan, inputs: &Inputs, stores: &Stores) -> Result<Self> {
         let mut warnings = plan.warnings.clone();
         let mut input = BTreeMap::new();
@@ -65,6 +68,8 @@ impl Preview {
             tables.push(TablePreview { name: table.name(), folder, location: root.to_string(), exists, files });
         }
         let output = plan.output.as_ref().map(ToString::to_string);
-        Ok(Self { input, output, options: plan.config.to_texts(), tables, warnings })
+        // Whatever was listed so far, the run will list too.
+        let requests = Requests::new(plan, inputs, &stores.usage());
+        Ok(Self { input, output, options: plan.config.to_texts(), tables, requests, warnings })
     }
 }

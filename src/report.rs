@@ -15,12 +15,13 @@ use serde::Serialize;
 
 use crate::commit::Published;
 use crate::config::Config;
+use crate::costs::Spent;
 use crate::emit::Emitted;
-use crate::error::shown;
 use crate::judge::{self, Inputs};
 use crate::plan::Plan;
 use crate::schema::Table;
 use crate::star::Star;
+use crate::store::stores::Stores;
 
 /// The version of the report's form.
 pub const REPORT_VERSION: u32 = 1;
@@ -75,6 +76,8 @@ pub struct Report {
     pub quarantine: Option<String>,
     /// Where the credentials came from; never the credentials.
     pub credentials: Option<String>,
+    /// What was asked of object stores; `None` when all is local.
+    pub requests: Option<Spent>,
     /// Things worth saying that stopped nothing.
     pub warnings: Vec<String>,
     /// The process's largest resident memory so far, where the system tells.
@@ -117,14 +120,6 @@ pub struct Records {
 }
 
 impl Records {
-    /// Adds the counts of another part.
-    pub fn add(&mut self, other: Self) {
-        self.read += other.read;
-        self.loaded += other.loaded;
-        self.filtered += other.filtered;
-        self.quarantined += other.quarantined;
-    }
-
     /// Whether every record read is accounted for.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
@@ -225,10 +220,19 @@ impl Report {
             plays: Plays::default(),
             quarantine: None,
             credentials: None,
+            requests: None,
             warnings: Vec::new(),
             peak_rss_bytes: None,
             threads: config.threads,
         }
+    }
+
+    /// Adds what was asked of the stores, and in whose name.
+    #[must_use]
+    pub fn with_stores(mut self, stores: &Stores) -> Self {
+        self.credentials = stores.credentials();
+        self.requests = Spent::new(stores.usage());
+        self
     }
 
     /// The report of a run that published its tables.
@@ -243,6 +247,7 @@ impl Report {
     ) -> Self {
         self.state = "published";
         self.version = Some(published.version);
+        self.warnings.extend(published.warnings.iter().cloned());
         self.output = plan.output.as_ref().map(ToString::to_string);
         self.tables = published
             .tables
@@ -282,7 +287,7 @@ impl Report {
     }
 
     fn finish(mut self, plan: &Plan, inputs: &Inputs, emitted: &Emitted, clock: StageClock) -> Self {
-        self.warnings.clone_from(&plan.warnings);
+        self.warnings.extend(plan.warnings.iter().cloned());
         for ((content, listing, account), source) in inputs.each().into_iter().zip([&plan.songs, &plan.logs]) {
             let Some(source) = source else { continue };
             let name = content.name();
@@ -301,7 +306,7 @@ impl Report {
             self.unknown_keys.insert(name, unknown);
             self.rejects.extend(account.first.iter().filter_map(|located| {
                 Some(LocatedReject {
-                    file: shown(&listing.files.get(located.file)?.path),
+                    file: listing.shown(located.file)?,
                     line: account.line(located),
                     offset: located.offset,
                     reason: located.reason.to_owned(),
@@ -309,9 +314,10 @@ impl Report {
                 })
             }));
             self.bad_files.extend(
-                account.bad_files.iter().filter_map(|(file, reason)| {
-                    Some(BadFile { file: shown(&listing.files.get(*file)?.path), reason })
-                }),
+                account
+                    .bad_files
+                    .iter()
+                    .filter_map(|(file, reason)| Some(BadFile { file: listing.shown(*file)?, reason })),
             );
             self.warnings.extend(listing.warnings.iter().cloned());
             if listing.other > 0 {

@@ -6,15 +6,14 @@
 //!
 //! Invariant: every refusal comes before the first file is staged, every file is staged before one is published.
 
-use std::collections::BTreeMap;
-
 use crate::commit::{self, Checkup, Lake, Stage, Statement, TableState};
 use crate::config::Config;
-use crate::discover::{self, InputFile, Listing};
+use crate::discover::{self, Listing};
 use crate::emit::{self, Emitted, Finished};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::{self, Control};
 use crate::judge::{self, Inputs};
+use crate::ledger;
 use crate::plan::{Plan, Source};
 use crate::preview::Preview;
 use crate::progress::{Level, Stage as At};
@@ -45,13 +44,16 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
         .collect();
     let stage = Stage::begin(lake, &report.run_id, &folders, plan.config.adopt)?;
     let runs = Runs::new(ingest::runs_budget(&plan.config), stage.scratch()?);
-    let (inputs, finished) = ingest_all(&plan, runs, Some(&stage), control, &mut clock)?;
+    let (inputs, finished) = ingest_all(&plan, &stores, runs, Some(&stage), control, &mut clock)?;
 
     let emitted = emit::tables(&finished, &plan.config, &stage, control)?;
     clock.end("write");
     control.begin(At::Commit, 0);
-    let statement =
-        Statement { committed_at: report.started_at.clone(), options: plan.config.shaping(), input: BTreeMap::new() };
+    let statement = Statement {
+        committed_at: report.started_at.clone(),
+        options: plan.config.shaping(),
+        input: ledger::of(&plan, &inputs),
+    };
     let published = stage.seal()?.commit(statement, &control.cancel)?.publish(&control.cancel)?;
     clock.end("commit");
     for (table, state) in &published.tables {
@@ -61,7 +63,7 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
             .note(Level::Info, || format!("{name}: {written} files written, {unchanged} unchanged, {removed} removed"));
     }
     control.begin(At::Done, 0);
-    Ok(report.published(&plan, &inputs, &emitted, &published, clock))
+    Ok(report.published(&plan, &inputs, &emitted, &published, clock).with_stores(&stores))
 }
 
 /// Reads the input and returns the tables instead of writing them.
@@ -77,11 +79,11 @@ pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
         Error::new(ErrorKind::Storage, "no folder for scratch files").cause(error.to_string()).hint("set TMPDIR")
     })?;
     let runs = Runs::new(ingest::runs_budget(&plan.config), scratch.path().to_owned());
-    let (inputs, finished) = ingest_all(&plan, runs, None, control, &mut clock)?;
+    let (inputs, finished) = ingest_all(&plan, &stores, runs, None, control, &mut clock)?;
     let (star, plays) = star::build(&finished, &plan.config, control)?;
     clock.end("write");
     let emitted = Emitted { plays, ..Emitted::default() };
-    let report = report.built(&plan, &inputs, &emitted, &star, clock);
+    let report = report.built(&plan, &inputs, &emitted, &star, clock).with_stores(&stores);
     Ok((star, report))
 }
 
@@ -92,7 +94,7 @@ pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
 pub fn preview(config: Config, control: &Control<'_>) -> Result<Preview> {
     let stores = Stores::new(&config.store, &control.cancel);
     let plan = Plan::new(config, true, &stores)?;
-    let inputs = list_all(&plan, control)?;
+    let inputs = list_all(&plan, &stores, control)?;
     Preview::new(&plan, &inputs, &stores)
 }
 
@@ -124,6 +126,7 @@ pub fn recover(config: &Config, control: &Control<'_>) -> Result<Checkup> {
 /// Everything up to the finished dimensions and the sorted plays, accepted by the rules on bad input.
 fn ingest_all(
     plan: &Plan,
+    stores: &Stores,
     runs: Runs,
     stage: Option<&Stage>,
     control: &Control<'_>,
@@ -131,22 +134,24 @@ fn ingest_all(
 ) -> Result<(Inputs, Finished)> {
     let config = &plan.config;
     let scratch = stage.map(Stage::scratch).transpose()?;
-    let mut inputs = list_all(plan, control)?;
+    let mut inputs = list_all(plan, stores, control)?;
+    if let Some(stage) = stage {
+        ledger::must_not_shrink(plan, &inputs, stage.lake().record())?;
+    }
     clock.end("discover");
     for (content, listing, _) in inputs.each() {
         let files = listing.files.len();
         control.note(Level::Info, || format!("{}: {files} files, {} bytes", content.name(), listing.bytes()));
     }
 
-    control.begin(At::Songs, bytes(&inputs.songs.files));
-    let (songs, artists, account) = ingest::songs(&inputs.songs.files, config, scratch.as_deref(), control)?;
+    control.begin(At::Songs, inputs.songs.bytes());
+    let (songs, artists, account) = ingest::songs(&inputs.songs, config, scratch.as_deref(), control)?;
     inputs.song_account = account;
     let catalogue = Catalogue::new(songs.finish(), config.matching);
     clock.end("songs");
 
-    control.begin(At::Logs, bytes(&inputs.logs.files));
-    let (people, account) =
-        ingest::plays(&inputs.logs.files, config, &catalogue, &runs, scratch.as_deref(), control)?;
+    control.begin(At::Logs, inputs.logs.bytes());
+    let (people, account) = ingest::plays(&inputs.logs, config, &catalogue, &runs, scratch.as_deref(), control)?;
     inputs.log_account = account;
     for (content, _, account) in inputs.each() {
         control.note(Level::Info, || format!("{}: {}", content.name(), judge::records(account)));
@@ -166,17 +171,13 @@ fn ingest_all(
     Ok((inputs, Finished { catalogue, dimensions, people, runs: runs.finish() }))
 }
 
-fn list_all(plan: &Plan, control: &Control<'_>) -> Result<Inputs> {
+fn list_all(plan: &Plan, stores: &Stores, control: &Control<'_>) -> Result<Inputs> {
     control.begin(At::Discover, 0);
     let list = |source: &Option<Source>| -> Result<Listing> {
         source.as_ref().map_or_else(
             || Ok(Listing::default()),
-            |source| discover::list(source, plan.config.threads, &control.cancel),
+            |source| discover::list(source, plan.config.threads, stores, &control.cancel),
         )
     };
     Ok(Inputs { songs: list(&plan.songs)?, logs: list(&plan.logs)?, ..Inputs::default() })
-}
-
-fn bytes(files: &[InputFile]) -> u64 {
-    files.iter().map(|file| file.size).sum()
 }

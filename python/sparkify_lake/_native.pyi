@@ -19,6 +19,12 @@ class Tick(TypedDict):
     unit: str  # "bytes" or "files"
     elapsed: float  # seconds since the call began
 
+class Sight(TypedDict):
+    """What a look at a lake shows."""
+
+    tables: dict[str, bool]
+    region: str | None  # of the bucket; None for a local lake
+
 OnTick = Callable[[Tick], object]
 
 def run(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
@@ -53,5 +59,5 @@ def build_info() -> dict[str, str]:
 def lake_layout(options: Mapping[str, object]) -> dict[str, str]:
     """Returns the folder of each table below `output`, by table name: a path, or an s3:// URL."""
 
-def tables_there(options: Mapping[str, object]) -> dict[str, bool]:
-    """Looks whether each table's folder is there below `output`."""
+def look(options: Mapping[str, object]) -> Sight:
+    """Looks which tables are there below `output`."""

@@ -215,7 +215,7 @@ def resolve(
                 value = plain_value(BY_NAME[name], entry.value.reveal())
                 _add(settings, name, value, entry.origin, "file", rank, entry)
     _drop_overruled(settings, warnings)
-    credentials = _given_credentials(keys) if keys else _credentials(files, warnings)
+    credentials = _given_credentials(keys) if keys else _credentials(files, settings.get("profile"), warnings)
     return Config(call=call, settings=settings, credentials=credentials, warnings=tuple(warnings))
 
 
@@ -273,12 +273,21 @@ def _given_credentials(keys: Mapping[str, object]) -> dict[str, Credential]:
     return found
 
 
-def _credentials(files: Sequence[ConfigFile], warnings: list[str]) -> dict[str, Credential]:
+def _credentials(
+    files: Sequence[ConfigFile], profile: Setting | None, warnings: list[str]
+) -> dict[str, Credential]:
     found: dict[str, Entry] = {}
-    for file in files:
+    for rank, file in enumerate(files, start=2):
         for name in CREDENTIAL_KEYS:
             if name not in found and (entry := only(file.entries, name)) is not None:
                 found[name] = entry
+        if found and profile is not None and profile.rank < rank:
+            # Said louder than the file: a profile is other credentials.
+            origin = next(iter(found.values())).origin
+            warnings.append(
+                f"the credentials of {origin} are ignored, because {profile.origin} names a profile"
+            )
+            return {}
     if found and any(name not in found for name in CREDENTIALS[:2]):
         alone = next(iter(found.values()))
         warnings.append(f"{alone.origin}: {alone.key} stands alone; credentials are a key and a secret")
@@ -333,6 +342,12 @@ def is_plain(environment: Mapping[str, str] | None = None) -> bool:
     """Returns whether the user or the terminal wants text without colour (`NO_COLOR`, `TERM=dumb`)."""
     environment = os.environ if environment is None else environment
     return bool(environment.get("NO_COLOR")) or environment.get("TERM") == "dumb"
+
+
+def trusts_more(environment: Mapping[str, str] | None = None) -> bool:
+    """Returns whether `SSL_CERT_FILE` names certificates: what libraries read that take no such option."""
+    environment = os.environ if environment is None else environment
+    return bool(environment.get("SSL_CERT_FILE"))
 
 
 def describe(config: Config, defaults: Mapping[str, str]) -> list[tuple[str, str, str]]:

@@ -36,7 +36,7 @@ def process_song_data(
         output_data: The root of the lake.
         **context: Options of `sparkify_lake.run` count; anything else (Airflow's context) does not.
     """
-    _run({**context, "tables": "songs,artists"}, input_data, output_data)
+    _run(context, input_data, output_data, tables="songs,artists")
 
 
 def process_log_data(
@@ -53,7 +53,7 @@ def process_log_data(
         output_data: The root of the lake.
         **context: Options of `sparkify_lake.run` count; anything else (Airflow's context) does not.
     """
-    _run({**context, "tables": "users,time,songplays"}, input_data, output_data)
+    _run(context, input_data, output_data, tables="users,time,songplays")
 
 
 def main(
@@ -71,10 +71,12 @@ def main(
     _run(context, input_data, output_data)
 
 
-def _run(context: dict[str, Any], input_data: Any, output_data: Any) -> None:
+def _run(context: dict[str, Any], input_data: Any, output_data: Any, tables: str | None = None) -> None:
+    from sparkify_lake.options import hide, names_for, suggestion
+
+    hide(context)  # in place: it is the caller's local variable, too
     from sparkify_lake.config import resolve
     from sparkify_lake.job import run_with
-    from sparkify_lake.options import hide, names_for, suggestion
 
     known = names_for("run")
     options = {name: value for name, value in context.items() if name in known}
@@ -85,7 +87,8 @@ def _run(context: dict[str, Any], input_data: Any, output_data: Any) -> None:
             getLogger("sparkify_lake").warning("the keyword %s is ignored; did you mean %s?", name, meant)
     options["input"] = input_data if input_data is not None else options.get("input")
     options["output"] = output_data if output_data is not None else options.get("output")
-    hide(options)
+    if tables is not None:
+        options["tables"] = tables
     config = resolve("run", options)
     report = run_with(config)
     if not config.is_on("quiet"):

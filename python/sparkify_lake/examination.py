@@ -167,12 +167,12 @@ class Checkup:
 
     def _title(self) -> str:
         if not self.is_published:
-            state = "not published in full; the next run finishes it, and so does recover"
+            state = "not published in full; recover finishes it, and so does the next run"
         elif self.problem_count:
             state = f"{count(self.problem_count)} files are not as its log says"
         else:
-            state = "as its log says"
-        return f"version {self.version} of {self.location} is {state}"
+            state = "all files are as its log says"
+        return f"{self.location}, version {self.version}: {state}"
 
     def _grids(self) -> list[Grid]:
         facts = [

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from sparkify_lake._native import Sight
     from sparkify_lake.lake import Star
     from sparkify_lake.options import ReadOptions, RunOptions, StoreOptions
 
@@ -246,10 +247,10 @@ def lake_layout(config: Config) -> dict[str, str]:
     return layout
 
 
-def tables_there(config: Config) -> dict[str, bool]:
-    """Looks whether each table's folder is there, by table name."""
-    found: dict[str, bool] = _explained(config, lambda: _native().tables_there(config.native_options()))
-    return found
+def look(config: Config) -> Sight:
+    """Looks which tables of a lake are there."""
+    sight: Sight = _explained(config, lambda: _native().look(config.native_options()))
+    return sight
 
 
 def defaults() -> dict[str, str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from polars._typing import PolarsDataType
     from typing_extensions import Unpack
 
+    from sparkify_lake._native import Sight
     from sparkify_lake.config import Config, Credential
     from sparkify_lake.options import LakeOptions
     from sparkify_lake.report import RunReport
@@ -120,12 +121,12 @@ class Lake:
         lake.songplays.filter(pl.col("level") == "paid").collect()
     """
 
-    def __init__(self, config: Config, layout: Mapping[str, str], there: Mapping[str, bool]) -> None:
-        """Takes the folder of each table, and whether it is there; `open_lake` finds them."""
+    def __init__(self, config: Config, layout: Mapping[str, str], sight: Sight) -> None:
+        """Takes the folder of each table, and which are there; `open_lake` finds them."""
         self._config = config.detached()
         self._layout = dict(layout)
-        self._there = dict(there)
-        self._store = _store(config) if any(map(is_remote, layout.values())) else {}
+        self._there = sight["tables"]
+        self._store = _store(config, sight["region"]) if self.is_remote else {}
 
     @property
     def songs(self) -> LazyFrame:
@@ -167,15 +168,20 @@ class Lake:
             )
         return _scan(table, folder, self._store)
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether the lake lies in an object store."""
+        return any(map(is_remote, self._layout.values()))
+
     def tables(self) -> tuple[LakeTable, ...]:
         """Looks for the five tables: where they lie and which of them exist."""
         self._look()
         return self._tables()
 
     def _look(self) -> None:
-        from sparkify_lake.job import tables_there
+        from sparkify_lake.job import look
 
-        self._there = tables_there(self._config)
+        self._there = look(self._config)["tables"]
 
     def _tables(self) -> tuple[LakeTable, ...]:
         return tuple(
@@ -216,8 +222,8 @@ def open_lake(output: str | PathLike[str] | None = None, **options: Unpack[LakeO
         ConfigurationError: If no output is configured.
     """
     hide(options)
-    from sparkify_lake.config import resolve
-    from sparkify_lake.job import lake_layout, tables_there
+    from sparkify_lake.config import resolve, trusts_more
+    from sparkify_lake.job import lake_layout, look
 
     config = resolve("open_lake", {"output": output, **options})
     root = config.value("output")
@@ -228,7 +234,7 @@ def open_lake(output: str | PathLike[str] | None = None, **options: Unpack[LakeO
     named = [config]
     if config.value("table_names") is None:
         named = [config.with_values("naming", table_names=naming) for naming in ("classic", "plain")]
-    lakes = [Lake(one, lake_layout(one), tables_there(one)) for one in named]
+    lakes = [Lake(one, lake_layout(one), look(one)) for one in named]
     lake = max(lakes, key=lambda lake: sum(lake._there.values()))
     if not any(lake._there.values()):
         looked_for = ", ".join(
@@ -239,6 +245,12 @@ def open_lake(output: str | PathLike[str] | None = None, **options: Unpack[LakeO
             cause=f"none of these is there: {looked_for}",
             hint="write it first with sparkify_lake.run(input, output), or name the folders with table_names",
             context={"path": str(root)},
+        )
+    if lake.is_remote and config.value("ca_file") is not None and not trusts_more():
+        from logging import getLogger
+
+        getLogger("sparkify_lake").warning(
+            "Polars, which reads the tables, takes no ca_file; name it in the variable SSL_CERT_FILE, too"
         )
     return lake
 
@@ -257,7 +269,7 @@ def _scan(table: str, folder: str, store: Mapping[str, Any]) -> LazyFrame:
     schema = {column: types[kind] for column, kind in COLUMNS[table].items()}
     in_path = PARTITIONS[table]
     frame = pl.scan_parquet(
-        folder,
+        f"{folder}/" if is_remote(folder) else folder,  # in a bucket, the slash alone tells a folder
         glob=False,  # a folder name may hold [ or *
         schema={column: kind for column, kind in schema.items() if column not in in_path},
         hive_partitioning=bool(in_path),
@@ -268,10 +280,11 @@ def _scan(table: str, folder: str, store: Mapping[str, Any]) -> LazyFrame:
     return frame.select(list(schema))
 
 
-def _store(config: Config) -> dict[str, Any]:
-    """Says to Polars how the store is reached; what is not configured Polars looks for in AWS's places."""
-    names = {"region": "aws_region", "endpoint_url": "aws_endpoint_url", "profile": "aws_profile"}
-    options = {key: str(value) for name, key in names.items() if (value := config.value(name)) is not None}
+def _store(config: Config, region: str | None) -> dict[str, Any]:
+    """Says to Polars how the store is reached; credentials that nobody gave it looks for by itself."""
+    names = {"endpoint_url": "aws_endpoint_url", "profile": "aws_profile"}
+    said = {"aws_region": region} | {key: config.value(name) for name, key in names.items()}
+    options = {key: str(value).rstrip("/") for key, value in said.items() if value is not None}
     if truth(config.value("allow_http")):
         options["allow_http"] = "true"
     if truth(config.value("anonymous")):

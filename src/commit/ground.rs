@@ -50,6 +50,9 @@ pub(super) trait Ground: fmt::Debug + Send + Sync {
     /// Which conditions are honoured, found out by trying on a control file that holds `bytes` and keeps them.
     fn conditional(&self, path: &str, bytes: &[u8]) -> Result<Conditional>;
 
+    /// Whether two names that differ in the case of letters alone are one file.
+    fn folds_case(&self) -> bool;
+
     /// Begins the stage of a run.
     fn stage(&self, run: &str) -> Result<Box<dyn StageGround>>;
 

@@ -8,7 +8,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind as Io, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -157,6 +157,15 @@ impl Ground for Local {
 
     fn conditional(&self, _: &str, _: &[u8]) -> Result<Conditional> {
         Ok(Conditional { put: true, delete: true })
+    }
+
+    /// The lock has one name; where another spelling finds it too, case does not count.
+    fn folds_case(&self) -> bool {
+        let identity = |name: &str| {
+            let metadata = std::fs::metadata(self.root.join("_etl").join(name)).ok()?;
+            Some((metadata.dev(), metadata.ino()))
+        };
+        identity("lock").is_some_and(|lock| identity("LOCK") == Some(lock))
     }
 
     fn stage(&self, run: &str) -> Result<Box<dyn StageGround>> {

@@ -9,7 +9,7 @@ use super::log;
 use super::record::{Done, FORMAT, Ledger, Record, TableRecord};
 use super::stage::{Stage, TableState};
 use crate::cancel::Cancel;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::Table;
 
 /// What a run says about itself in its record.
@@ -49,6 +49,8 @@ pub struct Published {
     pub version: u64,
     /// Whether this run made it.
     pub is_new: bool,
+    /// What deserves a look.
+    pub warnings: Vec<String>,
 }
 
 impl Staged {
@@ -85,7 +87,9 @@ impl Staged {
                 return Ok(Committed { stage, record: None, states });
             }
         }
-        log::commit(&*stage.lake.ground, &record)?;
+        if let Err(error) = log::commit(&*stage.lake.ground, &record) {
+            return Err(uncommitted(&stage, &record, error));
+        }
         Ok(Committed { stage, record: Some(record), states })
     }
 }
@@ -97,10 +101,11 @@ impl Committed {
     /// Whatever stopped it; the version stands, every file is whole, and any later run finishes it.
     pub fn publish(self, cancel: &Cancel) -> Result<Published> {
         let Self { stage, record, states } = self;
+        let warnings = stage.lake.warnings();
         let ground = &*stage.lake.ground;
         let Some(record) = record else {
             let version = stage.lake.head.as_ref().map_or(0, |head| head.version);
-            return Ok(Published { tables: states, version, is_new: false });
+            return Ok(Published { tables: states, version, is_new: false, warnings });
         };
         let version = record.version;
         let finish = || {
@@ -109,12 +114,31 @@ impl Committed {
             ground.forget_stage(&record)
         };
         match finish() {
-            Ok(()) => Ok(Published { tables: states, version, is_new: true }),
+            Ok(()) => Ok(Published { tables: states, version, is_new: true, warnings }),
             Err(error) => {
                 // What is staged is what a later run publishes.
                 stage.leave();
                 Err(committed(&error, version))
             }
+        }
+    }
+}
+
+/// What to say when the record could not be written. An error does not mean that it is not there: a disk may refuse to
+/// confirm what it has, an answer may be lost. Then the version stands, and the stage is what a later run publishes.
+fn uncommitted(stage: &Stage, record: &Record, error: Error) -> Error {
+    let ground = &*stage.lake.ground;
+    match (ground.find(&log::record_path(record.version)), record.to_bytes()) {
+        (Ok(None), _) => error,
+        (Ok(Some(found)), Ok(ours)) if found != ours => error,
+        (Ok(Some(_)), _) => {
+            stage.leave();
+            committed(&error, record.version)
+        }
+        // Nobody knows; if it is not there, the next run forgets the stage.
+        (Err(_), _) => {
+            stage.leave();
+            error
         }
     }
 }

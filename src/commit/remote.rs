@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -90,8 +90,8 @@ impl Remote {
         })
     }
 
-    /// Publishes tables side by side: new files, then removals, then the markers that they are whole.
-    fn publish(
+    /// Puts the new files of tables in place, side by side; returns their paths and stamps.
+    fn put_in_place(
         &self,
         record: &Record,
         tables: &[(&str, &TableRecord)],
@@ -112,6 +112,11 @@ impl Remote {
             }
             stamps.extend(self.all(batch)?);
         }
+        Ok(stamps)
+    }
+
+    /// Takes away what the version has no more, then marks the tables that are new as whole.
+    fn clear_and_mark(&self, tables: &[(&str, &TableRecord)], writer: &Arc<Writer>) -> Result<()> {
         let mut removals = Vec::new();
         for (folder, table) in tables {
             for (path, stamp) in &table.removed {
@@ -125,8 +130,7 @@ impl Remote {
             let (bucket, key) = (self.bucket.clone(), self.key(&format!("{folder}/{SUCCESS}")));
             async move { bucket.put(&key, Bytes::new(), Put::Always).await }
         });
-        self.all(markers.collect())?;
-        Ok(stamps)
+        self.all(markers.collect()).map(drop)
     }
 
     /// Does all of it on the runtime's threads, many at a time; the first error ends it.
@@ -179,6 +183,10 @@ impl Ground for Remote {
         Ok(Conditional { put, delete })
     }
 
+    fn folds_case(&self) -> bool {
+        false
+    }
+
     fn stage(&self, run: &str) -> Result<Box<dyn StageGround>> {
         Ok(Box::new(Spool::new(&self.bucket, self.key(&stage_of(run)))?))
     }
@@ -195,14 +203,15 @@ impl Ground for Remote {
         // Dimensions before facts: a play never speaks of a song that is not there yet.
         let tables = in_publishing_order(record);
         let (dimensions, facts): (Vec<_>, Vec<_>) =
-            tables.into_iter().partition(|(_, table)| !matches!(table.table.as_str(), "time" | "songplays"));
+            tables.iter().partition(|(_, table)| !matches!(table.table.as_str(), "time" | "songplays"));
         for tables in [dimensions, facts] {
             cancel.check()?;
-            for (path, stamp) in self.publish(record, &tables, stage, &writer)? {
+            for (path, stamp) in self.put_in_place(record, &tables, stage, &writer)? {
                 let Some((folder, path)) = path.split_once('/') else { continue };
                 stamps.entry(folder.to_owned()).or_default().insert(path.to_owned(), stamp);
             }
         }
+        self.clear_and_mark(&tables, &writer)?;
         Ok(stamps)
     }
 
@@ -218,13 +227,20 @@ impl Ground for Remote {
         self.remove(&record.staged())
     }
 
-    /// Another run may be at work, so only what is two days older than this run goes.
+    /// Another run may be at work, so only what is two days older than this run goes. It happens beside the run's own
+    /// work, and what does not succeed is left to the next run.
     fn forget_stages(&self, run: &str) -> Result<()> {
         let Some(today) = day_of(run) else { return Ok(()) };
-        let stages = self.lists(&["_etl/stage"])?.concat();
-        let is_old = |run: &str| day_of(run).is_some_and(|day| today - day > chrono::TimeDelta::days(1));
-        let old = stages.iter().filter(|entry| entry.path.split('/').next().is_some_and(is_old));
-        self.remove(&old.map(|entry| format!("_etl/stage/{}", entry.path)).collect::<Vec<String>>())
+        let is_old = move |run: &str| day_of(run).is_some_and(|day| today - day > TimeDelta::days(1));
+        let (bucket, stages) = (self.bucket.clone(), self.key("_etl/stage"));
+        drop(self.bucket.spawn(async move {
+            for entry in entries(&bucket, &stages).await.unwrap_or_default() {
+                if entry.path.split('/').next().is_some_and(is_old) {
+                    drop(bucket.delete(&format!("{stages}/{}", entry.path), None).await);
+                }
+            }
+        }));
+        Ok(())
     }
 }
 

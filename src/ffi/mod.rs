@@ -58,6 +58,19 @@ fn build<'py>(
     Ok((tables, convert::to_python(py, &report)?))
 }
 
+/// Examines a place that a job would read or write; returns the checks.
+#[pyfunction]
+fn doctor(
+    py: Python<'_>,
+    location: &str,
+    options: &Bound<'_, PyMapping>,
+    on_tick: Option<Py<PyAny>>,
+) -> PyResult<Py<PyAny>> {
+    let config = configuration(py, options)?;
+    let examination = bridge::call(py, on_tick, |control| crate::doctor::examine(&config, location, control))?;
+    convert::to_python(py, &examination)
+}
+
 /// Compares the lake with its log; changes nothing.
 #[pyfunction]
 fn check(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
@@ -159,11 +172,12 @@ fn lake_layout(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<BTree
     lookup::folders(&config).map_err(|error| errors::raise(py, &error))
 }
 
-/// Whether each table's folder is there, by table name.
+/// Looks which tables of a lake are there.
 #[pyfunction]
-fn tables_there(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<BTreeMap<&'static str, bool>> {
+fn look(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
-    bridge::call(py, None, |control| lookup::tables_there(&config, control))
+    let sight = bridge::call(py, None, |control| lookup::look(&config, control))?;
+    convert::to_python(py, &sight)
 }
 
 fn configuration(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Config> {
@@ -178,12 +192,13 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run, module)?)?;
     module.add_function(wrap_pyfunction!(plan, module)?)?;
     module.add_function(wrap_pyfunction!(build, module)?)?;
+    module.add_function(wrap_pyfunction!(doctor, module)?)?;
     module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(recover, module)?)?;
     module.add_function(wrap_pyfunction!(sample, module)?)?;
     module.add_function(wrap_pyfunction!(defaults, module)?)?;
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
     module.add_function(wrap_pyfunction!(lake_layout, module)?)?;
-    module.add_function(wrap_pyfunction!(tables_there, module)?)?;
+    module.add_function(wrap_pyfunction!(look, module)?)?;
     Ok(())
 }

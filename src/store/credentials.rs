@@ -243,10 +243,10 @@ fn unusable(words: &str, origin: &str) -> Error {
         .hint("correct them there, or choose others with dl.cfg, the environment or --profile")
 }
 
-/// An error of the SDK with what caused it: the outermost alone says nothing.
+/// An error of the SDK with what caused it: the outermost says nothing, at times twice.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let words: Vec<String> =
-        std::iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string).collect();
+    let words = std::iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string);
+    let words: Vec<String> = words.filter(|words| words != "an error occurred while loading credentials").collect();
     words.join(": ").chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
 }
 

@@ -38,8 +38,8 @@ impl Scene<'_> {
         match failure {
             Failure::Answer(answer) => self.explain_answer(failure, answer, &credentials),
             Failure::Network(Trouble::Tls, words) => {
-                error(ErrorKind::Configuration, format!("no encrypted connection to {host}: {words}"))
-                    .hint("--ca-file names a certificate to trust; an endpoint without encryption begins with http://")
+                let (why, hint) = encryption(words);
+                error(ErrorKind::Configuration, format!("no encrypted connection to {host}: {why}")).hint(hint)
             }
             Failure::Network(_, words) if failure.is_nobody() && !self.reached => {
                 error(ErrorKind::Configuration, format!("nothing answers at {host}: {words}"))
@@ -134,6 +134,27 @@ impl Scene<'_> {
         }
         format!(" (tried {} times in {:.1} s)", self.tries, self.elapsed.as_secs_f64())
     }
+}
+
+/// The words of the TLS library in people's words, where they need it, and what to do.
+fn encryption(words: &str) -> (&str, &'static str) {
+    if words.contains("UnknownIssuer") || words.contains("BadSignature") {
+        return (
+            "nobody whom this machine trusts signed its certificate",
+            "name the certificate of its signer with --ca-file",
+        );
+    }
+    if words.contains("CaUsedAsEndEntity") {
+        let why = "its certificate is an authority's own (CA:TRUE), and no server may use such a one";
+        return (why, "make the server a certificate with CA:FALSE, and name that or its signer with --ca-file");
+    }
+    if words.contains("InvalidContentType") {
+        return (
+            "it does not answer in TLS",
+            "an endpoint without encryption begins with http:// and wants --allow-http",
+        );
+    }
+    (words, "check the server's certificate; --ca-file names one to trust")
 }
 
 #[cfg(test)]

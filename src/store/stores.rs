@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub struct Shared {
     pub http: HttpClient,
     /// Signs them; `None` for anonymous access.
     pub provider: Option<Arc<Provider>>,
+    /// Whether the runtime has ended.
+    pub gone: AtomicBool,
 }
 
 impl Shared {
@@ -71,6 +74,9 @@ impl Shared {
     /// # Errors
     /// Its error, or [`ErrorKind::Interrupted`] soon after a stop was asked for.
     pub fn wait<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        if self.gone.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Internal, "a bucket was used after its call had ended"));
+        }
         self.runtime.block_on(async {
             let stopped = async {
                 loop {
@@ -207,6 +213,7 @@ impl Stores {
             limiter: Limiter::new(usize::try_from(files).unwrap_or(usize::MAX)),
             http: HttpClient::new(wire),
             provider: None,
+            gone: AtomicBool::new(false),
         };
         if !self.settings.anonymous {
             shared.provider = Some(Arc::new(shared.wait(Provider::find(&self.settings))?));
@@ -234,6 +241,9 @@ impl Stores {
 impl Drop for Stores {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = &state.shared {
+            shared.gone.store(true, Ordering::Relaxed);
+        }
         if let Some(runtime) = state.runtime.take() {
             runtime.shutdown_timeout(LEAVING);
         }

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use futures_util::StreamExt;
 use http::header::CONTENT_LENGTH;
 use object_store::ClientOptions;
@@ -30,6 +30,9 @@ const CONNECTING: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(20);
 /// Bytes a millisecond that an upload must manage on average (64 KB/s).
 const SLOWEST: u64 = 64;
+
+/// The most that is set aside for a body because its head promises it.
+const LARGEST: usize = 64 << 20;
 
 /// The HTTP client of one call.
 #[derive(Debug)]
@@ -109,22 +112,18 @@ impl Wire {
         let (mut head, body) = answer.into_parts();
         self.reach.ahead.get_or_init(|| ahead(&head.headers));
         self.reach.answered.store(true, Ordering::Relaxed);
+        let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let mut whole = BytesMut::with_capacity(length.unwrap_or(0).min(LARGEST));
         let mut stream = body.bytes_stream();
-        let mut chunks: Vec<Bytes> = Vec::new();
-        loop {
-            match tokio::time::timeout(SILENCE, stream.next()).await.map_err(|_| silent(SILENCE))? {
-                None => break,
-                Some(chunk) => {
-                    let chunk = chunk.map_err(|error| match Failure::of_http(&error) {
-                        Failure::Network(Trouble::Broken, words) => Failure::Garbled(words),
-                        other => other,
-                    })?;
-                    self.meter.received(chunk.len() as u64);
-                    chunks.push(chunk);
-                }
-            }
+        while let Some(chunk) = tokio::time::timeout(SILENCE, stream.next()).await.map_err(|_| silent(SILENCE))? {
+            let chunk = chunk.map_err(|error| match Failure::of_http(&error) {
+                Failure::Network(Trouble::Broken, words) => Failure::Garbled(words),
+                other => other,
+            })?;
+            self.meter.received(chunk.len() as u64);
+            whole.extend_from_slice(&chunk);
         }
-        let body = joined(chunks);
+        let body = whole.freeze();
         if !head.status.is_success() {
             return Err(Failure::answer(head.status.as_u16(), &head.headers, &body));
         }
@@ -155,16 +154,5 @@ pub struct Connector(pub HttpClient);
 impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
         Ok(self.0.clone())
-    }
-}
-
-fn joined(mut chunks: Vec<Bytes>) -> Bytes {
-    match (chunks.len(), chunks.pop()) {
-        (0 | 1, only) => only.unwrap_or_default(),
-        (_, last) => {
-            let mut all = BytesMut::with_capacity(chunks.iter().chain(&last).map(Bytes::len).sum());
-            chunks.iter().chain(&last).for_each(|chunk| all.extend_from_slice(chunk));
-            all.freeze()
-        }
     }
 }

@@ -11,8 +11,10 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import unquote
@@ -48,6 +50,32 @@ settings.register_profile("ci", derandomize=True, max_examples=150, **_COMMON)
 settings.register_profile("quick", derandomize=True, max_examples=20, phases=[Phase.generate], **_COMMON)
 settings.register_profile("nightly", max_examples=5_000, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--large", action="store_true", help="run what takes minutes: 15,000 songs in a bucket")
+    group = parser.getgroup("trust")
+    group.addoption("--long", action="store_true", help="tests of trust with all their rounds: minutes each")
+    group.addoption("--seed", type=int, default=None, help="the seed of tests that kill and stop at random")
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """How often a test that kills or stops at random does so, and from which seed."""
+
+    is_long: bool
+    seed: int
+
+    def __call__(self, short: int, long: int) -> int:
+        return long if self.is_long else short
+
+
+@pytest.fixture(scope="session")
+def rounds(request: pytest.FixtureRequest) -> Rounds:
+    """Few rounds from a fixed seed; with ``--long`` many from a new one."""
+    is_long = bool(request.config.getoption("long"))
+    given = request.config.getoption("seed")
+    return Rounds(is_long, given if given is not None else time.time_ns() % 10**9 if is_long else 1)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -21,7 +21,7 @@ import pytest
 from sparkify_lake import cli, errors, job
 from sparkify_lake.errors import ConfigurationError, SparkifyLakeError
 from sparkify_lake.options import OPTIONS
-from test_report import plan_mapping, run_mapping
+from test_report import checkup_mapping, examination_mapping, plan_mapping, run_mapping
 
 SCRIPT = Path(__file__).resolve().parents[2] / "etl.py"
 
@@ -49,6 +49,18 @@ class Engine:
     def sample(self, directory: str, options: dict[str, object], on_tick: object) -> dict[str, Any]:
         self._called("sample", {"directory": directory, **options})
         return {"songs": 5, "song_files": 6, "events": 7, "log_files": 8, "bytes": 9, "seconds": 0.1}
+
+    def doctor(self, location: str, options: dict[str, object], on_tick: object) -> dict[str, Any]:
+        self._called(f"doctor {location}", options)
+        return examination_mapping()
+
+    def check(self, options: dict[str, object], on_tick: object) -> dict[str, Any]:
+        self._called("check", options)
+        return checkup_mapping()
+
+    def recover(self, options: dict[str, object], on_tick: object) -> dict[str, Any]:
+        self._called("recover", options)
+        return {**checkup_mapping(), "problems": [], "problem_count": 0, "exit_code": 0}
 
     def defaults(self) -> dict[str, str]:
         return {"compression": "snappy", "memory_limit": "1GiB"}
@@ -162,6 +174,13 @@ def test_warnings_are_for_people_and_quiet_silences_them(program: Program) -> No
         (["sample"], "error: sample needs a folder to write to\n"),
         (["sample", "d", "--songs", "many"], "error: --songs: invalid int value: 'many'\n"),
         (["sample", "d", "--compression", "zstd"], "error: there is no option --compression\n"),
+        (["sample", "s3://b/x"], "error: a sample is made on a local disk\n"),
+        (["--sample", "--input", "s3://b/x"], "error: a sample is made on a local disk\n"),
+        (["doctor", "x", "--compression", "zstd"], "error: there is no option --compression\n"),
+        (["check", "x", "--output", "y"], "error: output is given twice\n"),
+        (["check", "x", "--threads", "2"], "error: there is no option --threads\n"),
+        # A process list shows flags.
+        (["i", "o", "--secret-access-key", "s"], "error: there is no option --secret-access-key\n"),
     ],
 )
 def test_usage(program: Program, engine: Engine, words: list[str], complaint: str) -> None:
@@ -253,6 +272,42 @@ def test_sample_command(program: Program, engine: Engine) -> None:
     assert json.loads(program("sample", "d", "--json")[1])["song_files"] == 6
 
 
+def test_doctor_command(program: Program, engine: Engine) -> None:
+    code, out, err = program("doctor", "s3a://b/x", "--endpoint-url", "http://h:9", "--allow-http")
+    assert (code, err) == (77, "")
+    assert out.startswith("s3://b/x: 1 ok, 1 warning, 1 failed, 1 skipped\n")
+    assert engine.calls == [("doctor s3a://b/x", {"endpoint_url": "http://h:9", "allow_http": True})]
+    code, out, _ = program("doctor", "s3://b/x", "--json")
+    assert (code, json.loads(out)) == (77, examination_mapping())
+
+
+def test_doctor_looks_at_the_configured_output(program: Program, engine: Engine) -> None:
+    code, _, err = program("doctor")
+    assert code == 64 and err.startswith("error: no location to examine\nhint: ")
+    Path("dl.cfg").write_text("OUTPUT=s3a://b/lake\nINPUT=in\nKEY=AKIAX\nSECRET=s\nTHREADS=3\n")
+    Path("dl.cfg").chmod(0o600)
+    assert program("doctor")[0] == 77
+    called, options = engine.calls[0]
+    assert called == "doctor s3a://b/lake"
+    assert options.keys() == {"access_key_id", "secret_access_key", "keys_origin"}
+    # A place on this machine is no place for credentials.
+    program("doctor", "/tmp")
+    assert engine.calls[1] == ("doctor /tmp", {})
+
+
+def test_check_and_recover_commands(program: Program, engine: Engine) -> None:
+    code, out, err = program("check", "lake", "--region", "r")
+    assert (code, err) == (76, "")
+    assert out.startswith("lake, version 3: 2 files are not as its log says\n")
+    assert json.loads(program("check", "--output", "lake", "--json")[1]) == checkup_mapping()
+    assert program("recover", "lake")[0] == 0
+    assert [name for name, _ in engine.calls] == ["check", "check", "recover"]
+    assert engine.calls[0][1] == {"output": "lake", "region": "r"}
+    for command in ("check", "recover"):
+        code, _, err = program(command)
+        assert code == 78 and err.startswith(f"error: no lake to {command}\nhint: ")
+
+
 def test_config_command(program: Program, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("dl.cfg").write_text("[AWS]\nKEY=AKIAX\nSECRET=hunter2\nOUTPUT=o\n")
     Path("dl.cfg").chmod(0o600)
@@ -284,7 +339,8 @@ def test_help_has_a_line_for_every_option(program: Program, engine: Engine) -> N
     assert out.isascii() and "\x1b" not in out
     assert max(map(len, lines)) <= 100
     assert "python etl.py config" in out
-    for command in ("sample", "config"):
+    for command in ("sample", "config", "doctor", "check", "recover"):
+        assert f"python etl.py {command}" in out
         assert program(command, "--help")[1].startswith(f"sparkify-lake {command}: ")
 
 
@@ -389,7 +445,7 @@ def test_input_that_is_not_there() -> None:
     assert not Path("lake").exists()
 
 
-@pytest.mark.parametrize("output", ["arn:aws:s3:::bucket", "s3://bucket/lake"])
+@pytest.mark.parametrize("output", ["arn:aws:s3:::bucket", "gs://bucket/lake", "s3://key:secret@bucket/lake"])
 def test_output_that_cannot_be_used(output: str) -> None:
     Path("in/song_data").mkdir(parents=True)
     Path("in/log_data").mkdir(parents=True)

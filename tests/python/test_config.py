@@ -390,6 +390,22 @@ def test_credentials_of_arguments_win_as_a_whole() -> None:
     assert config.credentials["session_token"].origin == "argument session_token"
 
 
+def test_a_profile_that_is_said_louder_than_credentials_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("[AWS]\nKEY=AKIAX\nSECRET=s\nPROFILE=theirs\n")
+    assert handed_over(output="s3://b/x")["keys_origin"] == "dl.cfg", "of one file, the keys count"
+    config = read(profile="dev")
+    assert config.credentials == {}
+    assert config.warnings == (
+        "the credentials of dl.cfg:2 are ignored, because argument profile names a profile",
+    )
+    monkeypatch.setenv("SPARKIFY_PROFILE", "dev")
+    assert handed_over(output="s3://b/x") == {}
+    assert handed_over(output="s3://b/x", **KEYS)["keys_origin"] == "arguments"
+    monkeypatch.delenv("SPARKIFY_PROFILE")
+    write("[LAKE]\nPROFILE=ours\n", "lake.cfg")
+    assert handed_over(output="s3://b/x") == {}
+
+
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [

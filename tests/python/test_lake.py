@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import types
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -85,6 +87,125 @@ def test_no_lake_and_no_table(source: Path) -> None:
     with pytest.raises(KeyError):
         _ = lake["nothing"]
     assert "(not there)" in repr(lake)
+
+
+# --- in a bucket; the tests with a server lie in s3/ ---
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The tables that a bucket shall hold; the engine itself is asked for everything but a look."""
+    from sparkify_lake import _native, job
+
+    there: set[str] = set()
+
+    def look(options: dict[str, object]) -> dict[str, object]:
+        layout = _native.lake_layout(options)
+        found = {table: place.rpartition("/")[2] in there for table, place in layout.items()}
+        return {"tables": found, "region": options.get("region", "the bucket's")}
+
+    engine = types.SimpleNamespace(lake_layout=_native.lake_layout, look=look)
+    monkeypatch.setattr(job, "_native", lambda: engine)
+    return there
+
+
+@pytest.fixture
+def scanned(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What Polars was told last; nothing is sent."""
+    seen: dict[str, Any] = {}
+
+    def scan(source: str, **options: Any) -> pl.LazyFrame:
+        seen.clear()
+        seen.update(options, source=source)
+        return pl.LazyFrame(schema={**options["schema"], **(options["hive_schema"] or {})})
+
+    monkeypatch.setattr(pl, "scan_parquet", scan)
+    return seen
+
+
+@pytest.mark.parametrize("root", ["s3://b/x", "s3a://b//x/", Path("s3n://b/x")])
+def test_a_lake_in_a_bucket(bucket: set[str], scanned: dict[str, Any], root: str | Path) -> None:
+    with pytest.raises(sparkify_lake.NoInputError, match="there is no lake at s3") as caught:
+        sparkify_lake.open_lake(root)
+    assert "songs_table" in str(caught.value.cause) and "songplays" in str(caught.value.cause)
+    bucket.update(("songs", "users"))
+    lake = sparkify_lake.open_lake(root)
+    assert lake.is_remote
+    assert [(t.name, t.location) for t in lake.tables() if t.exists] == [
+        ("songs", "s3://b/x/songs"),
+        ("users", "s3://b/x/users"),
+    ]
+    assert lake.songs.collect_schema().names() == list(COLUMNS["songs"])
+    # Without the slash at its end, Polars takes the name for a file's.
+    assert scanned["source"] == "s3://b/x/songs/"
+    with pytest.raises(sparkify_lake.NoInputError, match="no table time"):
+        _ = lake.time
+    bucket.add("time")
+    assert lake.time is not None and scanned["source"] == "s3://b/x/time/", "it is looked for again"
+
+
+def test_polars_is_told_how_the_store_is_reached(bucket: set[str], scanned: dict[str, Any]) -> None:
+    bucket.add("users")
+
+    def told(**options: Any) -> dict[str, Any]:
+        _ = sparkify_lake.open_lake("s3://b/x", **options).users
+        return {name: scanned[name] for name in ("storage_options", "credential_provider") if name in scanned}
+
+    # Nothing configured: the region is the bucket's own, credentials Polars looks for in AWS's places.
+    assert told() == {"storage_options": {"aws_region": "the bucket's"}}
+    Path("lake.cfg").write_text("ENDPOINT_URL=http://localhost:9000/\nALLOW_HTTP=yes\nREGION=r\n")
+    reach = {"aws_endpoint_url": "http://localhost:9000", "aws_region": "r", "allow_http": "true"}
+    assert told() == {"storage_options": reach}
+    assert told(profile="dev") == {"storage_options": {**reach, "aws_profile": "dev"}}
+    unsigned = {"storage_options": {**reach, "aws_skip_signature": "true"}, "credential_provider": None}
+    assert told(anonymous=True) == unsigned
+
+
+def test_a_local_lake_knows_no_store(source: Path, scanned: dict[str, Any]) -> None:
+    sparkify_lake.run(source, "lake")
+    Path("lake.cfg").write_text("REGION=r\n")
+    lake = sparkify_lake.open_lake("lake", access_key_id="AKIAX", secret_access_key="s")
+    assert lake.users is not None and not lake.is_remote
+    assert scanned["source"] == "lake/user_table"
+    assert scanned.keys().isdisjoint({"storage_options", "credential_provider"})
+
+
+KEYS = {"access_key_id": "AKIAX", "secret_access_key": "hunter2", "session_token": "hunter3"}
+
+
+def test_credentials_reach_polars_and_nobody_else(bucket: set[str], scanned: dict[str, Any]) -> None:
+    bucket.add("users")
+    lake = sparkify_lake.open_lake("s3://b/x", **KEYS)  # type: ignore[arg-type]
+    assert lake.users is not None
+    for shown in (repr(lake), repr(vars(lake)), lake._repr_html_(), repr(scanned)):
+        assert "hunter" not in shown and "AKIAX" not in shown
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(lake)
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(scanned["credential_provider"])
+    expected = {f"aws_{name}": value for name, value in KEYS.items()}
+    assert scanned["credential_provider"]() == (expected, None)
+
+
+def test_certificates_that_polars_will_not_know(
+    bucket: set[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bucket.add("users")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    sparkify_lake.open_lake("s3://b/x", ca_file="ca.pem")
+    assert "SSL_CERT_FILE" in caplog.text
+    caplog.clear()
+    monkeypatch.setenv("SSL_CERT_FILE", "ca.pem")
+    sparkify_lake.open_lake("s3://b/x", ca_file="ca.pem")
+    assert caplog.text == ""
+
+
+def test_a_lake_is_pickled_with_its_settings(source: Path) -> None:
+    sparkify_lake.run(source, "lake", table_names="plain")
+    Path("lake.cfg").write_text("OUTPUT=lake\n")
+    again = pickle.loads(pickle.dumps(sparkify_lake.open_lake()))
+    assert again.users.collect().height > 0
+    assert all(table.exists for table in again.tables())
 
 
 def test_the_output_may_be_configured(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

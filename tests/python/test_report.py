@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sparkify_lake.examination import Checkup, Examination
 from sparkify_lake.grid import Grid, as_html, as_text, count, printable, seconds, size
 from sparkify_lake.report import Plan, RunReport, SampleReport
 
@@ -55,6 +56,7 @@ def run_mapping() -> dict[str, Any]:
         "warnings": [f"{EVIL} is empty"],
         "peak_rss_bytes": 60_000_000,
         "threads": 2,
+        "requests": None,
     }  # fmt: skip
 
 
@@ -80,7 +82,52 @@ def plan_mapping() -> dict[str, Any]:
             },
         ],
         "warnings": [],
+        "requests": None,
     }
+
+
+def examination_mapping() -> dict[str, Any]:
+    """An examination with one check of each outcome."""
+    return {
+        "location": "s3://b/x",
+        "checks": [
+            {"name": "credentials", "outcome": "ok", "detail": "dl.cfg", "hint": None, "seconds": 0.012},
+            {
+                "name": "put",
+                "outcome": "failed",
+                "detail": EVIL,
+                "hint": "allow s3:PutObject",
+                "seconds": 0.2,
+            },
+            {"name": "clock", "outcome": "warning", "detail": "7 s ahead", "hint": "set it", "seconds": 0.0},
+            {
+                "name": "delete",
+                "outcome": "skipped",
+                "detail": "nothing was put",
+                "hint": None,
+                "seconds": 0.0,
+            },
+        ],
+        "exit_code": 77,
+    }
+
+
+def checkup_mapping() -> dict[str, Any]:
+    """A lake with two files that are not as its log says, of which one is named."""
+    return {
+        "location": "lake", "version": 3,
+        "run": "20181130T120000Z-1a2b3c4d", "committed_at": "2018-11-30T12:00:00Z",
+        "is_published": True, "is_guarded": False, "files": 72, "bytes": 99_000, "rows": 6891,
+        "problem_count": 2, "problems": [{"path": f"songs_table/{EVIL}", "what": "changed"}], "exit_code": 76,
+    }  # fmt: skip
+
+
+def examination() -> Examination:
+    return Examination.from_dict(examination_mapping())
+
+
+def checkup() -> Checkup:
+    return Checkup.from_dict(checkup_mapping())
 
 
 def report() -> RunReport:
@@ -96,6 +143,8 @@ def test_round_trips() -> None:
     assert plan().to_dict() == plan_mapping()
     assert json.loads(report().to_json()) == run_mapping()
     assert RunReport.from_dict(json.loads(report().to_json(indent=None))) == report()
+    assert examination().to_dict() == json.loads(examination().to_json()) == examination_mapping()
+    assert checkup().to_dict() == json.loads(checkup().to_json()) == checkup_mapping()
 
 
 def test_fields() -> None:
@@ -106,12 +155,53 @@ def test_fields() -> None:
     assert not plan().tables["users"].exists
 
 
-@pytest.mark.parametrize("made", [report(), plan()], ids=["report", "plan"])
-def test_copies(made: RunReport | Plan) -> None:
+def test_an_examination_in_words() -> None:
+    lines = str(examination()).splitlines()
+    assert lines[0] == "s3://b/x: 1 ok, 1 warning, 1 failed, 1 skipped"
+    assert lines[4].split() == ["ok", "credentials", "12", "ms", "dl.cfg"]
+    assert [line.split()[0] for line in lines[4:8]] == ["ok", "FAIL", "WARN", "-"]
+    assert lines[9:] == ["put:    allow s3:PutObject", "clock:  set it"]
+    assert not examination().is_healthy
+    whole = {**examination_mapping(), "checks": [], "exit_code": 0}
+    assert Examination.from_dict(whole).is_healthy
+
+
+def test_a_checkup_in_words() -> None:
+    text = str(checkup())
+    assert text.startswith("lake, version 3: 2 files are not as its log says\n")
+    assert "not kept apart" in text and "6,891 rows in 72 files" in text and "and 1 more" in text
+    fine = Checkup.from_dict({**checkup_mapping(), "problem_count": 0, "problems": [], "exit_code": 0})
+    assert str(fine).startswith("lake, version 3: all files are as its log says\n") and fine.is_healthy
+    late = Checkup.from_dict({**checkup_mapping(), "is_published": False, "exit_code": 75})
+    assert "not published in full" in str(late) and not late.is_healthy
+
+
+def test_requests_and_their_price() -> None:
+    asked = {"list": 2, "get": 101, "put": 90, "delete": 0, "put_is_at_most": True, "cost_usd": 0.0005}
+    planned = Plan.from_dict({**plan_mapping(), "requests": {**asked, "prices_of": "2026-11"}})
+    price = "2 list, 101 get, at most 90 put: at most $0.0005 at the list prices of 2026-11"
+    assert f"requests  {price}" in str(planned)
+    assert price in planned._repr_html_()
+    assert planned.requests is not None and planned.requests["put"] == 90
+    spent = {"get": 3, "retries": 2, "throttled": 1, "bytes_in": 2048, "bytes_out": 0, "cost_usd": 1.5}
+    ran = RunReport.from_dict({**run_mapping(), "requests": spent, "credentials": "dl.cfg"})
+    assert "3 get, 2 retries, 1 throttled, 2.0 KiB in: $1.50\n" in str(ran)
+    assert "credentials  dl.cfg" in str(ran)
+    assert ran.to_dict()["requests"] == spent
+    # All is local: nothing is said.
+    assert "requests" not in str(report()) and "requests" not in str(plan())
+
+
+@pytest.mark.parametrize(
+    "made",
+    [report(), plan(), examination(), checkup()],
+    ids=["report", "plan", "examination", "checkup"],
+)
+def test_copies(made: RunReport | Plan | Examination | Checkup) -> None:
     assert pickle.loads(pickle.dumps(made)) == made
     assert copy.deepcopy(made) == made
     with pytest.raises(AttributeError):
-        made.output = "elsewhere"  # type: ignore[misc]  # that is the point
+        setattr(made, next(iter(made.to_dict())), "something else")
 
 
 def test_text_is_an_aligned_table() -> None:

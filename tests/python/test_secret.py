@@ -11,12 +11,14 @@ import pickle
 import secrets
 import traceback
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
+import sparkify_lake
 from config_files import read, write
-from sparkify_lake import cli, job
+from sparkify_lake import cli, etl, job
 from sparkify_lake.errors import ConfigurationError, SparkifyLakeError
 from sparkify_lake.secret import Secret
 
@@ -66,6 +68,8 @@ def logged() -> Iterator[io.StringIO]:
 
 CANARY_FILES = [
     "[AWS]\nKEY={}\nSECRET='{}'\nOUTPUT_DATA=o\nINPUT_DATA=i\n",
+    # Here the engine is given them.
+    "[AWS]\nKEY={}\nSECRET={}\nOUTPUT_DATA=s3a://b/o\nINPUT_DATA=s3a://b/i\n",
     "[AWS]\nKEY=AKIAX\nSECRET={}\nAWS_SECRET_ACCESS_KEY={}2\n",
     "[AWS]\nSECRET=x\n{}\n{}\n",
     "[AWS]\nSECRET=x\n{}={}\n",
@@ -120,3 +124,51 @@ def test_no_secret_is_ever_seen(
     seen += [captured.out, captured.err, logged.getvalue(), repr(os.environ), repr(handed_over)]
     assert captured.err and len(seen) > 9, "something was said"
     assert [text for text in seen if canary[:16] in text] == []
+
+
+CALLS: dict[str, Callable[..., object]] = {
+    "run": sparkify_lake.run,
+    "plan": sparkify_lake.plan,
+    "build": sparkify_lake.build,
+    "open_lake": sparkify_lake.open_lake,
+    "doctor": sparkify_lake.doctor,
+    "check": sparkify_lake.check,
+    "recover": sparkify_lake.recover,
+    "etl.main": etl.main,
+    "etl.process_song_data": partial(etl.process_song_data, None),
+    "etl.process_log_data": partial(etl.process_log_data, None),
+}
+
+
+@pytest.mark.parametrize("mistake", [{}, {"region": " "}, {"colour": "red"}, {"session_token": ""}])
+@pytest.mark.parametrize("call", CALLS)
+def test_no_secret_of_an_argument_is_ever_seen(
+    call: str,
+    mistake: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    logged: io.StringIO,
+) -> None:
+    canary = "wJalrXUtnFEMI" + secrets.token_hex(12)
+    handed_over: list[object] = []
+
+    def fail(*arguments: object) -> None:
+        handed_over.extend(arguments)
+        raise ConfigurationError("refused")
+
+    names = ("run", "plan", "build", "lake_layout", "look", "doctor", "check", "recover")
+    monkeypatch.setattr(job, "_native", lambda: types.SimpleNamespace(**dict.fromkeys(names, fail)))
+    keys = {"access_key_id": canary, "secret_access_key": canary} | mistake
+    places = ["s3://b/i", "s3://b/o"] if call.startswith(("run", "plan", "etl")) else ["s3://b/x"]
+    with pytest.raises(SparkifyLakeError) as caught:
+        CALLS[call](*places, **keys)
+    error = caught.value
+    # From the first frame of ours on: the one above it is the caller's, and holds what he wrote.
+    assert error.__traceback__ is not None
+    trace = traceback.TracebackException(type(error), error, error.__traceback__.tb_next, capture_locals=True)
+    text = "".join(trace.format())
+    assert text.count("sparkify_lake") > 2, "the trace shows frames of ours"
+    assert mistake or ("refused" in text and handed_over), "the engine was called"
+    captured = capfd.readouterr()
+    seen = [text, repr(pickle.dumps(error)), captured.out, captured.err, logged.getvalue(), repr(handed_over)]
+    assert [one for one in seen if canary[:16] in one] == []

@@ -8,7 +8,7 @@ use sparkify_lake::cancel::Cancel;
 use sparkify_lake::commit::Lake;
 use sparkify_lake::config::{Compression, Config, Match, Unmatched};
 use sparkify_lake::decode::{Decoded, Decoder, Framing, Limits};
-use sparkify_lake::discover::{InputFile, modified};
+use sparkify_lake::discover::{InputFile, Listing, Version, modified};
 use sparkify_lake::error::{Error, ErrorKind};
 use sparkify_lake::ingest::{self, Control};
 use sparkify_lake::run::run;
@@ -164,14 +164,18 @@ fn a_file_that_changed_since_it_was_listed_ends_the_run() {
     let scene = Scene::new(&TINY);
     let path = scene.input().join("log_data/2018/11/2018-11-01-events.json");
     let metadata = fs::metadata(&path).unwrap();
-    let listed = InputFile { path, size: metadata.len(), modified: modified(&metadata) };
+    let version = Version::Modified(modified(&metadata));
+    let listed = InputFile { path, size: metadata.len(), version };
     let config = Config { chunk_size: 1 << 10, ..scene.config("lake") };
-    let read = |file: InputFile| ingest::songs(&[file], &config, None, &Control::default()).map(|_| ());
+    let read = |file: InputFile| {
+        let listing = Listing { files: [file].into(), ..Listing::default() };
+        ingest::songs(&listing, &config, None, &Control::default()).map(|_| ())
+    };
     assert!(read(listed.clone()).is_ok());
     for file in [
         InputFile { size: listed.size + 1, ..listed.clone() },
         InputFile { size: listed.size - 1, ..listed.clone() },
-        InputFile { modified: listed.modified - 1, ..listed.clone() },
+        InputFile { version: Version::Modified(modified(&metadata) - 1), ..listed.clone() },
     ] {
         assert_eq!(read(file).unwrap_err().kind(), ErrorKind::Retry);
     }

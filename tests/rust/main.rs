@@ -5,9 +5,12 @@
 //! - [`pipeline`]: so is the whole lake, byte for byte; a run changes all of it or nothing.
 //! - [`failures`]: what cannot be done is said with the right kind of error, and the tables are as they were.
 //! - [`recovery`]: what was committed is published, wherever its run was stopped.
+//! - [`doctor`]: good places are told from bad ones, and left as they were.
+//! - [`remote_input`]: what lies in a bucket gives the same lake, for as many requests as were promised.
 //! - [`store`]: a store that fails is borne, or told apart from one that cannot help it.
 //!
-//! [`scene`] sets up an input and a lake, [`shop`] a server that answers as it is told.
+//! [`scene`] sets up an input and a lake, [`object_server`] is a bucket in memory, [`shop`] a server that answers as it
+//! is told.
 
 #![expect(clippy::disallowed_methods, reason = "tests remove what they made")]
 
@@ -16,11 +19,17 @@ mod algebra;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod failures;
+#[cfg(test)]
+mod object_server;
 #[cfg(test)]
 mod pipeline;
 #[cfg(test)]
 mod recovery;
+#[cfg(test)]
+mod remote_input;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]

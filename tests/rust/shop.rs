@@ -138,7 +138,8 @@ fn serve(stream: &TcpStream, asked: &Mutex<Vec<Asked>>, script: &dyn Fn(usize, &
             Reply::Silence => return std::thread::sleep(Duration::from_secs(60)),
         };
         let cut = promised > body.len();
-        let head = format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {promised}\r\n\r\n");
+        let date = chrono::Utc::now().to_rfc2822();
+        let head = format!("HTTP/1.1 {status} X\r\nDate: {date}\r\n{headers}Content-Length: {promised}\r\n\r\n");
         let mut writer = stream;
         if writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&body)).is_err() || cut {
             return;

@@ -172,6 +172,8 @@ fn a_silent_server_holds_nobody() {
     drop(stores);
     assert_eq!(failed.kind(), ErrorKind::Interrupted);
     assert!(begun.elapsed() < Duration::from_secs(5), "the server would be waited for longer");
+    let late = bucket.wait(bucket.get("k", None, None)).unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Internal, "an error, not a panic");
 }
 
 #[test]

@@ -1,0 +1,180 @@
+//! What a run asks of S3, and what Amazon charges for it: before it is asked, and after.
+//!
+//! Counts that follow from the listing, and one table of list prices. Other stores have other prices; the counts hold
+//! for all.
+//!
+//! Invariant: `get` is exact for an input that stays as it is and is good; `put` is never too small for one whose log
+//! files hold what their paths say.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::discover::Listing;
+use crate::fetch;
+use crate::judge::Inputs;
+use crate::plan::Plan;
+use crate::schema::Table;
+use crate::store::Location;
+use crate::store::stores::Usage;
+
+/// When the prices below were read.
+const PRICES_OF: &str = "2026-11";
+
+/// List prices of the standard class in us-east-1, in ten-millionths of a dollar a request: PUT and LIST cost $0.005 a
+/// thousand, GET $0.0004 a thousand, DELETE nothing.
+const PRICES: Prices = Prices { list: 50, put: 50, get: 4 };
+
+/// The unit of [`PRICES`].
+const PARTS_OF_A_DOLLAR: f64 = 1e7;
+
+/// What a run writes besides the tables: markers, the log's record, the stage, and the proofs that conditions hold.
+const CONTROL: u64 = 20;
+
+struct Prices {
+    list: u64,
+    put: u64,
+    get: u64,
+}
+
+/// The requests of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Requests {
+    /// LIST, as far as listing has shown.
+    pub list: u64,
+    /// GET.
+    pub get: u64,
+    /// PUT, at most: what is in place already is not written again.
+    pub put: u64,
+    /// DELETE, free of charge; what an earlier run left and this one does not make is only known later.
+    pub delete: u64,
+    /// Whether `put` is an upper bound.
+    pub put_is_at_most: bool,
+    /// What they cost, in dollars.
+    pub cost_usd: f64,
+    /// When the prices were read.
+    pub prices_of: &'static str,
+}
+
+impl Requests {
+    /// The requests of a plan and its listed inputs; `None` where nothing is remote. `usage` is what listing took.
+    #[must_use]
+    pub fn new(plan: &Plan, inputs: &Inputs, usage: &Usage) -> Option<Self> {
+        let is_remote = |location: &Location| location.local().is_none();
+        let writes = plan.output.as_ref().is_some_and(is_remote);
+        if !writes && !plan.sources().any(|source| is_remote(&source.root)) {
+            return None;
+        }
+        let remote = |listing: &&Listing| listing.bucket.is_some();
+        let listings = [&inputs.songs, &inputs.logs];
+        let files = listings.into_iter().filter(remote).flat_map(|listing| listing.files.iter());
+        let get = files.map(|file| fetch::requests(file.size)).sum();
+        let put = if writes { files_at_most(plan, inputs) + CONTROL } else { 0 };
+        let list = usage.list;
+        let cost_usd = dollars(list, get, put);
+        Some(Self { list, get, put, delete: 0, put_is_at_most: true, cost_usd, prices_of: PRICES_OF })
+    }
+}
+
+/// What a call asked, and what that cost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Spent {
+    /// The counts.
+    #[serde(flatten)]
+    pub usage: Usage,
+    /// What they cost, in dollars.
+    pub cost_usd: f64,
+    /// When the prices were read.
+    pub prices_of: &'static str,
+}
+
+impl Spent {
+    /// The price of `usage`; `None` where nothing was asked.
+    #[must_use]
+    pub fn new(usage: Usage) -> Option<Self> {
+        let Usage { list, get, put, delete, other, .. } = usage;
+        if list + get + put + delete + other == 0 {
+            return None;
+        }
+        // HEAD costs what GET does.
+        let cost_usd = dollars(list, get + other, put);
+        Some(Self { usage, cost_usd, prices_of: PRICES_OF })
+    }
+}
+
+fn dollars(list: u64, get: u64, put: u64) -> f64 {
+    let parts = list * PRICES.list + get * PRICES.get + put * PRICES.put;
+    #[expect(clippy::cast_precision_loss, reason = "a price in dollars has a few digits")]
+    let dollars = parts as f64 / PARTS_OF_A_DOLLAR;
+    dollars
+}
+
+/// The files of the tables, if every song file holds a song of its own.
+fn files_at_most(plan: &Plan, inputs: &Inputs) -> u64 {
+    let of = |table: &Table| match table {
+        Table::Songs => inputs.songs.files.len() as u64,
+        Table::Artists | Table::Users => 1,
+        Table::Time | Table::Songplays => months(&inputs.logs),
+    };
+    plan.config.tables.iter().map(of).sum()
+}
+
+/// The months that the paths of log files speak of; a file whose path speaks of none counts as one more.
+fn months(logs: &Listing) -> u64 {
+    let mut months = BTreeSet::new();
+    let mut unknown = 0;
+    for file in logs.files.iter() {
+        match month(&file.path) {
+            Some(month) => {
+                months.insert(month);
+            }
+            None => unknown += 1,
+        }
+    }
+    months.len() as u64 + unknown
+}
+
+/// The first year and month in a path: `2018/11`, `2018-11-01`, `year=2018/month=11`, `20181101`.
+fn month(path: &Path) -> Option<(u32, u32)> {
+    let path = path.to_string_lossy();
+    let numbers: Vec<&str> = path.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty()).collect();
+    let month = |year: &str, month: &str| {
+        let (year, month) = (year.parse().ok()?, month.parse().ok()?);
+        ((1990..2100).contains(&year) && (1..=12).contains(&month)).then_some((year, month))
+    };
+    let pairs = numbers.iter().zip(numbers.iter().skip(1).chain([&""]));
+    pairs.into_iter().find_map(|(number, next)| match number.len() {
+        4 if next.len() <= 2 => month(number, next),
+        6 | 8 => month(number.get(..4)?, number.get(4..6)?),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_gets_cost_forty_cents() {
+        let spent = Spent::new(Usage { get: 1_000_000, put: 1_000, list: 1_000, ..Usage::default() }).unwrap();
+        assert!((spent.cost_usd - 0.41).abs() < 1e-9, "{}", spent.cost_usd);
+        assert_eq!(Spent::new(Usage::default()), None);
+    }
+
+    #[test]
+    fn paths_tell_the_month() {
+        for path in [
+            "log_data/2018/11/x.json",
+            "/data/1/2018-11-30-events.json",
+            "logs/year=2018/month=11/part-00000.json",
+            "events-20181101.json.gz",
+            "201811.json",
+        ] {
+            assert_eq!(month(Path::new(path)), Some((2018, 11)), "{path}");
+        }
+        for path in ["log_data/events.json", "log_data/2018/events.json", "2018/13/x.json", "log-123456789.json"] {
+            assert_eq!(month(Path::new(path)), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+"""Where credentials come from, in which order, what the report says of it, and that none are waited for."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import sparkify_lake
+from conftest import Finished
+from s3.conftest import Data, assert_error, differences, options, report
+from s3.servers import Bucket, Keys
+
+pytestmark = pytest.mark.timeout(120)
+
+LakeRun = Callable[..., Finished]
+WRONG = Keys(id="AKIAWRONG00000000000", secret="wrong-secret-of-another")
+
+
+def profiles(folder: Path, config: str = "", credentials: str = "") -> dict[str, str]:
+    """The variables that lead to an `~/.aws` of these files."""
+    (folder / "aws").mkdir(exist_ok=True)
+    (folder / "aws" / "config").write_text(config)
+    (folder / "aws" / "credentials").write_text(credentials)
+    return {
+        "AWS_CONFIG_FILE": str(folder / "aws" / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "aws" / "credentials"),
+    }
+
+
+def pair(keys: Keys) -> str:
+    return f"aws_access_key_id = {keys.id}\naws_secret_access_key = {keys.secret}\n"
+
+
+def write_dl_cfg(folder: Path, text: str) -> None:
+    (folder / "dl.cfg").write_text(text)
+    (folder / "dl.cfg").chmod(0o600)
+
+
+@pytest.fixture
+def works(weed_bucket: Bucket, data: Data, lake_run: LakeRun) -> Callable[..., str]:
+    """``works(*words, **env)`` -> the source of the credentials, of a run that went well."""
+
+    def call(*words: str, **env: str) -> str:
+        told = report(
+            lake_run(
+                weed_bucket.server, data.input, weed_bucket.url("lake"), "--json", "--quiet", *words, env=env
+            )
+        )
+        assert differences(weed_bucket.contents("lake"), data.lake) == []
+        source: str = told["credentials"]
+        assert weed_bucket.server.keys.secret not in json.dumps(told)
+        return source
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "[AWS]\nKEY={id}\nSECRET={secret}\n",
+        "[AWS]\nAWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={secret}\n",
+        "AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={secret}\n",
+        "\ufeff[KEYS]\r\nAWS_ACCESS_KEY_ID='{id}'\r\nAWS_SECRET_ACCESS_KEY=\"{secret}\"\r\n",
+    ],
+    ids=["documented", "commonest", "no section", "another section, quotes, BOM"],
+)
+def test_dl_cfg(weed_bucket: Bucket, works: Callable[..., str], bare: Path, form: str) -> None:
+    keys = weed_bucket.server.keys
+    write_dl_cfg(bare, form.format(id=keys.id, secret=keys.secret))
+    assert works(**WRONG.environment) == "dl.cfg", "the file comes before the environment"
+
+
+def test_the_environment(weed_bucket: Bucket, works: Callable[..., str], tmp_path: Path) -> None:
+    files = profiles(tmp_path, credentials=f"[default]\n{pair(WRONG)}")
+    assert works(**weed_bucket.server.keys.environment, **files) == "environment variables"
+
+
+@pytest.mark.parametrize("how", ["default", "AWS_PROFILE", "--profile"])
+def test_profiles(weed_bucket: Bucket, works: Callable[..., str], tmp_path: Path, how: str) -> None:
+    name = "default" if how == "default" else "dev"
+    other = "" if how == "default" else f"[default]\n{pair(WRONG)}"
+    files = profiles(tmp_path, credentials=f"{other}[{name}]\n{pair(weed_bucket.server.keys)}")
+    words = ["--profile=dev"] if how == "--profile" else []
+    more = {"AWS_PROFILE": "dev"} if how == "AWS_PROFILE" else {}
+    told = works(*words, **files, **more)
+    assert "profile" in told
+    assert name in told
+
+
+def test_a_program_that_prints_credentials(
+    weed_bucket: Bucket, works: Callable[..., str], tmp_path: Path
+) -> None:
+    keys = weed_bucket.server.keys
+    printed = {"Version": 1, "AccessKeyId": keys.id, "SecretAccessKey": keys.secret}
+    (tmp_path / "print.py").write_text(f"print('''{json.dumps(printed)}''')\n")
+    files = profiles(
+        tmp_path, f"[profile dev]\ncredential_process = {sys.executable} {tmp_path / 'print.py'}\n"
+    )
+    assert "dev" in works("--profile=dev", **files)
+
+
+def test_arguments_come_first(
+    weed_bucket: Bucket, data: Data, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_dl_cfg(bare, f"[AWS]\nKEY={WRONG.id}\nSECRET={WRONG.secret}\n")
+    for name, value in WRONG.environment.items():
+        monkeypatch.setenv(name, value)
+    given = {**options(weed_bucket.server), **weed_bucket.server.keys.arguments}
+    done = sparkify_lake.run(data.input, weed_bucket.url("lake"), quiet=True, **given)
+    assert done.credentials == "arguments"
+
+
+def test_a_profile_that_is_not_there(
+    weed_bucket: Bucket, data: Data, lake_run: LakeRun, tmp_path: Path
+) -> None:
+    files = profiles(tmp_path, credentials=f"[default]\n{pair(weed_bucket.server.keys)}")
+    words = [data.input, weed_bucket.url("lake"), "--profile=nobody"]
+    finished = lake_run(weed_bucket.server, *words, env=files)
+    assert finished.returncode in (77, 78), finished.stderr
+    assert "nobody" in finished.stderr
+
+
+@pytest.mark.parametrize("metadata", ["off", "silent"])
+def test_no_credentials_at_all(
+    weed_bucket: Bucket, data: Data, lake_run: LakeRun, tmp_path: Path, metadata: str
+) -> None:
+    """Nothing hangs on a metadata service that is not there or does not answer."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        env = {"AWS_EC2_METADATA_DISABLED": "true"}
+        if metadata == "silent":
+            env = {"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": address}
+        begun = time.monotonic()
+        finished = lake_run(
+            weed_bucket.server, data.input, weed_bucket.url("lake"), env=profiles(tmp_path) | env
+        )
+        took = time.monotonic() - begun
+    assert_error(finished, 77, "dl.cfg", "--anonymous")
+    assert took < 5 + 1, f"{took:.1f} s, of which up to 1 s is the interpreter's"
+
+
+def test_half_a_pair(weed_bucket: Bucket, data: Data, bare: Path) -> None:
+    with pytest.raises(sparkify_lake.SparkifyLakeError) as caught:
+        sparkify_lake.run(
+            data.input,
+            weed_bucket.url("lake"),
+            access_key_id="AKIAHALF",
+            quiet=True,
+            **options(weed_bucket.server),
+        )
+    assert caught.value.exit_code in (64, 78)
+
+
+def test_a_public_bucket(moto_bucket: Bucket, data: Data, lake_run: LakeRun, tmp_path: Path) -> None:
+    """Anonymous reading is allowed by the bucket's policy; nothing is signed."""
+    from s3.proxy import Proxy
+
+    bucket = moto_bucket
+    bucket.upload(data.input, "in")
+    for key in bucket.names("in/"):
+        bucket.server.client().put_object_acl(Bucket=bucket.name, Key=key, ACL="public-read")
+    bucket.server.client().put_bucket_acl(Bucket=bucket.name, ACL="public-read")
+    with Proxy(bucket.server.address) as proxy:
+        words = [bucket.url("in"), tmp_path / "lake", "--anonymous", "--json", "--quiet"]
+        finished = lake_run(proxy, *words, env=WRONG.environment)
+        told = report(finished)
+        assert not any(request.signed for request in proxy.requests)
+    assert told["credentials"] == "anonymous"

@@ -1,0 +1,178 @@
+"""Every fault at every kind of request: the tables come out right, or the run says so and the next one does.
+
+A case is a fault, a kind of request, and which one of that kind is hit: the first, one in the middle, the
+last. The run is over a lake that an earlier run made of another input, so that all kinds of requests occur.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import sparkify_lake
+from s3.conftest import Data, differences, new_bucket, options
+from s3.proxy import FAULTS, Fault, Kind, Proxy
+from s3.servers import Bucket, Server
+
+# Time enough for a retry or two, not for a hang: the proxy's silence is longer than this.
+PATIENCE = "2s"
+KINDS: tuple[Kind, ...] = ("LIST", "GET", "PUT", "DELETE")
+# What a client may end with when the store fails for longer than it is tried again.
+CLEAN = (75,)
+
+
+@dataclass
+class Place:
+    """A lake of an older input in a bucket, which can be put back."""
+
+    bucket: Bucket
+    proxy: Proxy
+    old: dict[str, bytes]
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def run(self, source: str, at: Server | Proxy) -> dict[str, Any]:
+        given = {**options(at), **self.bucket.server.keys.arguments, "store_patience": PATIENCE}
+        return sparkify_lake.run(source, self.bucket.url("lake"), quiet=True, **given).to_dict()
+
+    def reset(self) -> None:
+        """Makes the lake the old one again, object by object."""
+        now = self.bucket.contents("lake")
+        self.bucket.delete(*(f"lake/{key}" for key in now.keys() - self.old.keys()))
+        for key, body in self.old.items():
+            if now.get(key) != body:
+                self.bucket.put(f"lake/{key}", body)
+
+
+@pytest.fixture(scope="module")
+def place(seaweedfs: Server, data: Data, later: Data) -> Any:
+    """The older lake, and how many requests of each kind a run without faults takes."""
+    bucket = new_bucket(seaweedfs)
+    bucket.upload(later.input, "in")
+    with Proxy(seaweedfs.address) as proxy:
+        made = Place(bucket, proxy, {})
+        made.run(str(data.input), seaweedfs)
+        made.old = bucket.contents("lake")
+        proxy.clear()
+        made.run(bucket.url("in"), proxy)
+        made.counts = proxy.count()
+        assert differences(bucket.contents("lake"), later.lake) == []
+        assert all(made.counts[kind] >= 1 for kind in KINDS), f"not every kind occurs: {made.counts}"
+        yield made
+
+
+def assert_readable(lake: dict[str, bytes], old: dict[str, bytes], new: dict[str, bytes], where: str) -> None:
+    """Every object of a table is a whole one, the old or the new."""
+    for key, body in lake.items():
+        if key.startswith("_etl/"):
+            continue
+        assert body in (old.get(key), new.get(key)), f"{where}: {key} is neither the old nor the new"
+        if key.endswith(".parquet"):
+            pq.ParquetFile(io.BytesIO(body))
+
+
+def one_case(place: Place, later: Data, fault: Fault, kind: Kind, number: int) -> str:
+    """Runs with one fault; returns what became of it."""
+    where = f"{fault} at {kind} {number} of {place.counts[kind]}"
+    place.reset()
+    place.proxy.clear()
+    injection = place.proxy.inject(fault, kind, first=number)
+    source = place.bucket.url("in")
+    try:
+        done = place.run(source, place.proxy)
+    except sparkify_lake.SparkifyLakeError as error:
+        assert injection.hits, f"{where}: failed without a fault: {error}"
+        assert error.exit_code in CLEAN, f"{where}: exit code {error.exit_code}: {error}"
+        outcome = "refused"
+        assert_readable(place.bucket.contents("lake"), place.old, later.lake, where)
+        place.proxy.clear()
+        done = place.run(source, place.proxy)
+    else:
+        outcome = "right" if injection.hits else "not reached"
+    assert done["state"] == "published", where
+    assert differences(place.bucket.contents("lake"), later.lake) == [], where
+    return outcome
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_fault_at_every_kind(
+    place: Place, later: Data, fault: Fault, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcomes: dict[str, int] = {}
+    for kind in KINDS:
+        last = place.counts[kind]
+        for number in sorted({1, (last + 1) // 2, last}):
+            outcome = one_case(place, later, fault, kind, number)
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    with capsys.disabled():
+        print(f"\n{fault}: {sum(outcomes.values())} cases: {outcomes}")
+    assert outcomes.get("not reached", 0) <= 4, "faults were not met: the counts of requests vary too much"
+    assert outcomes.get("right", 0) >= 1, "a single fault of any kind is overcome somewhere"
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_store_that_keeps_failing(place: Place, later: Data, kind: Kind) -> None:
+    """From the middle on nothing of that kind succeeds: exit 75, and the next run is right."""
+    place.reset()
+    place.proxy.clear()
+    place.proxy.inject("slow down", kind, first=(place.counts[kind] + 1) // 2, count=10**9)
+    with pytest.raises(sparkify_lake.SparkifyLakeError) as caught:
+        place.run(place.bucket.url("in"), place.proxy)
+    assert caught.value.exit_code == 75
+    assert "SlowDown" in str(caught.value)
+    assert_readable(place.bucket.contents("lake"), place.old, later.lake, f"{kind} fails for good")
+    place.proxy.clear()
+    place.run(place.bucket.url("in"), place.proxy)
+    assert differences(place.bucket.contents("lake"), later.lake) == []
+
+
+@pytest.mark.timeout(120)
+def test_one_request_in_five_fails(place: Place, later: Data) -> None:
+    """Scattered faults of all kinds cost time and nothing else."""
+    place.reset()
+    place.proxy.clear()
+    kinds: tuple[Fault, ...] = ("error 500", "slow down", "reset before", "cut body", "request timeout")
+    for offset, fault in enumerate(kinds):
+        for number in range(1, 400, 25):
+            place.proxy.inject(fault, first=number + 5 * offset)
+    done = place.run(place.bucket.url("in"), place.proxy)
+    hits = sum(one.hits for one in place.proxy.injections)
+    assert hits >= 10
+    assert done["requests"]["retries"] >= hits - 2, "the report counts them"
+    assert differences(place.bucket.contents("lake"), later.lake) == []
+
+
+@pytest.mark.timeout(60)
+def test_an_input_that_changes_while_it_is_read(place: Place, later: Data, data: Data) -> None:
+    bucket, proxy = place.bucket, place.proxy
+    victim = sorted(bucket.names("in/song_data"))[20]
+    whole = bucket.get(victim)
+    place.reset()
+    for what in ("changed", "deleted"):
+        proxy.clear()
+
+        def meddle(what: str = what) -> None:
+            if what == "changed":
+                bucket.put(victim, whole + b"\n")
+            else:
+                bucket.delete(victim)
+
+        injection = proxy.inject("call", "GET", key="^in/", call=meddle)
+        proxy.inject("call", "GET", key=victim)
+        with pytest.raises(sparkify_lake.RetryableError) as caught:
+            place.run(bucket.url("in"), proxy)
+        assert injection.hits == 1
+        assert victim in str(caught.value)
+        bucket.put(victim, whole)
+        lake = bucket.contents("lake")
+        assert {key: body for key, body in lake.items() if not key.startswith("_etl/")} == {
+            key: body for key, body in place.old.items() if not key.startswith("_etl/")
+        }, "nothing became visible"
+    proxy.clear()
+    place.run(bucket.url("in"), proxy)
+    assert differences(bucket.contents("lake"), later.lake) == []

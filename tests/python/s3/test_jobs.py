@@ -1,0 +1,269 @@
+"""The whole job with S3 on either side: the tables are those of a local run, byte for byte."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sparkify_lake
+from conftest import ROOT, Finished, clean_environment
+from s3.conftest import Data, differences, home, options, report, tables_of, tree
+from s3.servers import REGION, Bucket
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def here(bucket: Bucket, **more: Any) -> dict[str, Any]:
+    return {**options(bucket.server), **bucket.server.keys.arguments, "quiet": True, **more}
+
+
+def test_from_a_bucket_to_a_bucket(bucket: Bucket, data: Data) -> None:
+    assert bucket.upload(data.input, "in") == data.files
+    done = sparkify_lake.run(bucket.url("in"), bucket.url("out/lake"), **here(bucket)).to_dict()
+    assert differences(bucket.contents("out/lake"), data.lake) == []
+    assert done["state"] == "published"
+    assert done["credentials"] == "arguments"
+    assert done["output"] == bucket.url("out/lake")
+    assert done["requests"]["get"] >= data.files
+
+
+def test_from_disk_to_a_bucket(bucket: Bucket, data: Data) -> None:
+    sparkify_lake.run(data.input, bucket.url("lake"), **here(bucket))
+    assert differences(bucket.contents("lake"), data.lake) == []
+
+
+def test_from_a_bucket_to_disk(bucket: Bucket, data: Data, tmp_path: Path) -> None:
+    bucket.upload(data.input, "in")
+    sparkify_lake.run(bucket.url("in"), tmp_path / "lake", **here(bucket))
+    assert differences(tree(tmp_path / "lake"), data.lake) == []
+
+
+def test_the_bucket_itself_as_output(weed_bucket: Bucket, data: Data) -> None:
+    sparkify_lake.run(data.input, weed_bucket.url(), **here(weed_bucket))
+    found = {key: weed_bucket.get(key) for key in weed_bucket.names()}
+    assert differences(found, data.lake) == []
+
+
+@pytest.mark.parametrize("scheme", ["s3a", "s3n"])
+def test_hadoops_spellings(
+    weed_bucket: Bucket, data: Data, lake_run: Callable[..., Finished], scheme: str
+) -> None:
+    bucket = weed_bucket
+    bucket.upload(data.input, "in")
+    words = [bucket.url("in//", scheme), bucket.url("lake/", scheme), "--quiet", "--json"]
+    told = report(lake_run(bucket.server, *words, keys=bucket.server.keys))
+    assert told["output"] == bucket.url("lake"), "both mean S3"
+    assert differences(bucket.contents("lake"), data.lake) == []
+
+
+def test_other_names_compressions_and_globs(weed_bucket: Bucket, data: Data, tmp_path: Path) -> None:
+    bucket = weed_bucket
+    bucket.upload(data.input, "in")
+    given: dict[str, Any] = {"table_names": "plain", "compression": "zstd", "match": "title_artist"}
+    sources = {
+        "song_data": bucket.url("in/song_data/*/*/*/*.json"),
+        "log_data": bucket.url("in/log_data"),
+    }
+    sparkify_lake.run(None, bucket.url("lake"), **here(bucket, **given, **sources))
+    sparkify_lake.run(data.input, tmp_path / "lake", quiet=True, **given)
+    assert differences(bucket.contents("lake"), tables_of(tree(tmp_path / "lake"))) == []
+
+
+def test_compressed_objects(weed_bucket: Bucket, data: Data) -> None:
+    import gzip
+
+    import pyarrow as pa
+
+    bucket = weed_bucket
+    for number, path in enumerate(sorted(path for path in data.input.rglob("*") if path.is_file())):
+        key, body = f"in/{path.relative_to(data.input).as_posix()}", path.read_bytes()
+        match number % 3:
+            case 0:
+                bucket.put(f"{key}.gz", gzip.compress(body))
+            case 1:
+                bucket.put(f"{key}.zst", pa.compress(body, codec="zstd", asbytes=True))
+            case _:
+                bucket.put(key, gzip.compress(body))  # known by its first bytes
+    sparkify_lake.run(bucket.url("in"), bucket.url("lake"), **here(bucket))
+    assert differences(bucket.contents("lake"), data.lake) == []
+
+
+def test_a_changed_input_over_an_old_lake(bucket: Bucket, data: Data, later: Data) -> None:
+    sparkify_lake.run(data.input, bucket.url("lake"), **here(bucket))
+    done = sparkify_lake.run(later.input, bucket.url("lake"), **here(bucket)).to_dict()
+    assert differences(bucket.contents("lake"), later.lake) == []
+    assert sum(table["removed"] for table in done["tables"].values()) > 0, "the test removes nothing"
+
+
+def test_large_objects_are_read_in_ranges(weed_bucket: Bucket, data: Data, tmp_path: Path) -> None:
+    bucket = weed_bucket
+    (tmp_path / "large" / "log_data").mkdir(parents=True)
+    logs = b"".join(path.read_bytes() for path in sorted((data.input / "log_data").rglob("*.json")))
+    body = logs * (20 * 2**20 // len(logs) + 1)
+    (tmp_path / "large" / "log_data" / "all.json").write_bytes(body)
+    bucket.put("in/log_data/all.json", body)
+    sources: dict[str, Any] = {"song_data": str(data.input / "song_data")}
+    for place, root in (("in", bucket.url("in")), ("large", str(tmp_path / "large"))):
+        out = bucket.url("lake") if place == "in" else str(tmp_path / "lake")
+        given = {**sources, "log_data": f"{root}/log_data"}
+        sparkify_lake.run(None, out, **here(bucket, **given))
+    assert differences(bucket.contents("lake"), tables_of(tree(tmp_path / "lake"))) == []
+
+
+def test_build_reads_from_a_bucket(weed_bucket: Bucket, data: Data) -> None:
+    bucket = weed_bucket
+    bucket.upload(data.input, "in")
+    star = sparkify_lake.build(bucket.url("in"), **here(bucket))
+    same = sparkify_lake.build(data.input, quiet=True)
+    assert all(star[name].equals(same[name]) for name in ("songs", "artists", "users", "time", "songplays"))
+    assert bucket.names() == [f"in/{key}" for key in sorted(tree(data.input))], "build writes nothing"
+
+
+def test_the_lake_in_a_bucket_is_opened(bucket: Bucket, data: Data, tmp_path: Path) -> None:
+    sparkify_lake.run(data.input, bucket.url("lake"), **here(bucket))
+    sparkify_lake.run(data.input, tmp_path / "lake", quiet=True)
+    given = here(bucket)
+    del given["quiet"]
+    remote, local = (
+        sparkify_lake.open_lake(bucket.url("lake"), **given),
+        sparkify_lake.open_lake(tmp_path / "lake"),
+    )
+    for name in ("songs", "artists", "users", "time", "songplays"):
+        ours, theirs = getattr(remote, name).collect(), getattr(local, name).collect()
+        columns = theirs.columns
+        assert ours.sort(columns).equals(theirs.sort(columns)), name
+
+
+def test_a_plan_writes_nothing_and_foretells_requests(
+    weed_bucket: Bucket, data: Data, lake_run: Callable[..., Finished]
+) -> None:
+    bucket = weed_bucket
+    bucket.upload(data.input, "in")
+    before = bucket.tags()
+    foretold = sparkify_lake.plan(bucket.url("in"), bucket.url("lake"), **here(bucket)).to_dict()["requests"]
+    words = [bucket.url("in"), bucket.url("lake"), "--quiet", "--json", "--dry-run"]
+    assert report(lake_run(bucket.server, *words, keys=bucket.server.keys))["requests"] == foretold
+    assert bucket.tags() == before
+    done = sparkify_lake.run(bucket.url("in"), bucket.url("lake"), **here(bucket)).to_dict()["requests"]
+    assert foretold["get"] == data.files
+    assert done["put"] <= foretold["put"], "the plan says at most"
+    assert foretold["cost_usd"] > 0
+    assert foretold["prices_of"]
+
+
+LEGACY = """
+from etl import create_spark_session, process_log_data, process_song_data
+spark = create_spark_session()
+process_song_data(spark, "{source}", "{target}")
+process_log_data(spark, "{source}", "{target}")
+"""
+
+
+def test_the_old_functions_with_the_old_file(
+    weed_bucket: Bucket, data: Data, bare: Path, tmp_path: Path
+) -> None:
+    bucket = weed_bucket
+    bucket.upload(data.input, "in")
+    keys = bucket.server.keys
+    (bare / "dl.cfg").write_text(
+        f"[AWS]\nAWS_ACCESS_KEY_ID={keys.id}\nAWS_SECRET_ACCESS_KEY={keys.secret}\nREGION={REGION}\n"
+    )
+    (bare / "dl.cfg").chmod(0o600)
+    (bare / "lake.cfg").write_text(f"[LAKE]\nENDPOINT_URL={bucket.server.url}\nALLOW_HTTP=true\n")
+    text = LEGACY.format(source=bucket.url("in/", "s3a"), target=bucket.url("lake/", "s3a"))
+    finished = subprocess.run(
+        [sys.executable, "-c", text],
+        cwd=bare,
+        env=clean_environment({**home(tmp_path), "PYTHONPATH": str(ROOT)}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert differences(bucket.contents("lake"), data.lake) == []
+
+
+def test_the_script_with_places_from_a_file(
+    weed_bucket: Bucket, data: Data, program: Callable[..., Finished], bare: Path, tmp_path: Path
+) -> None:
+    bucket = weed_bucket
+    bucket.upload(data.input, "in")
+    places = [
+        f"INPUT={bucket.url('in')}",
+        f"OUTPUT={bucket.url('lake')}",
+        f"ENDPOINT_URL={bucket.server.url}",
+    ]
+    (bare / "lake.cfg").write_text(
+        "\n".join(["[LAKE]", *places, "ALLOW_HTTP=yes", "QUIET=yes", "JSON=yes", ""])
+    )
+    finished = program(cwd=bare, env={**home(tmp_path), **bucket.server.keys.environment})
+    assert report(finished)["credentials"] == "environment variables"
+    assert differences(bucket.contents("lake"), data.lake) == []
+
+
+def test_check_and_doctor(weed_bucket: Bucket, data: Data, lake_run: Callable[..., Finished]) -> None:
+    bucket = weed_bucket
+    keys = bucket.server.keys
+    report(lake_run(bucket.server, data.input, bucket.url("lake"), "--json", "--quiet", keys=keys))
+    before = bucket.tags()
+    checked = lake_run(bucket.server, "check", bucket.url("lake"), "--json", keys=keys)
+    assert checked.returncode == 0, checked.stderr
+    examined = lake_run(bucket.server, "doctor", bucket.url("lake"), "--json", keys=keys)
+    assert examined.returncode == 0, examined.stderr
+    outcomes = {one["name"]: one["outcome"] for one in json.loads(examined.stdout)["checks"]}
+    assert len(outcomes) >= 10
+    assert "failed" not in outcomes.values()
+    assert bucket.tags() == before, "what the doctor wrote is gone again"
+    part = next(key for key in before if key.endswith(".parquet"))
+    bucket.put(part, b"PAR1 something else PAR1")
+    checked = lake_run(bucket.server, "check", bucket.url("lake"), "--json", keys=keys)
+    assert checked.returncode != 0
+    assert part.removeprefix("lake/") in checked.stdout + checked.stderr
+
+
+def test_overlapping_places_are_refused(
+    weed_bucket: Bucket, data: Data, lake_run: Callable[..., Finished]
+) -> None:
+    bucket = weed_bucket
+    bucket.upload(data.input, "in")
+    before = bucket.tags()
+    pairs = [("in", "in/lake"), ("in", "in"), ("in", ""), ("in/x", "in")]
+    for source, target in pairs:
+        words = [bucket.url(source), bucket.url(target, "s3a")]
+        finished = lake_run(bucket.server, *words, keys=bucket.server.keys)
+        assert finished.returncode == 78, (source, target, finished.stderr)
+    assert bucket.tags() == before
+
+
+def test_no_input_never_empties_a_lake(
+    weed_bucket: Bucket, data: Data, lake_run: Callable[..., Finished]
+) -> None:
+    bucket = weed_bucket
+    keys = bucket.server.keys
+    report(lake_run(bucket.server, data.input, bucket.url("lake"), "--json", "--quiet", keys=keys))
+    before = bucket.tags()
+    finished = lake_run(bucket.server, bucket.url("nothing"), bucket.url("lake"), keys=keys)
+    assert finished.returncode == 66, finished.stderr
+    assert bucket.tags() == before
+
+
+def test_foreign_objects_are_not_touched(
+    weed_bucket: Bucket, data: Data, lake_run: Callable[..., Finished]
+) -> None:
+    bucket = weed_bucket
+    key = "lake/songs_table/part-00000-spark.snappy.parquet"
+    bucket.put(key, b"someone else's")
+    words = [data.input, bucket.url("lake"), "--quiet", "--json"]
+    finished = lake_run(bucket.server, *words, keys=bucket.server.keys)
+    assert finished.returncode == 76, finished.stderr
+    assert "adopt" in finished.stderr
+    assert bucket.get(key) == b"someone else's"
+    report(lake_run(bucket.server, *words, "--adopt", keys=bucket.server.keys))
+    assert differences(bucket.contents("lake"), data.lake) == []

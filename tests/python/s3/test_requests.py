@@ -1,0 +1,125 @@
+"""What a run asks of the store, counted on the line: nothing twice, nothing per object but what must be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import sparkify_lake
+from s3.conftest import Data, differences, options, sample
+from s3.proxy import Proxy
+from s3.servers import Bucket
+
+SOME = 25  # requests that do not grow with the data: preflight, region, heads of the log
+
+
+def run_through(bucket: Bucket, proxy: Proxy, source: str, target: str) -> dict[str, Any]:
+    """Runs through the proxy; its counters hold that run's requests alone."""
+    proxy.clear()
+    given = {**options(proxy), **bucket.server.keys.arguments}
+    return sparkify_lake.run(source, target, quiet=True, **given).to_dict()
+
+
+def changed(done: dict[str, Any]) -> int:
+    """Objects of tables that a run wrote."""
+    return sum(table["written"] for table in done["tables"].values())
+
+
+def check_counts(bucket: Bucket, proxy: Proxy, data: Data, print_: Callable[[str], None]) -> None:
+    """A first run and a second, of the input below `in`."""
+    source, target = bucket.url("in"), bucket.url("lake")
+    done = run_through(bucket, proxy, source, target)
+    counts = proxy.count()
+    assert differences(bucket.contents("lake"), data.lake) == []
+    inputs, made = data.files, changed(done)
+    print_(f"first run over {inputs} objects, {made} written: {counts}")
+    pages = -(-inputs // 1000)
+
+    assert max(proxy.keys("GET").values()) == 1, "no object is read twice"
+    assert sum(1 for key in proxy.keys("GET") if key.startswith("in/")) == inputs
+    control = counts["GET"] - inputs
+    assert control <= 10, [key for key in proxy.keys("GET") if not key.startswith("in/")]
+    assert counts["LIST"] <= pages + SOME + (40 if inputs > 1000 else 0)
+    once = {key: times for key, times in proxy.keys("PUT").items() if times > 1}
+    assert not once, "no object is written twice"
+    puts = counts["PUT"] + counts.get("POST", 0)
+    assert made <= puts <= made + 10, sorted(key for key in proxy.keys("PUT") if "/_etl/" in key)
+    assert counts.get("HEAD", 0) <= 2
+    assert counts.get("other", 0) == 0
+    report = done["requests"]
+    assert (report["list"], report["get"]) == (counts["LIST"], counts["GET"]), "the report tells the same"
+    assert (report["put"], report["delete"]) == (puts, counts.get("DELETE", 0))
+    assert report["retries"] == 0
+
+    before = bucket.tags("lake/")
+    again = run_through(bucket, proxy, source, target)
+    counts = proxy.count()
+    print_(f"second run: {counts}")
+    after = bucket.tags("lake/")
+    assert {key: tag for key, tag in after.items() if "/_etl/" not in key} == {
+        key: tag for key, tag in before.items() if "/_etl/" not in key
+    }
+    assert changed(again) == 0
+    assert counts.get("PUT", 0) + counts.get("POST", 0) <= 3, list(proxy.keys("PUT"))
+    assert counts["GET"] <= inputs + 10
+    assert [
+        request for request in proxy.requests if request.kind == "PUT" and "/_etl/" not in request.key
+    ] == []
+
+
+@pytest.mark.timeout(300)
+def test_fifteen_hundred_songs(
+    weed_bucket: Bucket,
+    proxy: Proxy,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = sample(tmp_path_factory.mktemp("songs"), songs=1_500, events=3_000, days=60)
+    weed_bucket.upload(data.input, "in")
+    with capsys.disabled():
+        check_counts(weed_bucket, proxy, data, lambda text: print(f"\n{text}"))
+
+
+@pytest.mark.timeout(60)
+def test_a_small_input_takes_few_requests(weed_bucket: Bucket, proxy: Proxy, data: Data) -> None:
+    weed_bucket.upload(data.input, "in")
+    check_counts(weed_bucket, proxy, data, lambda _: None)
+
+
+@pytest.mark.timeout(60)
+def test_a_change_of_one_month_writes_what_changed(weed_bucket: Bucket, proxy: Proxy, data: Data) -> None:
+    bucket = weed_bucket
+    bucket.upload(data.input, "in")
+    run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
+    before = bucket.tags("lake/")
+    months = sorted(
+        {key.split("/month=")[1].split("/")[0] for key in before if "songplays_table/year" in key}
+    )
+    assert len(months) >= 2
+    logs = sorted(key for key in bucket.names("in/log_data"))
+    body = bucket.get(logs[-1]).splitlines(keepends=True)
+    bucket.put(logs[-1], b"".join(body[:-1]))
+    done = run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
+    written = {key for key in proxy.keys("PUT") if "/_etl/" not in key and not key.endswith("_SUCCESS")}
+    assert written, "the last line of the last day is no play: choose another seed"
+    assert all("songs_table" not in key for key in written), "songs did not change"
+    plays = {key.split("/month=")[1].split("/")[0] for key in written if "songplays_table" in key}
+    assert len(plays) <= 1, "the other months did not change"
+    assert changed(done) == len(written)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+@pytest.mark.skipif("not config.getoption('--large')", reason="needs minutes: pytest --large")
+def test_fifteen_thousand_songs(
+    weed_bucket: Bucket,
+    proxy: Proxy,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = sample(tmp_path_factory.mktemp("songs"), songs=15_000, events=100_000, days=60)
+    weed_bucket.upload(data.input, "in")
+    with capsys.disabled():
+        check_counts(weed_bucket, proxy, data, lambda text: print(f"\n{text}"))
