@@ -1,4 +1,4 @@
-//! What a run asks of S3, and what Amazon charges for it, before it is asked.
+//! What a run asks of S3, and what Amazon charges for it: before it is asked, and after.
 //!
 //! Counts that follow from the listing, and one table of list prices. Other stores have other prices; the counts hold
 //! for all.
@@ -71,11 +71,43 @@ impl Requests {
         let files = listings.into_iter().filter(remote).flat_map(|listing| listing.files.iter());
         let get = files.map(|file| fetch::requests(file.size)).sum();
         let put = if writes { files_at_most(plan, inputs) + CONTROL } else { 0 };
-        let parts = usage.list * PRICES.list + get * PRICES.get + put * PRICES.put;
-        #[expect(clippy::cast_precision_loss, reason = "a price in dollars has a few digits")]
-        let cost_usd = parts as f64 / PARTS_OF_A_DOLLAR;
-        Some(Self { list: usage.list, get, put, delete: 0, put_is_at_most: true, cost_usd, prices_of: PRICES_OF })
+        let list = usage.list;
+        let cost_usd = dollars(list, get, put);
+        Some(Self { list, get, put, delete: 0, put_is_at_most: true, cost_usd, prices_of: PRICES_OF })
     }
+}
+
+/// What a call asked, and what that cost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Spent {
+    /// The counts.
+    #[serde(flatten)]
+    pub usage: Usage,
+    /// What they cost, in dollars.
+    pub cost_usd: f64,
+    /// When the prices were read.
+    pub prices_of: &'static str,
+}
+
+impl Spent {
+    /// The price of `usage`; `None` where nothing was asked.
+    #[must_use]
+    pub fn new(usage: Usage) -> Option<Self> {
+        let Usage { list, get, put, delete, other, .. } = usage;
+        if list + get + put + delete + other == 0 {
+            return None;
+        }
+        // HEAD costs what GET does.
+        let cost_usd = dollars(list, get + other, put);
+        Some(Self { usage, cost_usd, prices_of: PRICES_OF })
+    }
+}
+
+fn dollars(list: u64, get: u64, put: u64) -> f64 {
+    let parts = list * PRICES.list + get * PRICES.get + put * PRICES.put;
+    #[expect(clippy::cast_precision_loss, reason = "a price in dollars has a few digits")]
+    let dollars = parts as f64 / PARTS_OF_A_DOLLAR;
+    dollars
 }
 
 /// The files of the tables, if every song file holds a song of its own.
@@ -122,6 +154,13 @@ fn month(path: &Path) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_million_gets_cost_forty_cents() {
+        let spent = Spent::new(Usage { get: 1_000_000, put: 1_000, list: 1_000, ..Usage::default() }).unwrap();
+        assert!((spent.cost_usd - 0.41).abs() < 1e-9, "{}", spent.cost_usd);
+        assert_eq!(Spent::new(Usage::default()), None);
+    }
 
     #[test]
     fn paths_tell_the_month() {

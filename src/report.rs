@@ -18,12 +18,14 @@ use serde::Serialize;
 use crate::account::Located;
 use crate::commit::Published;
 use crate::config::Config;
+use crate::costs::Spent;
 use crate::discover::Listing;
 use crate::emit::Emitted;
 use crate::judge::{self, Inputs};
 use crate::plan::Plan;
 use crate::schema::Table;
 use crate::star::Star;
+use crate::store::stores::Stores;
 
 /// The version of the report's form.
 pub const REPORT_VERSION: u32 = 1;
@@ -78,6 +80,8 @@ pub struct Report {
     pub quarantine: Option<String>,
     /// Where the credentials came from; never the credentials.
     pub credentials: Option<String>,
+    /// What was asked of object stores; `None` when all is local.
+    pub requests: Option<Spent>,
     /// Things worth saying that stopped nothing.
     pub warnings: Vec<String>,
     /// The process's largest resident memory so far, where the system tells.
@@ -220,10 +224,19 @@ impl Report {
             plays: Plays::default(),
             quarantine: None,
             credentials: None,
+            requests: None,
             warnings: Vec::new(),
             peak_rss_bytes: None,
             threads: config.threads,
         }
+    }
+
+    /// Adds what was asked of the stores, and in whose name.
+    #[must_use]
+    pub fn with_stores(mut self, stores: &Stores) -> Self {
+        self.credentials = stores.credentials();
+        self.requests = Spent::new(stores.usage());
+        self
     }
 
     /// The report of a run that published its tables.
@@ -238,6 +251,7 @@ impl Report {
     ) -> Self {
         self.state = "published";
         self.version = Some(published.version);
+        self.warnings.extend(published.warnings.iter().cloned());
         self.output = plan.output.as_ref().map(ToString::to_string);
         self.tables = published
             .tables
@@ -277,7 +291,7 @@ impl Report {
     }
 
     fn finish(mut self, plan: &Plan, inputs: &Inputs, emitted: &Emitted, clock: StageClock) -> Self {
-        self.warnings.clone_from(&plan.warnings);
+        self.warnings.extend(plan.warnings.iter().cloned());
         for ((content, listing, account), source) in inputs.each().into_iter().zip([&plan.songs, &plan.logs]) {
             let Some(source) = source else { continue };
             let name = content.name();

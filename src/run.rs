@@ -25,6 +25,7 @@ use crate::star::{self, Star};
 use crate::store::stores::Stores;
 use crate::tables::catalogue::Catalogue;
 use crate::tables::{artists, users};
+use crate::threads;
 
 /// Runs the job: reads the input, writes the tables, publishes them.
 ///
@@ -61,7 +62,7 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
             .note(Level::Info, || format!("{name}: {written} files written, {unchanged} unchanged, {removed} removed"));
     }
     control.begin(At::Done, 0);
-    Ok(report.published(&plan, &inputs, &emitted, &published, clock))
+    Ok(report.published(&plan, &inputs, &emitted, &published, clock).with_stores(&stores))
 }
 
 /// Reads the input and returns the tables instead of writing them.
@@ -81,7 +82,7 @@ pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
     let (star, plays) = star::build(&finished, &plan.config, control)?;
     clock.end("write");
     let emitted = Emitted { plays, ..Emitted::default() };
-    let report = report.built(&plan, &inputs, &emitted, &star, clock);
+    let report = report.built(&plan, &inputs, &emitted, &star, clock).with_stores(&stores);
     Ok((star, report))
 }
 
@@ -169,5 +170,9 @@ fn list_all(plan: &Plan, stores: &Stores, control: &Control<'_>) -> Result<Input
             |source| discover::list(source, plan.config.threads, stores, &control.cancel),
         )
     };
-    Ok(Inputs { songs: list(&plan.songs)?, logs: list(&plan.logs)?, ..Inputs::default() })
+    // Side by side: in a bucket listing is waiting.
+    let mut listings =
+        threads::on_each(2, |content| list(if content == 0 { &plan.songs } else { &plan.logs }))?.into_iter();
+    let mut next = || listings.next().unwrap_or_else(|| Ok(Listing::default()));
+    Ok(Inputs { songs: next()?, logs: next()?, ..Inputs::default() })
 }

@@ -61,10 +61,19 @@ impl Lake {
         self.recovered
     }
 
-    /// Whether the store keeps two runs apart; without, the promises about overlapping runs do not hold.
-    #[must_use]
-    pub fn is_guarded(&self) -> bool {
-        self.conditional.put
+    /// What deserves a look.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(version) = self.recovered {
+            warnings.push(format!("version {version} was committed by an earlier run and has been published first"));
+        }
+        if !self.conditional.put {
+            let lake = self.shown("");
+            warnings.push(format!(
+                "the store of {lake} ignores conditions on writes: overlapping runs are not kept apart there"
+            ));
+        }
+        warnings
     }
 
     /// A path below the lake for people.

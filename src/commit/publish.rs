@@ -49,6 +49,8 @@ pub struct Published {
     pub version: u64,
     /// Whether this run made it.
     pub is_new: bool,
+    /// What deserves a look.
+    pub warnings: Vec<String>,
 }
 
 impl Staged {
@@ -99,10 +101,11 @@ impl Committed {
     /// Whatever stopped it; the version stands, every file is whole, and any later run finishes it.
     pub fn publish(self, cancel: &Cancel) -> Result<Published> {
         let Self { stage, record, states } = self;
+        let warnings = stage.lake.warnings();
         let ground = &*stage.lake.ground;
         let Some(record) = record else {
             let version = stage.lake.head.as_ref().map_or(0, |head| head.version);
-            return Ok(Published { tables: states, version, is_new: false });
+            return Ok(Published { tables: states, version, is_new: false, warnings });
         };
         let version = record.version;
         let finish = || {
@@ -111,7 +114,7 @@ impl Committed {
             ground.forget_stage(&record)
         };
         match finish() {
-            Ok(()) => Ok(Published { tables: states, version, is_new: true }),
+            Ok(()) => Ok(Published { tables: states, version, is_new: true, warnings }),
             Err(error) => {
                 // What is staged is what a later run publishes.
                 stage.leave();

@@ -102,7 +102,9 @@ def test_input_through_a_symlink_into_the_output(tmp_path: Path, source: Path, p
     assert_refused(program("elsewhere", "lake", cwd=tmp_path), 78)
 
 
-@pytest.mark.parametrize("output", ["arn:aws:s3:::bucket", "", "s3://bucket/lake"])
+@pytest.mark.parametrize(
+    "output", ["arn:aws:s3:::bucket", "", "gs://bucket/lake", "s3://key:secret@bucket/lake"]
+)
 def test_outputs_that_cannot_be(tmp_path: Path, source: Path, program: Program, output: str) -> None:
     assert_refused(program(f"--input={source}", f"--output={output}", cwd=tmp_path), 78)
 

@@ -43,7 +43,7 @@ const IMPURE: [&str; 10] = [
 ];
 
 /// Which modules of the crate a module may know. Not listed: the joints (`run`, `ingest`, `emit`, `star`, `report`,
-/// `judge`, `preview`, `account`, `costs`) and `ffi`, which exist to join others.
+/// `judge`, `preview`, `account`, `costs`, `lookup`, `doctor`) and `ffi`, which exist to join others.
 const STAGES: [(&str, &[&str]); 17] = [
     ("error", &[]),
     ("schema", &[]),
