@@ -24,6 +24,7 @@ use super::{SUCCESS, in_publishing_order};
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::bucket::{Bucket, Put, Tag, Written};
+use crate::store::walk;
 
 /// Files on their way at the same time; the bucket's own limiter decides how many requests that makes.
 const IN_FLIGHT: usize = 512;
@@ -161,6 +162,10 @@ impl Ground for Remote {
         self.bucket.wait(self.bucket.put(&self.key(path), Bytes::copy_from_slice(bytes), Put::Always)).map(drop)
     }
 
+    fn keep(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        self.write(path, bytes)
+    }
+
     fn lists(&self, folders: &[&str]) -> Result<Vec<Vec<Entry>>> {
         let listings = folders.iter().map(|folder| {
             let (bucket, key) = (self.bucket.clone(), self.key(folder));
@@ -177,6 +182,10 @@ impl Ground for Remote {
             self.write(path, bytes)?;
         }
         Ok(Conditional { put, delete })
+    }
+
+    fn folds_case(&self) -> bool {
+        false
     }
 
     fn stage(&self, run: &str) -> Result<Box<dyn StageGround>> {
@@ -244,20 +253,15 @@ fn day_of(run: &str) -> Option<NaiveDate> {
 /// Everything below a key that is a folder.
 pub(super) async fn entries(bucket: &Bucket, key: &str) -> Result<Vec<Entry>> {
     let prefix = if key.is_empty() { String::new() } else { format!("{key}/") };
-    let mut entries = Vec::new();
-    let mut token = None;
-    loop {
-        let page = bucket.list(&prefix, false, None, token.as_deref()).await?;
-        entries.extend(page.objects.into_iter().filter(|object| !object.key.ends_with('/')).map(|object| Entry {
+    let objects = walk::objects(bucket, &prefix).await?;
+    let files = objects.into_iter().filter(|object| !object.key.ends_with('/'));
+    Ok(files
+        .map(|object| Entry {
             path: object.key.get(prefix.len()..).unwrap_or_default().to_owned(),
             size: object.size,
             stamp: object.tag.0.into_string(),
-        }));
-        token = page.next;
-        if token.is_none() {
-            return Ok(entries);
-        }
-    }
+        })
+        .collect())
 }
 
 /// A file to put in place.

@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -40,6 +41,8 @@ pub struct Provider {
     origin: String,
     source: Source,
     cached: Mutex<Option<Cached>>,
+    /// How often credentials were fetched anew.
+    fetched: AtomicU64,
 }
 
 enum Source {
@@ -75,7 +78,7 @@ impl Provider {
                 Ok(found) => {
                     let cached =
                         Mutex::new(Some(cached(&found, SystemTime::now()).map_err(|words| unusable(&words, &origin))?));
-                    return Ok(Self { origin, source: Source::Found(provider), cached });
+                    return Ok(Self { origin, source: Source::Found(provider), cached, fetched: AtomicU64::new(0) });
                 }
                 Err(CredentialsError::CredentialsNotLoaded(_)) => {}
                 // Every machine may ask; that this one gets nothing is no fault of anybody's.
@@ -106,15 +109,20 @@ impl Provider {
         &self.origin
     }
 
-    /// Forgets what is cached, so that the next request has fresh ones; `false` where there is nothing fresher.
-    pub async fn renew(&self) -> bool {
-        match self.source {
-            Source::Given => false,
-            Source::Found(_) => {
-                *self.cached.lock().await = None;
-                true
-            }
+    /// Which credentials are in use; another number, other credentials.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.fetched.load(Ordering::Relaxed)
+    }
+
+    /// Forgets the credentials of `generation`, so that the next request has fresh ones, unless somebody else has done so;
+    /// `false` where there is nothing fresher.
+    pub async fn renew(&self, generation: u64) -> bool {
+        let mut slot = self.cached.lock().await;
+        if self.generation() == generation && matches!(self.source, Source::Found(_)) {
+            *slot = None;
         }
+        matches!(self.source, Source::Found(_))
     }
 
     async fn current(&self) -> std::result::Result<Arc<AwsCredential>, Failure> {
@@ -131,7 +139,10 @@ impl Provider {
             Err(error) => Err(Failure::Credentials(format!("the credentials could not be renewed: {}", chain(&error)))),
         };
         match (fresh, slot.as_ref()) {
-            (Ok(fresh), _) => Ok(Arc::clone(&slot.insert(fresh).credential)),
+            (Ok(fresh), _) => {
+                self.fetched.fetch_add(1, Ordering::Relaxed);
+                Ok(Arc::clone(&slot.insert(fresh).credential))
+            }
             // The old ones still hold; the next request tries again.
             (Err(_), Some(old)) if old.end.is_none_or(|end| now < end) => Ok(Arc::clone(&old.credential)),
             (Err(failure), _) => Err(failure),
@@ -164,7 +175,12 @@ fn given(keys: &Keys) -> Result<Provider> {
     let credential = credential(access_key_id.reveal(), secret_access_key.reveal(), token);
     let credential = credential.map_err(|words| unusable(&words, origin))?;
     let cached = Cached { credential, renew: None, end: None };
-    Ok(Provider { origin: origin.clone(), source: Source::Given, cached: Mutex::new(Some(cached)) })
+    Ok(Provider {
+        origin: origin.clone(),
+        source: Source::Given,
+        cached: Mutex::new(Some(cached)),
+        fetched: AtomicU64::new(0),
+    })
 }
 
 /// The places where credentials may be, in order, with their names.
@@ -270,7 +286,7 @@ mod tests {
         assert_eq!(provider.origin(), "dl.cfg");
         assert_eq!(provider.get_credential().await.unwrap().secret_key, "s3cr3t/+=");
         assert!(!format!("{provider:?}").contains("s3cr3t"));
-        assert!(!provider.renew().await, "there is nothing fresher");
+        assert!(!provider.renew(0).await, "there is nothing fresher");
     }
 
     #[tokio::test]
@@ -280,6 +296,24 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Access, "{secret:?}");
             assert!(secret.is_empty() || !format!("{error:?}").contains(secret), "{secret:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn many_who_find_them_expired_fetch_them_once() {
+        let credentials = Credentials::new("a", "b", None, None, "test");
+        let provider = Provider {
+            origin: "test".to_owned(),
+            source: Source::Found(SharedCredentialsProvider::new(credentials)),
+            cached: Mutex::default(),
+            fetched: AtomicU64::new(0),
+        };
+        provider.current().await.unwrap();
+        let used = provider.generation();
+        for _ in 0..10 {
+            assert!(provider.renew(used).await);
+            provider.current().await.unwrap();
+        }
+        assert_eq!(provider.generation(), used + 1);
     }
 
     #[test]

@@ -26,13 +26,15 @@ pub struct Effort<'s> {
     /// Whether one of them may have had its effect although it failed.
     pub unclear: bool,
     renewed: bool,
+    /// The credentials of the last attempt.
+    generation: u64,
 }
 
 impl<'s> Effort<'s> {
     /// Begins an operation.
     #[must_use]
     pub fn new(shared: &'s Shared) -> Self {
-        Self { shared, begun: Instant::now(), tries: 0, unclear: false, renewed: false }
+        Self { shared, begun: Instant::now(), tries: 0, unclear: false, renewed: false, generation: 0 }
     }
 
     /// One attempt.
@@ -42,6 +44,7 @@ impl<'s> Effort<'s> {
     pub async fn attempt<T>(&mut self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         self.tries += 1;
         let permit = self.shared.limiter.permit().await;
+        self.generation = self.shared.provider.as_ref().map_or(0, |provider| provider.generation());
         let result = work.await;
         match result.as_ref().map_err(Failure::remedy) {
             Ok(_) => self.shared.limiter.succeeded(),
@@ -66,7 +69,7 @@ impl<'s> Effort<'s> {
                 let provider = self.shared.provider.as_ref().filter(|_| !self.renewed);
                 self.renewed = true;
                 match provider {
-                    Some(provider) if provider.renew().await => {}
+                    Some(provider) if provider.renew(self.generation).await => {}
                     _ => return Err(failure),
                 }
             }

@@ -53,8 +53,7 @@ impl Scene<'_> {
             }
             Failure::Credentials(words) => error(ErrorKind::Access, words.clone()).hint(credentials),
             Failure::Key(words) => error(ErrorKind::Configuration, words.clone())
-                .hint("keys have no empty, . or .. parts and no control characters here; rename the object")
-                .context("bucket", *bucket),
+                .hint("keys have no empty, . or .. parts and no control characters here; rename the object"),
         }
         .context("bucket", *bucket)
         .context("host", *host)

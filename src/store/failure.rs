@@ -31,7 +31,7 @@ const THROTTLING: [&str; 7] = [
 pub enum Trouble {
     /// The host's name is not known.
     Name,
-    /// Nobody listens there.
+    /// Nobody listens there, or no way leads there.
     Refused,
     /// No encrypted connection comes about.
     Tls,
@@ -151,8 +151,11 @@ impl Failure {
         let timed_out = find::<reqwest::Error>(error).is_some_and(reqwest::Error::is_timeout);
         let connecting = find::<reqwest::Error>(error).is_some_and(reqwest::Error::is_connect);
         let trouble = match cause {
-            Some(io::ErrorKind::ConnectionRefused) => Trouble::Refused,
+            Some(
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable,
+            ) => Trouble::Refused,
             Some(io::ErrorKind::InvalidData) => Trouble::Tls,
+            _ if connecting && timed_out => Trouble::Refused,
             Some(io::ErrorKind::TimedOut) => Trouble::Silence,
             _ if timed_out => Trouble::Silence,
             _ if connecting && words.contains("lookup") => Trouble::Name,

@@ -18,6 +18,7 @@ pub mod opened;
 pub mod request;
 pub mod settings;
 pub mod stores;
+pub mod walk;
 pub mod wire;
 
 use std::fmt;

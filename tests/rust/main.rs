@@ -7,6 +7,7 @@
 //! - [`recovery`]: what was committed is published, wherever its run was stopped.
 //! - [`doctor`]: good places are told from bad ones, and left as they were.
 //! - [`remote_input`]: what lies in a bucket gives the same lake, for as many requests as were promised.
+//! - [`doctor`]: good places are told from bad ones, and left as they were.
 //! - [`store`]: a store that fails is borne, or told apart from one that cannot help it.
 //!
 //! [`scene`] sets up an input and a lake, [`object_server`] is a bucket in memory, [`shop`] a server that answers as it

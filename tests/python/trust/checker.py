@@ -76,10 +76,9 @@ def check(
         return faults
     head, before = records[newest], records.get(newest - 1)
     if versions:
-        known = [record for record in (head, before) if record]
         faults += (
-            f"version {record['version']} is none of the {len(versions)} that can be"
-            for record in known
+            f"version {version} is none of the {len(versions)} that can be"
+            for version, record in records.items()
             if recorded(record) not in versions
         )
     states = [head] if newest in done else [before or {"tables": {}}, head]
@@ -165,11 +164,13 @@ def _markers(lake: Path, records: Mapping[int, Any], settled: bool, faults: Faul
         done.add(version)
         if json.loads(path.read_bytes()).get("version") != version:
             faults.say(f"done/{path.name} is of another version")
-        if version not in records:
-            faults.say(f"version {version} is published and was never committed")
     newest = max(records, default=0)
+    # What is older than those that are kept is removed, but for what a killed run left: nobody reads it.
+    for version in done:
+        if version not in records and version > newest - KEPT:
+            faults.say(f"version {version} is published and was never committed")
     for version in records:
-        if version not in done and (version < newest or settled):
+        if version not in done and version > newest - KEPT and (version < newest or settled):
             faults.say(f"version {version} was never published in full")
     return done
 

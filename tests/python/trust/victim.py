@@ -27,7 +27,8 @@ def child(task: dict[str, Any], answer: int, hit: int) -> int:
     told: dict[str, Any]
     if "mode" in task:
         arm = ctypes.CDLL(None).faults_arm
-        arm(os.fsencode(task["output"]), MODES[task["mode"]], ctypes.c_long(task.get("at", 0)), hit)
+        at, like = ctypes.c_long(task.get("at", 1)), os.fsencode(task.get("like", ""))
+        arm(os.fsencode(task["output"]), MODES[task["mode"]], at, like, hit)
     options = task.get("options", {})
     try:
         if task.get("call") == "recover":
