@@ -133,12 +133,16 @@ pub struct Config {
     pub ts_window: Range<i64>,
     /// Whether files that this program did not write may be replaced.
     pub adopt: bool,
+    /// Whether a file may be the same as another.
+    pub allow_duplicates: bool,
+    /// Whether the input may be less than half of what it was.
+    pub allow_shrink: bool,
     /// How object stores are reached.
     pub store: StoreSettings,
 }
 
 /// Option names with their defaults, as text: for `--help`, and the list of what is known.
-pub const DEFAULTS: [(&str, &str); 23] = [
+pub const DEFAULTS: [(&str, &str); 25] = [
     ("input", ""),
     ("output", ""),
     ("song_data", "<input>/song_data"),
@@ -155,6 +159,8 @@ pub const DEFAULTS: [(&str, &str); 23] = [
     ("on_bad_file", "refuse"),
     ("ts_window", "1990-01-01..2100-01-01"),
     ("adopt", "false"),
+    ("allow_duplicates", "false"),
+    ("allow_shrink", "false"),
     ("region", "the bucket's own"),
     ("endpoint_url", "AWS"),
     ("profile", ""),
@@ -213,6 +219,8 @@ impl Config {
             )?,
             ts_window: ts_window(text("ts_window").unwrap_or("1990-01-01..2100-01-01"))?,
             adopt: truth("adopt")?,
+            allow_duplicates: truth("allow_duplicates")?,
+            allow_shrink: truth("allow_shrink")?,
             store: StoreSettings::read(text, truth)?,
         })
     }
@@ -263,6 +271,8 @@ impl Config {
             ("on_bad_file", on_bad_file.to_owned()),
             ("ts_window", format!("{}..{}", date(self.ts_window.start), date(self.ts_window.end))),
             ("adopt", self.adopt.to_string()),
+            ("allow_duplicates", self.allow_duplicates.to_string()),
+            ("allow_shrink", self.allow_shrink.to_string()),
         ]);
         texts.extend(self.store.texts());
         texts

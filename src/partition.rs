@@ -12,6 +12,9 @@ use std::fmt::Write as _;
 use crate::tables::songs::{SongRow, partition_artist};
 use crate::tables::time::Month;
 
+/// A table has at most so many partitions: listing more takes readers minutes, and a key column is then no key.
+pub const MOST: usize = 200_000;
+
 /// The folder name's value for NULL and ''.
 pub const DEFAULT_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 

@@ -194,8 +194,7 @@ impl Stores {
                 ErrorKind::Configuration,
                 "endpoint_url is plain HTTP: everybody on the way could read along",
             )
-            .hint("use https://, or add --allow-http for a store on this machine or network")
-            .context("option", "endpoint_url"));
+            .hint("use https://, or add --allow-http for a store on this machine or network"));
         }
         Ok(Some(endpoint.trim_end_matches('/')))
     }

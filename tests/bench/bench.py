@@ -224,16 +224,20 @@ def table(results: dict[str, dict[str, list[Measure]]], chosen: Sequence[Engine]
     return "\n".join(lines)
 
 
-def heading(sizes: Sequence[str], runs: int) -> str:
+def machine() -> str:
+    """What was measured on, and when."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{datetime.now(tz=timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores, {memory:.0f} GiB, "
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}."
+    )
+
+
+def heading(sizes: Sequence[str], runs: int) -> str:
     shapes = "; ".join(
         f"{size}: {SIZES[size]['songs']:,} songs, {SIZES[size]['events']:,} events" for size in sizes
     )
-    now = datetime.now(tz=timezone.utc)
-    return (
-        f"{now:%Y-%m-%d}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} "
-        f"{platform.machine()}, Python {platform.python_version()}. Medians of {runs} runs. {shapes}."
-    )
+    return f"{machine()} Medians of {runs} runs. {shapes}."
 
 
 def main() -> None:

@@ -1,13 +1,18 @@
 """The job on Polars: ``peer_polars.py INPUT OUTPUT [--tuned]``.
 
 Idiomatic: scan, one lazy query a table, partitioned sinks. Tuned: the song files are joined in memory and
-parsed at once (a scan pays for each file), and the logs are parsed once and kept, for more memory.
+parsed at once (a scan pays for each file), and the logs are parsed once and kept, for more memory. Both
+take ``s3://`` locations; the server and the keys are those of the environment (``AWS_ENDPOINT_URL`` ...).
+The tuned one then reads the songs with boto3 on 64 threads.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -45,11 +50,50 @@ EVENT = {
 }
 
 
-def read_songs(source: Path, tuned: bool) -> pl.DataFrame:
+def read_songs(source: str, tuned: bool, store: dict[str, Any]) -> pl.DataFrame:
     if not tuned:
-        return pl.scan_ndjson(source / "song_data/**/*.json", schema=SONG).collect(engine="streaming")
-    files = (source / "song_data").rglob("*.json")
-    return pl.read_ndjson(b"\n".join(file.read_bytes() for file in files), schema=SONG)
+        songs = pl.scan_ndjson(f"{source}/song_data/**/*.json", schema=SONG, **store)
+        return songs.collect(engine="streaming")
+    bodies = objects(f"{source}/song_data") if store else files(f"{source}/song_data")
+    return pl.read_ndjson(b"\n".join(bodies), schema=SONG)
+
+
+def files(folder: str) -> Iterator[bytes]:
+    return (file.read_bytes() for file in Path(folder).rglob("*.json"))
+
+
+def objects(prefix: str) -> Iterator[bytes]:
+    """The bodies of all objects below a prefix."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import boto3
+    from botocore.config import Config
+
+    bucket, _, below = prefix.removeprefix("s3://").partition("/")
+    client = boto3.client("s3", config=Config(max_pool_connections=64))
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{below}/")
+    keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
+
+    def get(key: str) -> bytes:
+        body: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
+
+    with ThreadPoolExecutor(64) as pool:
+        yield from pool.map(get, keys)
+
+
+def store_options(*places: str) -> dict[str, Any]:
+    """What Polars is told of the store; nothing when all is local."""
+    if not any(place.startswith("s3://") for place in places):
+        return {}
+    options = {
+        "aws_endpoint_url": os.environ["AWS_ENDPOINT_URL"],
+        "aws_region": os.environ.get("AWS_REGION", "us-east-1"),
+        "aws_access_key_id": os.environ["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": os.environ["AWS_SECRET_ACCESS_KEY"],
+        "aws_allow_http": "true",
+    }
+    return {"storage_options": options}
 
 
 def best_copies(songs: pl.DataFrame) -> pl.DataFrame:
@@ -126,13 +170,15 @@ def songplays(logs: pl.LazyFrame, songs: pl.DataFrame) -> pl.LazyFrame:
 
 
 def main() -> None:
-    source, output, tuned = Path(sys.argv[1]), Path(sys.argv[2]), "--tuned" in sys.argv[3:]
-    for table in ("artists", "users"):
-        (output / table).mkdir(parents=True)
-    songs_read = read_songs(source, tuned)
+    source, output, tuned = sys.argv[1].rstrip("/"), sys.argv[2].rstrip("/"), "--tuned" in sys.argv[3:]
+    store = store_options(source, output)
+    if not store:
+        for table in ("artists", "users"):
+            Path(output, table).mkdir(parents=True)
+    songs_read = read_songs(source, tuned, store)
     songs = best_copies(songs_read)
     logs = (
-        pl.scan_ndjson(source / "log_data/**/*.json", schema=EVENT)
+        pl.scan_ndjson(f"{source}/log_data/**/*.json", schema=EVENT, **store)
         .filter(pl.col("page") == "NextSong")
         .with_columns(
             start_time=pl.from_epoch("ts", time_unit="ms").dt.cast_time_unit("us").dt.replace_time_zone("UTC")
@@ -142,15 +188,17 @@ def main() -> None:
         logs = logs.collect(engine="streaming").lazy()
 
     def partitioned(table: str, *keys: str) -> pl.PartitionBy:
-        return pl.PartitionBy(output / table, key=list(keys), include_key=False)
+        return pl.PartitionBy(f"{output}/{table}", key=list(keys), include_key=False)
 
     columns = songs.lazy().select("song_id", "title", "duration", "year", "artist_id")
-    columns.sink_parquet(partitioned("songs", "year", "artist_id"), mkdir=True)
-    artists(songs_read).sink_parquet(output / "artists" / "part-0.parquet")
+    columns.sink_parquet(partitioned("songs", "year", "artist_id"), mkdir=not store, **store)
+    artists(songs_read).sink_parquet(f"{output}/artists/part-0.parquet", **store)
     sinks = [
-        users(logs).sink_parquet(output / "users" / "part-0.parquet", lazy=True),
-        times(logs).sink_parquet(partitioned("time", "year", "month"), mkdir=True, lazy=True),
-        songplays(logs, songs).sink_parquet(partitioned("songplays", "year", "month"), mkdir=True, lazy=True),
+        users(logs).sink_parquet(f"{output}/users/part-0.parquet", lazy=True, **store),
+        times(logs).sink_parquet(partitioned("time", "year", "month"), mkdir=not store, lazy=True, **store),
+        songplays(logs, songs).sink_parquet(
+            partitioned("songplays", "year", "month"), mkdir=not store, lazy=True, **store
+        ),
     ]
     pl.collect_all(sinks, engine="streaming")
 

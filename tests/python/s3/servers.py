@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 REGION = "us-east-1"
+PUBLIC = "public"
+"""A bucket of SeaweedFS that anybody may read; the tests make it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,12 +209,13 @@ def weed() -> Path:
 def seaweed(folder: Path) -> Iterator[Server]:
     """SeaweedFS, ready for use."""
     keys = Keys(id="AKIASEAWEED000000001", secret="seaweed-secret-KdP7rQ2nVx")
-    identity = {
+    owner = {
         "name": "owner",
         "credentials": [{"accessKey": keys.id, "secretKey": keys.secret}],
         "actions": ["Admin", "Read", "List", "Tagging", "Write"],
     }
-    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    anybody = {"name": "anonymous", "actions": [f"Read:{PUBLIC}", f"List:{PUBLIC}"]}
+    (folder / "s3.json").write_text(json.dumps({"identities": [owner, anybody]}))
     (folder / "data").mkdir()
     # Each of these listens for gRPC at its port + 10,000 too.
     s3, master, volume, filer = free_ports(4, above=10_000)
@@ -227,7 +230,7 @@ def seaweed(folder: Path) -> Iterator[Server]:
         yield server
 
 
-ANYTHING = [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]
+ANYTHING = [{"Effect": "Allow", "Action": ["s3:*", "iam:*"], "Resource": "*"}]
 
 
 @contextmanager

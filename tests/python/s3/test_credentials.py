@@ -13,7 +13,8 @@ import pytest
 import sparkify_lake
 from conftest import Finished
 from s3.conftest import Data, assert_error, differences, options, report
-from s3.servers import Bucket, Keys
+from s3.proxy import Proxy
+from s3.servers import PUBLIC, Bucket, Keys, Server
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -158,18 +159,15 @@ def test_half_a_pair(weed_bucket: Bucket, data: Data, bare: Path) -> None:
     assert caught.value.exit_code in (64, 78)
 
 
-def test_a_public_bucket(moto_bucket: Bucket, data: Data, lake_run: LakeRun, tmp_path: Path) -> None:
-    """Anonymous reading is allowed by the bucket's policy; nothing is signed."""
-    from s3.proxy import Proxy
-
-    bucket = moto_bucket
+def test_a_public_bucket(seaweedfs: Server, data: Data, lake_run: LakeRun, tmp_path: Path) -> None:
+    """Anybody may read: nothing is signed, and no credentials are looked for."""
+    bucket = seaweedfs.bucket(PUBLIC)
     bucket.upload(data.input, "in")
-    for key in bucket.names("in/"):
-        bucket.server.client().put_object_acl(Bucket=bucket.name, Key=key, ACL="public-read")
-    bucket.server.client().put_bucket_acl(Bucket=bucket.name, ACL="public-read")
-    with Proxy(bucket.server.address) as proxy:
+    with Proxy(seaweedfs.address) as proxy:
         words = [bucket.url("in"), tmp_path / "lake", "--anonymous", "--json", "--quiet"]
-        finished = lake_run(proxy, *words, env=WRONG.environment)
-        told = report(finished)
+        told = report(lake_run(proxy, *words, env=WRONG.environment))
+        assert proxy.requests
         assert not any(request.signed for request in proxy.requests)
+        private = lake_run(proxy, "s3://private/in", *words[1:], "--store-patience=2s", env=WRONG.environment)
     assert told["credentials"] == "anonymous"
+    assert_error(private, 77)

@@ -36,7 +36,10 @@ class Place:
 
     def run(self, source: str, at: Server | Proxy) -> dict[str, Any]:
         given = {**options(at), **self.bucket.server.keys.arguments, "store_patience": PATIENCE}
-        return sparkify_lake.run(source, self.bucket.url("lake"), quiet=True, **given).to_dict()
+        done: dict[str, Any] = sparkify_lake.run(
+            source, self.bucket.url("lake"), quiet=True, **given
+        ).to_dict()
+        return done
 
     def reset(self) -> None:
         """Makes the lake the old one again, object by object."""

@@ -24,6 +24,7 @@ from conftest import Finished
 from s3.conftest import Data, options
 from s3.proxy import Proxy
 from s3.servers import Bucket, Keys
+from sparkify_lake.secret import Secret
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -136,7 +137,7 @@ def test_nothing_in_exceptions_and_reports(
     bucket = weed_bucket
     secret = bucket.server.keys.secret if scene != "wrong secret" else "canary/wrong+secret-9XkQ7pLm"
     place = "s3://missing-bucket/lake" if scene == "missing bucket" else bucket.url("lake")
-    kept: Any = sparkify_lake.Secret(secret) if wrapped else secret
+    kept: Any = Secret(secret) if wrapped else secret
     given: dict[str, Any] = {
         **options(bucket.server),
         "access_key_id": bucket.server.keys.id,
