@@ -31,6 +31,8 @@ pub mod error;
 pub mod fetch;
 #[cfg(feature = "python")]
 mod ffi;
+#[cfg(test)]
+mod fuzz;
 pub mod ingest;
 pub mod judge;
 pub mod ledger;

@@ -97,6 +97,31 @@ mod tests {
         assert_eq!(unescape(DEFAULT_PARTITION), None);
     }
 
+    #[test]
+    fn no_value_leaves_its_folder() {
+        let odd: Vec<char> = "%/\\.=:\0\n\u{7f}é\u{1f600}25AF_ \"'#?*[]{}^".chars().collect();
+        crate::fuzz::fuzz("escaping partitions", |random| {
+            let value: String = (0..random.below(24))
+                .map(|_| match random.below(3) {
+                    0 => char::from_u32(u32::try_from(random.below(0x11_0000)).unwrap()).unwrap_or('%'),
+                    _ => *random.of(&odd),
+                })
+                .collect();
+            let mut path = "artist_id=".to_owned();
+            escape(&value, &mut path);
+            assert!(!path.bytes().any(|byte| byte == b'/' || byte < 0x20), "{value:?}");
+            let name = path.strip_prefix("artist_id=").unwrap();
+            assert_eq!(unescape(name).as_deref(), Some(value.as_str()));
+            // A name that somebody else made up is read without a panic, and what it tells can be written again.
+            let foreign: String = (0..random.below(12)).map(|_| *random.of(&odd)).collect();
+            if let Some(told) = unescape(&foreign) {
+                let mut again = String::new();
+                escape(&told, &mut again);
+                assert_eq!(unescape(&again), Some(told));
+            }
+        });
+    }
+
     proptest! {
         #[test]
         fn unescape_is_the_inverse(value in any::<String>().prop_filter("reserved", |value| value != DEFAULT_PARTITION)) {

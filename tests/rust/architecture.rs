@@ -94,7 +94,7 @@ impl Source {
 }
 
 fn is_test(path: &str) -> bool {
-    path.contains("/tests/") || path.ends_with("/tests.rs")
+    path.contains("/tests/") || path.ends_with("/tests.rs") || path == "fuzz.rs"
 }
 
 /// The text without comments and without what follows `#[cfg(test)]` and has a body: inline tests come last.

@@ -19,9 +19,9 @@ import polars as pl
 import pyarrow.dataset as ds
 import pytest
 
-from checker import check, contents
+from trust.checker import check, contents
 from conftest import Rounds
-from harness import Versions, Victim, scratch, told
+from trust.harness import Versions, Victim, scratch, told
 
 pytestmark = pytest.mark.timeout(600)
 

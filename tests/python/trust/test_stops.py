@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from checker import check, contents
+from trust.checker import check, contents
 from conftest import Rounds
-from harness import KILLED, Versions, Victim, build_faults, moments, scratch, step, told
+from trust.harness import KILLED, Versions, Victim, build_faults, moments, scratch, step, told
 
 pytestmark = [
     pytest.mark.timeout(600),

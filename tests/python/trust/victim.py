@@ -1,6 +1,6 @@
 """A process that forks: every child calls the job once, and may be stopped, killed or failed on the way.
 
-It reads tasks as lines of JSON, one at a time, and answers each with the child's end. Forking a warm interpreter takes
+It reads tasks as lines of JSON, one at a time, and answers each with the child's id and, later, its end. Forking a warm interpreter takes
 milliseconds, so hundreds of runs can be killed in a test. ``faults.c``, when it is loaded, tells the n-th operation
 on files apart; without it only signals by the clock are possible.
 """
@@ -83,6 +83,7 @@ def main() -> None:
         if pid == 0:
             signal.alarm(task.get("limit", 60))  # a hang becomes a death by SIGALRM
             os._exit(child(task, answer, hit))
+        print(pid, flush=True)
         begun = time.monotonic()
         code = wait(pid, task.get("signals", []))
         seconds = time.monotonic() - begun
