@@ -5,9 +5,13 @@
 //! Invariant: merging accounts in any order gives the same account, the list of first rejects included.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::decode::{Reject, Tally};
+use crate::duplicates::Head;
+use crate::error::Result;
 use crate::fetch::Chunk;
+use crate::quarantine::Quarantine;
 
 /// How many rejects are kept with their place.
 const LOCATED: usize = 20;
@@ -22,8 +26,10 @@ pub struct Located {
     pub file: usize,
     /// Byte offset in the (decompressed) file.
     pub offset: u64,
-    /// Line breaks before it; `None` when that takes reading the file once more.
-    pub lines_before: Option<u64>,
+    /// The offset of the chunk that it lies in.
+    chunk: u64,
+    /// Line breaks before it, as far as its chunk knows.
+    breaks: u64,
     /// Reason code.
     pub reason: &'static str,
     /// The key it is about.
@@ -46,6 +52,12 @@ pub struct FileCount {
 }
 
 impl FileCount {
+    /// Whether every record of the file is accounted for.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        self.read == self.loaded + self.filtered + self.quarantined
+    }
+
     fn add(&mut self, other: Self) {
         self.read += other.read;
         self.loaded += other.loaded;
@@ -67,11 +79,69 @@ pub struct Account {
     pub first: Vec<Located>,
     /// Files left out as a whole, with the reason.
     pub bad_files: Vec<(usize, &'static str)>,
+    /// Beginnings of files whose size another one has as well.
+    pub heads: Vec<Head>,
+    /// The rejects themselves.
+    kept: Quarantine,
+    lines: Lines,
 }
 
 impl Account {
+    /// An account of nothing yet, which keeps rejects in scratch files in `scratch`, if that is given.
+    #[must_use]
+    pub fn new(scratch: Option<PathBuf>) -> Self {
+        Self { kept: Quarantine::new(scratch), ..Self::default() }
+    }
+
+    /// Takes in the counts of a chunk, after its rejects.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Storage`] when a reject could not be kept.
+    pub fn end(&mut self, chunk: &Chunk<'_>, tally: &Tally) -> Result<()> {
+        if chunk.lines_before.is_none() {
+            self.lines.parts.push((chunk.file, chunk.offset, tally.newlines));
+        }
+        self.count(chunk.file, tally);
+        self.kept.end(chunk)
+    }
+
+    /// Ends a worker's account.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Storage`] when a reject could not be kept.
+    pub fn finish(&mut self) -> Result<()> {
+        self.kept.finish()
+    }
+
+    /// The line of a reject, from 1; only a whole account knows it.
+    #[must_use]
+    pub fn line(&self, located: &Located) -> u64 {
+        self.lines.before(located.file, located.chunk) + located.breaks + 1
+    }
+
+    /// Hands out all rejects and the files left out, as JSON lines in the order of the listing, to files whose names
+    /// begin with `name`; says whether there were any. Only a whole account knows them all.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Storage`] when they cannot be read back, and `put`'s.
+    pub fn write_rejects(
+        &self,
+        name: &str,
+        shown: &dyn Fn(usize) -> String,
+        put: &mut dyn FnMut(&str, &[u8]) -> Result<()>,
+    ) -> Result<bool> {
+        self.kept.write(name, &self.bad_files, shown, &|file, chunk| self.lines.before(file, chunk), put)
+    }
+
+    /// Whether any record was found in the file number `file`; only a whole account knows it.
+    #[must_use]
+    pub fn has_records(&self, file: usize) -> bool {
+        let position = self.files.binary_search_by_key(&file, |count| count.file);
+        position.is_ok_and(|position| self.files.get(position).is_some_and(|count| count.read > 0))
+    }
+
     /// Takes in the counts of a chunk of the file number `file`.
-    pub fn count(&mut self, file: usize, tally: &Tally) {
+    fn count(&mut self, file: usize, tally: &Tally) {
         self.tally.merge(tally);
         let &Tally { read, rows: loaded, filtered, quarantined, .. } = tally;
         let count = FileCount { file, read, loaded, filtered, quarantined };
@@ -95,8 +165,10 @@ impl Account {
             (Some(key), Some(variant)) => Some(format!("{key} (found {variant:?})")),
             (key, _) => key,
         };
-        let lines_before = chunk.lines_before.map(|lines| lines + reject.line);
-        self.locate(Located { file: chunk.file, offset: chunk.offset + reject.offset, lines_before, reason, key });
+        let breaks = chunk.lines_before.unwrap_or_default() + reject.line;
+        let offset = chunk.offset + reject.offset;
+        self.locate(Located { file: chunk.file, offset, chunk: chunk.offset, breaks, reason, key });
+        self.kept.add(chunk, reject);
     }
 
     /// Takes in the account of another part.
@@ -120,6 +192,9 @@ impl Account {
         }
         self.bad_files.extend(other.bad_files);
         self.bad_files.sort_unstable();
+        self.heads.extend(other.heads);
+        self.kept.merge(other.kept);
+        self.lines.merge(other.lines);
     }
 
     fn locate(&mut self, located: Located) {
@@ -128,6 +203,27 @@ impl Account {
             self.first.insert(position, located);
             self.first.truncate(LOCATED);
         }
+    }
+}
+
+/// Line breaks in the parts of files that are read in parts: file, offset and number of breaks of each, sorted in a
+/// whole account.
+#[derive(Debug, Default)]
+struct Lines {
+    parts: Vec<(usize, u64, u64)>,
+}
+
+impl Lines {
+    fn merge(&mut self, other: Self) {
+        self.parts.extend(other.parts);
+        self.parts.sort_unstable();
+    }
+
+    /// How many lie in front of the part that begins at `offset`; 0 in a file that was read from its beginning.
+    fn before(&self, file: usize, offset: u64) -> u64 {
+        let first = self.parts.partition_point(|part| *part < (file, 0, 0));
+        let parts = self.parts.get(first..).unwrap_or_default();
+        parts.iter().take_while(|part| (part.0, part.1) < (file, offset)).map(|part| part.2).sum()
     }
 }
 

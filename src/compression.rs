@@ -1,11 +1,12 @@
 //! Compressed files to plain bytes, by what they are and not by their name.
 //!
-//! gzip (all members) and zstd (all frames). It unpacks one layer; what is inside is looked at elsewhere.
+//! gzip and bzip2 (all members) and zstd (all frames). It unpacks one layer; what is inside is looked at elsewhere.
 //!
 //! Invariant: a file that ends early, or whose checksum does not fit, is never taken for a complete one.
 
 use std::io::{BufRead, BufReader, Read};
 
+use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
 
 use crate::error::Error;
@@ -15,6 +16,8 @@ use crate::error::Error;
 pub enum Format {
     /// gzip, RFC 1952.
     Gzip,
+    /// bzip2.
+    Bzip2,
     /// Zstandard, RFC 8878.
     Zstd,
     /// Something that is not unpacked here; the refusal's code.
@@ -24,7 +27,7 @@ pub enum Format {
 const MAGIC: &[(&[u8], Format)] = &[
     (b"\x1f\x8b", Format::Gzip),
     (b"\x28\xb5\x2f\xfd", Format::Zstd),
-    (b"BZh", Format::Unsupported("unsupported_compression:bzip2")),
+    (b"BZh", Format::Bzip2),
     (b"\xfd7zXZ\0", Format::Unsupported("unsupported_compression:xz")),
     (b"\x04\x22\x4d\x18", Format::Unsupported("unsupported_compression:lz4")),
     (b"\xff\x06\0\0sNaPpY", Format::Unsupported("unsupported_compression:snappy")),
@@ -34,7 +37,9 @@ const MAGIC: &[(&[u8], Format)] = &[
 /// The format, when the first bytes are those of a compressed file.
 #[must_use]
 pub fn format(head: &[u8]) -> Option<Format> {
-    MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, format)| *format)
+    let format = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, format)| *format);
+    // Three letters may begin a text as well; the block size behind them is a digit.
+    format.filter(|format| *format != Format::Bzip2 || matches!(head.get(3), Some(b'1'..=b'9')))
 }
 
 /// Why a file gives no more bytes.
@@ -62,7 +67,8 @@ impl<'f> Unpacker<'f> {
         let mut source = BufReader::with_capacity(1 << 17, file);
         let format = format(source.fill_buf()?);
         let source: Box<dyn Read + 'f> = match format {
-            Some(Format::Gzip) => Box::new(Members::new(source)),
+            Some(Format::Gzip) => Box::new(Members::<_, GzDecoder<_>>::new(source)),
+            Some(Format::Bzip2) => Box::new(Members::<_, BzDecoder<_>>::new(source)),
             Some(Format::Zstd) => Box::new(zstd::Decoder::with_buffer(source)?),
             None | Some(Format::Unsupported(_)) => Box::new(source),
         };
@@ -112,32 +118,78 @@ impl<'f> Unpacker<'f> {
             (Some(Format::Gzip), None, std::io::ErrorKind::UnexpectedEof) => Failure::Broken("gzip_truncated"),
             (Some(Format::Gzip), None, std::io::ErrorKind::InvalidData) => Failure::Broken("gzip_trailing_bytes"),
             (Some(Format::Gzip), None, _) => Failure::Broken("gzip_crc"),
+            (Some(Format::Bzip2), None, std::io::ErrorKind::UnexpectedEof) => Failure::Broken("bzip2_truncated"),
+            (Some(Format::Bzip2), None, std::io::ErrorKind::InvalidData) => Failure::Broken("bzip2_trailing_bytes"),
+            (Some(Format::Bzip2), None, _) if is_no_member(&error) => Failure::Broken("bzip2_trailing_bytes"),
+            (Some(Format::Bzip2), None, _) => Failure::Broken("bzip2_crc"),
             (Some(Format::Zstd), None, std::io::ErrorKind::UnexpectedEof) => Failure::Broken("zstd_truncated"),
             (Some(Format::Zstd), None, _) => Failure::Broken("zstd_broken"),
         }
     }
 }
 
-/// All members of a gzip file, one after the other; zeros behind the last one are padding.
-struct Members<R: BufRead> {
-    /// Absent only while a member is being exchanged for the next.
-    member: Option<GzDecoder<R>>,
+/// Whether bzip2 met something else where a member should begin. The first bytes of the file did begin one.
+fn is_no_member(error: &std::io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<bzip2::Error>());
+    matches!(inner, Some(bzip2::Error::DataMagic))
 }
 
-impl<R: BufRead> Members<R> {
-    fn new(source: R) -> Self {
-        Self { member: Some(GzDecoder::new(source)) }
+/// A format whose files are members, one behind the other, each complete by itself.
+trait Member<R>: Read {
+    /// What a member begins with.
+    const FIRST: u8;
+
+    fn begin(source: R) -> Self;
+
+    /// The source behind the member.
+    fn end(self) -> R;
+}
+
+impl<R: BufRead> Member<R> for GzDecoder<R> {
+    const FIRST: u8 = 0x1f;
+
+    fn begin(source: R) -> Self {
+        Self::new(source)
+    }
+
+    fn end(self) -> R {
+        self.into_inner()
     }
 }
 
-impl<R: BufRead> Read for Members<R> {
+impl<R: BufRead> Member<R> for BzDecoder<R> {
+    const FIRST: u8 = b'B';
+
+    fn begin(source: R) -> Self {
+        Self::new(source)
+    }
+
+    fn end(self) -> R {
+        self.into_inner()
+    }
+}
+
+/// All members of a file, one after the other; zeros behind the last one are padding.
+struct Members<R, M> {
+    /// Absent only while a member is being exchanged for the next.
+    member: Option<M>,
+    source: std::marker::PhantomData<R>,
+}
+
+impl<R: BufRead, M: Member<R>> Members<R, M> {
+    fn new(source: R) -> Self {
+        Self { member: Some(M::begin(source)), source: std::marker::PhantomData }
+    }
+}
+
+impl<R: BufRead, M: Member<R>> Read for Members<R, M> {
     fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
         while let Some(member) = &mut self.member {
             let read = member.read(room)?;
             if read > 0 || room.is_empty() {
                 return Ok(read);
             }
-            let Some(mut source) = self.member.take().map(GzDecoder::into_inner) else { break };
+            let Some(mut source) = self.member.take().map(M::end) else { break };
             let mut rest = source.fill_buf()?;
             while rest.first() == Some(&0) {
                 let zeros = rest.iter().take_while(|byte| **byte == 0).count();
@@ -146,7 +198,7 @@ impl<R: BufRead> Read for Members<R> {
             }
             match rest.first() {
                 None => break,
-                Some(0x1f) => self.member = Some(GzDecoder::new(source)),
+                Some(first) if *first == M::FIRST => self.member = Some(M::begin(source)),
                 Some(_) => return Err(std::io::ErrorKind::InvalidData.into()),
             }
         }
@@ -171,6 +223,12 @@ mod tests {
         }
     }
 
+    fn bzip2(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(bytes).unwrap();
@@ -182,11 +240,14 @@ mod tests {
         let text = b"{\"page\":\"Home\"}\n";
         let twice = [&text[..], text].concat();
         assert_eq!(unpack(&[gzip(text), gzip(text)].concat()), Ok(twice.clone()));
+        assert_eq!(unpack(&[bzip2(text), bzip2(text)].concat()), Ok(twice.clone()));
         let frame = zstd::encode_all(&text[..], 1).unwrap();
         assert_eq!(unpack(&[frame.clone(), frame].concat()), Ok(twice));
         assert_eq!(unpack(text), Ok(text.to_vec()));
         assert_eq!(unpack(b""), Ok(Vec::new()));
         assert_eq!(unpack(&[gzip(text), vec![0; 1000]].concat()), Ok(text.to_vec()), "zeros are padding");
+        assert_eq!(unpack(&[bzip2(text), vec![0; 1000]].concat()), Ok(text.to_vec()), "zeros are padding");
+        assert_eq!(unpack(b"BZhang"), Ok(b"BZhang".to_vec()), "a text that begins like bzip2");
     }
 
     #[test]
@@ -199,7 +260,15 @@ mod tests {
         assert_eq!(unpack(&wrong), Err("gzip_crc"));
         assert_eq!(unpack(&[&whole[..], b"garbage"].concat()), Err("gzip_trailing_bytes"));
         assert_eq!(unpack(&gzip(&whole)), Err("nested_compression"));
-        assert_eq!(unpack(b"BZh91AY"), Err("unsupported_compression:bzip2"));
+        assert_eq!(unpack(b"\xfd7zXZ\0"), Err("unsupported_compression:xz"));
+        let whole = bzip2(b"{\"page\":\"Home\"}\n");
+        let mut wrong = whole.clone();
+        wrong[20] ^= 1;
+        assert_eq!(unpack(&whole[..whole.len() - 3]), Err("bzip2_truncated"));
+        assert_eq!(unpack(&wrong), Err("bzip2_crc"));
+        assert_eq!(unpack(&[&whole[..], b"garbage"].concat()), Err("bzip2_trailing_bytes"));
+        assert_eq!(unpack(&[&whole[..], b"Bad"].concat()), Err("bzip2_trailing_bytes"));
+        assert_eq!(unpack(&bzip2(&whole)), Err("nested_compression"));
         let frame = zstd::encode_all(&b"hello"[..], 1).unwrap();
         assert_eq!(unpack(&frame[..frame.len() - 2]), Err("zstd_truncated"));
     }

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::commit::{Stage, StagedFile};
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::Control;
 use crate::partition;
 use crate::progress::Stage as At;
@@ -59,7 +59,7 @@ pub struct Emitted {
 /// Stages all tables of the configuration.
 ///
 /// # Errors
-/// [`crate::error::ErrorKind::Storage`] when the disk is full, among others.
+/// [`ErrorKind::Storage`] when the disk is full, [`ErrorKind::DataRefused`] when there are too many partitions.
 pub fn tables(finished: &Finished, config: &Config, stage: &Stage, control: &Control<'_>) -> Result<Emitted> {
     let wants = |table| config.tables.contains(&table);
     let slices =
@@ -72,6 +72,14 @@ pub fn tables(finished: &Finished, config: &Config, stage: &Stage, control: &Con
     } else {
         Vec::new()
     };
+    let partitions = song_partitions.len().max(months.joins.len());
+    if partitions > partition::MOST {
+        return Err(Error::new(
+            ErrorKind::DataRefused,
+            format!("a table would have {partitions} partitions, more than {}: too_many_partitions", partition::MOST),
+        )
+        .hint("is every artist_id and year what it says? the tables are as they were"));
+    }
     let song_batches: Vec<&[&[SongRow]]> = song_partitions.chunks(PARTITIONS).collect();
     let song_encoder = Encoder::new(Table::Songs, config.compression)?;
     let file = file_name(0, config);

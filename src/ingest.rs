@@ -5,11 +5,14 @@
 //!
 //! Invariant: a worker's buffers are bounded by the chunk size and the budget for plays, whatever the input's size.
 
+use std::path::Path;
+
 use crate::account::Account;
 use crate::cancel::Cancel;
 use crate::config::{Config, OnBadFile};
 use crate::decode::{Decoded, Decoder, Limits};
 use crate::discover::Listing;
+use crate::duplicates::SameSized;
 use crate::error::Result;
 use crate::fetch::{Chunk, Feed, Fetched, Listed, Reader, Reading};
 use crate::progress::{Level, Progress, Stage};
@@ -55,13 +58,14 @@ impl Control<'_> {
     }
 }
 
-/// Reads song files into the songs and the artists.
+/// Reads song files into the songs and the artists. Rejects are kept in scratch files, if there is a place for them.
 ///
 /// # Errors
 /// Those of [`crate::fetch`], and [`ErrorKind::DataRefused`] for a file that is not JSON at all.
 pub fn songs(
     listing: &Listing,
     config: &Config,
+    scratch: Option<&Path>,
     control: &Control<'_>,
 ) -> Result<(SongsPartial, ArtistsPartial, Account)> {
     let begin = |_| (SongsPartial::default(), ArtistsPartial::default());
@@ -74,10 +78,9 @@ pub fn songs(
             }
             Decoded::Reject(reject) => account.reject(chunk, &reject),
         });
-        account.count(chunk.file, &tally);
-        Ok(())
+        account.end(chunk, &tally)
     };
-    let parts = each_chunk(listing, config, control, begin, take, |_| Ok(()))?;
+    let parts = each_chunk(listing, config, (scratch, None), control, begin, take, |_| Ok(()))?;
     let mut whole = (SongsPartial::default(), ArtistsPartial::default(), Account::default());
     for ((songs, artists), account) in parts {
         whole.0.merge(songs);
@@ -96,9 +99,11 @@ pub fn plays(
     config: &Config,
     catalogue: &Catalogue,
     runs: &Runs,
+    scratch: Option<&Path>,
     control: &Control<'_>,
 ) -> Result<(Vec<People>, Account)> {
     let full = run_plays(config);
+    let same_sized = (!config.allow_duplicates).then(|| SameSized::new(listing));
     let begin = |worker| (worker, PlaysPartial::default());
     let take = |(worker, plays): &mut (usize, PlaysPartial), chunk: &Chunk<'_>, state: &mut Worker| {
         let Worker { decoder, account } = state;
@@ -106,7 +111,7 @@ pub fn plays(
             Decoded::Row(event) => plays.add(&event, catalogue),
             Decoded::Reject(reject) => account.reject(chunk, &reject),
         });
-        account.count(chunk.file, &tally);
+        account.end(chunk, &tally)?;
         if plays.buffered() < full {
             return Ok(());
         }
@@ -114,7 +119,7 @@ pub fn plays(
         runs.add(*worker, plays.take_run())
     };
     let end = |(worker, plays): &mut (usize, PlaysPartial)| runs.add(*worker, plays.take_run());
-    let parts = each_chunk(listing, config, control, begin, take, end)?;
+    let parts = each_chunk(listing, config, (scratch, same_sized), control, begin, take, end)?;
     let mut people = Vec::new();
     let mut whole = Account::default();
     for ((_, plays), account) in parts {
@@ -146,6 +151,7 @@ struct Worker {
 fn each_chunk<P: Send>(
     listing: &Listing,
     config: &Config,
+    (scratch, same_sized): (Option<&Path>, Option<SameSized>),
     control: &Control<'_>,
     begin: impl Fn(usize) -> P + Sync,
     take: impl Fn(&mut P, &Chunk<'_>, &mut Worker) -> Result<()> + Sync,
@@ -165,13 +171,14 @@ fn each_chunk<P: Send>(
         feed.tasks(),
         &control.cancel,
         |thread| {
-            let worker = Worker { decoder: Decoder::new(limits()), account: Account::default() };
+            let worker = Worker { decoder: Decoder::new(limits()), account: Account::new(scratch.map(Path::to_owned)) };
             (begin(thread), worker, Reader::default())
         },
         |(partial, worker, reader), task| {
             feed.read(reader, task, &control.cancel, &mut |fetched| match fetched {
                 Fetched::Chunk(chunk) => {
                     control.cancel.check()?;
+                    worker.account.heads.extend(same_sized.as_ref().and_then(|same_sized| same_sized.head(&chunk)));
                     take(partial, &chunk, worker)?;
                     control.add(chunk.bytes.len() as u64);
                     Ok(())
@@ -183,7 +190,10 @@ fn each_chunk<P: Send>(
                 Fetched::Bad { file, code } => Err(Listed::new(listing, file)?.refusal(code)),
             })
         },
-        |(partial, _, _)| end(partial),
+        |(partial, worker, _)| {
+            worker.account.finish()?;
+            end(partial)
+        },
     )?;
     Ok(parts.into_iter().map(|(partial, worker, _)| (partial, worker.account)).collect())
 }

@@ -7,6 +7,7 @@
 
 use crate::account::Account;
 use crate::discover::Listing;
+use crate::duplicates;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Content, Plan};
 use crate::report::Records;
@@ -22,9 +23,24 @@ pub struct Inputs {
     pub song_account: Account,
     /// What became of the events.
     pub log_account: Account,
+    /// Where the rejects were written, if there were any.
+    pub quarantine: Option<String>,
 }
 
 impl Inputs {
+    /// Writes the rejects of both contents, and notes that `place` holds them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] when they cannot be read back, and `put`'s.
+    pub fn write_rejects(&mut self, place: String, put: &mut dyn FnMut(&str, &[u8]) -> Result<()>) -> Result<()> {
+        let mut any = false;
+        for (content, listing, account) in self.each() {
+            any |= account.write_rejects(content.name(), &|file| listing.shown(file).unwrap_or_default(), put)?;
+        }
+        self.quarantine = any.then_some(place);
+        Ok(())
+    }
+
     /// Both contents with their listing and account.
     #[must_use]
     pub fn each(&self) -> [(Content, &Listing, &Account); 2] {
@@ -55,6 +71,14 @@ pub fn accept(plan: &Plan, inputs: &Inputs) -> Result<()> {
             return Err(Error::new(ErrorKind::Internal, format!("the records of {} do not add up", source.shown))
                 .cause(records.to_string()));
         }
+        if let Some(count) = account.files.iter().find(|count| !count.is_balanced()) {
+            let file = listing.shown(count.file).unwrap_or_default();
+            return Err(Error::new(ErrorKind::Internal, format!("the records of {file} do not add up")));
+        }
+        // A song that is there twice is one song; a play that is there twice would be two.
+        if content == Content::Logs && !plan.config.allow_duplicates {
+            refuse_duplicates(listing, account)?;
+        }
         let first = account.first.first().and_then(|located| {
             let file = listing.shown(located.file)?;
             Some(format!("the first is in {file} at byte {}: {}", located.offset, located.reason))
@@ -67,7 +91,7 @@ pub fn accept(plan: &Plan, inputs: &Inputs) -> Result<()> {
             let cause = first.unwrap_or_else(|| format!("{} files hold {} records", listing.files.len(), records.read));
             return Err(Error::new(ErrorKind::DataRefused, format!("no usable {what} in {}", source.shown))
                 .cause(cause)
-                .hint("is this the right folder? the tables are as they were"));
+                .hint(with_place("is this the right folder? the tables are as they were", inputs)));
         }
         let allowed = plan.config.max_bad.allowed(records.read);
         if records.quarantined > allowed {
@@ -79,8 +103,27 @@ pub fn accept(plan: &Plan, inputs: &Inputs) -> Result<()> {
                 ),
             )
             .cause(first.unwrap_or_default())
-            .hint("repair the input, or raise --max-bad (a number or a share such as 5%)"));
+            .hint(with_place("repair the input, or raise --max-bad (a number or a share such as 5%)", inputs)));
         }
     }
     Ok(())
+}
+
+/// Refuses a file that is there twice.
+fn refuse_duplicates(listing: &Listing, account: &Account) -> Result<()> {
+    let Some((file, other)) = duplicates::first(listing, &account.heads, |file| account.has_records(file))? else {
+        return Ok(());
+    };
+    let (file, other) = (listing.shown(file).unwrap_or_default(), listing.shown(other).unwrap_or_default());
+    Err(Error::new(ErrorKind::DataRefused, format!("{file} is the same as {other}: duplicate_input"))
+        .hint("remove one of them; or say --allow-duplicates, and its plays count twice")
+        .context("path", file))
+}
+
+/// A hint that also says where the rejects are.
+fn with_place(hint: &str, inputs: &Inputs) -> String {
+    match &inputs.quarantine {
+        Some(place) => format!("{hint}; the bad records are in {place}"),
+        None => hint.to_owned(),
+    }
 }

@@ -25,18 +25,23 @@ pub mod costs;
 pub mod decode;
 pub mod discover;
 pub mod doctor;
+pub mod duplicates;
 pub mod emit;
 pub mod error;
 pub mod fetch;
 #[cfg(feature = "python")]
 mod ffi;
+#[cfg(test)]
+mod fuzz;
 pub mod ingest;
 pub mod judge;
+pub mod ledger;
 pub mod lookup;
 pub mod partition;
 pub mod plan;
 pub mod preview;
 pub mod progress;
+pub mod quarantine;
 pub mod report;
 pub mod run;
 pub mod runs;

@@ -7,19 +7,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{BufRead, BufReader, Read};
 use std::time::Instant;
 
 use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 
-use crate::account::Located;
 use crate::commit::Published;
 use crate::config::Config;
 use crate::costs::Spent;
-use crate::discover::Listing;
 use crate::emit::Emitted;
 use crate::judge::{self, Inputs};
 use crate::plan::Plan;
@@ -143,8 +139,8 @@ impl fmt::Display for Records {
 pub struct LocatedReject {
     /// The file.
     pub file: String,
-    /// Line, from 1, where it could be found out.
-    pub line: Option<u64>,
+    /// Line, from 1.
+    pub line: u64,
     /// Byte offset in the (decompressed) file.
     pub offset: u64,
     /// Reason code of the bad-input catalogue.
@@ -308,7 +304,15 @@ impl Report {
             self.coerced.insert(name, account.tally.coerced);
             let unknown = account.tally.unknown_keys.iter().map(|(key, count)| (key.to_owned(), count)).collect();
             self.unknown_keys.insert(name, unknown);
-            self.rejects.extend(account.first.iter().filter_map(|located| locate(located, listing)));
+            self.rejects.extend(account.first.iter().filter_map(|located| {
+                Some(LocatedReject {
+                    file: listing.shown(located.file)?,
+                    line: account.line(located),
+                    offset: located.offset,
+                    reason: located.reason.to_owned(),
+                    key: located.key.clone(),
+                })
+            }));
             self.bad_files.extend(
                 account
                     .bad_files
@@ -328,37 +332,12 @@ impl Report {
         if let Some(more) = self.bad_files.len().checked_sub(WARNED_FILES).filter(|more| *more > 0) {
             self.warnings.push(format!("{more} more files were left out"));
         }
+        self.quarantine.clone_from(&inputs.quarantine);
         self.plays = emitted.plays;
         self.peak_rss_bytes = peak_rss_bytes();
         (self.seconds, self.stages) = clock.finish();
         self
     }
-}
-
-/// The place of a reject in people's terms; a line number may take reading a local file's beginning once more. Objects
-/// are read from their beginning, so that theirs is always known.
-fn locate(located: &Located, listing: &Listing) -> Option<LocatedReject> {
-    let path = &listing.files.get(located.file)?.path;
-    let lines_before = located.lines_before.or_else(|| {
-        let mut file = BufReader::with_capacity(1 << 18, File::open(path).ok()?).take(located.offset);
-        let mut lines = 0;
-        loop {
-            let bytes = file.fill_buf().ok()?;
-            if bytes.is_empty() {
-                return Some(lines);
-            }
-            lines += memchr::memchr_iter(b'\n', bytes).count() as u64;
-            let length = bytes.len();
-            file.consume(length);
-        }
-    });
-    Some(LocatedReject {
-        file: listing.shown(located.file)?,
-        line: lines_before.map(|lines| lines + 1),
-        offset: located.offset,
-        reason: located.reason.to_owned(),
-        key: located.key.clone(),
-    })
 }
 
 /// Measures stages, one after the other.

@@ -6,8 +6,6 @@
 //!
 //! Invariant: every refusal comes before the first file is staged, every file is staged before one is published.
 
-use std::collections::BTreeMap;
-
 use crate::commit::{self, Checkup, Lake, Stage, Statement, TableState};
 use crate::config::Config;
 use crate::discover::{self, Listing};
@@ -15,6 +13,7 @@ use crate::emit::{self, Emitted, Finished};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::{self, Control};
 use crate::judge::{self, Inputs};
+use crate::ledger;
 use crate::plan::{Plan, Source};
 use crate::preview::Preview;
 use crate::progress::{Level, Stage as At};
@@ -46,13 +45,16 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
         .collect();
     let stage = Stage::begin(lake, &report.run_id, &folders, plan.config.adopt)?;
     let runs = Runs::new(ingest::runs_budget(&plan.config), stage.scratch()?);
-    let (inputs, finished) = ingest_all(&plan, &stores, runs, control, &mut clock)?;
+    let (inputs, finished) = ingest_all(&plan, &stores, runs, Some(&stage), control, &mut clock)?;
 
     let emitted = emit::tables(&finished, &plan.config, &stage, control)?;
     clock.end("write");
     control.begin(At::Commit, 0);
-    let statement =
-        Statement { committed_at: report.started_at.clone(), options: plan.config.shaping(), input: BTreeMap::new() };
+    let statement = Statement {
+        committed_at: report.started_at.clone(),
+        options: plan.config.shaping(),
+        input: ledger::of(&plan, &inputs),
+    };
     let published = stage.seal()?.commit(statement, &control.cancel)?.publish(&control.cancel)?;
     clock.end("commit");
     for (table, state) in &published.tables {
@@ -78,7 +80,7 @@ pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
         Error::new(ErrorKind::Storage, "no folder for scratch files").cause(error.to_string()).hint("set TMPDIR")
     })?;
     let runs = Runs::new(ingest::runs_budget(&plan.config), scratch.path().to_owned());
-    let (inputs, finished) = ingest_all(&plan, &stores, runs, control, &mut clock)?;
+    let (inputs, finished) = ingest_all(&plan, &stores, runs, None, control, &mut clock)?;
     let (star, plays) = star::build(&finished, &plan.config, control)?;
     clock.end("write");
     let emitted = Emitted { plays, ..Emitted::default() };
@@ -127,11 +129,16 @@ fn ingest_all(
     plan: &Plan,
     stores: &Stores,
     runs: Runs,
+    stage: Option<&Stage>,
     control: &Control<'_>,
     clock: &mut StageClock,
 ) -> Result<(Inputs, Finished)> {
     let config = &plan.config;
+    let scratch = stage.map(Stage::scratch).transpose()?;
     let mut inputs = list_all(plan, stores, control)?;
+    if let Some(stage) = stage {
+        ledger::must_not_shrink(plan, &inputs, stage.lake().record())?;
+    }
     clock.end("discover");
     for (content, listing, _) in inputs.each() {
         let files = listing.files.len();
@@ -139,16 +146,19 @@ fn ingest_all(
     }
 
     control.begin(At::Songs, inputs.songs.bytes());
-    let (songs, artists, account) = ingest::songs(&inputs.songs, config, control)?;
+    let (songs, artists, account) = ingest::songs(&inputs.songs, config, scratch.as_deref(), control)?;
     inputs.song_account = account;
     let catalogue = Catalogue::new(songs.finish(), config.matching);
     clock.end("songs");
 
     control.begin(At::Logs, inputs.logs.bytes());
-    let (people, account) = ingest::plays(&inputs.logs, config, &catalogue, &runs, control)?;
+    let (people, account) = ingest::plays(&inputs.logs, config, &catalogue, &runs, scratch.as_deref(), control)?;
     inputs.log_account = account;
     for (content, _, account) in inputs.each() {
         control.note(Level::Info, || format!("{}: {}", content.name(), judge::records(account)));
+    }
+    if let Some(stage) = stage {
+        inputs.write_rejects(stage.quarantine(), &mut |name, bytes| stage.put_reject(name, bytes))?;
     }
     judge::accept(plan, &inputs)?;
     let mut dimensions = Vec::new();

@@ -41,11 +41,17 @@ pub(super) trait Ground: fmt::Debug + Send + Sync {
     /// Writes a control file, over whatever was there.
     fn write(&self, path: &str, bytes: &[u8]) -> Result<()>;
 
+    /// Writes a control file with records of the input in it: for the lake's owner alone, where the place knows owners.
+    fn keep(&self, path: &str, bytes: &[u8]) -> Result<()>;
+
     /// All files below each folder, in no particular order; nothing for one that is not there.
     fn lists(&self, folders: &[&str]) -> Result<Vec<Vec<Entry>>>;
 
     /// Which conditions are honoured, found out by trying on a control file that holds `bytes` and keeps them.
     fn conditional(&self, path: &str, bytes: &[u8]) -> Result<Conditional>;
+
+    /// Whether two names that differ in the case of letters alone are one file.
+    fn folds_case(&self) -> bool;
 
     /// Begins the stage of a run.
     fn stage(&self, run: &str) -> Result<Box<dyn StageGround>>;

@@ -6,9 +6,9 @@
 //!
 //! Invariant: while a locked [`Local`] lives, no other run of this program on this machine writes to the same output.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind as Io, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -130,12 +130,16 @@ impl Ground for Local {
         if path.exists() {
             return Ok(false);
         }
-        place(&path, bytes, true)?;
+        place(&path, bytes, &mut File::options(), true)?;
         Ok(true)
     }
 
     fn write(&self, path: &str, bytes: &[u8]) -> Result<()> {
-        place(&self.root.join(path), bytes, false)
+        place(&self.root.join(path), bytes, &mut File::options(), false)
+    }
+
+    fn keep(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        place(&self.root.join(path), bytes, File::options().mode(0o600), false)
     }
 
     fn lists(&self, folders: &[&str]) -> Result<Vec<Vec<Entry>>> {
@@ -153,6 +157,15 @@ impl Ground for Local {
 
     fn conditional(&self, _: &str, _: &[u8]) -> Result<Conditional> {
         Ok(Conditional { put: true, delete: true })
+    }
+
+    /// The lock has one name; where another spelling finds it too, case does not count.
+    fn folds_case(&self) -> bool {
+        let identity = |name: &str| {
+            let metadata = std::fs::metadata(self.root.join("_etl").join(name)).ok()?;
+            Some((metadata.dev(), metadata.ino()))
+        };
+        identity("lock").is_some_and(|lock| identity("LOCK") == Some(lock))
     }
 
     fn stage(&self, run: &str) -> Result<Box<dyn StageGround>> {
@@ -210,14 +223,14 @@ impl Ground for Local {
 }
 
 /// Writes a file under another name, then gives it its own; `lasting` waits for the disk.
-fn place(path: &Path, bytes: &[u8], lasting: bool) -> Result<()> {
+fn place(path: &Path, bytes: &[u8], options: &mut OpenOptions, lasting: bool) -> Result<()> {
     let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", path, &error);
     let folder = path.parent().unwrap_or(path);
     std::fs::create_dir_all(folder).map_err(failed)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = folder.join(name);
-    let mut file = File::create(&new).map_err(failed)?;
+    let mut file = options.write(true).create(true).truncate(true).open(&new).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     if lasting {
         file.sync_all().map_err(failed)?;

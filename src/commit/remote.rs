@@ -162,6 +162,10 @@ impl Ground for Remote {
         self.bucket.wait(self.bucket.put(&self.key(path), Bytes::copy_from_slice(bytes), Put::Always)).map(drop)
     }
 
+    fn keep(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        self.write(path, bytes)
+    }
+
     fn lists(&self, folders: &[&str]) -> Result<Vec<Vec<Entry>>> {
         let listings = folders.iter().map(|folder| {
             let (bucket, key) = (self.bucket.clone(), self.key(folder));
@@ -178,6 +182,10 @@ impl Ground for Remote {
             self.write(path, bytes)?;
         }
         Ok(Conditional { put, delete })
+    }
+
+    fn folds_case(&self) -> bool {
+        false
     }
 
     fn stage(&self, run: &str) -> Result<Box<dyn StageGround>> {

@@ -145,6 +145,20 @@ impl Stage {
         self.ground.scratch()
     }
 
+    /// Where the run's rejects lie, for people.
+    #[must_use]
+    pub fn quarantine(&self) -> String {
+        self.lake.shown(&format!("_etl/quarantine/{}", self.run))
+    }
+
+    /// Writes a file of rejects. It stays, whatever becomes of the run.
+    ///
+    /// # Errors
+    /// The place's.
+    pub fn put_reject(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.lake.ground.keep(&format!("_etl/quarantine/{}/{name}", self.run), bytes)
+    }
+
     /// Stages a whole file, unless its bytes are already in place. `partition` is '' or a path without slashes at its
     /// ends.
     ///
@@ -189,8 +203,11 @@ impl Stage {
     /// Ends staging: every file of every table is complete, and would survive a crash.
     ///
     /// # Errors
-    /// The place's.
+    /// [`ErrorKind::Output`] when the place takes two of the files for one, and the place's.
     pub fn seal(self) -> Result<Staged> {
+        if self.lake.ground.folds_case() {
+            self.tables.values().try_for_each(|staged| staged.must_not_collide(&self.lake))?;
+        }
         if self.tables.values().any(StagedTable::has_images) {
             self.ground.seal()?;
         }
@@ -258,6 +275,27 @@ impl StagedTable {
     fn has_images(&self) -> bool {
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         files.values().any(|file| file.image.is_some())
+    }
+
+    /// For a place where the case of letters does not count: a file may not replace another of the run, nor be removed
+    /// under the name of its predecessor.
+    fn must_not_collide(&self, lake: &Lake) -> Result<()> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = self.existing.keys().filter(|path| !files.contains_key(*path));
+        let mut seen: HashMap<String, &str> = HashMap::new();
+        for path in files.keys().chain(gone) {
+            if let Some(other) = seen.insert(path.to_lowercase(), path) {
+                let shown = |path: &str| lake.shown(&self.path(path));
+                return Err(Error::new(
+                    ErrorKind::Output,
+                    format!("{} and {} are one file here", shown(other), shown(path)),
+                )
+                .cause("the file system does not tell upper from lower case")
+                .hint("write to a file system that does; or remove the older table, if only its names differ")
+                .context("path", shown(path)));
+            }
+        }
+        Ok(())
     }
 
     fn finish(&self) -> (TableRecord, TableState) {

@@ -78,8 +78,13 @@ pub fn remove(root: &Path, path: &str) -> Result<()> {
         Err(error) if matches!(error.kind(), Io::NotFound | Io::NotADirectory | Io::IsADirectory) => {}
         Err(error) => return Err(Error::io(ErrorKind::Storage, "remove", &file, &error)),
     }
+    // A folder that is gone went when a run before this one was stopped right here.
+    let is_gone = |folder: &Path| match std::fs::remove_dir(folder) {
+        Ok(()) => true,
+        Err(error) => error.kind() == Io::NotFound,
+    };
     let mut folder = file.parent();
-    while let Some(empty) = folder.filter(|folder| *folder != root && std::fs::remove_dir(folder).is_ok()) {
+    while let Some(empty) = folder.filter(|folder| *folder != root && is_gone(folder)) {
         folder = empty.parent();
     }
     Ok(())

@@ -116,7 +116,7 @@ pub fn list(source: &Source, threads: usize, stores: &Stores, cancel: &Cancel) -
     };
     if listing.files.is_empty() {
         let mut error = Error::new(ErrorKind::NoInput, format!("there are no JSON files in {}", source.shown))
-            .hint("files end in .json, .jsonl or .ndjson, also followed by .gz or .zst; check the place or the pattern")
+            .hint("files end in .json, .jsonl or .ndjson, also followed by .gz, .bz2 or .zst; check the place or the pattern")
             .context("path", source.shown.clone());
         if listing.other + listing.hidden > 0 {
             error = error.cause(format!(
@@ -145,7 +145,7 @@ fn is_hidden(name: &[u8]) -> bool {
 
 fn is_json(name: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
-    let plain = [&b".gz"[..], b".zst"].iter().find_map(|suffix| name.strip_suffix(*suffix)).unwrap_or(&name);
+    let plain = [&b".gz"[..], b".bz2", b".zst"].iter().find_map(|suffix| name.strip_suffix(*suffix)).unwrap_or(&name);
     [&b".json"[..], b".jsonl", b".ndjson"].iter().any(|suffix| plain.ends_with(suffix))
 }
 

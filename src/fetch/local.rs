@@ -155,7 +155,7 @@ impl Reader {
         let chunk = Chunk {
             file: listed.index,
             offset: from + start as u64,
-            lines_before: (range.start == 0).then_some(0),
+            lines_before: None,
             framing: Framing::Values,
             bytes: bytes.get(start..).unwrap_or_default(),
         };

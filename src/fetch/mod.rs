@@ -38,7 +38,7 @@ pub struct Chunk<'b> {
     pub file: usize,
     /// Where the bytes begin in the (decompressed) file.
     pub offset: u64,
-    /// Line breaks before them, where that is known without reading them.
+    /// Line breaks before them; `None` in a file that is read in parts, side by side.
     pub lines_before: Option<u64>,
     /// How records follow each other.
     pub framing: Framing,
@@ -261,7 +261,7 @@ impl<'l> Listed<'l> {
             "encoding_utf16" | "encoding_utf32" => "convert it to UTF-8 (`iconv -t UTF-8`)",
             "single_value_too_large" => "a record has at most 64 MiB; is a line break missing?",
             "decompressed_limit" => "a file unpacks to at most 16 GiB; split it",
-            code if code.starts_with("unsupported_compression") => "unpack it, or pack it as gzip or zstd",
+            code if code.starts_with("unsupported_compression") => "unpack it, or pack it as gzip, bzip2 or zstd",
             _ => "repair or remove it; or leave it out and say so with --on-bad-file quarantine",
         };
         Error::new(ErrorKind::DataRefused, format!("{path} cannot be read as JSON: {code}"))

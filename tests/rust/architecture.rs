@@ -18,8 +18,8 @@ const WALLS: [(&str, &[&str], &str); 12] = [
     ("rename(", &["commit/"], "publishing belongs to commit"),
     (
         "tempfile::",
-        &["run.rs", "runs.rs", "commit/spool.rs", "doctor/folder.rs"],
-        "temporary files are made where plays spill, where nothing is published, and for what goes to a bucket",
+        &["run.rs", "runs.rs", "commit/spool.rs", "doctor/folder.rs", "quarantine.rs"],
+        "temporary files are made where plays and rejects spill, where nothing is published, and for what goes to a bucket",
     ),
     ("flock", &["commit/"], "one run a lake is commit's promise"),
     ("std::env", &["ffi/"], "the environment belongs to the front; the build's constants are told there"),
@@ -43,8 +43,8 @@ const IMPURE: [&str; 10] = [
 ];
 
 /// Which modules of the crate a module may know. Not listed: the joints (`run`, `ingest`, `emit`, `star`, `report`,
-/// `judge`, `preview`, `account`, `costs`, `lookup`, `doctor`) and `ffi`, which exist to join others.
-const STAGES: [(&str, &[&str]); 17] = [
+/// `judge`, `ledger`, `preview`, `account`, `costs`, `lookup`, `doctor`) and `ffi`, which exist to join others.
+const STAGES: [(&str, &[&str]); 19] = [
     ("error", &[]),
     ("schema", &[]),
     ("progress", &[]),
@@ -57,6 +57,8 @@ const STAGES: [(&str, &[&str]); 17] = [
     ("compression", &["error"]),
     ("discover", &["cancel", "error", "plan", "store", "threads"]),
     ("fetch", &["cancel", "compression", "decode", "discover", "error", "store"]),
+    ("quarantine", &["decode", "error", "fetch"]),
+    ("duplicates", &["discover", "error", "fetch"]),
     ("decode", &[]),
     ("tables", &["config", "decode", "error", "schema"]),
     ("partition", &["tables"]),
@@ -92,7 +94,7 @@ impl Source {
 }
 
 fn is_test(path: &str) -> bool {
-    path.contains("/tests/") || path.ends_with("/tests.rs")
+    path.contains("/tests/") || path.ends_with("/tests.rs") || path == "fuzz.rs"
 }
 
 /// The text without comments and without what follows `#[cfg(test)]` and has a body: inline tests come last.

@@ -13,7 +13,7 @@ fn outcome(decoder: &mut Decoder, kind: Kind, file: &[u8], framing: Framing) -> 
 }
 
 /// Decodes with and without the fast path; the second time, the fast path knows the file already.
-fn agree(kind: Kind, file: &[u8], framing: Framing, limits: &Limits) -> Result<(), TestCaseError> {
+pub fn agree(kind: Kind, file: &[u8], framing: Framing, limits: &Limits) -> Result<(), TestCaseError> {
     let careful = outcome(&mut Decoder::careful(limits.clone()), kind, file, framing);
     let mut decoder = Decoder::new(limits.clone());
     for _ in 0..2 {

@@ -4,6 +4,7 @@
 
 mod agreement;
 mod bad_input;
+mod fuzz;
 mod grammar;
 mod records;
 mod rows;

@@ -7,7 +7,7 @@ use super::{Kind, Outcome, decode, decode_at};
 use crate::decode::{Cutter, Decoder, Framing, Limits, cut, first_start};
 
 /// Decodes the pieces between these positions and puts them together.
-fn in_pieces(kind: Kind, file: &[u8], framing: Framing, cuts: &[usize]) -> Outcome {
+pub fn in_pieces(kind: Kind, file: &[u8], framing: Framing, cuts: &[usize]) -> Outcome {
     let mut decoder = Decoder::new(Limits::default());
     let mut whole = Outcome::default();
     let mut start = 0;
@@ -22,14 +22,14 @@ fn in_pieces(kind: Kind, file: &[u8], framing: Framing, cuts: &[usize]) -> Outco
 }
 
 /// The cuts that a reader with buffers of this size makes.
-fn streamed(file: &[u8], framing: Framing, size: usize) -> Vec<usize> {
+pub fn streamed(file: &[u8], framing: Framing, size: usize) -> Vec<usize> {
     let mut cutter = Cutter::new(framing);
     let buffers = file.chunks(size).enumerate();
     buffers.filter_map(|(number, buffer)| cutter.feed(buffer).map(|at| number * size + at)).collect()
 }
 
 /// The cuts that readers of ranges of this size make, each for itself.
-fn ranged(file: &[u8], size: usize) -> Vec<usize> {
+pub fn ranged(file: &[u8], size: usize) -> Vec<usize> {
     let starts = (size..file.len()).step_by(size);
     let mut cuts: Vec<usize> =
         starts.filter_map(|start| first_start(&file[start - 1..]).map(|at| start - 1 + at)).collect();

@@ -54,6 +54,7 @@ def check(
     *,
     versions: Sequence[Contents] = (),
     settled: bool = False,
+    stages: bool = False,
     report: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """The faults of a lake, as sentences.
@@ -62,12 +63,13 @@ def check(
         lake: The lake's folder.
         versions: What the lake may hold: for example the contents of fresh lakes made of the same inputs.
         settled: Whether a run has just ended well, so that nothing may be left over.
+        stages: Whether stages may stay all the same: in a bucket nobody can tell whether their runs are at work.
         report: That run's report; its accounts are compared with the record and the tables.
     """
     faults = Faults()
     if not lake.is_dir():
         return ["there is no lake"]
-    _control(lake, settled, faults)
+    _control(lake, settled, stages, faults)
     records = _records(lake, faults)
     done = _markers(lake, records, settled, faults)
     newest = max(records, default=0)
@@ -76,10 +78,9 @@ def check(
         return faults
     head, before = records[newest], records.get(newest - 1)
     if versions:
-        known = [record for record in (head, before) if record]
         faults += (
-            f"version {record['version']} is none of the {len(versions)} that can be"
-            for record in known
+            f"version {version} is none of the {len(versions)} that can be"
+            for version, record in records.items()
             if recorded(record) not in versions
         )
     states = [head] if newest in done else [before or {"tables": {}}, head]
@@ -107,11 +108,12 @@ def recorded(record: Mapping[str, Any]) -> Contents:
 # --- the log ----------------------------------------------------------------------------------------------
 
 
-def _control(lake: Path, settled: bool, faults: Faults) -> None:
+def _control(lake: Path, settled: bool, stages: bool, faults: Faults) -> None:
     for path in files_below(lake / "_etl"):
-        if not CONTROL.fullmatch(path) and (settled or not UNDER_WAY.fullmatch(path)):
+        is_under_way = UNDER_WAY.fullmatch(path) and (not settled or stages and path.startswith("stage/"))
+        if not CONTROL.fullmatch(path) and not is_under_way:
             faults.say(f"_etl/{path} is foreign or left over")
-    if settled and (lake / "_etl" / "stage").exists():
+    if settled and not stages and (lake / "_etl" / "stage").exists():
         faults.say("_etl/stage is left over")
     format_file = lake / "_etl" / "FORMAT"
     if format_file.exists() and json.loads(format_file.read_bytes()) != {"format": 1}:
@@ -165,11 +167,13 @@ def _markers(lake: Path, records: Mapping[int, Any], settled: bool, faults: Faul
         done.add(version)
         if json.loads(path.read_bytes()).get("version") != version:
             faults.say(f"done/{path.name} is of another version")
-        if version not in records:
-            faults.say(f"version {version} is published and was never committed")
     newest = max(records, default=0)
+    # What is older than those that are kept is removed, but for what a killed run left: nobody reads it.
+    for version in done:
+        if version not in records and version > newest - KEPT:
+            faults.say(f"version {version} is published and was never committed")
     for version in records:
-        if version not in done and (version < newest or settled):
+        if version not in done and version > newest - KEPT and (version < newest or settled):
             faults.say(f"version {version} was never published in full")
     return done
 

@@ -24,14 +24,17 @@ enum { COUNT, KILL, FAIL, FULL };
 enum { READS = -1 };
 
 static char root[PATH_MAX];
+static char like[PATH_MAX];
 static size_t root_length;
 static int armed, mode, trace = -1;
 static long at;
 static atomic_long operations;
 
-/* From here on operations below `folder` are counted; `told` is where the one that is hit is written to. */
-void faults_arm(const char *folder, int what, long when, int told) {
+/* From here on operations below `folder` are counted, those alone whose line ("rename /_etl/log/…") holds `part`. The
+ * line of the one that is hit is written to `told`. */
+void faults_arm(const char *folder, int what, long when, const char *part, int told) {
     snprintf(root, sizeof root, "%s", folder);
+    snprintf(like, sizeof like, "%s", part);
     root_length = strlen(root);
     mode = what;
     at = when;
@@ -47,13 +50,12 @@ static int meet(const char *name, const char *path, int error) {
     if (strncmp(path, root, root_length) != 0) return 0;
     /* To be killed before one only reads is to be killed before the next change. A full disk still lets files go. */
     if ((mode == KILL && error == READS) || (mode == FULL && error != ENOSPC)) return 0;
+    char line[PATH_MAX + 64];
+    int length = snprintf(line, sizeof line, "%s %s\n", name, path + root_length);
+    if (!strstr(line, like)) return 0;
     long number = atomic_fetch_add(&operations, 1) + 1;
     if (mode == COUNT || number < at || (mode != FULL && number > at)) return 0;
-    if (number == at) {
-        char line[PATH_MAX + 64];
-        int length = snprintf(line, sizeof line, "%s %s\n", name, path + root_length);
-        if (syscall(SYS_write, trace, line, length) < 0) _exit(99);
-    }
+    if (number == at && syscall(SYS_write, trace, line, length) < 0) _exit(99);
     if (mode == KILL) {
         kill(getpid(), SIGKILL);
         for (;;) pause();

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from checker import Contents, check, contents
+from trust.checker import Contents, check, contents
 from conftest import clean_environment
 from generate import write_input
 from generate_records import play, song
@@ -30,6 +31,7 @@ class Victim:
     """A warm process in which the job is run again and again, each time in a child of its own."""
 
     def __init__(self, faults: Path | None = None, env: dict[str, str] | None = None) -> None:
+        self.child = 0
         preload = {"LD_PRELOAD": str(faults)} if faults else {}
         self.process = subprocess.Popen(
             [sys.executable, "-W", "ignore::DeprecationWarning", str(HERE / "victim.py")],
@@ -50,10 +52,15 @@ class Victim:
         self.process.wait(timeout=60)
 
     def start(self, source: Path, output: Path | str, **task: Any) -> None:
-        assert self.process.stdin is not None
+        assert self.process.stdin is not None and self.process.stdout is not None
         line = json.dumps({"source": str(source), "output": str(output), **task})
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
+        self.child = int(self.process.stdout.readline())
+
+    def kill(self) -> None:
+        """Ends the child at work; only for one who knows that it is (it waits for an answer)."""
+        os.kill(self.child, signal.SIGKILL)
 
     def end(self) -> dict[str, Any]:
         assert self.process.stdout is not None

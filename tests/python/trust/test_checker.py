@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from checker import Contents, check, contents, partition
-from harness import Versions, Victim, scratch
+from trust.checker import Contents, check, contents, partition
+from trust.harness import Versions, Victim, scratch
 
 Plant = Callable[["Scene"], None]
 

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from checker import check, contents
+from trust.checker import check, contents
 from conftest import Rounds
-from harness import KILLED, Versions, Victim, build_faults, moments, scratch, step, told
+from trust.harness import KILLED, Versions, Victim, build_faults, moments, scratch, step, told
 
 pytestmark = [
     pytest.mark.timeout(600),
@@ -52,12 +52,13 @@ class Place(NamedTuple):
         if self.lake.exists():
             assert check(self.lake, versions=self.versions.held) == [], where
 
-    def must_become(self, new: int, where: str) -> None:
+    def must_become(self, new: int, where: str, *, may_be_empty: bool = False) -> None:
         """A run that nobody disturbs ends well, and the lake is as if it had been the only one."""
         ended = self.run(new)
         assert ended["code"] == 0, f"{where}: {ended}"
         allowed = self.versions.held
-        assert check(self.lake, versions=allowed, settled=True, report=ended["report"]) == [], where
+        faults = check(self.lake, versions=allowed, settled=True, report=ended["report"])
+        assert [one for one in faults if not (may_be_empty and "empty folder" in one)] == [], where
         assert contents(self.lake) == allowed[new], where
 
 
@@ -84,6 +85,8 @@ def test_killed_before_every_operation(place: Place, rounds: Rounds, old: int | 
         assert ended["code"] == KILLED, where
         hits[step(ended["hit"])] += 1
         place.must_be_sound(where)
+        if not rounds.is_long and step(ended["hit"]) == "staging" and at % 4:
+            continue  # most operations only stage, and what comes after them is always the same
         if rounds.is_long or at % 3 == 0:
             # The run that follows is killed as well, wherever that is.
             ended = place.run(1, mode="kill", at=random.randrange(1, 40))
@@ -98,10 +101,8 @@ def test_killed_before_every_operation(place: Place, rounds: Rounds, old: int | 
 
 def test_a_recovery_killed_before_every_operation(place: Place) -> None:
     """From right behind the commit: the recovering run is killed at every one of its operations in turn."""
-    for at in range(1, 1_000):
-        place.begin(0)
-        if "publishing" in step(place.run(1, mode="kill", at=at)["hit"]):
-            break
+    place.begin(0)
+    assert place.run(1, mode="kill", like="_table/_SUCCESS")["code"] == KILLED
     committed = place.lake.with_name("committed")
     shutil.move(place.lake, committed)
     hits: Counter[str] = Counter()
@@ -123,6 +124,18 @@ def test_a_recovery_killed_before_every_operation(place: Place) -> None:
     assert not hits.keys() & {"staging", "committing"}, "recovering computes nothing"
 
 
+def test_a_commit_that_the_disk_does_not_confirm(place: Place) -> None:
+    """The record is there and the disk says that it may not last: what is staged must stay for a later run."""
+    for new in (1, 2):
+        place.begin(0)
+        ended = place.run(1, mode="fail", like="fsync /_etl/log\n")
+        assert (ended["hit"], ended["code"]) == ("fsync /_etl/log", 75), ended
+        assert "committed" in ended["error"]
+        place.must_be_sound("unconfirmed")
+        place.must_become(new, "unconfirmed")
+        assert len(list(place.lake.glob("_etl/log/*"))) == 1 + new, "the unconfirmed version was published first"
+
+
 @pytest.mark.parametrize("mode", ["fail", "full"])
 def test_every_operation_fails(place: Place, rounds: Rounds, mode: str) -> None:
     """One operation fails, or from it on the disk is full: the run says so, or has done all it had to."""
@@ -141,8 +154,11 @@ def test_every_operation_fails(place: Place, rounds: Rounds, mode: str) -> None:
         place.must_be_sound(where)
         if ended["code"] == 0:
             assert contents(place.lake) == place.versions.held[1], where
-        place.must_become(1 if at % 2 else 2, where)
-    told(f"operations that fail ({mode})", hits + codes)
+        # A folder that cannot be removed stays: no reader sees an empty one.
+        is_rmdir = ended["hit"].startswith("rmdir")
+        place.must_become(1 if at % 2 else 2, where, may_be_empty=is_rmdir)
+    told(f"operations that fail ({mode})", hits)
+    told("which ended with", codes)
     assert hits.keys() >= STEPS - {"opening the lake"} or stride > 1
 
 

@@ -1,6 +1,6 @@
 """A process that forks: every child calls the job once, and may be stopped, killed or failed on the way.
 
-It reads tasks as lines of JSON, one at a time, and answers each with the child's end. Forking a warm interpreter takes
+It reads tasks as lines of JSON, one at a time, and answers each with the child's id and, later, its end. Forking a warm interpreter takes
 milliseconds, so hundreds of runs can be killed in a test. ``faults.c``, when it is loaded, tells the n-th operation
 on files apart; without it only signals by the clock are possible.
 """
@@ -27,7 +27,8 @@ def child(task: dict[str, Any], answer: int, hit: int) -> int:
     told: dict[str, Any]
     if "mode" in task:
         arm = ctypes.CDLL(None).faults_arm
-        arm(os.fsencode(task["output"]), MODES[task["mode"]], ctypes.c_long(task.get("at", 0)), hit)
+        at, like = ctypes.c_long(task.get("at", 1)), os.fsencode(task.get("like", ""))
+        arm(os.fsencode(task["output"]), MODES[task["mode"]], at, like, hit)
     options = task.get("options", {})
     try:
         if task.get("call") == "recover":
@@ -82,6 +83,7 @@ def main() -> None:
         if pid == 0:
             signal.alarm(task.get("limit", 60))  # a hang becomes a death by SIGALRM
             os._exit(child(task, answer, hit))
+        print(pid, flush=True)
         begun = time.monotonic()
         code = wait(pid, task.get("signals", []))
         seconds = time.monotonic() - begun

@@ -1,0 +1,80 @@
+//! Damaged files: no bytes make the decoder stop, lose a record, or depend on how it is fed.
+
+use super::agreement::agree;
+use super::records::Choices;
+use super::splits::{in_pieces, ranged, streamed};
+use super::{Kind, decode};
+use crate::decode::{Framing, Limits, sniff};
+use crate::fuzz::{Random, fuzz};
+
+const TOKENS: [&[u8]; 30] = [
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"\"",
+    b"\\",
+    b":",
+    b",",
+    b"\n",
+    b"\r",
+    b"\r\n{",
+    b"\n[",
+    b"\\u0000",
+    b"\\ud83d",
+    b"\\ude00",
+    b"\0",
+    b"\x1b",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b"\xc3",
+    b"null",
+    b"-0",
+    b"1e999",
+    b"9007199254740993",
+    b"\"ts\":",
+    b"\"page\":\"NextSong\"",
+    b"NaN",
+    b"\xe2\x80\xa8",
+    b"/*",
+    b"'",
+];
+
+/// A file that was well-formed or nearly so, and what happened to it.
+fn file(random: &mut Random) -> (Kind, Vec<u8>) {
+    let kind = *random.of(&[Kind::Songs, Kind::Events]);
+    let length = random.below(500);
+    let stream: Vec<u16> = (0..length).map(|_| u16::try_from(random.next() >> 48).unwrap()).collect();
+    let mut file = Choices::new(&stream).file(kind);
+    if random.below(8) > 0 {
+        random.damage(&mut file, &TOKENS);
+    }
+    (kind, file)
+}
+
+#[test]
+fn both_layers_agree_on_damaged_files() {
+    fuzz("decoding by both layers", |random| {
+        let (kind, file) = file(random);
+        let narrow = Limits { max_record: 450, max_depth: 3, max_keys: 18, max_string: 30, ..Limits::default() };
+        let limits = if random.below(2) == 0 { Limits::default() } else { narrow };
+        let framing = *random.of(&[Framing::Values, Framing::Array]);
+        agree(kind, &file, framing, &limits).unwrap();
+    });
+}
+
+#[test]
+fn damaged_files_in_pieces_are_the_whole() {
+    fuzz("cutting and decoding", |random| {
+        let (kind, file) = file(random);
+        let Ok(framing) = sniff(&file) else { return };
+        let size = [1, 7, 64, 1 + random.below(900)][random.below(4)];
+        let whole = decode(kind, &file, framing);
+        let cuts = streamed(&file, framing, size);
+        assert_eq!(in_pieces(kind, &file, framing, &cuts), whole, "streamed by {size} in {}", file.escape_ascii());
+        if framing == Framing::Values {
+            let cuts = ranged(&file, size);
+            assert_eq!(in_pieces(kind, &file, framing, &cuts), whole, "ranges of {size} in {}", file.escape_ascii());
+        }
+    });
+}

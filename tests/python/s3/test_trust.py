@@ -1,0 +1,148 @@
+"""Runs on S3 that are killed at any request, or overlap: old or new, never a mix, and a rerun makes it whole.
+
+The proxy sees every request of a run and ends the run's process right before the n-th change, or right after it, when
+the server did it and nobody heard. What lies in the bucket then is judged by the checker of the tests of trust.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from conftest import Rounds
+from s3.conftest import home, new_bucket, options
+from s3.proxy import Kind, Proxy
+from s3.servers import Bucket, Server
+from trust.checker import check, contents
+from trust.harness import KILLED, Versions, Victim, scratch, told
+
+pytestmark = pytest.mark.timeout(900)
+
+
+class Killed(ConnectionError):
+    """Ends the connection of a client that is no more: the server never hears of the request."""
+
+
+class Place:
+    """Two versions of an input, a bucket, and victims that write to it."""
+
+    def __init__(self, folder: Path, bucket: Bucket, proxy: Proxy, victim: Victim, versions: Versions) -> None:
+        self.folder, self.bucket, self.proxy, self.victim, self.versions = folder, bucket, proxy, victim, versions
+        self.lakes = 0
+        self.name = ""
+
+    def begin(self, old: int | None) -> None:
+        """A new lake that holds an old version, or none."""
+        self.proxy.clear()
+        self.lakes += 1
+        self.name = f"lake-{self.lakes}"
+        if old is not None:
+            assert self.run(old)["code"] == 0
+
+    def run(self, new: int, victim: Victim | None = None, **task: Any) -> dict[str, Any]:
+        self.start(new, victim, **task)
+        return (victim or self.victim).end()
+
+    def start(self, new: int, victim: Victim | None = None, **task: Any) -> None:
+        source, output = self.versions.sources[new], self.bucket.url(self.name)
+        (victim or self.victim).start(source, output, options=options(self.proxy), **task)
+
+    def seen(self) -> Path:
+        """The lake as it lies in the bucket now."""
+        folder = self.folder / f"seen-{len(list(self.folder.iterdir()))}"
+        folder.mkdir()
+        return self.bucket.download(self.name, folder)
+
+    def must_be_sound(self, where: str) -> None:
+        assert check(self.seen(), versions=self.versions.held) == [], where
+
+    def must_become(self, new: int, where: str) -> None:
+        ended = self.run(new)
+        assert ended["code"] == 0, f"{where}: {ended}"
+        seen = self.seen()
+        held = self.versions.held
+        assert check(seen, versions=held, settled=True, stages=True, report=ended["report"]) == [], where
+        assert contents(seen) == held[new], where
+
+
+@pytest.fixture(scope="module")
+def place(seaweedfs: Server) -> Iterator[Place]:
+    with scratch() as folder, ExitStack() as stack:
+        bucket = new_bucket(seaweedfs)
+        proxy = stack.enter_context(Proxy(seaweedfs.address))
+        victim = stack.enter_context(Victim(env={**home(folder), **seaweedfs.keys.environment}))
+        versions = Versions.make(folder, victim, 3, songs=6, plays=16)
+        (folder / "seen").mkdir()
+        yield Place(folder / "seen", bucket, proxy, victim, versions)
+
+
+@pytest.mark.parametrize("moment", ["call", "call after"], ids=["before", "after"])
+@pytest.mark.parametrize("old", [0, None], ids=["over an old version", "the first version"])
+def test_killed_at_every_change(place: Place, rounds: Rounds, moment: str, old: int | None) -> None:
+    hits: Counter[str] = Counter()
+    random = Random(rounds.seed)
+    kinds: tuple[Kind, ...] = ("PUT", "DELETE")
+    for kind in kinds:
+        at = 0
+        while True:
+            at += 1 if rounds.is_long else random.randint(4, 9)
+            place.begin(old)
+
+            def kill() -> None:
+                place.victim.kill()
+                if moment == "call":
+                    raise Killed
+
+            place.proxy.clear()
+            injection = place.proxy.inject("call" if moment == "call" else "call after", kind, first=at, call=kill)
+            ended = place.run(1)
+            if not injection.hits:
+                assert ended["code"] == 0, ended
+                break
+            where = f"seed {rounds.seed}, killed {moment} {kind} {at}"
+            assert ended["code"] == KILLED, f"{where}: {ended}"
+            place.proxy.clear()
+            hits[kind] += 1
+            place.must_be_sound(where)
+            place.must_become(1 if at % 2 else 2, where)
+    told(f"killed {'before' if moment == 'call' else 'after'} a change", hits)
+    assert hits["PUT"] >= 2
+
+
+def stops(random: Random, seconds: float) -> list[tuple[float, int]]:
+    """When to stop a run and when to wake it."""
+    at = random.random() * seconds
+    return [(at, signal.SIGSTOP), (at + random.random() * seconds, signal.SIGCONT)] if random.random() < 0.7 else []
+
+
+def test_overlapping_runs_end_as_one_after_the_other(place: Place, rounds: Rounds) -> None:
+    random = Random(rounds.seed)
+    print(f"seed {rounds.seed}")
+    ends: Counter[str] = Counter()
+    held = place.versions.held
+    place.begin(0)
+    with ExitStack() as stack:
+        env = {**home(place.folder.parent), **place.bucket.server.keys.environment}
+        victims = [stack.enter_context(Victim(env=env)) for _ in range(3)]
+        seconds = place.run(1)["seconds"]
+        for number in range(rounds(6, 60)):
+            runs = random.sample(range(3), random.randint(2, 3))
+            for run in runs:
+                place.start(run, victims[run], signals=stops(random, seconds))
+            ended = {run: victims[run].end() for run in runs}
+            where = f"seed {rounds.seed}, round {number}: {ended}"
+            codes = {run: end["code"] for run, end in ended.items()}
+            assert set(codes.values()) <= {0, 75}, where
+            assert 0 in codes.values(), where
+            ends.update(f"exit {code}" for code in codes.values())
+            seen = place.seen()
+            assert contents(seen) in [held[run] for run in runs], where
+            assert check(seen, versions=held, settled=True, stages=True) == [], where
+    told("overlapping runs", ends)
