@@ -9,9 +9,10 @@ PY     := $(VENV)/bin/python
 CORE   := --no-default-features
 SIZES  ?= small,M
 RUNS   ?= 3
+DELAYS ?= 0,30
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt core wheel install bench clean tools
+.PHONY: help demo test lint fmt core wheel install bench remote clean tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +53,9 @@ install: wheel  ## install the wheel into .venv
 
 bench: install $(VENV)/tested  ## our job beside Polars and DuckDB: SIZES=small,M RUNS=3
 	$(PY) tests/bench/bench.py --sizes $(SIZES) --runs $(RUNS)
+
+remote: install $(VENV)/tested  ## our job beside Polars, on S3 in memory: DELAYS=0,30 RUNS=3
+	$(PY) tests/bench/s3.py --delays $(DELAYS) --runs $(RUNS)
 
 clean:  ## remove what was made here (not the compiler's output)
 	rm -rf $(VENV) dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
