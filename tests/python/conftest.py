@@ -83,6 +83,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes more than about five seconds")
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Prints what tests counted: a guard says how much it looked at."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('/')[2]}: {value}")
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     now = settings()
     seed = config.getoption("hypothesis_seed", default=None)

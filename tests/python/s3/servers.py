@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,20 +57,9 @@ class Server:
     def address(self) -> tuple[str, int]:
         return ("127.0.0.1", self.port)
 
-    def client(self, keys: Keys | None = None, service: str = "s3") -> Any:
-        """A boto3 client of it."""
-        import boto3
-        from botocore.config import Config
-
-        keys = keys or self.keys
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id=keys.id,
-            aws_secret_access_key=keys.secret,
-            config=Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}),
-        )
+    def client(self, service: str = "s3") -> Any:
+        """A boto3 client of it, with the owner's keys."""
+        return _client(self.url, self.keys, service)
 
     def bucket(self, name: str) -> Bucket:
         """A new bucket."""
@@ -118,6 +108,10 @@ class Bucket:
             client.put_object(Bucket=self.name, Key=key, Body=path.read_bytes())
         return len(files)
 
+    def digests(self, prefix: str) -> dict[str, str]:
+        """The MD5 of every object below a prefix, by the rest of its key; small objects' ETags are that."""
+        return {key[len(prefix) + 1 :]: tag.strip('"') for key, tag in self.tags(prefix + "/").items()}
+
     def contents(self, prefix: str) -> dict[str, bytes]:
         """Every object below a prefix, by the rest of its key."""
         client = self.server.client()
@@ -133,6 +127,22 @@ class Bucket:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(body)
         return folder
+
+
+@cache
+def _client(url: str, keys: Keys, service: str) -> Any:
+    """Clients are kept: making one takes longer than many requests."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id=keys.id,
+        aws_secret_access_key=keys.secret,
+        config=Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}, max_pool_connections=16),
+    )
 
 
 def free_ports(count: int, above: int = 0) -> list[int]:

@@ -89,8 +89,9 @@ def test_profiles(weed_bucket: Bucket, works: Callable[..., str], tmp_path: Path
     words = ["--profile=dev"] if how == "--profile" else []
     more = {"AWS_PROFILE": "dev"} if how == "AWS_PROFILE" else {}
     told = works(*words, **files, **more)
-    assert "profile" in told
-    assert name in told
+    assert told.startswith("profile")
+    if how == "--profile":
+        assert name in told
 
 
 def test_a_program_that_prints_credentials(

@@ -6,23 +6,24 @@ last. The run is over a lake that an earlier run made of another input, so that 
 
 from __future__ import annotations
 
-import io
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 import sparkify_lake
-from s3.conftest import Data, differences, new_bucket, options
+from s3.conftest import Data, differences, digests, new_bucket, options, sample, tables_of
 from s3.proxy import FAULTS, Fault, Kind, Proxy
 from s3.servers import Bucket, Server
 
 # Time enough for a retry or two, not for a hang: the proxy's silence is longer than this.
 PATIENCE = "2s"
 KINDS: tuple[Kind, ...] = ("LIST", "GET", "PUT", "DELETE")
-# What a client may end with when the store fails for longer than it is tried again.
+# What a run may end with when the store fails for longer than it is tried again.
 CLEAN = (75,)
+# The same, where a whole and sound answer has the wrong bytes: a control file then looks foreign.
+WRONG_BYTES: dict[Fault, tuple[int, ...]] = {"cut page": (75, 76), "error in 200": (75, 76)}
 
 
 @dataclass
@@ -43,15 +44,31 @@ class Place:
 
     def reset(self) -> None:
         """Makes the lake the old one again, object by object."""
-        now = self.bucket.contents("lake")
+        now, then = self.now(), digests(self.old)
         self.bucket.delete(*(f"lake/{key}" for key in now.keys() - self.old.keys()))
         for key, body in self.old.items():
-            if now.get(key) != body:
+            if now.get(key) != then[key]:
                 self.bucket.put(f"lake/{key}", body)
+
+    def now(self) -> dict[str, str]:
+        """The digests of what lies in the lake."""
+        return self.bucket.digests("lake")
 
 
 @pytest.fixture(scope="module")
-def place(seaweedfs: Server, data: Data, later: Data) -> Any:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
+    """Smaller than elsewhere: there are many runs here."""
+    return sample(tmp_path_factory.mktemp("small"), songs=10, events=250, days=35)
+
+
+@pytest.fixture(scope="module")
+def later(tmp_path_factory: pytest.TempPathFactory) -> Data:
+    """Ten other songs, other plays."""
+    return sample(tmp_path_factory.mktemp("later"), songs=12, events=250, days=35, seed=2)
+
+
+@pytest.fixture(scope="module")
+def place(seaweedfs: Server, data: Data, later: Data) -> Iterator[Place]:
     """The older lake, and how many requests of each kind a run without faults takes."""
     bucket = new_bucket(seaweedfs)
     bucket.upload(later.input, "in")
@@ -62,19 +79,16 @@ def place(seaweedfs: Server, data: Data, later: Data) -> Any:
         proxy.clear()
         made.run(bucket.url("in"), proxy)
         made.counts = proxy.count()
-        assert differences(bucket.contents("lake"), later.lake) == []
+        assert differences(made.now(), digests(later.lake)) == []
         assert all(made.counts[kind] >= 1 for kind in KINDS), f"not every kind occurs: {made.counts}"
         yield made
 
 
-def assert_readable(lake: dict[str, bytes], old: dict[str, bytes], new: dict[str, bytes], where: str) -> None:
-    """Every object of a table is a whole one, the old or the new."""
-    for key, body in lake.items():
-        if key.startswith("_etl/"):
-            continue
-        assert body in (old.get(key), new.get(key)), f"{where}: {key} is neither the old nor the new"
-        if key.endswith(".parquet"):
-            pq.ParquetFile(io.BytesIO(body))
+def assert_old_or_new(place: Place, new: Data, where: str) -> None:
+    """Every object of a table is the old or the new one, whole."""
+    old_digests, new_digests = digests(place.old), digests(new.lake)
+    for key, digest in tables_of(place.now()).items():
+        assert digest in (old_digests.get(key), new_digests.get(key)), f"{where}: {key} is neither"
 
 
 def one_case(place: Place, later: Data, fault: Fault, kind: Kind, number: int) -> str:
@@ -88,31 +102,33 @@ def one_case(place: Place, later: Data, fault: Fault, kind: Kind, number: int) -
         done = place.run(source, place.proxy)
     except sparkify_lake.SparkifyLakeError as error:
         assert injection.hits, f"{where}: failed without a fault: {error}"
-        assert error.exit_code in CLEAN, f"{where}: exit code {error.exit_code}: {error}"
+        assert error.exit_code in WRONG_BYTES.get(fault, CLEAN), (
+            f"{where}: exit code {error.exit_code}: {error}"
+        )
         outcome = "refused"
-        assert_readable(place.bucket.contents("lake"), place.old, later.lake, where)
+        assert_old_or_new(place, later, where)
         place.proxy.clear()
         done = place.run(source, place.proxy)
     else:
         outcome = "right" if injection.hits else "not reached"
     assert done["state"] == "published", where
-    assert differences(place.bucket.contents("lake"), later.lake) == [], where
+    assert differences(place.now(), digests(later.lake)) == [], where
     return outcome
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_at_every_kind(
-    place: Place, later: Data, fault: Fault, capsys: pytest.CaptureFixture[str]
+    place: Place, later: Data, fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
     outcomes: dict[str, int] = {}
     for kind in KINDS:
         last = place.counts[kind]
-        for number in sorted({1, (last + 1) // 2, last}):
+        # A silent server is believed to be at work for 20 s: one case of each kind.
+        for number in sorted({1, (last + 1) // 2, last} if fault != "hang" else {(last + 1) // 2}):
             outcome = one_case(place, later, fault, kind, number)
             outcomes[outcome] = outcomes.get(outcome, 0) + 1
-    with capsys.disabled():
-        print(f"\n{fault}: {sum(outcomes.values())} cases: {outcomes}")
+    record_property("told", f"{sum(outcomes.values())} cases: {outcomes}")
     assert outcomes.get("not reached", 0) <= 4, "faults were not met: the counts of requests vary too much"
     assert outcomes.get("right", 0) >= 1, "a single fault of any kind is overcome somewhere"
 
@@ -128,10 +144,10 @@ def test_a_store_that_keeps_failing(place: Place, later: Data, kind: Kind) -> No
         place.run(place.bucket.url("in"), place.proxy)
     assert caught.value.exit_code == 75
     assert "SlowDown" in str(caught.value)
-    assert_readable(place.bucket.contents("lake"), place.old, later.lake, f"{kind} fails for good")
+    assert_old_or_new(place, later, f"{kind} fails for good")
     place.proxy.clear()
     place.run(place.bucket.url("in"), place.proxy)
-    assert differences(place.bucket.contents("lake"), later.lake) == []
+    assert differences(place.now(), digests(later.lake)) == []
 
 
 @pytest.mark.timeout(120)
@@ -147,13 +163,13 @@ def test_one_request_in_five_fails(place: Place, later: Data) -> None:
     hits = sum(one.hits for one in place.proxy.injections)
     assert hits >= 10
     assert done["requests"]["retries"] >= hits - 2, "the report counts them"
-    assert differences(place.bucket.contents("lake"), later.lake) == []
+    assert differences(place.now(), digests(later.lake)) == []
 
 
 @pytest.mark.timeout(60)
 def test_an_input_that_changes_while_it_is_read(place: Place, later: Data, data: Data) -> None:
     bucket, proxy = place.bucket, place.proxy
-    victim = sorted(bucket.names("in/song_data"))[20]
+    victim = sorted(bucket.names("in/song_data"))[3]
     whole = bucket.get(victim)
     place.reset()
     for what in ("changed", "deleted"):
@@ -172,10 +188,7 @@ def test_an_input_that_changes_while_it_is_read(place: Place, later: Data, data:
         assert injection.hits == 1
         assert victim in str(caught.value)
         bucket.put(victim, whole)
-        lake = bucket.contents("lake")
-        assert {key: body for key, body in lake.items() if not key.startswith("_etl/")} == {
-            key: body for key, body in place.old.items() if not key.startswith("_etl/")
-        }, "nothing became visible"
+        assert differences(place.now(), digests(tables_of(place.old))) == [], "nothing became visible"
     proxy.clear()
     place.run(bucket.url("in"), proxy)
-    assert differences(bucket.contents("lake"), later.lake) == []
+    assert differences(place.now(), digests(later.lake)) == []

@@ -160,7 +160,7 @@ def test_nothing_in_exceptions_and_reports(
             "pickled": pickle.dumps(done),
         }
     # This function's own locals hold it: only what lies below counts.
-    if "its traceback" in told and not wrapped:
+    if "its traceback" in told:
         told["its traceback"] = below_this_function(told["its traceback"])
     for where, text in told.items():
         assert_absent(where, text, secret)

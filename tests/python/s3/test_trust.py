@@ -33,8 +33,16 @@ class Killed(ConnectionError):
 class Place:
     """Two versions of an input, a bucket, and victims that write to it."""
 
-    def __init__(self, folder: Path, bucket: Bucket, proxy: Proxy, victim: Victim, versions: Versions) -> None:
-        self.folder, self.bucket, self.proxy, self.victim, self.versions = folder, bucket, proxy, victim, versions
+    def __init__(
+        self, folder: Path, bucket: Bucket, proxy: Proxy, victim: Victim, versions: Versions
+    ) -> None:
+        self.folder, self.bucket, self.proxy, self.victim, self.versions = (
+            folder,
+            bucket,
+            proxy,
+            victim,
+            versions,
+        )
         self.lakes = 0
         self.name = ""
 
@@ -101,7 +109,9 @@ def test_killed_at_every_change(place: Place, rounds: Rounds, moment: str, old: 
                     raise Killed
 
             place.proxy.clear()
-            injection = place.proxy.inject("call" if moment == "call" else "call after", kind, first=at, call=kill)
+            injection = place.proxy.inject(
+                "call" if moment == "call" else "call after", kind, first=at, call=kill
+            )
             ended = place.run(1)
             if not injection.hits:
                 assert ended["code"] == 0, ended
@@ -119,7 +129,11 @@ def test_killed_at_every_change(place: Place, rounds: Rounds, moment: str, old: 
 def stops(random: Random, seconds: float) -> list[tuple[float, int]]:
     """When to stop a run and when to wake it."""
     at = random.random() * seconds
-    return [(at, signal.SIGSTOP), (at + random.random() * seconds, signal.SIGCONT)] if random.random() < 0.7 else []
+    return (
+        [(at, signal.SIGSTOP), (at + random.random() * seconds, signal.SIGCONT)]
+        if random.random() < 0.7
+        else []
+    )
 
 
 def test_overlapping_runs_end_as_one_after_the_other(place: Place, rounds: Rounds) -> None:
