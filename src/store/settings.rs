@@ -139,7 +139,7 @@ impl StoreSettings {
             ("allow_http", self.allow_http.to_string()),
             ("anonymous", self.anonymous.to_string()),
             ("ca_file", ca_file.unwrap_or_default()),
-            ("store_patience", format!("{}ms", self.patience.as_millis())),
+            ("store_patience", patience_text(self.patience)),
         ]
     }
 }
@@ -185,6 +185,13 @@ fn patience(value: &str) -> Result<Duration> {
         let message = format!("store_patience cannot be {value:?}");
         refuse("store_patience", message, "it takes a time such as 60s or 5m, at most an hour")
     })
+}
+
+fn patience_text(patience: Duration) -> String {
+    match patience.as_millis() {
+        millis if millis.is_multiple_of(1_000) => format!("{}s", millis / 1_000),
+        millis => format!("{millis}ms"),
+    }
 }
 
 #[cfg(test)]
