@@ -134,7 +134,7 @@ def test_plain_http_wants_to_be_allowed(
 ) -> None:
     words = [data.input, weed_bucket.url("lake"), f"--endpoint-url={proxy.url}", f"--region={REGION}"]
     finished = program(*words, cwd=bare, env=weed_bucket.server.keys.environment)
-    assert_error(finished, 64, "--allow-http")
+    assert_error(finished, 78, "--allow-http")
     assert proxy.requests == [], "nothing was sent unencrypted"
 
 
