@@ -61,14 +61,14 @@ class Place:
         return self.bucket.download(self.name, folder)
 
     def must_be_sound(self, where: str) -> None:
-        assert check(self.seen(), versions=self.versions.held) == [], where
+        assert check(self.seen(), versions=self.versions.held, bucket=True) == [], where
 
     def must_become(self, new: int, where: str) -> None:
         ended = self.run(new)
         assert ended["code"] == 0, f"{where}: {ended}"
         seen = self.seen()
         held = self.versions.held
-        assert check(seen, versions=held, settled=True, stages=True, report=ended["report"]) == [], where
+        assert check(seen, versions=held, settled=True, bucket=True, report=ended["report"]) == [], where
         assert contents(seen) == held[new], where
 
 
@@ -144,5 +144,5 @@ def test_overlapping_runs_end_as_one_after_the_other(place: Place, rounds: Round
             ends.update(f"exit {code}" for code in codes.values())
             seen = place.seen()
             assert contents(seen) in [held[run] for run in runs], where
-            assert check(seen, versions=held, settled=True, stages=True) == [], where
+            assert check(seen, versions=held, settled=True, bucket=True) == [], where
     told("overlapping runs", ends)
