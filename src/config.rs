@@ -7,14 +7,15 @@
 //! Invariant: a [`Config`] holds only values that make sense by themselves; whether they fit together and fit the
 //! world is [`crate::plan`]'s question.
 
+mod values;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
-
-use chrono::NaiveDate;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Table;
 use crate::store::settings::{SECRETS, StoreSettings};
+use values::{choice, flag, folders, max_bad, size, tables, threads, ts_window};
 
 /// Options as they come: name to text.
 pub type Settings = BTreeMap<String, String>;
@@ -133,7 +134,7 @@ pub struct Config {
     pub ts_window: Range<i64>,
     /// Whether files that this program did not write may be replaced.
     pub adopt: bool,
-    /// Whether a file may be the same as another.
+    /// Whether a log file may be the same as another.
     pub allow_duplicates: bool,
     /// Whether the input may be less than half of what it was.
     pub allow_shrink: bool,
@@ -277,137 +278,6 @@ impl Config {
         texts.extend(self.store.texts());
         texts
     }
-}
-
-fn wrong(option: &'static str, value: &str, takes: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Configuration, format!("{option} cannot be {value:?}")).hint(takes).context("option", option)
-}
-
-/// The value of a named choice; the first is the default.
-fn choice<T: Copy>(option: &'static str, value: Option<&str>, choices: &[(&str, T)]) -> Result<T> {
-    let default = choices.first().map(|(_, choice)| *choice);
-    let found = match value {
-        None => default,
-        Some(value) => choices.iter().find(|(name, _)| *name == value).map(|(_, choice)| *choice),
-    };
-    found.ok_or_else(|| {
-        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        wrong(option, value.unwrap_or_default(), format!("it takes one of {}", names.join(", ")))
-    })
-}
-
-fn flag(option: &'static str, value: &str) -> Result<bool> {
-    match value.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" | "1" => Ok(true),
-        "false" | "no" | "off" | "0" => Ok(false),
-        _ => Err(wrong(option, value, "it takes true or false")),
-    }
-}
-
-fn tables(value: &str) -> Result<Vec<Table>> {
-    let mut chosen = Vec::new();
-    for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        let table = Table::from_name(name)
-            .ok_or_else(|| wrong("tables", name, "it takes a list of songs, artists, users, time, songplays"))?;
-        if !chosen.contains(&table) {
-            chosen.push(table);
-        }
-    }
-    chosen.sort_unstable();
-    if chosen.is_empty() {
-        return Err(wrong("tables", value, "name at least one of songs, artists, users, time, songplays"));
-    }
-    Ok(chosen)
-}
-
-/// `classic`, `plain`, and single overrides `songs=tracks` on top, separated by commas.
-fn folders(value: &str) -> Result<BTreeMap<Table, String>> {
-    const TAKES: &str = "it takes classic, plain, or overrides such as songs=tracks,users=people";
-    let mut names: BTreeMap<Table, String> =
-        Table::ALL.into_iter().map(|table| (table, table.classic_folder().to_owned())).collect();
-    for part in value.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-        match part.split_once('=') {
-            None if part == "classic" => {}
-            None if part == "plain" => {
-                names = Table::ALL.into_iter().map(|table| (table, table.name().to_owned())).collect();
-            }
-            None => return Err(wrong("table_names", part, TAKES)),
-            Some((table, folder)) => {
-                let table = Table::from_name(table.trim()).ok_or_else(|| wrong("table_names", part, TAKES))?;
-                let folder = folder.trim();
-                let plain = !folder.is_empty()
-                    && !folder.starts_with(['.', '_'])
-                    && folder.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
-                if !plain {
-                    return Err(wrong("table_names", folder, "a folder name has letters, digits, _ - . only"));
-                }
-                names.insert(table, folder.to_owned());
-            }
-        }
-    }
-    let mut seen: Vec<&String> = names.values().collect();
-    seen.sort_unstable();
-    if let Some(pair) = seen.windows(2).find(|pair| pair.first() == pair.last()) {
-        let twice = pair.first().map_or("", |name| name.as_str());
-        return Err(wrong("table_names", twice, "every table needs a folder of its own"));
-    }
-    Ok(names)
-}
-
-fn threads(value: &str) -> Result<usize> {
-    match value.parse::<usize>() {
-        Ok(threads @ 1..=1024) => Ok(threads),
-        _ => Err(wrong("threads", value, "it takes a number from 1 to 1024")),
-    }
-}
-
-/// A size in bytes: a number with an optional unit (KB, MB, GB in thousands; KiB, MiB, GiB, and Spark's k, m, g, in
-/// powers of 1024).
-fn size(option: &'static str, value: &str, least: u64) -> Result<u64> {
-    let takes = || format!("it takes a size such as 512MiB or 2GB, at least {least} bytes");
-    let digits = value.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(value.len());
-    let (number, unit) = value.split_at(digits);
-    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "kb" => 1_000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        "k" | "kib" => 1 << 10,
-        "m" | "mib" => 1 << 20,
-        "g" | "gib" => 1 << 30,
-        _ => return Err(wrong(option, value, takes())),
-    };
-    let number: f64 = number.parse().map_err(|_| wrong(option, value, takes()))?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "sizes are far below 2^53 and not negative"
-    )]
-    let bytes = (number * factor as f64) as u64;
-    if bytes < least { Err(wrong(option, value, takes())) } else { Ok(bytes) }
-}
-
-fn max_bad(value: &str) -> Result<MaxBad> {
-    let takes = "it takes a number of records, or a share such as 0.5%";
-    if let Some(percent) = value.strip_suffix('%') {
-        return match percent.trim().parse::<f64>() {
-            Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(MaxBad::Percent(percent)),
-            _ => Err(wrong("max_bad", value, takes)),
-        };
-    }
-    value.parse().map(MaxBad::Records).map_err(|_| wrong("max_bad", value, takes))
-}
-
-fn ts_window(value: &str) -> Result<Range<i64>> {
-    let takes = "it takes START..END, two dates from 1970-01-01 to 2248-01-01 such as 1990-01-01..2100-01-01";
-    let date = |text: &str| -> Option<i64> {
-        let date: NaiveDate = text.trim().parse().ok()?;
-        let ts = date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis();
-        (0..LATEST_TS).contains(&ts).then_some(ts)
-    };
-    let window = value.split_once("..").and_then(|(start, end)| Some(date(start)?..date(end)?));
-    window.filter(|window| !window.is_empty()).ok_or_else(|| wrong("ts_window", value, takes))
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ pub fn songs(
         });
         account.end(chunk, &tally)
     };
-    let parts = each_chunk(listing, config, scratch, control, begin, take, |_| Ok(()))?;
+    let parts = each_chunk(listing, config, (scratch, None), control, begin, take, |_| Ok(()))?;
     let mut whole = (SongsPartial::default(), ArtistsPartial::default(), Account::default());
     for ((songs, artists), account) in parts {
         whole.0.merge(songs);
@@ -103,6 +103,7 @@ pub fn plays(
     control: &Control<'_>,
 ) -> Result<(Vec<People>, Account)> {
     let full = run_plays(config);
+    let same_sized = (!config.allow_duplicates).then(|| SameSized::new(listing));
     let begin = |worker| (worker, PlaysPartial::default());
     let take = |(worker, plays): &mut (usize, PlaysPartial), chunk: &Chunk<'_>, state: &mut Worker| {
         let Worker { decoder, account } = state;
@@ -118,7 +119,7 @@ pub fn plays(
         runs.add(*worker, plays.take_run())
     };
     let end = |(worker, plays): &mut (usize, PlaysPartial)| runs.add(*worker, plays.take_run());
-    let parts = each_chunk(listing, config, scratch, control, begin, take, end)?;
+    let parts = each_chunk(listing, config, (scratch, same_sized), control, begin, take, end)?;
     let mut people = Vec::new();
     let mut whole = Account::default();
     for ((_, plays), account) in parts {
@@ -150,7 +151,7 @@ struct Worker {
 fn each_chunk<P: Send>(
     listing: &Listing,
     config: &Config,
-    scratch: Option<&Path>,
+    (scratch, same_sized): (Option<&Path>, Option<SameSized>),
     control: &Control<'_>,
     begin: impl Fn(usize) -> P + Sync,
     take: impl Fn(&mut P, &Chunk<'_>, &mut Worker) -> Result<()> + Sync,
@@ -164,7 +165,6 @@ fn each_chunk<P: Send>(
         ahead: (config.memory_limit / 8).max(LEAST_AHEAD),
     };
     let feed = Feed::new(listing, reading)?;
-    let same_sized = (!config.allow_duplicates).then(|| SameSized::new(listing));
     let limits = || Limits { ts_window: config.ts_window.clone(), ..Limits::default() };
     let parts = for_tasks(
         config.threads,

@@ -75,7 +75,8 @@ pub fn accept(plan: &Plan, inputs: &Inputs) -> Result<()> {
             let file = listing.shown(count.file).unwrap_or_default();
             return Err(Error::new(ErrorKind::Internal, format!("the records of {file} do not add up")));
         }
-        if !plan.config.allow_duplicates {
+        // A song that is there twice is one song; a play that is there twice would be two.
+        if content == Content::Logs && !plan.config.allow_duplicates {
             refuse_duplicates(listing, account)?;
         }
         let first = account.first.first().and_then(|located| {
@@ -108,14 +109,14 @@ pub fn accept(plan: &Plan, inputs: &Inputs) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a file that is there twice: everything in it would count twice.
+/// Refuses a file that is there twice.
 fn refuse_duplicates(listing: &Listing, account: &Account) -> Result<()> {
     let Some((file, other)) = duplicates::first(listing, &account.heads, |file| account.has_records(file))? else {
         return Ok(());
     };
     let (file, other) = (listing.shown(file).unwrap_or_default(), listing.shown(other).unwrap_or_default());
     Err(Error::new(ErrorKind::DataRefused, format!("{file} is the same as {other}: duplicate_input"))
-        .hint("remove one of them; or say --allow-duplicates, and its records count twice")
+        .hint("remove one of them; or say --allow-duplicates, and its plays count twice")
         .context("path", file))
 }
 

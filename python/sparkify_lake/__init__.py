@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sparkify_lake.job import build, check, doctor, plan, recover, run, sample
     from sparkify_lake.lake import Lake, Star, open_lake
     from sparkify_lake.report import Plan, RecordCounts, RunReport, SampleReport, TableReport
+    from sparkify_lake.secret import Secret
 
     __version__: str
 
@@ -53,6 +54,7 @@ __all__ = [
     "RetryableError",
     "RunReport",
     "SampleReport",
+    "Secret",
     "SparkifyLakeError",
     "Star",
     "StorageError",
@@ -75,6 +77,7 @@ _MODULES = {
     "job": ("build", "check", "doctor", "plan", "recover", "run", "sample"),
     "lake": ("Lake", "Star", "open_lake"),
     "report": ("Plan", "RecordCounts", "RunReport", "SampleReport", "TableReport"),
+    "secret": ("Secret",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -127,6 +127,10 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="on_bad_file", kind="choice", group="Limits", metavar="ACTION",
            choices=("refuse", "quarantine"),
            help="a file that is not JSON: refuse the run, or leave it out (quarantine)"),
+    Option(name="allow_duplicates", kind="flag", group="Limits",
+           help="read a log file that is the same as another; its plays count twice"),
+    Option(name="allow_shrink", kind="flag", group="Limits", calls=_WRITES,
+           help="accept an input that is less than half of the lake's last one"),
     Option(name="threads", kind="number", group="Limits", metavar="N", help="worker threads"),
     Option(name="memory_limit", kind="size", group="Limits", metavar="SIZE",
            help="bounds the plays kept in memory; the rest goes to disk"),
@@ -182,6 +186,7 @@ class ReadOptions(StoreOptions, total=False):
     ts_window: str | tuple[object, object] | None
     max_bad: int | str | None
     on_bad_file: str | None
+    allow_duplicates: bool | None
     threads: int | None
     memory_limit: int | str | None
     chunk_size: int | str | None
@@ -197,6 +202,7 @@ class RunOptions(ReadOptions, total=False):
     compression: str | None
     table_names: str | Mapping[str, str] | None
     adopt: bool | None
+    allow_shrink: bool | None
 
 
 class LakeOptions(StoreOptions, total=False):

@@ -49,7 +49,7 @@ class Reject:
     """One quarantined record: where it is and why, never what it says."""
 
     file: str
-    line: int | None
+    line: int
     offset: int
     reason: str
     key: str | None
@@ -199,7 +199,7 @@ class RunReport:
                 "quarantined",
                 "; ".join(f"{name}: {_counts(n)}" for name, n in _songs_first(self.reasons) if n),
             ),
-            ("such as", ", ".join(f"{r.file}:{r.line or '?'} {r.reason}" for r in self.rejects[:3])),
+            ("such as", ", ".join(f"{r.file}:{r.line} {r.reason}" for r in self.rejects[:3])),
             ("left out", ", ".join(f"{f.file} {f.reason}" for f in self.bad_files[:3])),
             ("quarantine", self.quarantine or ""),
             ("requests", described(self.requests)),
