@@ -1,7 +1,8 @@
 """Runs on S3 that are killed at any request, or overlap: old or new, never a mix, and a rerun makes it whole.
 
-The proxy sees every request of a run and ends the run's process right before the n-th change, or right after it, when
-the server did it and nobody heard. What lies in the bucket then is judged by the checker of the tests of trust.
+The proxy sees every request of a run and ends the run's process right before the n-th change, or right after
+it, when the server did it and nobody heard. What lies in the bucket then is judged by the checker of the
+tests of trust.
 """
 
 from __future__ import annotations
@@ -106,7 +107,9 @@ def test_killed_at_every_change(place: Place, rounds: Rounds, moment: str, old: 
                     raise Killed
 
             place.proxy.clear()
-            injection = place.proxy.inject("call" if moment == "call" else "call after", kind, first=at, call=kill)
+            injection = place.proxy.inject(
+                "call" if moment == "call" else "call after", kind, first=at, call=kill
+            )
             ended = place.run(1)
             if not injection.hits:
                 assert ended["code"] == 0, ended
@@ -122,7 +125,7 @@ def test_killed_at_every_change(place: Place, rounds: Rounds, moment: str, old: 
 
 
 def test_a_run_that_sleeps_through_many_versions_changes_nothing(place: Place) -> None:
-    """Records of old versions are forgotten: one who wakes right before its commit finds the place free again."""
+    """Records of old versions are forgotten: one who wakes before its commit finds the place free again."""
     held = place.versions.held
     place.begin(0)
     asleep = place.proxy.inject("hang", "PUT", key="_etl/log/")
@@ -149,7 +152,11 @@ def test_a_run_that_sleeps_through_many_versions_changes_nothing(place: Place) -
 def stops(random: Random, seconds: float) -> list[tuple[float, int]]:
     """When to stop a run and when to wake it."""
     at = random.random() * seconds
-    return [(at, signal.SIGSTOP), (at + random.random() * seconds, signal.SIGCONT)] if random.random() < 0.7 else []
+    return (
+        [(at, signal.SIGSTOP), (at + random.random() * seconds, signal.SIGCONT)]
+        if random.random() < 0.7
+        else []
+    )
 
 
 def test_overlapping_runs_end_as_one_after_the_other(place: Place, rounds: Rounds) -> None:

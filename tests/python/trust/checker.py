@@ -1,7 +1,7 @@
-"""Does a lake keep its promises? Judged from the outside: json, hashlib and pyarrow, none of the package's code.
+"""Does a lake keep its promises? Judged from outside: json, hashlib and pyarrow, none of the package's code.
 
-The promises are those of DESIGN.md, "How does a run become visible?". A lake may be looked at while its run is
-stopped, killed or recovering. What it must be then follows from its log alone:
+The promises are those of DESIGN.md, "How does a run become visible?". A lake may be looked at while its run
+is stopped, killed or recovering. What it must be then follows from its log alone:
 
 - without a record there is no table;
 - with a record and its marker the tables are what the record says, all of them marked with ``_SUCCESS``;
@@ -63,8 +63,8 @@ def check(
         lake: The lake's folder.
         versions: What the lake may hold: for example the contents of fresh lakes made of the same inputs.
         settled: Whether a run has just ended well, so that nothing may be left over.
-        bucket: Whether this is what lies in a bucket. There stages stay, because nobody can tell whether their runs are
-            at work, and so does the mark of a table while it changes.
+        bucket: Whether this is what lies in a bucket. There stages stay, because nobody can tell whether
+            their runs are at work, and so does the mark of a table while it changes.
         report: That run's report; its accounts are compared with the record and the tables.
     """
     faults = Faults()
@@ -111,7 +111,7 @@ def recorded(record: Mapping[str, Any]) -> Contents:
 
 def _control(lake: Path, settled: bool, bucket: bool, faults: Faults) -> None:
     for path in files_below(lake / "_etl"):
-        is_under_way = UNDER_WAY.fullmatch(path) and (not settled or bucket and path.startswith("stage/"))
+        is_under_way = UNDER_WAY.fullmatch(path) and (not settled or (bucket and path.startswith("stage/")))
         if not CONTROL.fullmatch(path) and not is_under_way:
             faults.say(f"_etl/{path} is foreign or left over")
     if settled and not bucket and (lake / "_etl" / "stage").exists():
@@ -237,9 +237,7 @@ def _files(lake: Path, folder: str, sides: Sequence[Mapping[str, Any]], faults: 
     return found
 
 
-def _marker(
-    folder: Path, may_be_marked: bool, is_published: bool, settled: bool, faults: Faults
-) -> None:
+def _marker(folder: Path, may_be_marked: bool, is_published: bool, settled: bool, faults: Faults) -> None:
     is_marked = (folder / "_SUCCESS").is_file()
     if is_marked and not may_be_marked:
         faults.say(f"{folder.name} is marked as whole and is not")
@@ -312,7 +310,10 @@ def _accounts(lake: Path, head: Mapping[str, Any], report: Mapping[str, Any] | N
                 faults.say(f"{content}: {told[kind]} {kind} by the report, {number} by the ledger")
     for table in report["tables"]:
         if rows.get(table["name"]) != table["rows"]:
-            faults.say(f"{table['name']}: {table['rows']} rows by the report, {rows.get(table['name'])} by the record")
+            faults.say(
+                f"{table['name']}: {table['rows']} rows by the report, "
+                f"{rows.get(table['name'])} by the record"
+            )
     if "songplays" in rows and rows["songplays"] != report["plays"]["rows"]:
         faults.say(f"{rows['songplays']} plays in files, {report['plays']['rows']} in the report")
 

@@ -1,8 +1,8 @@
 """A process that forks: every child calls the job once, and may be stopped, killed or failed on the way.
 
-It reads tasks as lines of JSON, one at a time, and answers each with the child's id and, later, its end. Forking a warm interpreter takes
-milliseconds, so hundreds of runs can be killed in a test. ``faults.c``, when it is loaded, tells the n-th operation
-on files apart; without it only signals by the clock are possible.
+It reads tasks as lines of JSON, one at a time, and answers each with the child's id and, later, its end.
+Forking a warm interpreter takes milliseconds, so hundreds of runs can be killed in a test. ``faults.c``,
+when it is loaded, tells the n-th operation on files apart; without it only signals by the clock are possible.
 """
 
 from __future__ import annotations
