@@ -9,9 +9,10 @@ PY     := $(VENV)/bin/python
 CORE   := --no-default-features
 SIZES  ?= small,M
 RUNS   ?= 3
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt core wheel install bench clean tools
+.PHONY: help demo test lint fmt core wheel install bench trust fuzz clean tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +53,13 @@ install: wheel  ## install the wheel into .venv
 
 bench: install $(VENV)/tested  ## our job beside Polars and DuckDB: SIZES=small,M RUNS=3
 	$(PY) tests/bench/bench.py --sizes $(SIZES) --runs $(RUNS)
+
+trust: install $(VENV)/tested  ## kill, fail and overlap runs, with all rounds: some twenty minutes
+	$(PY) -m pytest -s -p no:cacheprovider --long tests/python/trust tests/python/s3/test_trust.py
+
+fuzz: tools $(VENV)/tested  ## random damage to what is read, SECONDS=60 for each kind
+	FUZZ_SECONDS=$(SECONDS) cargo test --locked $(CORE) --lib -- --nocapture --test-threads 2 fuzz damage_never no_value_leaves
+	HYPOTHESIS_PROFILE=nightly $(PY) -m pytest -s -p no:cacheprovider --timeout=3600 tests/python/trust/test_damaged_config.py
 
 clean:  ## remove what was made here (not the compiler's output)
 	rm -rf $(VENV) dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
