@@ -9,10 +9,11 @@ PY     := $(VENV)/bin/python
 CORE   := --no-default-features
 SIZES  ?= small,M
 RUNS   ?= 3
+DELAYS ?= 0,30
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt core wheel install bench trust fuzz clean tools
+.PHONY: help demo test lint fmt core wheel install bench remote trust fuzz clean tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +54,9 @@ install: wheel  ## install the wheel into .venv
 
 bench: install $(VENV)/tested  ## our job beside Polars and DuckDB: SIZES=small,M RUNS=3
 	$(PY) tests/bench/bench.py --sizes $(SIZES) --runs $(RUNS)
+
+remote: install $(VENV)/tested  ## our job beside Polars, on S3 in memory: DELAYS=0,30 RUNS=3
+	$(PY) tests/bench/s3.py --delays $(DELAYS) --runs $(RUNS)
 
 trust: install $(VENV)/tested  ## kill, fail and overlap runs, with all rounds: some twenty minutes
 	$(PY) -m pytest -s -p no:cacheprovider --long tests/python/trust tests/python/s3/test_trust.py

@@ -190,7 +190,7 @@ def compare(program: Path, source: Path, delay: int, runs: int, chosen: str) -> 
         counts = ", ".join(f"{requests[kind]:,} {kind.upper()}" for kind in ("list", "get", "put", "delete"))
         spread = sorted(one.wall_s for one in taken["sparkify-lake"])
         lines.append(
-            f"\n{objects:,} input objects; ours asked {counts}: x {delay} ms / {MOST_AT_ONCE} = {bound:.2f} s. "
+            f"\n{objects:,} objects; ours asked {counts}: x {delay} ms / {MOST_AT_ONCE} = {bound:.2f} s. "
             f"Ours took {statistics.median(spread):.2f} s ({spread[0]:.2f} to {spread[-1]:.2f}).\n"
         )
     return lines

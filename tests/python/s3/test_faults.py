@@ -35,8 +35,8 @@ class Place:
     old: dict[str, bytes]
     counts: dict[str, int] = field(default_factory=dict)
 
-    def run(self, source: str, at: Server | Proxy) -> dict[str, Any]:
-        given = {**options(at), **self.bucket.server.keys.arguments, "store_patience": PATIENCE}
+    def run(self, source: str, at: Server | Proxy, patience: str = PATIENCE) -> dict[str, Any]:
+        given = {**options(at), **self.bucket.server.keys.arguments, "store_patience": patience}
         done: dict[str, Any] = sparkify_lake.run(
             source, self.bucket.url("lake"), quiet=True, **given
         ).to_dict()
@@ -99,7 +99,7 @@ def one_case(place: Place, later: Data, fault: Fault, kind: Kind, number: int) -
     injection = place.proxy.inject(fault, kind, first=number)
     source = place.bucket.url("in")
     try:
-        done = place.run(source, place.proxy)
+        done = place.run(source, place.proxy, "40s" if fault == "hang" else PATIENCE)
     except sparkify_lake.SparkifyLakeError as error:
         assert injection.hits, f"{where}: failed without a fault: {error}"
         assert error.exit_code in WRONG_BYTES.get(fault, CLEAN), (
@@ -122,9 +122,9 @@ def test_every_fault_at_every_kind(
     place: Place, later: Data, fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
     outcomes: dict[str, int] = {}
-    for kind in KINDS:
+    # A silent server is believed to be at work for 20 s, so there are fewer cases of it.
+    for kind in KINDS if fault != "hang" else ("GET", "PUT"):
         last = place.counts[kind]
-        # A silent server is believed to be at work for 20 s: one case of each kind.
         for number in sorted({1, (last + 1) // 2, last} if fault != "hang" else {(last + 1) // 2}):
             outcome = one_case(place, later, fault, kind, number)
             outcomes[outcome] = outcomes.get(outcome, 0) + 1

@@ -11,8 +11,10 @@ mod delay;
 mod memory;
 
 use std::io::{self, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use tokio::net::TcpSocket;
 
 const USAGE: &str = "usage: servers memory [--port N] [--bucket NAME] [--delay-ms N] (keys from \
      AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; none: nothing is checked)\n       \
@@ -52,9 +54,6 @@ fn main() -> io::Result<()> {
         eprintln!("{fault}\n{USAGE}");
         std::process::exit(64)
     });
-    let listener = TcpListener::bind(("127.0.0.1", options.port))?;
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
     std::thread::spawn(|| {
         let mut nothing = [0; 64];
         while io::stdin().read(&mut nothing).is_ok_and(|count| count > 0) {}
@@ -62,8 +61,12 @@ fn main() -> io::Result<()> {
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async move {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        println!("listening on {address}");
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], options.port)))?;
+        // Hundreds of connections come at once; what finds no room waits a second, then two, then four.
+        let listener = socket.listen(4_096)?;
+        println!("listening on {}", listener.local_addr()?);
         match (mode.as_str(), options.to) {
             ("memory", None) => memory::serve(listener, options.bucket, options.delay).await,
             ("delay", Some(to)) => delay::serve(listener, to, options.delay).await,
