@@ -10,9 +10,10 @@ CORE   := --no-default-features
 SIZES  ?= small,M
 RUNS   ?= 3
 DELAYS ?= 0,30
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt core wheel install bench remote clean tools
+.PHONY: help demo test lint fmt core wheel install bench remote trust fuzz clean tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +57,13 @@ bench: install $(VENV)/tested  ## our job beside Polars and DuckDB: SIZES=small,
 
 remote: install $(VENV)/tested  ## our job beside Polars, on S3 in memory: DELAYS=0,30 RUNS=3
 	$(PY) tests/bench/s3.py --delays $(DELAYS) --runs $(RUNS)
+
+trust: install $(VENV)/tested  ## kill, fail and overlap runs, with all rounds: some twenty minutes
+	$(PY) -m pytest -s -p no:cacheprovider --long tests/python/trust tests/python/s3/test_trust.py
+
+fuzz: tools $(VENV)/tested  ## random damage to what is read, SECONDS=60 for each kind
+	FUZZ_SECONDS=$(SECONDS) cargo test --locked $(CORE) --lib -- --nocapture --test-threads 2 fuzz damage_never no_value_leaves
+	HYPOTHESIS_PROFILE=nightly $(PY) -m pytest -s -p no:cacheprovider --timeout=3600 tests/python/trust/test_damaged_config.py
 
 clean:  ## remove what was made here (not the compiler's output)
 	rm -rf $(VENV) dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache

@@ -76,6 +76,15 @@ impl Lake {
         warnings
     }
 
+    /// Sees that no other run has committed since this lake was opened: what is not known may be its work.
+    pub(super) fn must_be_newest(&self) -> Result<()> {
+        if log::newest(&*self.ground)? == self.head.as_ref().map(|head| head.version) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Retry, format!("another run is writing to {}", self.shown("")))
+            .hint("try again when it has ended; nothing was changed by this one"))
+    }
+
     /// A path below the lake for people.
     #[must_use]
     pub fn shown(&self, path: &str) -> String {

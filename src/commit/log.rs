@@ -60,9 +60,7 @@ pub(super) fn claim(ground: &dyn Ground, is_new: bool) -> Result<Conditional> {
 
 /// The newest version; `None` before the first.
 pub(super) fn head(ground: &dyn Ground) -> Result<Option<Head>> {
-    let entries = ground.lists(&["_etl/log"])?.concat();
-    let newest = entries.iter().filter_map(|entry| version_of(&entry.path)).max();
-    let Some(version) = newest else { return Ok(None) };
+    let Some(version) = newest(ground)? else { return Ok(None) };
     let path = record_path(version);
     let Some(bytes) = ground.find(&path)? else {
         return Err(Error::new(ErrorKind::Retry, format!("{} vanished while it was being read", ground.shown(&path)))
@@ -74,6 +72,12 @@ pub(super) fn head(ground: &dyn Ground) -> Result<Option<Head>> {
         record.learn(done);
     }
     Ok(Some(Head { record, is_published: done.is_some() }))
+}
+
+/// The number of the newest version.
+pub(super) fn newest(ground: &dyn Ground) -> Result<Option<u64>> {
+    let entries = ground.lists(&["_etl/log"])?.concat();
+    Ok(entries.iter().filter_map(|entry| version_of(&entry.path)).max())
 }
 
 /// The marker of a version, if it is published.
@@ -92,8 +96,13 @@ fn published(ground: &dyn Ground, version: u64) -> Result<Option<Done>> {
 /// # Errors
 /// [`ErrorKind::Retry`] when another run has this version.
 pub(super) fn commit(ground: &dyn Ground, record: &Record) -> Result<()> {
-    if ground.create(&record_path(record.version), &record.to_bytes()?)? {
-        return Ok(());
+    let path = record_path(record.version);
+    if ground.create(&path, &record.to_bytes()?)? {
+        if newest(ground)? == Some(record.version) {
+            return Ok(());
+        }
+        // A run that slept through so many versions that this one is forgotten again finds its place free.
+        ground.remove(&[path])?;
     }
     Err(Error::new(
         ErrorKind::Retry,

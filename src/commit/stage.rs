@@ -106,6 +106,7 @@ impl Stage {
                 }
                 let sha256 = owner(&lake, folder, &entry, known)?;
                 if sha256.is_none() && !adopt {
+                    lake.must_be_newest()?;
                     let shown = lake.shown(folder);
                     let message = format!("{shown} holds files that sparkify-lake did not write");
                     return Err(Error::new(ErrorKind::Protocol, message)

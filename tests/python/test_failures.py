@@ -383,7 +383,7 @@ def test_thresholds(
 ) -> None:
     before = snapshot(lake)
     arguments = ["--json", "--quiet", *([f"--max-bad={max_bad}"] if max_bad is not None else [])]
-    finished = program(logs_of(tmp_path, good, bad), lake, *arguments, cwd=tmp_path)
+    finished = program(logs_of(tmp_path, good, bad), lake, "--allow-shrink", *arguments, cwd=tmp_path)
     if not fits:
         assert_refused(finished, 65)
         assert snapshot(lake) == before

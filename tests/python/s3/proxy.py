@@ -208,6 +208,7 @@ class Proxy:
         self._target = target
         self._tls = tls
         self._numbers: Counter[Kind] = Counter()
+        self._tasks: set[asyncio.Task[None] | None] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="proxy", daemon=True)
         self._ready = threading.Event()
@@ -285,6 +286,9 @@ class Proxy:
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        # The loop alone does not keep a task whose client was killed.
+        task = asyncio.current_task()
+        self._tasks.add(task)
         session = _Session(self, reader, writer)
         try:
             while await session.next():
@@ -293,6 +297,7 @@ class Proxy:
             pass
         finally:
             session.close()
+            self._tasks.discard(task)
 
     def _strikes(self, kind: Kind, key: str) -> Injection | None:
         return next((one for one in list(self.injections) if one.strikes(kind, key)), None)
@@ -414,8 +419,9 @@ class _Session:
         try:
             return await self._ask(head, body)
         except (ConnectionError, asyncio.IncompleteReadError):
-            if not reused:
+            if not reused or self._server is None:
                 raise
+            self._server[1].close()
             self._server = None
             return await self._ask(head, body)
 

@@ -1,12 +1,14 @@
 """Runs on S3 that are killed at any request, or overlap: old or new, never a mix, and a rerun makes it whole.
 
-The proxy sees every request of a run and ends the run's process right before the n-th change, or right after it, when
-the server did it and nobody heard. What lies in the bucket then is judged by the checker of the tests of trust.
+The proxy sees every request of a run and ends the run's process right before the n-th change, or right after
+it, when the server did it and nobody heard. What lies in the bucket then is judged by the checker of the
+tests of trust.
 """
 
 from __future__ import annotations
 
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -34,15 +36,10 @@ class Place:
     """Two versions of an input, a bucket, and victims that write to it."""
 
     def __init__(
-        self, folder: Path, bucket: Bucket, proxy: Proxy, victim: Victim, versions: Versions
+        self, folder: Path, bucket: Bucket, proxy: Proxy, victims: tuple[Victim, Victim], versions: Versions
     ) -> None:
-        self.folder, self.bucket, self.proxy, self.victim, self.versions = (
-            folder,
-            bucket,
-            proxy,
-            victim,
-            versions,
-        )
+        self.folder, self.bucket, self.proxy, self.versions = folder, bucket, proxy, versions
+        self.victim, self.other = victims
         self.lakes = 0
         self.name = ""
 
@@ -69,14 +66,14 @@ class Place:
         return self.bucket.download(self.name, folder)
 
     def must_be_sound(self, where: str) -> None:
-        assert check(self.seen(), versions=self.versions.held) == [], where
+        assert check(self.seen(), versions=self.versions.held, bucket=True) == [], where
 
     def must_become(self, new: int, where: str) -> None:
         ended = self.run(new)
         assert ended["code"] == 0, f"{where}: {ended}"
         seen = self.seen()
         held = self.versions.held
-        assert check(seen, versions=held, settled=True, stages=True, report=ended["report"]) == [], where
+        assert check(seen, versions=held, settled=True, bucket=True, report=ended["report"]) == [], where
         assert contents(seen) == held[new], where
 
 
@@ -85,10 +82,11 @@ def place(seaweedfs: Server) -> Iterator[Place]:
     with scratch() as folder, ExitStack() as stack:
         bucket = new_bucket(seaweedfs)
         proxy = stack.enter_context(Proxy(seaweedfs.address))
-        victim = stack.enter_context(Victim(env={**home(folder), **seaweedfs.keys.environment}))
-        versions = Versions.make(folder, victim, 3, songs=6, plays=16)
+        env = {**home(folder), **seaweedfs.keys.environment}
+        victims = (stack.enter_context(Victim(env=env)), stack.enter_context(Victim(env=env)))
+        versions = Versions.make(folder, victims[0], 3, songs=6, plays=16)
         (folder / "seen").mkdir()
-        yield Place(folder / "seen", bucket, proxy, victim, versions)
+        yield Place(folder / "seen", bucket, proxy, victims, versions)
 
 
 @pytest.mark.parametrize("moment", ["call", "call after"], ids=["before", "after"])
@@ -126,6 +124,31 @@ def test_killed_at_every_change(place: Place, rounds: Rounds, moment: str, old: 
     assert hits["PUT"] >= 2
 
 
+def test_a_run_that_sleeps_through_many_versions_changes_nothing(place: Place) -> None:
+    """Records of old versions are forgotten: one who wakes before its commit finds the place free again."""
+    held = place.versions.held
+    place.begin(0)
+    asleep = place.proxy.inject("hang", "PUT", key="_etl/log/")
+    place.start(1)
+    deadline = time.monotonic() + 30
+    while not asleep.hits:
+        assert time.monotonic() < deadline, f"the run never came to its commit: {place.victim.end()}"
+        time.sleep(0.01)
+    for number in range(1, 19):
+        ended = place.run(number % 2 * 2, place.other)
+        assert ended["code"] == 0, ended
+    before = place.bucket.tags(place.name)
+    place.proxy.clear()
+    ended = place.victim.end()
+    assert ended["code"] == 75, ended
+    after = place.bucket.tags(place.name)
+    assert {key for key in before.keys() ^ after.keys() if "_etl/stage/" not in key} == set()
+    assert all(after[key] == tag for key, tag in before.items())
+    seen = place.seen()
+    assert contents(seen) == held[0]
+    assert check(seen, versions=held, settled=True, bucket=True) == []
+
+
 def stops(random: Random, seconds: float) -> list[tuple[float, int]]:
     """When to stop a run and when to wake it."""
     at = random.random() * seconds
@@ -158,5 +181,5 @@ def test_overlapping_runs_end_as_one_after_the_other(place: Place, rounds: Round
             ends.update(f"exit {code}" for code in codes.values())
             seen = place.seen()
             assert contents(seen) in [held[run] for run in runs], where
-            assert check(seen, versions=held, settled=True, stages=True) == [], where
+            assert check(seen, versions=held, settled=True, bucket=True) == [], where
     told("overlapping runs", ends)

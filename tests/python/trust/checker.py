@@ -1,7 +1,7 @@
-"""Does a lake keep its promises? Judged from the outside: json, hashlib and pyarrow, none of the package's code.
+"""Does a lake keep its promises? Judged from outside: json, hashlib and pyarrow, none of the package's code.
 
-The promises are those of DESIGN.md, "How does a run become visible?". A lake may be looked at while its run is
-stopped, killed or recovering. What it must be then follows from its log alone:
+The promises are those of DESIGN.md, "How does a run become visible?". A lake may be looked at while its run
+is stopped, killed or recovering. What it must be then follows from its log alone:
 
 - without a record there is no table;
 - with a record and its marker the tables are what the record says, all of them marked with ``_SUCCESS``;
@@ -54,7 +54,7 @@ def check(
     *,
     versions: Sequence[Contents] = (),
     settled: bool = False,
-    stages: bool = False,
+    bucket: bool = False,
     report: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """The faults of a lake, as sentences.
@@ -63,13 +63,14 @@ def check(
         lake: The lake's folder.
         versions: What the lake may hold: for example the contents of fresh lakes made of the same inputs.
         settled: Whether a run has just ended well, so that nothing may be left over.
-        stages: Whether stages may stay all the same: in a bucket nobody can tell whether their runs are at work.
+        bucket: Whether this is what lies in a bucket. There stages stay, because nobody can tell whether
+            their runs are at work, and so does the mark of a table while it changes.
         report: That run's report; its accounts are compared with the record and the tables.
     """
     faults = Faults()
     if not lake.is_dir():
         return ["there is no lake"]
-    _control(lake, settled, stages, faults)
+    _control(lake, settled, bucket, faults)
     records = _records(lake, faults)
     done = _markers(lake, records, settled, faults)
     newest = max(records, default=0)
@@ -84,7 +85,7 @@ def check(
             if recorded(record) not in versions
         )
     states = [head] if newest in done else [before or {"tables": {}}, head]
-    _tables(lake, states, settled, faults)
+    _tables(lake, states, settled, bucket, faults)
     _accounts(lake, head, report, faults)
     return faults
 
@@ -108,12 +109,12 @@ def recorded(record: Mapping[str, Any]) -> Contents:
 # --- the log ----------------------------------------------------------------------------------------------
 
 
-def _control(lake: Path, settled: bool, stages: bool, faults: Faults) -> None:
+def _control(lake: Path, settled: bool, bucket: bool, faults: Faults) -> None:
     for path in files_below(lake / "_etl"):
-        is_under_way = UNDER_WAY.fullmatch(path) and (not settled or stages and path.startswith("stage/"))
+        is_under_way = UNDER_WAY.fullmatch(path) and (not settled or (bucket and path.startswith("stage/")))
         if not CONTROL.fullmatch(path) and not is_under_way:
             faults.say(f"_etl/{path} is foreign or left over")
-    if settled and not stages and (lake / "_etl" / "stage").exists():
+    if settled and not bucket and (lake / "_etl" / "stage").exists():
         faults.say("_etl/stage is left over")
     format_file = lake / "_etl" / "FORMAT"
     if format_file.exists() and json.loads(format_file.read_bytes()) != {"format": 1}:
@@ -181,7 +182,9 @@ def _markers(lake: Path, records: Mapping[int, Any], settled: bool, faults: Faul
 # --- the tables -------------------------------------------------------------------------------------------
 
 
-def _tables(lake: Path, states: Sequence[Mapping[str, Any]], settled: bool, faults: Faults) -> None:
+def _tables(
+    lake: Path, states: Sequence[Mapping[str, Any]], settled: bool, bucket: bool, faults: Faults
+) -> None:
     """Each partition is wholly that of one state; tables of dimensions are new before one of facts is."""
     folders = {folder: table["table"] for state in states for folder, table in state["tables"].items()}
     for entry in sorted(lake.iterdir()):
@@ -199,8 +202,9 @@ def _tables(lake: Path, states: Sequence[Mapping[str, Any]], settled: bool, faul
                 faults.say(f"{folder}/{part} is none of the versions that it may be, or a mix of them")
             begun[name] = begun.get(name, False) or (have == want[-1] != want[0])
         whole = [found == {path: file["sha256"] for path, file in side.items()} for side in sides]
-        is_new[name] = whole[-1]
-        _marker(lake / folder, whole, len(states) == 1, settled, faults)
+        # Removals may come last.
+        is_new[name] = all(found.get(path) == file["sha256"] for path, file in sides[-1].items())
+        _marker(lake / folder, any(whole) or bucket, len(states) == 1, settled, faults)
         _rows(lake / folder, name, found, any(whole), faults)
     if any(begun.get(fact) for fact in FACTS):
         for name, new in is_new.items():
@@ -233,11 +237,9 @@ def _files(lake: Path, folder: str, sides: Sequence[Mapping[str, Any]], faults: 
     return found
 
 
-def _marker(
-    folder: Path, whole: Sequence[bool], is_published: bool, settled: bool, faults: Faults
-) -> None:
+def _marker(folder: Path, may_be_marked: bool, is_published: bool, settled: bool, faults: Faults) -> None:
     is_marked = (folder / "_SUCCESS").is_file()
-    if is_marked and not any(whole):
+    if is_marked and not may_be_marked:
         faults.say(f"{folder.name} is marked as whole and is not")
     if is_published and not is_marked:
         faults.say(f"{folder.name} is published and not marked")
@@ -308,7 +310,10 @@ def _accounts(lake: Path, head: Mapping[str, Any], report: Mapping[str, Any] | N
                 faults.say(f"{content}: {told[kind]} {kind} by the report, {number} by the ledger")
     for table in report["tables"]:
         if rows.get(table["name"]) != table["rows"]:
-            faults.say(f"{table['name']}: {table['rows']} rows by the report, {rows.get(table['name'])} by the record")
+            faults.say(
+                f"{table['name']}: {table['rows']} rows by the report, "
+                f"{rows.get(table['name'])} by the record"
+            )
     if "songplays" in rows and rows["songplays"] != report["plays"]["rows"]:
         faults.say(f"{rows['songplays']} plays in files, {report['plays']['rows']} in the report")
 

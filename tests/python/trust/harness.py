@@ -11,17 +11,17 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from trust.checker import Contents, check, contents
 from conftest import clean_environment
 from generate import write_input
 from generate_records import play, song
+from trust.checker import Contents, check, contents
 
 HERE = Path(__file__).parent
 KILLED = -9
@@ -68,14 +68,14 @@ class Victim:
         return answer
 
     def run(self, source: Path, output: Path | str, **task: Any) -> dict[str, Any]:
-        """Runs the job and returns ``code`` (negative: the signal), ``error``, ``report``, ``hit``, ``seconds``."""
+        """Runs the job; returns ``code`` (below 0: a signal), ``error``, ``report``, ``hit``, ``seconds``."""
         self.start(source, output, **task)
         return self.end()
 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder, in memory where that can be had: a commit waits for the disk, whatever else is written to it."""
+    """A folder, in memory where that can be had: a commit waits for the disk, and so for all its writers."""
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
         yield Path(folder)

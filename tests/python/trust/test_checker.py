@@ -47,9 +47,7 @@ class Scene:
         record = json.loads(path.read_bytes())["record"]
         change(record)
         body = json.dumps(record, separators=(",", ":")).encode()
-        path.write_bytes(
-            b'{"sha256":"%s","record":%s}\n' % (hashlib.sha256(body).hexdigest().encode(), body)
-        )
+        path.write_bytes(b'{"sha256":"%s","record":%s}\n' % (hashlib.sha256(body).hexdigest().encode(), body))
 
     def rewrite(self, file: Path, change: Callable[[pa.Table], pa.Table]) -> None:
         """Changes the rows of a file, and the record with it."""
@@ -307,7 +305,8 @@ def test_a_lake_between_two_versions_has_no_fault(scene: Scene) -> None:
     stale_plays = [
         path
         for path in scene.held[1]
-        if path.startswith("songplays_table") and scene.held[0].get(path, scene.held[1][path]) != scene.held[1][path]
+        if path.startswith("songplays_table")
+        and scene.held[0].get(path, scene.held[1][path]) != scene.held[1][path]
     ]
     scene.put_back(*(scene.lake / path for path in stale_plays[:1]))
     assert faults(scene) == []

@@ -1,7 +1,7 @@
-"""A run that is killed, or whose disk fails, at any operation: old or new, never a mix, and a rerun makes it whole.
+"""A run that is killed, or whose disk fails, anywhere: old or new, never a mix; a rerun makes it whole.
 
-Every operation on a file is met once: ``faults.c`` counts them and ends the process right before the n-th, for every n.
-So is every operation of the run that comes after it. Kills by the clock come on top.
+Every operation on a file is met once: ``faults.c`` counts them and ends the process right before the n-th,
+for every n. So is every operation of the recovery that comes after it. Kills by the clock come on top.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from trust.checker import check, contents
 from conftest import Rounds
+from trust.checker import check, contents
 from trust.harness import KILLED, Versions, Victim, build_faults, moments, scratch, step, told
 
 pytestmark = [
@@ -125,7 +125,7 @@ def test_a_recovery_killed_before_every_operation(place: Place) -> None:
 
 
 def test_a_commit_that_the_disk_does_not_confirm(place: Place) -> None:
-    """The record is there and the disk says that it may not last: what is staged must stay for a later run."""
+    """The record is there and the disk says that it may not last: what is staged stays for a later run."""
     for new in (1, 2):
         place.begin(0)
         ended = place.run(1, mode="fail", like="fsync /_etl/log\n")
@@ -133,7 +133,9 @@ def test_a_commit_that_the_disk_does_not_confirm(place: Place) -> None:
         assert "committed" in ended["error"]
         place.must_be_sound("unconfirmed")
         place.must_become(new, "unconfirmed")
-        assert len(list(place.lake.glob("_etl/log/*"))) == 1 + new, "the unconfirmed version was published first"
+        assert len(list(place.lake.glob("_etl/log/*"))) == 1 + new, (
+            "the unconfirmed version was published first"
+        )
 
 
 @pytest.mark.parametrize("mode", ["fail", "full"])
@@ -183,7 +185,9 @@ def test_killed_at_random_times(place: Place, rounds: Rounds) -> None:
         place.must_be_sound(where)
         if ended["code"] == KILLED:
             begun = {path.name for path in (place.lake / "_etl").glob("stage/*")}
-            committed = len(list(place.lake.glob("_etl/log/*.json"))) - len(list(place.lake.glob("_etl/done/*.json")))
+            committed = len(list(place.lake.glob("_etl/log/*.json"))) - len(
+                list(place.lake.glob("_etl/done/*.json"))
+            )
             killed["committed" if committed else "staging" if begun else "before or after"] += 1
         if random.random() < 0.5:
             place.must_become(new, where)
