@@ -233,6 +233,8 @@ def seaweed(folder: Path) -> Iterator[Server]:
         str(weed()), "mini", "-dir=data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
         f"-s3.port={s3}", f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
         "-s3.port.lance=0", "-s3.port.iceberg=0", "-s3.config=s3.json", "-admin.ui=false", "-webdav=false",
+        # Every bucket takes some volumes; what the disk's free space suggests is soon used up.
+        "-volume.max=4000",
     ]  # fmt: skip
     with process(command, folder, {}) as (child, log):
         server = Server(name="seaweedfs", port=s3, keys=keys)

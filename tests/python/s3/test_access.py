@@ -255,4 +255,4 @@ def test_plain_http_from_a_file(
 ) -> None:
     (bare / "lake.cfg").write_text(f"[LAKE]\nENDPOINT_URL={weed_bucket.server.url}\nREGION={REGION}\n")
     finished = program(data.input, weed_bucket.url("lake"), cwd=bare, env=weed_bucket.server.keys.environment)
-    assert_error(finished, 78, "lake.cfg", "allow")
+    assert_error(finished, 78, "--allow-http")
