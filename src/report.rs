@@ -320,6 +320,10 @@ impl Report {
                     .filter_map(|(file, reason)| Some(BadFile { file: listing.shown(*file)?, reason })),
             );
             self.warnings.extend(listing.warnings.iter().cloned());
+            let told = account.files.iter().filter(|count| count.read > 0).count() + account.bad_files.len();
+            if let Some(empty) = listing.files.len().checked_sub(told).filter(|empty| *empty > 0) {
+                self.warnings.push(format!("{empty} files in {} hold no record", source.shown));
+            }
             if listing.other > 0 {
                 self.warnings
                     .push(format!("{} files in {} do not end in .json and were not read", listing.other, source.shown));

@@ -176,6 +176,7 @@ fn a_file_that_changed_since_it_was_listed_ends_the_run() {
         InputFile { size: listed.size + 1, ..listed.clone() },
         InputFile { size: listed.size - 1, ..listed.clone() },
         InputFile { version: Version::Modified(modified(&metadata) - 1), ..listed.clone() },
+        InputFile { path: listed.path.with_file_name("gone.json"), ..listed.clone() },
     ] {
         assert_eq!(read(file).unwrap_err().kind(), ErrorKind::Retry);
     }

@@ -4,6 +4,7 @@
 //! - [`algebra`]: a table is a function of the set of records, however they are divided.
 //! - [`pipeline`]: so is the whole lake, byte for byte; a run changes all of it or nothing.
 //! - [`failures`]: what cannot be done is said with the right kind of error, and the tables are as they were.
+//! - [`accounting`]: every record and every file is accounted for, and what cannot be right as a whole is refused.
 //! - [`recovery`]: what was committed is published, wherever its run was stopped.
 //! - [`doctor`]: good places are told from bad ones, and left as they were.
 //! - [`remote_input`]: what lies in a bucket gives the same lake, for as many requests as were promised.
@@ -15,6 +16,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests remove what they made")]
 
+#[cfg(test)]
+mod accounting;
 #[cfg(test)]
 mod algebra;
 #[cfg(test)]

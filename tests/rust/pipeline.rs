@@ -145,7 +145,7 @@ fn little_memory_gives_the_same_bytes() {
 fn a_run_stopped_before_it_publishes_changes_no_table() {
     let scene = Scene::new(&SMALL);
     scene.run("old").unwrap();
-    let old = scene.tables("old");
+    let (old, lake) = (scene.tables("old"), tree(&scene.lake("old")));
     let input = scene.input();
     drop(fs::remove_dir_all(&input));
     write_sample(&input, &SampleSpec { seed: 9, ..SMALL }, 2, &|| false, &|_| ()).unwrap();
@@ -159,7 +159,7 @@ fn a_run_stopped_before_it_publishes_changes_no_table() {
 
     for stage in ["discover", "songs", "logs", "write"] {
         // Stopping races with the run, so it is tried until the run loses; a few times are always enough.
-        let stopped = (0..50).any(|_| stop_at(&scene, stage, &old, &new));
+        let stopped = (0..50).any(|_| stop_at(&scene, stage, (&old, &lake), &new));
         assert!(stopped, "no run could be stopped at {stage}");
     }
     scene.run("old").unwrap();
@@ -167,8 +167,8 @@ fn a_run_stopped_before_it_publishes_changes_no_table() {
 }
 
 /// Runs into the lake `old` and stops the run once it is at that stage. Says whether it stopped before it published;
-/// if it did not, the old tables are put back.
-fn stop_at(scene: &Scene, stage: &str, old: &Tree, new: &Tree) -> bool {
+/// if it did not, the old lake is put back, its log included.
+fn stop_at(scene: &Scene, stage: &str, (old, old_lake): (&Tree, &Tree), new: &Tree) -> bool {
     let progress = Progress::default();
     let control = Control { progress: Some(&progress), ..Control::default() };
     let cancel = control.cancel.clone();
@@ -200,10 +200,8 @@ fn stop_at(scene: &Scene, stage: &str, old: &Tree, new: &Tree) -> bool {
         Ok(_) => assert_eq!(difference(&scene.tables("old"), new), None, "stopped too late at {stage}"),
     }
     // Whole folders go: a new partition that is only emptied would be a difference of its own.
-    for folder in scene.tables("old").keys().filter_map(|path| path.split('/').next()) {
-        drop(fs::remove_dir_all(lake.join(folder)));
-    }
-    for (path, bytes) in old {
+    drop(fs::remove_dir_all(&lake));
+    for (path, bytes) in old_lake.iter().filter(|(path, _)| !path.ends_with('/')) {
         fs::create_dir_all(lake.join(path).parent().unwrap()).unwrap();
         fs::write(lake.join(path), bytes).unwrap();
     }
