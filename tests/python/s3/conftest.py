@@ -141,14 +141,14 @@ def sample(folder: Path, *, songs: int, events: int, days: int, seed: int = 1) -
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
-    """Forty songs, two months of logs."""
-    return sample(tmp_path_factory.mktemp("data"), songs=40, events=900, days=60)
+    """A few songs, logs of days in two months."""
+    return sample(tmp_path_factory.mktemp("data"), songs=24, events=600, days=40)
 
 
 @pytest.fixture(scope="session")
 def later(tmp_path_factory: pytest.TempPathFactory) -> Data:
     """Another input: other songs and logs, some months in common."""
-    return sample(tmp_path_factory.mktemp("later"), songs=45, events=700, days=75, seed=2)
+    return sample(tmp_path_factory.mktemp("later"), songs=26, events=600, days=45, seed=2)
 
 
 def digests(lake: dict[str, bytes]) -> dict[str, str]:

@@ -106,11 +106,12 @@ def test_a_change_of_one_month_writes_what_changed(weed_bucket: Bucket, proxy: P
     )
     assert len(months) >= 2
     logs = sorted(key for key in bucket.names("in/log_data"))
-    body = bucket.get(logs[-1]).splitlines(keepends=True)
-    bucket.put(logs[-1], b"".join(body[:-1]))
+    lines = bucket.get(logs[-1]).splitlines(keepends=True)
+    last_play = max(number for number, line in enumerate(lines) if b'"NextSong"' in line)
+    bucket.put(logs[-1], b"".join(lines[:last_play] + lines[last_play + 1 :]))
     done = run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
     written = {key for key in proxy.keys("PUT") if "/_etl/" not in key and not key.endswith("_SUCCESS")}
-    assert written, "the last line of the last day is no play: choose another seed"
+    assert written, "a play less changes a file"
     assert all("songs_table" not in key for key in written), "songs did not change"
     plays = {key.split("/month=")[1].split("/")[0] for key in written if "songplays_table" in key}
     assert len(plays) <= 1, "the other months did not change"
