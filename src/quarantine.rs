@@ -26,7 +26,7 @@ const KEPT: usize = 64 << 10;
 const BUFFER: usize = 1 << 20;
 
 /// Bytes after which another file of lines begins.
-const FILE: usize = 64 << 20;
+const FILE: usize = 16 << 20;
 
 /// What a worker, or all of them, kept.
 #[derive(Debug, Default)]

@@ -8,13 +8,13 @@
 //! Invariant: no key outside the lake's prefix is ever written or deleted.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chrono::{NaiveDate, TimeDelta};
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::sync::Mutex;
 
 use super::ground::{Entry, Ground, StageGround, Stamps};
 use super::log::record_path;
@@ -189,6 +189,9 @@ impl Ground for Remote {
     }
 
     fn stage(&self, run: &str) -> Result<Box<dyn StageGround>> {
+        // Who may not delete learns it before any work: a version that is committed could never be published as a whole.
+        let nothing = self.key(&format!("{}/nothing", stage_of(run)));
+        self.bucket.wait(self.bucket.delete(&nothing, None))?;
         Ok(Box::new(Spool::new(&self.bucket, self.key(&stage_of(run)))?))
     }
 
@@ -197,8 +200,7 @@ impl Ground for Remote {
             bucket: self.bucket.clone(),
             conditional: record.conditional,
             next_record: self.key(&record_path(record.version + 1)),
-            started: Instant::now(),
-            looked: AtomicU64::new(0),
+            looked: Mutex::new(Instant::now()),
         });
         let mut stamps = Stamps::new();
         // Dimensions before facts: a play never speaks of a song that is not there yet.
@@ -279,9 +281,8 @@ struct Writer {
     conditional: Conditional,
     /// The record that would overtake this version.
     next_record: String,
-    started: Instant,
-    /// When the log was last looked at, in milliseconds since the start.
-    looked: AtomicU64,
+    /// When the log was last looked at. Whoever looks again holds it, and the others wait for what that one sees.
+    looked: Mutex<Instant>,
 }
 
 impl Writer {
@@ -317,15 +318,15 @@ impl Writer {
     }
 
     async fn stay_fresh(&self) -> Result<()> {
-        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let looked = self.looked.load(Ordering::Relaxed);
-        if Duration::from_millis(now.saturating_sub(looked)) < FRESH {
+        let mut looked = self.looked.lock().await;
+        if looked.elapsed() < FRESH {
             return Ok(());
         }
+        let now = Instant::now();
         if self.bucket.find(&self.next_record).await?.is_some() {
             return Err(overtaken());
         }
-        self.looked.fetch_max(now, Ordering::Relaxed);
+        *looked = now;
         Ok(())
     }
 

@@ -28,6 +28,8 @@ use crate::store::settings::StoreSettings;
 const CONNECTING: Duration = Duration::from_secs(5);
 /// How long no byte may come.
 const SILENCE: Duration = Duration::from_secs(20);
+/// How long one may be quiet however little patience there is.
+const QUIET: Duration = Duration::from_secs(1);
 /// Bytes a millisecond that an upload must manage on average (64 KB/s).
 const SLOWEST: u64 = 64;
 
@@ -38,6 +40,8 @@ const LARGEST: usize = 64 << 20;
 #[derive(Debug)]
 pub struct Wire {
     client: reqwest::Client,
+    /// How long no byte may come: no longer than everything together may take.
+    silence: Duration,
     meter: Arc<Meter>,
     reach: Arc<Reach>,
 }
@@ -96,14 +100,14 @@ impl Wire {
             refuse("the certificates for encrypted connections cannot be used".to_owned(), cause)
                 .hint("install the system's CA certificates, or name some with --ca-file")
         })?;
-        Ok(Self { client, meter, reach })
+        Ok(Self { client, silence: settings.patience.clamp(QUIET, SILENCE), meter, reach })
     }
 
     async fn exchange(&self, request: HttpRequest) -> std::result::Result<HttpResponse, Failure> {
         let length = request.body().content_length() as u64;
         self.meter.attempt(request.method(), request.uri().query().unwrap_or_default(), length);
         let is_data = request.method() == http::Method::GET && request.uri().query().is_none();
-        let patience = SILENCE + Duration::from_millis(length / SLOWEST);
+        let patience = self.silence + Duration::from_millis(length / SLOWEST);
         let silent = |patience: Duration| {
             Failure::Network(Trouble::Silence, format!("nothing came for {} s", patience.as_secs()))
         };
@@ -115,7 +119,7 @@ impl Wire {
         let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let mut whole = BytesMut::with_capacity(length.unwrap_or(0).min(LARGEST));
         let mut stream = body.bytes_stream();
-        while let Some(chunk) = tokio::time::timeout(SILENCE, stream.next()).await.map_err(|_| silent(SILENCE))? {
+        while let Some(chunk) = tokio::time::timeout(self.silence, stream.next()).await.map_err(|_| silent(self.silence))? {
             let chunk = chunk.map_err(|error| match Failure::of_http(&error) {
                 Failure::Network(Trouble::Broken, words) => Failure::Garbled(words),
                 other => other,

@@ -20,7 +20,7 @@ import pytest
 
 from conftest import Rounds
 from s3.conftest import home, new_bucket, options
-from s3.proxy import Kind, Proxy
+from s3.proxy import Fault, Kind, Proxy
 from s3.servers import Bucket, Server
 from trust.checker import check, contents
 from trust.harness import KILLED, Versions, Victim, scratch, told
@@ -51,13 +51,16 @@ class Place:
         if old is not None:
             assert self.run(old)["code"] == 0
 
-    def run(self, new: int, victim: Victim | None = None, **task: Any) -> dict[str, Any]:
-        self.start(new, victim, **task)
+    def run(
+        self, new: int, victim: Victim | None = None, store_patience: str = "60s", **task: Any
+    ) -> dict[str, Any]:
+        self.start(new, victim, store_patience, **task)
         return (victim or self.victim).end()
 
-    def start(self, new: int, victim: Victim | None = None, **task: Any) -> None:
+    def start(self, new: int, victim: Victim | None = None, store_patience: str = "60s", **task: Any) -> None:
         source, output = self.versions.sources[new], self.bucket.url(self.name)
-        (victim or self.victim).start(source, output, options=options(self.proxy), **task)
+        given = {**options(self.proxy), "store_patience": store_patience}
+        (victim or self.victim).start(source, output, options=given, **task)
 
     def seen(self) -> Path:
         """The lake as it lies in the bucket now."""
@@ -122,6 +125,42 @@ def test_killed_at_every_change(place: Place, rounds: Rounds, moment: str, old: 
             place.must_become(1 if at % 2 else 2, where)
     told(f"killed {'before' if moment == 'call' else 'after'} a change", hits)
     assert hits["PUT"] >= 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "for_good", "codes"),
+    [
+        ("error 500", True, {75}),
+        ("reset after", True, {75}),
+        # Once the version is committed, whoever mends the rights only has to run again.
+        ("access denied", True, {75, 77}),
+        ("access denied", False, {0, 75, 77}),
+    ],
+)
+def test_every_request_fails(
+    place: Place, rounds: Rounds, fault: Fault, for_good: bool, codes: set[int]
+) -> None:
+    """From the n-th request on, for every n, or the n-th alone with what is not tried again."""
+    hits: Counter[str] = Counter()
+    random = Random(rounds.seed)
+    at = 0
+    while True:
+        at += 1 if rounds.is_long else random.randint(5, 11)
+        place.begin(0 if at % 4 else None)
+        place.proxy.clear()
+        injection = place.proxy.inject(fault, first=at, count=10**9 if for_good else 1)
+        ended = place.run(1, store_patience="250ms")
+        if not injection.hits:
+            assert ended["code"] == 0, ended
+            break
+        where = f"seed {rounds.seed}, {fault} at request {at}: {ended}"
+        assert ended["code"] in codes, where
+        hits[f"exit {ended['code']}"] += 1
+        place.proxy.clear()
+        place.must_be_sound(where)
+        place.must_become(1 if at % 2 else 2, where)
+    told(f"{fault} {'from' if for_good else 'at'} a request{' on' if for_good else ''}", hits)
+    assert hits.total() >= 4
 
 
 def test_a_run_that_sleeps_through_many_versions_changes_nothing(place: Place) -> None:

@@ -1,0 +1,67 @@
+"""Fails when something is linked that should not be: by where it comes from, or by its licence.
+
+Known vulnerabilities are not looked up here: their lists need a network (`cargo audit`, `pip-audit`).
+"""
+
+import json
+import re
+import subprocess
+import sys
+
+REGISTRY = "registry+https://github.com/rust-lang/crates.io-index"
+
+# Licences that let the wheel be passed on with nothing but their text.
+LICENCES = {
+    "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "ISC", "MIT", "MIT-0",
+    "Unicode-3.0", "Unlicense", "Zlib", "bzip2-1.0.6", "Apache-2.0 WITH LLVM-exception",
+}  # fmt: skip
+
+BANNED = {
+    "native-tls": "there is one implementation of TLS here: rustls",
+    "openssl-sys": "it ties the wheel to a system's library",
+}
+
+
+def is_allowed(licence: str) -> bool:
+    """Whether an SPDX expression can be met with the licences above.
+
+    >>> is_allowed("GPL-3.0 OR MIT"), is_allowed("GPL-3.0 AND MIT"), is_allowed("(MIT OR X) AND ISC")
+    (True, False, True)
+    >>> is_allowed("MIT/GPL-3.0"), is_allowed("Apache-2.0 WITH LLVM-exception"), is_allowed("")
+    (True, True, False)
+    """
+    names = re.compile(r"[\w.+-]+(?: WITH [\w.+-]+)?")
+    words = {"OR": "or", "AND": "and"}
+
+    def value(found: re.Match[str]) -> str:
+        return words.get(found[0]) or str(found[0] in LICENCES)
+
+    sum_of_products = names.sub(value, licence.replace("/", " OR "))
+    return bool(sum_of_products) and bool(eval(sum_of_products, {"__builtins__": {}}))
+
+
+def faults(packages: list[dict[str, str]]) -> list[str]:
+    """One line for each package that may not be linked."""
+    found = []
+    for package in packages:
+        name = f"{package['name']} {package['version']}"
+        if package["source"] not in (None, REGISTRY):
+            found.append(f"{name} comes from {package['source']}")
+        if not is_allowed(package["license"] or ""):
+            found.append(f"{name} has the licence {package['license']}")
+        if package["name"] in BANNED:
+            found.append(f"{name}: {BANNED[package['name']]}")
+    return found
+
+
+def main() -> None:
+    """Looks at all crates that the lock file names for Linux."""
+    command = ["cargo", "metadata", "--format-version=1", "--locked", "--filter-platform"]
+    metadata = json.loads(subprocess.check_output([*command, "x86_64-unknown-linux-gnu"]))
+    packages = metadata["packages"]
+    found = faults(packages)
+    sys.exit("\n".join(found)) if found else print(f"{len(packages)} crates: sources and licences are fine")
+
+
+if __name__ == "__main__":
+    main()
