@@ -27,13 +27,17 @@ test: lint core install  ## everything: lints, the Rust core without Python, the
 	$(PY) -m pytest --doctest-modules python/sparkify_lake -q -p no:cacheprovider
 	$(PY) -m pytest -n 2 -p no:cacheprovider
 
-lint: $(VENV)/tested  ## formatting, clippy, ruff, mypy
+lint: $(VENV)/tested  ## formatting, clippy, ruff, mypy, sources and licences of what is linked
 	cargo fmt --check
+	cargo fmt --check --manifest-path tests/servers/Cargo.toml
 	cargo clippy --locked $(CORE) --all-targets -- -D warnings
 	cargo clippy --locked --lib -- -D warnings
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(PY) -m pip check
+	$(PY) -m doctest scripts/dependencies.py
+	$(PY) scripts/dependencies.py
 
 fmt:  ## format Rust and Python
 	cargo fmt

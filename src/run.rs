@@ -1,7 +1,7 @@
 //! The job as an outline. The only file that knows the order of the stages.
 //!
 //! ```text
-//! plan ── lock ── discover ── songs ── logs ── (accept?) ── write ── commit ── report
+//! plan ── lock │ discover ── songs ── logs ── (accept?) ── write ── commit ── report
 //! ```
 //!
 //! Invariant: every refusal comes before the first file is staged, every file is staged before one is published.
@@ -36,16 +36,22 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
     let plan = Plan::new(config, true, &stores)?;
     let output = plan.output.clone().ok_or_else(|| Error::new(ErrorKind::Internal, "the plan has no output"))?;
     let report = Report::begin(&plan.config);
-    let lake = Lake::open(&output, &stores, &control.cancel)?;
     let folders: Vec<(Table, String)> = plan
         .config
         .tables
         .iter()
         .filter_map(|table| plan.config.folders.get(table).map(|folder| (*table, folder.clone())))
         .collect();
-    let stage = Stage::begin(lake, &report.run_id, &folders, plan.config.adopt)?;
+    let open = || {
+        let lake = Lake::open(&output, &stores, &control.cancel)?;
+        Stage::begin(lake, &report.run_id, &folders, plan.config.adopt)
+    };
+    // Side by side: in a bucket both are waiting. What is wrong with the lake is said first.
+    let (inputs, stage) = threads::both(|| list_all(&plan, &stores, control), open)?;
+    let (stage, inputs) = (stage?, inputs?);
+    ledger::must_not_shrink(&plan, &inputs, stage.lake().record())?;
     let runs = Runs::new(ingest::runs_budget(&plan.config), stage.scratch()?);
-    let (inputs, finished) = ingest_all(&plan, &stores, runs, Some(&stage), control, &mut clock)?;
+    let (inputs, finished) = ingest_all(&plan, inputs, runs, Some(&stage), control, &mut clock)?;
 
     let emitted = emit::tables(&finished, &plan.config, &stage, control)?;
     clock.end("write");
@@ -80,7 +86,8 @@ pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
         Error::new(ErrorKind::Storage, "no folder for scratch files").cause(error.to_string()).hint("set TMPDIR")
     })?;
     let runs = Runs::new(ingest::runs_budget(&plan.config), scratch.path().to_owned());
-    let (inputs, finished) = ingest_all(&plan, &stores, runs, None, control, &mut clock)?;
+    let inputs = list_all(&plan, &stores, control)?;
+    let (inputs, finished) = ingest_all(&plan, inputs, runs, None, control, &mut clock)?;
     let (star, plays) = star::build(&finished, &plan.config, control)?;
     clock.end("write");
     let emitted = Emitted { plays, ..Emitted::default() };
@@ -124,10 +131,10 @@ pub fn recover(config: &Config, control: &Control<'_>) -> Result<Checkup> {
     commit::check(&location, &stores, &control.cancel)
 }
 
-/// Everything up to the finished dimensions and the sorted plays, accepted by the rules on bad input.
+/// Everything from the listed files to the finished dimensions and the sorted plays, accepted by the rules on bad input.
 fn ingest_all(
     plan: &Plan,
-    stores: &Stores,
+    mut inputs: Inputs,
     runs: Runs,
     stage: Option<&Stage>,
     control: &Control<'_>,
@@ -135,10 +142,6 @@ fn ingest_all(
 ) -> Result<(Inputs, Finished)> {
     let config = &plan.config;
     let scratch = stage.map(Stage::scratch).transpose()?;
-    let mut inputs = list_all(plan, stores, control)?;
-    if let Some(stage) = stage {
-        ledger::must_not_shrink(plan, &inputs, stage.lake().record())?;
-    }
     clock.end("discover");
     for (content, listing, _) in inputs.each() {
         let files = listing.files.len();

@@ -24,14 +24,14 @@ pub fn available() -> usize {
 pub fn on_each<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> Result<Vec<T>> {
     std::thread::scope(|scope| {
         let mut others = Vec::new();
-        let mut refused = None;
+        let mut failure = None;
         for index in 1..threads.max(1) {
             let work = &work;
             match std::thread::Builder::new().name(format!("sparkify-{index}")).spawn_scoped(scope, move || work(index))
             {
                 Ok(handle) => others.push(handle),
                 Err(error) => {
-                    refused = Some(error);
+                    failure = Some(error);
                     break;
                 }
             }
@@ -40,13 +40,18 @@ pub fn on_each<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> Res
         for handle in others {
             results.push(handle.join().unwrap_or_else(|panic| resume_unwind(panic)));
         }
-        match refused {
+        match failure {
             None => Ok(results),
-            Some(error) => Err(Error::new(ErrorKind::Storage, "the system refused a worker thread")
-                .cause(error.to_string())
-                .hint("lower --threads")),
+            Some(error) => Err(refused(error)),
         }
     })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+fn refused(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Storage, "the system refused a worker thread")
+        .cause(error.to_string())
+        .hint("lower --threads")
 }
 
 /// Does the tasks `0..tasks` on `threads` threads. Each thread has a state of its own (`begin`), hands its tasks to
@@ -81,6 +86,18 @@ pub fn for_tasks<S: Send>(
         }
     })?;
     parts.into_iter().collect()
+}
+
+/// Does two things at the same time; the first on this thread.
+///
+/// # Errors
+/// [`ErrorKind::Storage`] when the system refuses a thread.
+pub fn both<A, B: Send>(first: impl FnOnce() -> A, second: impl FnOnce() -> B + Send) -> Result<(A, B)> {
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().name("sparkify-1".to_owned());
+        let second = builder.spawn_scoped(scope, second).map_err(refused)?;
+        Ok((first(), second.join().unwrap_or_else(|panic| resume_unwind(panic))))
+    })
 }
 
 /// Hands out the numbers `0..tasks`, each to one worker.

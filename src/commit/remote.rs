@@ -109,36 +109,37 @@ impl Remote {
                 let Some(change) = images.next() else { break };
                 let change = change?;
                 bytes += change.body.len();
-                batch.push(Arc::clone(writer).put(change));
+                batch.push(change);
             }
-            stamps.extend(self.all(batch)?);
+            stamps.extend(self.all(batch.into_iter().map(|change| Arc::clone(writer).put(change)))?);
         }
         Ok(stamps)
     }
 
     /// Takes away what the version has no more, then marks the tables that are new as whole.
     fn clear_and_mark(&self, tables: &[(&str, &TableRecord)], writer: &Arc<Writer>) -> Result<()> {
-        let mut removals = Vec::new();
-        for (folder, table) in tables {
-            for (path, stamp) in &table.removed {
-                let key = self.key(&format!("{folder}/{path}"));
-                removals.push(Arc::clone(writer).delete(key, Tag(stamp.as_str().into())));
-            }
-        }
-        self.all(removals)?;
+        let removals = tables.iter().flat_map(|(folder, table)| {
+            let removed = table.removed.iter();
+            removed.map(move |(path, stamp)| (self.key(&format!("{folder}/{path}")), Tag(stamp.as_str().into())))
+        });
+        self.all(removals.map(|(key, tag)| Arc::clone(writer).delete(key, tag)))?;
         let unmarked = tables.iter().filter(|(_, table)| !table.marked);
         let markers = unmarked.map(|(folder, _)| {
             let (bucket, key) = (self.bucket.clone(), self.key(&format!("{folder}/{SUCCESS}")));
             async move { bucket.put(&key, Bytes::new(), Put::Always).await }
         });
-        self.all(markers.collect()).map(drop)
+        self.all(markers).map(drop)
     }
 
-    /// Does all of it on the runtime's threads, many at a time; the first error ends it.
-    fn all<T: Send + 'static>(&self, tasks: Vec<impl Future<Output = Result<T>> + Send + 'static>) -> Result<Vec<T>> {
-        let started = tasks.into_iter().map(|task| {
-            let bucket = &self.bucket;
-            async move { bucket.spawn(task).await.unwrap_or_else(|error| Err(ended(&error))) }
+    /// Does all of it on the runtime's threads, many at a time; the first error ends it. A task takes kilobytes, so each
+    /// is made when its turn comes.
+    fn all<T: Send + 'static>(
+        &self,
+        tasks: impl Iterator<Item = impl Future<Output = Result<T>> + Send + 'static>,
+    ) -> Result<Vec<T>> {
+        let started = tasks.map(|task| {
+            let started = self.bucket.spawn(task);
+            async move { started.await.unwrap_or_else(|error| Err(ended(&error))) }
         });
         self.bucket.wait(stream::iter(started).buffer_unordered(IN_FLIGHT).try_collect())
     }
@@ -223,7 +224,7 @@ impl Ground for Remote {
             let (bucket, key) = (self.bucket.clone(), self.key(path));
             async move { bucket.delete(&key, None).await }
         });
-        self.all(removals.collect()).map(drop)
+        self.all(removals).map(drop)
     }
 
     fn forget_stage(&self, record: &Record) -> Result<()> {

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 const FIRST: usize = 64;
 const LEAST: usize = 4;
-const MOST: usize = 384;
+const MOST: usize = 512;
 
 #[derive(Debug)]
 struct State {

@@ -119,7 +119,9 @@ impl Wire {
         let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let mut whole = BytesMut::with_capacity(length.unwrap_or(0).min(LARGEST));
         let mut stream = body.bytes_stream();
-        while let Some(chunk) = tokio::time::timeout(self.silence, stream.next()).await.map_err(|_| silent(self.silence))? {
+        while let Some(chunk) =
+            tokio::time::timeout(self.silence, stream.next()).await.map_err(|_| silent(self.silence))?
+        {
             let chunk = chunk.map_err(|error| match Failure::of_http(&error) {
                 Failure::Network(Trouble::Broken, words) => Failure::Garbled(words),
                 other => other,

@@ -30,7 +30,7 @@ from bench import HERE, ROOT, WORK, Engine, Measure, environment, machine, media
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIABENCH00000000001", "AWS_SECRET_ACCESS_KEY": "bench-secret"}
 BUCKET = "lake"
-MOST_AT_ONCE = 384  # the engine's limit
+MOST_AT_ONCE = 512  # the engine's limit
 
 
 def server_program() -> Path:
