@@ -145,7 +145,7 @@ def test_every_request_fails(
     random = Random(rounds.seed)
     at = 0
     while True:
-        at += 1 if rounds.is_long else random.randint(5, 11)
+        at += 1 if rounds.is_long else random.randint(2, 5)
         place.begin(0 if at % 4 else None)
         place.proxy.clear()
         injection = place.proxy.inject(fault, first=at, count=10**9 if for_good else 1)
