@@ -242,7 +242,7 @@ def seaweed(folder: Path) -> Iterator[Server]:
         yield server
 
 
-ANYTHING = [{"Effect": "Allow", "Action": ["s3:*", "iam:*"], "Resource": "*"}]
+ANYTHING = [{"Effect": "Allow", "Action": ["s3:*", "iam:*", "sts:*"], "Resource": "*"}]
 
 
 @contextmanager

@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
+from xml.sax.saxutils import escape
 
 import pytest
 
@@ -14,7 +19,7 @@ import sparkify_lake
 from conftest import Finished
 from s3.conftest import Data, assert_error, differences, options, report
 from s3.proxy import Proxy
-from s3.servers import PUBLIC, Bucket, Keys, Server
+from s3.servers import ANYTHING, PUBLIC, Bucket, Keys, Server
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -125,6 +130,98 @@ def test_a_profile_that_is_not_there(
     finished = lake_run(weed_bucket.server, *words, env=files)
     assert finished.returncode in (77, 78), finished.stderr
     assert "nobody" in finished.stderr
+
+
+@contextmanager
+def machine(bucket: Bucket) -> Iterator[str]:
+    """What hands out keys in AWS: to an instance (version 2 only), a container, and for a token of a pod."""
+    iam, sts = (bucket.server.client(service=service) for service in ("iam", "sts"))
+    name = f"role-{bucket.name}"
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=statements([trust]))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="anything", PolicyDocument=statements(ANYTHING))
+    keys = sts.assume_role(RoleArn=role, RoleSessionName="job")["Credentials"]
+    pair = {"AccessKeyId": keys["AccessKeyId"], "SecretAccessKey": keys["SecretAccessKey"]}
+    times = {"LastUpdated": "2026-01-01T00:00:00Z", "Expiration": "2099-01-01T00:00:00Z"}
+    handed = json.dumps(
+        {"Code": "Success", "Type": "AWS-HMAC", "Token": keys["SessionToken"], **pair, **times}
+    )
+    fields = {**pair, "SessionToken": keys["SessionToken"], "Expiration": times["Expiration"]}
+    inner = "".join(f"<{field}>{escape(value)}</{field}>" for field, value in fields.items())
+    action, space = "AssumeRoleWithWebIdentity", "https://sts.amazonaws.com/doc/2011-06-15/"
+    result = f"<{action}Result><Credentials>{inner}</Credentials></{action}Result>"
+    assumed = f'<{action}Response xmlns="{space}">{result}</{action}Response>'
+    roles = "/latest/meta-data/iam/security-credentials"
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self, code: int, text: str = "", kind: str = "text/plain") -> None:
+            self.send_response(code)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(text)))
+            self.send_header("x-aws-ec2-metadata-token-ttl-seconds", "21600")
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def do_PUT(self) -> None:
+            self.answer(200, "session") if self.path == "/latest/api/token" else self.answer(404)
+
+        def do_POST(self) -> None:
+            asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            good = f"Action={action}" in asked and "token-of-the-pod" in asked
+            self.answer(200, assumed, "text/xml") if good else self.answer(403)
+
+        def do_GET(self) -> None:
+            if self.path == "/container" and self.headers["Authorization"] == "of the container":
+                self.answer(200, handed, "application/json")
+            elif self.headers["x-aws-ec2-metadata-token"] != "session":
+                self.answer(401)
+            elif self.path == f"{roles}/":
+                self.answer(200, "loader")
+            elif self.path == f"{roles}/loader":
+                self.answer(200, handed, "application/json")
+            else:
+                self.answer(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def statements(some: list[dict[str, Any]]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": some})
+
+
+@pytest.mark.parametrize("source", ["instance metadata", "container", "web identity"])
+def test_the_role_of_a_machine(
+    moto_bucket: Bucket, data: Data, lake_run: LakeRun, tmp_path: Path, source: str
+) -> None:
+    """Where jobs run in AWS nobody has keys: the machine hands them out, for a while."""
+    bucket = moto_bucket
+    (tmp_path / "token").write_text("token-of-the-pod")
+    with machine(bucket) as address:
+        env = {
+            "instance metadata": {
+                "AWS_EC2_METADATA_DISABLED": "false",
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT": address,
+            },
+            "container": {
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{address}/container",
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN": "of the container",
+            },
+            "web identity": {
+                "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
+                "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/pod",
+                "AWS_ENDPOINT_URL_STS": address,
+            },
+        }[source]
+        words = [data.input, bucket.url("lake"), "--json", "--quiet"]
+        told = report(lake_run(bucket.server, *words, env=profiles(tmp_path) | env))
+    assert told["credentials"] == source
+    assert differences(bucket.contents("lake"), data.lake) == []
 
 
 @pytest.mark.parametrize("metadata", ["off", "silent"])
