@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
@@ -29,7 +30,7 @@ WRONG = Keys(id="AKIAWRONG00000000000", secret="wrong-secret-of-another")
 
 def profiles(folder: Path, config: str = "", credentials: str = "") -> dict[str, str]:
     """The variables that lead to an `~/.aws` of these files."""
-    (folder / "aws").mkdir(exist_ok=True)
+    (folder / "aws").mkdir(exist_ok=True, parents=True)
     (folder / "aws" / "config").write_text(config)
     (folder / "aws" / "credentials").write_text(credentials)
     return {
@@ -134,7 +135,7 @@ def test_a_profile_that_is_not_there(
 
 @contextmanager
 def machine(bucket: Bucket) -> Iterator[str]:
-    """What hands out keys in AWS: to an instance (version 2 only), a container, and for a token of a pod."""
+    """What hands out keys in AWS: to an instance (version 2 only), a container, for a token of a pod or of SSO."""
     iam, sts = (bucket.server.client(service=service) for service in ("iam", "sts"))
     name = f"role-{bucket.name}"
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
@@ -151,6 +152,16 @@ def machine(bucket: Bucket) -> Iterator[str]:
     action, space = "AssumeRoleWithWebIdentity", "https://sts.amazonaws.com/doc/2011-06-15/"
     result = f"<{action}Result><Credentials>{inner}</Credentials></{action}Result>"
     assumed = f'<{action}Response xmlns="{space}">{result}</{action}Response>'
+    signed_in = json.dumps(
+        {
+            "roleCredentials": {
+                "accessKeyId": keys["AccessKeyId"],
+                "secretAccessKey": keys["SecretAccessKey"],
+                "sessionToken": keys["SessionToken"],
+                "expiration": 4_070_908_800_000,
+            }
+        }
+    )
     roles = "/latest/meta-data/iam/security-credentials"
 
     class Handler(BaseHTTPRequestHandler):
@@ -173,6 +184,9 @@ def machine(bucket: Bucket) -> Iterator[str]:
         def do_GET(self) -> None:
             if self.path == "/container" and self.headers["Authorization"] == "of the container":
                 self.answer(200, handed, "application/json")
+            elif self.path == "/federation/credentials?role_name=loader&account_id=123456789012":
+                good = self.headers["x-amz-sso_bearer_token"] == "token-of-the-portal"
+                self.answer(200, signed_in, "application/json") if good else self.answer(401)
             elif self.headers["x-aws-ec2-metadata-token"] != "session":
                 self.answer(401)
             elif self.path == f"{roles}/":
@@ -191,11 +205,24 @@ def machine(bucket: Bucket) -> Iterator[str]:
         server.shutdown()
 
 
+def signed_in(home: Path) -> dict[str, str]:
+    """What `aws sso login` leaves behind: a profile that names a session, and the session's token."""
+    profile = "sso_session = company\nsso_account_id = 123456789012\nsso_role_name = loader\n"
+    session = "sso_start_url = https://company.invalid/start\nsso_region = us-east-1\n"
+    files = profiles(home, f"[default]\n{profile}\n[sso-session company]\n{session}")
+    cache = home / ".aws" / "sso" / "cache"
+    cache.mkdir(parents=True)
+    token = {"accessToken": "token-of-the-portal", "expiresAt": "2099-01-01T00:00:00Z", "region": "us-east-1"}
+    name = hashlib.sha1(b"company", usedforsecurity=False).hexdigest()
+    (cache / f"{name}.json").write_text(json.dumps(token))
+    return {"HOME": str(home), **files}
+
+
 def statements(some: list[dict[str, Any]]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": some})
 
 
-@pytest.mark.parametrize("source", ["instance metadata", "container", "web identity"])
+@pytest.mark.parametrize("source", ["instance metadata", "container", "web identity", "sso"])
 def test_the_role_of_a_machine(
     moto_bucket: Bucket, data: Data, lake_run: LakeRun, tmp_path: Path, source: str
 ) -> None:
@@ -203,24 +230,28 @@ def test_the_role_of_a_machine(
     bucket = moto_bucket
     (tmp_path / "token").write_text("token-of-the-pod")
     with machine(bucket) as address:
-        env = {
-            "instance metadata": {
-                "AWS_EC2_METADATA_DISABLED": "false",
-                "AWS_EC2_METADATA_SERVICE_ENDPOINT": address,
-            },
-            "container": {
-                "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{address}/container",
-                "AWS_CONTAINER_AUTHORIZATION_TOKEN": "of the container",
-            },
-            "web identity": {
-                "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
-                "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/pod",
-                "AWS_ENDPOINT_URL_STS": address,
-            },
-        }[source]
+        env = (
+            profiles(tmp_path)
+            | {
+                "instance metadata": {
+                    "AWS_EC2_METADATA_DISABLED": "false",
+                    "AWS_EC2_METADATA_SERVICE_ENDPOINT": address,
+                },
+                "container": {
+                    "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{address}/container",
+                    "AWS_CONTAINER_AUTHORIZATION_TOKEN": "of the container",
+                },
+                "web identity": {
+                    "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
+                    "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/pod",
+                    "AWS_ENDPOINT_URL_STS": address,
+                },
+                "sso": {"AWS_ENDPOINT_URL_SSO": address, **signed_in(tmp_path / "home")},
+            }[source]
+        )
         words = [data.input, bucket.url("lake"), "--json", "--quiet"]
-        told = report(lake_run(bucket.server, *words, env=profiles(tmp_path) | env))
-    assert told["credentials"] == source
+        told = report(lake_run(bucket.server, *words, env=env))
+    assert told["credentials"] == ("profile (~/.aws)" if source == "sso" else source)
     assert differences(bucket.contents("lake"), data.lake) == []
 
 
