@@ -135,7 +135,7 @@ def test_a_profile_that_is_not_there(
 
 @contextmanager
 def machine(bucket: Bucket) -> Iterator[str]:
-    """What hands out keys in AWS: to an instance (version 2 only), a container, for a token of a pod or of SSO."""
+    """The givers of keys in AWS: to an instance (version 2 only), a container, to a token of a pod or SSO."""
     iam, sts = (bucket.server.client(service=service) for service in ("iam", "sts"))
     name = f"role-{bucket.name}"
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
