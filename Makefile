@@ -13,7 +13,7 @@ DELAYS ?= 0,30
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt core wheel install bench remote trust fuzz clean tools
+.PHONY: help demo test lint fmt core wheel install bench parts remote trust fuzz clean tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ install: wheel  ## install the wheel into .venv
 
 bench: install $(VENV)/tested  ## our job beside Polars and DuckDB: SIZES=small,M RUNS=3
 	$(PY) tests/bench/bench.py --sizes $(SIZES) --runs $(RUNS)
+
+parts: tools  ## the engine's parts by themselves, beside their floors: PART=decoder
+	cargo bench --locked $(CORE) --bench engine -- $(PART)
 
 remote: install $(VENV)/tested  ## our job beside Polars, on S3 in memory: DELAYS=0,30 RUNS=3
 	$(PY) tests/bench/s3.py --delays $(DELAYS) --runs $(RUNS)

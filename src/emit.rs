@@ -19,9 +19,9 @@ use crate::progress::Stage as At;
 use crate::report::Plays;
 use crate::runs::SortedRuns;
 use crate::schema::Table;
+use crate::tables::cast::Cast;
 use crate::tables::catalogue::Catalogue;
 use crate::tables::columns::Columns;
-use crate::tables::plays::People;
 use crate::tables::songplays::{Gathered, Slice};
 use crate::tables::songs::{self, SongRow};
 use crate::tables::time::{self, Month};
@@ -41,8 +41,8 @@ pub struct Finished {
     pub catalogue: Catalogue,
     /// Artists and users, when they are wanted.
     pub dimensions: Vec<Columns>,
-    /// Who and what the plays speak of, by worker.
-    pub people: Vec<People>,
+    /// Who and what the plays speak of.
+    pub cast: Cast,
     /// The plays.
     pub runs: SortedRuns,
 }
@@ -133,16 +133,12 @@ pub fn tables(finished: &Finished, config: &Config, stage: &Stage, control: &Con
 /// # Errors
 /// [`crate::error::ErrorKind::Storage`] when a scratch file cannot be read back.
 pub fn gather<'f>(finished: &'f Finished, slice: &Slice) -> Result<Gathered<'f>> {
-    let mut gathered = Gathered::default();
+    let mut gathered = Gathered::new(&finished.cast);
     let mut found = Vec::new();
-    for (worker, people) in finished.people.iter().enumerate() {
+    for run in &finished.runs.runs {
         found.clear();
-        for run in finished.runs.runs.iter().filter(|run| run.worker == worker) {
-            run.read(&slice.span, &mut found)?;
-        }
-        if !found.is_empty() {
-            gathered.add(people, &found);
-        }
+        run.read(&slice.span, &mut found)?;
+        gathered.add(run.worker, &found);
     }
     gathered.sort();
     Ok(gathered)

@@ -104,11 +104,11 @@ pub fn plays(
 ) -> Result<(Vec<People>, Account)> {
     let full = run_plays(config);
     let same_sized = (!config.allow_duplicates).then(|| SameSized::new(listing));
-    let begin = |worker| (worker, PlaysPartial::default());
-    let take = |(worker, plays): &mut (usize, PlaysPartial), chunk: &Chunk<'_>, state: &mut Worker| {
+    let begin = |worker| (worker, PlaysPartial::new(catalogue));
+    let take = |(worker, plays): &mut (usize, PlaysPartial<'_>), chunk: &Chunk<'_>, state: &mut Worker| {
         let Worker { decoder, account } = state;
         let tally = decoder.events(chunk.bytes, chunk.framing, &mut |decoded| match decoded {
-            Decoded::Row(event) => plays.add(&event, catalogue),
+            Decoded::Row(event) => plays.add(&event),
             Decoded::Reject(reject) => account.reject(chunk, &reject),
         });
         account.end(chunk, &tally)?;
@@ -118,12 +118,12 @@ pub fn plays(
         control.note(Level::Debug, || format!("worker {worker} sorts {} plays", plays.buffered()));
         runs.add(*worker, plays.take_run())
     };
-    let end = |(worker, plays): &mut (usize, PlaysPartial)| runs.add(*worker, plays.take_run());
+    let end = |(worker, plays): &mut (usize, PlaysPartial<'_>)| runs.add(*worker, plays.take_run());
     let parts = each_chunk(listing, config, (scratch, same_sized), control, begin, take, end)?;
     let mut people = Vec::new();
     let mut whole = Account::default();
     for ((_, plays), account) in parts {
-        people.push(plays.people);
+        people.push(plays.into_people());
         whole.merge(account);
     }
     Ok((people, whole))

@@ -22,6 +22,7 @@ use crate::runs::Runs;
 use crate::schema::Table;
 use crate::star::{self, Star};
 use crate::store::stores::Stores;
+use crate::tables::cast::Cast;
 use crate::tables::catalogue::Catalogue;
 use crate::tables::{artists, users};
 use crate::threads;
@@ -172,7 +173,7 @@ fn ingest_all(
         dimensions.push(users::columns(&users::finish(&people)));
     }
     clock.end("logs");
-    Ok((inputs, Finished { catalogue, dimensions, people, runs: runs.finish() }))
+    Ok((inputs, Finished { catalogue, dimensions, cast: Cast::new(people), runs: runs.finish() }))
 }
 
 fn list_all(plan: &Plan, stores: &Stores, control: &Control<'_>) -> Result<Inputs> {

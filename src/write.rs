@@ -3,9 +3,9 @@
 //! A batch of rows becomes one row group, encoded on whatever thread holds it; the row groups of a large file are
 //! encoded apart and spliced in order. It opens no file and knows no path.
 //!
-//! Settings follow measurement: no dictionary and no page index in files of a few rows (they cost more than the
-//! rows), chunk statistics always, every column optional, timestamps as INT64 microseconds adjusted to UTC, as Spark,
-//! DuckDB, Polars and pyarrow all read them.
+//! Settings follow measurement: no page index; no dictionary in files of a few rows (it costs more than the rows) nor
+//! for columns whose values hardly repeat; chunk statistics always; every column optional; timestamps as INT64
+//! microseconds adjusted to UTC, as Spark, DuckDB, Polars and pyarrow all read them.
 //!
 //! Invariant: the bytes are a function of the columns and the compression: no clock, no thread, no randomness.
 
@@ -15,17 +15,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parquet::basic::{Compression as Codec, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
 use parquet::column::writer::{ColumnCloseResult, ColumnWriter, ColumnWriterImpl};
-use parquet::data_type::{ByteArray, DataType};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr, WriterVersion};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::{Type as SchemaType, TypePtr};
+use parquet::schema::types::{ColumnPath, Type as SchemaType, TypePtr};
 
 use crate::config::Compression;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Field, Table, Type};
-use crate::tables::columns::{Column, Columns, Presence, Values};
+use crate::tables::columns::{Column, Columns, Dictionary, Presence, Values};
 
 /// Files of at most this many rows are written without dictionaries.
 const FEW_ROWS: usize = 64;
@@ -65,9 +65,12 @@ impl Encoder {
                 .set_compression(codec)
                 .set_dictionary_enabled(dictionary)
                 .set_statistics_enabled(EnabledStatistics::Chunk)
-                .set_offset_index_disabled(true)
-                .build();
-            Arc::new(properties)
+                .set_offset_index_disabled(true);
+            let distinct = table.file_fields().filter(|field| is_nearly_distinct(field));
+            let properties = distinct.fold(properties, |properties, field| {
+                properties.set_column_dictionary_enabled(ColumnPath::from(field.name), false)
+            });
+            Arc::new(properties.build())
         };
         let schema = schema(table).map_err(bug)?;
         Ok(Self { schema, few: properties(false), many: properties(true) })
@@ -159,10 +162,7 @@ fn write_column(target: &mut ColumnWriter<'_>, column: &Column) -> ParquetResult
         (ColumnWriter::Int64ColumnWriter(target), Values::Int64(values)) => write_values(target, values, presence),
         (ColumnWriter::DoubleColumnWriter(target), Values::Float64(values)) => write_values(target, values, presence),
         (ColumnWriter::ByteArrayColumnWriter(target), Values::Text { dictionary, keys }) => {
-            let texts: Vec<ByteArray> =
-                (0_u32..).take(dictionary.len()).map(|key| ByteArray::from(dictionary.get(key))).collect();
-            let values: Vec<ByteArray> = keys.iter().filter_map(|key| texts.get(*key as usize)).cloned().collect();
-            write_values(target, &values, presence)
+            write_texts(target, dictionary, keys, presence)
         }
         _ => Err(ParquetError::General("a column is not of its schema's type".to_owned())),
     }
@@ -182,6 +182,42 @@ fn write_values<T: DataType>(
     };
     target.write_batch(values, Some(levels), None)?;
     Ok(())
+}
+
+/// Rows to a call: so many handles to texts stay in the nearest cache.
+const ROWS: usize = 1024;
+
+fn write_texts(
+    target: &mut ColumnWriterImpl<'_, ByteArrayType>,
+    dictionary: &Dictionary,
+    keys: &[u32],
+    presence: &Presence,
+) -> ParquetResult<()> {
+    let texts: Vec<ByteArray> =
+        (0_u32..).take(dictionary.len()).map(|key| ByteArray::from(dictionary.get(key))).collect();
+    let all_present = [1; ROWS];
+    let mut values = Vec::with_capacity(ROWS.min(presence.rows()));
+    let mut keys = keys.iter();
+    let mut row = 0;
+    while row < presence.rows() {
+        let until = presence.rows().min(row + ROWS);
+        let levels = match presence.levels() {
+            Some(levels) => levels.get(row..until),
+            None => all_present.get(..until - row),
+        }
+        .unwrap_or_default();
+        let present = levels.iter().filter(|level| **level == 1).count();
+        values.clear();
+        values.extend(keys.by_ref().take(present).filter_map(|key| texts.get(*key as usize)).cloned());
+        target.write_batch(&values, Some(levels), None)?;
+        row = until;
+    }
+    Ok(())
+}
+
+/// Whether values hardly repeat, so that a dictionary would be another copy of them.
+fn is_nearly_distinct(field: &Field) -> bool {
+    matches!(field.kind, Type::Timestamp | Type::Float64) || field.name == "songplay_id"
 }
 
 fn schema(table: Table) -> ParquetResult<TypePtr> {

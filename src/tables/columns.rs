@@ -159,10 +159,22 @@ impl Column {
         Self { values: Values::Text { dictionary: dictionary.finish(), keys }, presence }
     }
 
-    /// A column of optional keys into a dictionary.
-    pub fn coded(dictionary: Dictionary, rows: impl IntoIterator<Item = Option<u32>>) -> Self {
+    /// A column of optional codes below `codes`. A code that occurs is asked for its text once (`push` puts it into the
+    /// dictionary, or says that it stands for NULL), so the dictionary holds what the rows need and no more.
+    pub fn recoded(
+        codes: usize,
+        rows: impl IntoIterator<Item = Option<u32>>,
+        mut push: impl FnMut(u32, &mut DictionaryBuilder) -> Option<u32>,
+    ) -> Self {
+        let mut keys: Vec<Option<Option<u32>>> = vec![None; codes];
+        let mut dictionary = DictionaryBuilder::default();
+        let rows = rows.into_iter().map(|code| {
+            let code = code?;
+            let key = keys.get_mut(code as usize)?;
+            *key.get_or_insert_with(|| push(code, &mut dictionary))
+        });
         let (keys, presence) = dense(rows);
-        Self { values: Values::Text { dictionary, keys }, presence }
+        Self { values: Values::Text { dictionary: dictionary.finish(), keys }, presence }
     }
 
     /// Number of rows.

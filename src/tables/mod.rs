@@ -6,6 +6,7 @@
 //! Invariant: the tables are a function of the set of records, not of their order or their division into parts.
 
 pub mod artists;
+pub mod cast;
 pub mod catalogue;
 pub mod columns;
 pub mod order;

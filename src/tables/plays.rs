@@ -50,6 +50,12 @@ impl Play {
         }
     }
 
+    /// The same moment with other ids.
+    #[must_use]
+    pub fn with_ids(self, profile: u32, track: u32) -> Self {
+        Self { profile, track, ..self }
+    }
+
     /// Milliseconds since 1970.
     #[must_use]
     pub fn ts(&self) -> i64 {
@@ -97,19 +103,41 @@ pub struct People {
     pub songs: Vec<u32>,
 }
 
+/// Plays that are looked up together: enough for their waits to overlap, few enough to stay in the nearest cache.
+const BATCH: usize = 64;
+
 /// The plays of one part of the logs.
-#[derive(Debug, Default)]
-pub struct PlaysPartial {
-    /// Who and what.
-    pub people: People,
+#[derive(Debug)]
+pub struct PlaysPartial<'c> {
+    catalogue: &'c Catalogue,
+    people: People,
     plays: Vec<Play>,
+    /// The moments of plays whose users and tracks are in the queue.
+    waiting: Vec<Key>,
+    profiles: Vec<(u32, bool)>,
+    tracks: Vec<(u32, bool)>,
     song: String,
     artist: String,
 }
 
-impl PlaysPartial {
+impl<'c> PlaysPartial<'c> {
+    /// No plays yet; songs are looked up in `catalogue`.
+    #[must_use]
+    pub fn new(catalogue: &'c Catalogue) -> Self {
+        Self {
+            catalogue,
+            people: People::default(),
+            plays: Vec::new(),
+            waiting: Vec::with_capacity(BATCH),
+            profiles: Vec::with_capacity(BATCH),
+            tracks: Vec::with_capacity(BATCH),
+            song: String::new(),
+            artist: String::new(),
+        }
+    }
+
     /// Takes in one NextSong event.
-    pub fn add(&mut self, event: &Event<'_>, catalogue: &Catalogue) {
+    pub fn add(&mut self, event: &Event<'_>) {
         let profile = [
             Some(event.user_id),
             event.level,
@@ -119,36 +147,57 @@ impl PlaysPartial {
             event.last_name,
             event.gender,
         ];
+        self.people.profiles.queue(&profile, None);
+        self.people.tracks.queue(&[event.song, event.artist], event.length);
+        self.waiting.push((event.ts, event.session_id, event.item_in_session));
+        if self.waiting.len() == BATCH {
+            self.settle();
+        }
+    }
+
+    /// Gives the waiting plays their ids.
+    fn settle(&mut self) {
         let people = &mut self.people;
-        let (profile, is_new) = people.profiles.intern(&profile, None);
-        let (track, is_new_track) = people.tracks.intern(&[event.song, event.artist], event.length);
-        if is_new_track {
-            let title = event.song.map(|text| text.resolve(&mut self.song));
-            let artist = event.artist.map(|text| text.resolve(&mut self.artist));
-            people.songs.push(catalogue.find(title, artist, event.length).unwrap_or(NO_SONG));
+        people.profiles.settle(&mut self.profiles);
+        people.tracks.settle(&mut self.tracks);
+        for ((key, (profile, is_new)), (track, is_new_track)) in
+            self.waiting.drain(..).zip(&self.profiles).zip(&self.tracks)
+        {
+            if *is_new_track {
+                let title = people.tracks.text(*track, 0, &mut self.song);
+                let artist = people.tracks.text(*track, 1, &mut self.artist);
+                let song = self.catalogue.find(title, artist, people.tracks.number(*track));
+                people.songs.push(song.unwrap_or(NO_SONG));
+            }
+            if *is_new {
+                people.latest.push(key);
+            } else if let Some(latest) = people.latest.get_mut(*profile as usize) {
+                *latest = (*latest).max(key);
+            }
+            self.plays.push(Play::new(key, *profile, *track));
         }
-        let key = (event.ts, event.session_id, event.item_in_session);
-        let play = Play::new(key, profile, track);
-        if is_new {
-            people.latest.push(key);
-        } else if let Some(latest) = people.latest.get_mut(profile as usize) {
-            *latest = (*latest).max(key);
-        }
-        self.plays.push(play);
     }
 
     /// How many plays are buffered.
     #[must_use]
     pub fn buffered(&self) -> usize {
-        self.plays.len()
+        self.plays.len() + self.waiting.len()
     }
 
     /// The buffered plays, sorted; the buffer is empty afterwards.
     ///
     /// A stable sort, because it takes the sorted stretches of the input as they are.
     pub fn take_run(&mut self) -> Vec<Play> {
+        self.settle();
         let mut run = std::mem::take(&mut self.plays);
         run.sort_by_key(Play::key);
         run
+    }
+
+    /// Who and what all plays spoke of, once the last run is taken.
+    #[must_use]
+    pub fn into_people(mut self) -> People {
+        self.settle();
+        self.people
     }
 }

@@ -11,14 +11,14 @@
 //!
 //! Invariant: all plays of a millisecond lie in the same slice.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::cast::{Cast, NULL};
 use super::catalogue::Catalogue;
-use super::columns::{Column, Columns, DictionaryBuilder};
-use super::order;
-use super::plays::{NO_SONG, People, Play};
+use super::columns::{Column, Columns};
+use super::plays::{NO_SONG, Play};
+use super::songs::SongRow;
 use super::time::{Month, micros};
 use crate::config::Unmatched;
 use crate::error::{Error, ErrorKind, Result};
@@ -92,32 +92,28 @@ pub struct Slice {
     pub span: Range<i64>,
 }
 
-/// The plays of one slice, gathered from all parts and in their final order.
-#[derive(Debug, Default)]
-pub struct Gathered<'p> {
+/// The plays of one slice, gathered from all workers and in their final order.
+#[derive(Debug)]
+pub struct Gathered<'c> {
+    cast: &'c Cast,
     plays: Vec<Play>,
-    profiles: Vec<Tuple<'p>>,
-    tracks: Vec<Tuple<'p>>,
 }
 
-impl<'p> Gathered<'p> {
-    /// Takes in plays whose ids belong to `people`.
-    pub fn add(&mut self, people: &'p People, plays: &[Play]) {
-        // Each id is given a new one, valid in this slice alone.
-        let mut profiles = vec![u32::MAX; people.profiles.len()];
-        let mut tracks = vec![u32::MAX; people.tracks.len()];
-        self.plays.extend(plays.iter().map(|play| {
-            let profile = local(&mut profiles, play.profile, people, &mut self.profiles);
-            let track = local(&mut tracks, play.track, people, &mut self.tracks);
-            Play::new(play.key(), profile, track)
-        }));
+impl<'c> Gathered<'c> {
+    /// Room for plays that speak of `cast`.
+    #[must_use]
+    pub fn new(cast: &'c Cast) -> Self {
+        Self { cast, plays: Vec::new() }
+    }
+
+    /// Takes in plays of a worker.
+    pub fn add(&mut self, worker: usize, plays: &[Play]) {
+        self.plays.extend(plays.iter().map(|play| self.cast.adopt(worker, play)));
     }
 
     /// Puts the plays into their order.
     pub fn sort(&mut self) {
-        let (profiles, tracks) = (&self.profiles, &self.tracks);
-        let mut scratch = Scratch::default();
-        self.plays.sort_by(|a, b| a.key().cmp(&b.key()).then_with(|| tie(profiles, tracks, a, b, &mut scratch)));
+        self.plays.sort_by(|a, b| a.key().cmp(&b.key()).then_with(|| self.cast.tie(a, b)));
     }
 
     /// Number of plays.
@@ -142,12 +138,8 @@ impl<'p> Gathered<'p> {
     /// # Errors
     /// [`ErrorKind::DataRefused`] when more plays share a millisecond than `songplay_id` can tell apart (2^20).
     pub fn columns(&self, catalogue: &Catalogue, unmatched: Unmatched) -> Result<(Columns, u64)> {
-        let songs: Vec<u32> = self
-            .tracks
-            .iter()
-            .map(|(people, track)| people.songs.get(*track as usize).copied().unwrap_or(NO_SONG))
-            .collect();
-        let song = |play: &Play| songs.get(play.track as usize).copied().filter(|song| *song != NO_SONG);
+        let cast = self.cast;
+        let song = |play: &Play| Some(cast.song(play)).filter(|song| *song != NO_SONG);
         let ids = self.ids()?;
         let kept: Vec<(&Play, i64)> = self
             .plays
@@ -157,18 +149,18 @@ impl<'p> Gathered<'p> {
             .collect();
         let plays = || kept.iter().map(|(play, _)| *play);
         let matched = plays().filter(|play| song(play).is_some()).count() as u64;
-        let by_profile = |field| {
-            let (dictionary, keys) = dictionary(&self.profiles, |people, id, scratch, texts| {
-                people.profiles.text(id, field, scratch).map(|text| texts.push(text))
-            });
-            Column::coded(dictionary, plays().map(|play| keys.get(play.profile as usize).copied().flatten()))
+        let mut scratch = String::new();
+        let mut by_profile = |field| {
+            let codes = plays().map(|play| Some(cast.code(play, field)).filter(|code| *code != NULL));
+            Column::recoded(cast.texts(field), codes, |code, texts| {
+                cast.text(field, code, &mut scratch).map(|text| texts.push(text))
+            })
         };
-        let by_song = |text: fn(&super::songs::SongRow) -> Option<&str>| {
-            let (dictionary, keys) = dictionary(&self.tracks, |people, id, _, texts| {
-                let song = people.songs.get(id as usize).filter(|song| **song != NO_SONG)?;
-                text(catalogue.rows().get(*song as usize)?).map(|text| texts.push(text))
-            });
-            Column::coded(dictionary, plays().map(|play| keys.get(play.track as usize).copied().flatten()))
+        let by_song = |text: fn(&SongRow) -> Option<&str>| {
+            let rows = catalogue.rows();
+            Column::recoded(rows.len(), plays().map(song), |song, texts| {
+                text(rows.get(song as usize)?).map(|text| texts.push(text))
+            })
         };
         let columns = vec![
             Column::int64(kept.iter().map(|(_, id)| Some(*id))),
@@ -199,54 +191,4 @@ impl<'p> Gathered<'p> {
         }
         Ok(ids)
     }
-}
-
-/// A tuple of one part.
-type Tuple<'p> = (&'p People, u32);
-
-/// Room for two texts with their escapes resolved.
-type Scratch = (String, String);
-
-/// The order of plays whose time, session and position are the same: by what they say.
-fn tie(profiles: &[Tuple<'_>], tracks: &[Tuple<'_>], a: &Play, b: &Play, scratch: &mut Scratch) -> Ordering {
-    let mut order = Ordering::Equal;
-    if let (Some(a), Some(b)) = (profiles.get(a.profile as usize), profiles.get(b.profile as usize)) {
-        // user_id, level, location, user_agent: the names do not appear in a play.
-        for field in 0..4 {
-            order = order.then_with(|| {
-                let (left, right) = (&mut scratch.0, &mut scratch.1);
-                a.0.profiles.text(a.1, field, left).cmp(&b.0.profiles.text(b.1, field, right))
-            });
-        }
-    }
-    if let (Some(a), Some(b)) = (tracks.get(a.track as usize), tracks.get(b.track as usize)) {
-        for field in 0..2 {
-            order = order.then_with(|| {
-                let (left, right) = (&mut scratch.0, &mut scratch.1);
-                a.0.tracks.text(a.1, field, left).cmp(&b.0.tracks.text(b.1, field, right))
-            });
-        }
-        order = order.then_with(|| order::floats(a.0.tracks.number(a.1), b.0.tracks.number(b.1)));
-    }
-    order
-}
-
-fn local<'p>(known: &mut [u32], id: u32, people: &'p People, all: &mut Vec<Tuple<'p>>) -> u32 {
-    let Some(known) = known.get_mut(id as usize) else { return u32::MAX };
-    if *known == u32::MAX {
-        *known = u32::try_from(all.len()).unwrap_or(u32::MAX);
-        all.push((people, id));
-    }
-    *known
-}
-
-/// A text of each tuple, as a dictionary and a key for each tuple.
-fn dictionary<'p>(
-    tuples: &[Tuple<'p>],
-    text: impl Fn(&'p People, u32, &mut String, &mut DictionaryBuilder) -> Option<u32>,
-) -> (super::columns::Dictionary, Vec<Option<u32>>) {
-    let mut texts = DictionaryBuilder::default();
-    let mut scratch = String::new();
-    let keys = tuples.iter().map(|(people, id)| text(people, *id, &mut scratch, &mut texts)).collect();
-    (texts.finish(), keys)
 }

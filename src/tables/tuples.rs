@@ -4,140 +4,150 @@
 //! numbers instead of nine texts. Texts are kept as they stand in the input, escapes unresolved, because most tuples
 //! are only ever compared with themselves.
 //!
+//! A tuple is written as bytes: a header of a word for each field (how long the text is, and whether it is escaped) and
+//! one for the number, then the texts. Equal tuples are equal bytes. The known ones fill more memory than the caches
+//! near a core hold, so a lookup waits for memory two or three times, and lookups come in batches ([`Tuples::queue`],
+//! [`Tuples::settle`]): the waits of different tuples pass at the same time.
+//!
 //! Invariant: equal input gives an equal id. The reverse does not hold: the same text may be escaped in two ways and
 //! then has two ids, so ids are never compared where texts are meant.
 
-use std::hash::{BuildHasher, Hasher};
+use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::decode::Text;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Shape<const N: usize> {
-    lengths: [u32; N],
-    /// One bit a field.
-    present: u8,
-    /// One bit a field.
-    escaped: u8,
-    /// A number that belongs to the tuple, as bits; `None` is NULL.
-    number: Option<u64>,
-}
+/// Bytes of a header's word.
+const WORD: usize = 4;
 
+/// Bytes of the number. JSON has no NaN, so the bits of one stand for NULL.
+const NUMBER: usize = 8;
+const NO_NUMBER: u64 = u64::MAX;
+
+/// A tuple of the table, found by its hash.
 #[derive(Clone, Copy, Debug)]
-struct Entry<const N: usize> {
-    start: usize,
-    shape: Shape<N>,
+struct Slot {
+    hash: u64,
+    id: u32,
 }
 
-/// The distinct tuples of `N` (at most 8) optional texts and an optional number.
-#[derive(Debug)]
+/// A tuple that waits to be looked up: its hash, where its bytes end, and what may be its id.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    hash: u64,
+    end: usize,
+    candidate: u32,
+}
+
+/// The distinct tuples of `N` optional texts and an optional number.
+#[derive(Debug, Default)]
 pub struct Tuples<const N: usize> {
     hasher: DefaultHashBuilder,
-    table: HashTable<u32>,
-    texts: String,
-    entries: Vec<Entry<N>>,
-}
-
-impl<const N: usize> Default for Tuples<N> {
-    fn default() -> Self {
-        Self {
-            hasher: DefaultHashBuilder::default(),
-            table: HashTable::new(),
-            texts: String::new(),
-            entries: Vec::new(),
-        }
-    }
+    table: HashTable<Slot>,
+    bytes: Vec<u8>,
+    /// Where the bytes of each tuple end.
+    ends: Vec<usize>,
+    queue: Vec<Waiting>,
+    queued: Vec<u8>,
 }
 
 impl<const N: usize> Tuples<N> {
-    /// The tuple's id, and whether it is new. Ids count up from 0.
-    pub fn intern(&mut self, fields: &[Option<Text<'_>>; N], number: Option<f64>) -> (u32, bool) {
-        let mut shape = Shape { lengths: [0; N], present: 0, escaped: 0, number: number.map(f64::to_bits) };
-        let mut hasher = self.hasher.build_hasher();
-        for ((position, field), length) in fields.iter().enumerate().zip(&mut shape.lengths) {
-            if let Some(text) = field {
-                shape.present |= 1 << position;
-                shape.escaped |= u8::from(text.is_escaped()) << position;
+    /// Puts a tuple into the queue of those that [`Self::settle`] looks up.
+    pub fn queue(&mut self, fields: &[Option<Text<'_>>; N], number: Option<f64>) {
+        let start = self.queued.len();
+        for field in fields {
+            let word = field.map_or(0, |text| {
                 // Texts are at most 1 MiB long, the decoder sees to it.
-                *length = u32::try_from(text.raw().len()).unwrap_or(u32::MAX);
-                hasher.write(text.raw().as_bytes());
-            }
+                let length = u32::try_from(text.raw().len()).unwrap_or(u32::MAX >> 2);
+                ((length << 1) | u32::from(text.is_escaped())) + 1
+            });
+            self.queued.extend_from_slice(&word.to_le_bytes());
         }
-        hasher.write_u64(shape.number.unwrap_or(u64::MAX) ^ u64::from(shape.present));
-        let hash = hasher.finish();
-        let (texts, entries) = (&self.texts, &self.entries);
-        let known = self.table.find(hash, |id| {
-            entries.get(*id as usize).is_some_and(|entry| entry.shape == shape && equal(texts, entry, fields))
-        });
-        if let Some(id) = known {
-            return (*id, false);
-        }
-        let id = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        self.entries.push(Entry { start: self.texts.len(), shape });
+        self.queued.extend_from_slice(&number.map_or(NO_NUMBER, f64::to_bits).to_le_bytes());
         for text in fields.iter().flatten() {
-            self.texts.push_str(text.raw());
+            self.queued.extend_from_slice(text.raw().as_bytes());
         }
-        let (hasher, texts, entries) = (&self.hasher, &self.texts, &self.entries);
-        self.table
-            .insert_unique(hash, id, |id| entries.get(*id as usize).map_or(0, |entry| rehash(hasher, texts, entry)));
+        let hash = self.hasher.hash_one(self.queued.get(start..).unwrap_or_default());
+        self.queue.push(Waiting { hash, end: self.queued.len(), candidate: 0 });
+    }
+
+    /// Empties the queue into `found`: of each tuple its id, and whether it is new. Ids count up from 0.
+    pub fn settle(&mut self, found: &mut Vec<(u32, bool)>) {
+        found.clear();
+        // Each step by itself for all tuples: none depends on another, so their waits for memory overlap.
+        for waiting in &mut self.queue {
+            let slot = self.table.find(waiting.hash, |slot| slot.hash == waiting.hash);
+            waiting.candidate = slot.map_or(u32::MAX, |slot| slot.id);
+        }
+        let (queue, queued) = (std::mem::take(&mut self.queue), std::mem::take(&mut self.queued));
+        let mut start = 0;
+        for waiting in &queue {
+            let tuple = queued.get(start..waiting.end).unwrap_or_default();
+            start = waiting.end;
+            let is_known = self.bytes(waiting.candidate) == Some(tuple);
+            found.push(if is_known { (waiting.candidate, false) } else { self.find_or_add(waiting.hash, tuple) });
+        }
+        (self.queue, self.queued) = (queue, queued);
+        self.queue.clear();
+        self.queued.clear();
+    }
+
+    fn find_or_add(&mut self, hash: u64, tuple: &[u8]) -> (u32, bool) {
+        if let Some(slot) = self.table.find(hash, |slot| slot.hash == hash && self.bytes(slot.id) == Some(tuple)) {
+            return (slot.id, false);
+        }
+        let id = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
+        self.bytes.extend_from_slice(tuple);
+        self.ends.push(self.bytes.len());
+        self.table.insert_unique(hash, Slot { hash, id }, |slot| slot.hash);
         (id, true)
+    }
+
+    /// The id of a tuple, looked up at once.
+    pub fn intern(&mut self, fields: &[Option<Text<'_>>; N], number: Option<f64>) -> (u32, bool) {
+        let mut found = Vec::with_capacity(1);
+        self.queue(fields, number);
+        self.settle(&mut found);
+        found.pop().unwrap_or_default()
+    }
+
+    fn bytes(&self, id: u32) -> Option<&[u8]> {
+        let id = id as usize;
+        let start = id.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
+        self.bytes.get(start..*self.ends.get(id)?)
     }
 
     /// A field of a tuple, its escapes resolved.
     pub fn text<'s>(&'s self, id: u32, field: usize, scratch: &'s mut String) -> Option<&'s str> {
-        let entry = self.entries.get(id as usize)?;
-        if entry.shape.present & (1 << field) == 0 {
-            return None;
-        }
-        let start = entry.start + entry.shape.lengths.iter().take(field).map(|length| *length as usize).sum::<usize>();
-        let raw = self.texts.get(start..start + *entry.shape.lengths.get(field)? as usize)?;
-        Some(Text::from_json(raw, entry.shape.escaped & (1 << field) != 0).resolve(scratch))
+        let tuple = self.bytes(id)?;
+        let (words, _) = tuple.get(..N * WORD)?.as_chunks::<WORD>();
+        let mut start = N * WORD + NUMBER;
+        let mut words = words.iter().map(|word| u32::from_le_bytes(*word).checked_sub(1));
+        start += words.by_ref().take(field).flatten().map(|word| (word >> 1) as usize).sum::<usize>();
+        let word = words.next()??;
+        let raw = tuple.get(start..start + (word >> 1) as usize)?;
+        Some(Text::from_json(std::str::from_utf8(raw).ok()?, word & 1 == 1).resolve(scratch))
     }
 
     /// The number of a tuple.
     #[must_use]
     pub fn number(&self, id: u32) -> Option<f64> {
-        self.entries.get(id as usize)?.shape.number.map(f64::from_bits)
+        let bits = self.bytes(id)?.get(N * WORD..)?.first_chunk::<NUMBER>()?;
+        Some(u64::from_le_bytes(*bits)).filter(|bits| *bits != NO_NUMBER).map(f64::from_bits)
     }
 
     /// How many distinct tuples there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.ends.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.ends.is_empty()
     }
-}
-
-fn equal<const N: usize>(texts: &str, entry: &Entry<N>, fields: &[Option<Text<'_>>; N]) -> bool {
-    let mut rest = texts.as_bytes().get(entry.start..).unwrap_or_default();
-    fields.iter().flatten().all(|text| match rest.split_at_checked(text.raw().len()) {
-        Some((known, after)) => {
-            rest = after;
-            known == text.raw().as_bytes()
-        }
-        None => false,
-    })
-}
-
-/// The same hash as [`Tuples::intern`] computes, from what is kept.
-fn rehash<const N: usize>(hasher: &DefaultHashBuilder, texts: &str, entry: &Entry<N>) -> u64 {
-    let mut hasher = hasher.build_hasher();
-    let mut start = entry.start;
-    for (position, length) in entry.shape.lengths.iter().enumerate() {
-        if entry.shape.present & (1 << position) != 0 {
-            let end = start + *length as usize;
-            hasher.write(texts.as_bytes().get(start..end).unwrap_or_default());
-            start = end;
-        }
-    }
-    hasher.write_u64(entry.shape.number.unwrap_or(u64::MAX) ^ u64::from(entry.shape.present));
-    hasher.finish()
 }
 
 #[cfg(test)]

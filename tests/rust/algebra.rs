@@ -13,6 +13,7 @@ use sparkify_lake::emit::{Finished, gather};
 use sparkify_lake::runs::Runs;
 use sparkify_lake::schema::Table;
 use sparkify_lake::tables::artists::{self, ArtistsPartial};
+use sparkify_lake::tables::cast::Cast;
 use sparkify_lake::tables::catalogue::Catalogue;
 use sparkify_lake::tables::plays::{Play, PlaysPartial};
 use sparkify_lake::tables::songplays::{Histogram, Slice};
@@ -146,23 +147,23 @@ fn facts(records: &[String], songs: &[String], matching: Match, division: &Divis
     let runs = Runs::new(if division.to_disk { 0 } else { usize::MAX }, scratch.path().to_owned());
     let mut people = Vec::new();
     for (worker, records) in division.deal(records).iter().enumerate() {
-        let mut plays = PlaysPartial::default();
+        let mut plays = PlaysPartial::new(&catalogue);
         for records in records.chunks(division.run) {
             let tally =
                 Decoder::new(Limits::default()).events(records.concat().as_bytes(), Framing::Values, &mut |decoded| {
                     match decoded {
-                        Decoded::Row(event) => plays.add(&event, &catalogue),
+                        Decoded::Row(event) => plays.add(&event),
                         Decoded::Reject(reject) => panic!("{reject}"),
                     }
                 });
             assert_eq!(tally.rows, records.len() as u64);
             runs.add(worker, plays.take_run()).unwrap();
         }
-        people.push(plays.people);
+        people.push(plays.into_people());
     }
     let encode = |table, columns| Encoder::new(table, Compression::None).unwrap().encode(&columns).unwrap().bytes;
     let mut files = vec![encode(Table::Users, users::columns(&users::finish(&people)))];
-    let finished = Finished { catalogue, dimensions: Vec::new(), people, runs: runs.finish() };
+    let finished = Finished { catalogue, dimensions: Vec::new(), cast: Cast::new(people), runs: runs.finish() };
     let slices = finished.runs.histogram.slices();
     let mut plays = 0;
     for slice in &slices {

@@ -18,6 +18,7 @@ use sparkify_lake::schema::Table;
 use sparkify_lake::store::Location;
 use sparkify_lake::store::settings::StoreSettings;
 use sparkify_lake::store::stores::Stores;
+use sparkify_lake::tables::cast::Cast;
 use sparkify_lake::tables::catalogue::Catalogue;
 use sparkify_lake::tables::columns::{Column, Columns};
 use sparkify_lake::tables::plays::{Play, PlaysPartial};
@@ -231,18 +232,19 @@ fn the_system_s_errors_keep_their_meaning() {
 #[test]
 fn too_many_plays_in_a_millisecond_are_refused() {
     let catalogue = Catalogue::new(Vec::new(), Match::TitleArtist);
-    let mut plays = PlaysPartial::default();
+    let mut plays = PlaysPartial::new(&catalogue);
     let line = "{\"page\":\"NextSong\",\"ts\":1541000000000,\"userId\":\"1\"}\n";
     Decoder::new(Limits::default()).events(line.as_bytes(), Framing::Values, &mut |decoded| match decoded {
-        Decoded::Row(event) => plays.add(&event, &catalogue),
+        Decoded::Row(event) => plays.add(&event),
         Decoded::Reject(reject) => panic!("{reject}"),
     });
     let play = plays.take_run();
-    let mut gathered = Gathered::default();
-    gathered.add(&plays.people, &vec![play[0]; 1 << 20]);
+    let cast = Cast::new(vec![plays.into_people()]);
+    let mut gathered = Gathered::new(&cast);
+    gathered.add(0, &vec![play[0]; 1 << 20]);
     let (columns, _) = gathered.columns(&catalogue, Unmatched::Keep).unwrap();
     assert_eq!(columns.rows(), 1 << 20);
-    gathered.add(&plays.people, &play);
+    gathered.add(0, &play);
     let error = gathered.columns(&catalogue, Unmatched::Keep).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DataRefused);
 }

@@ -1,0 +1,125 @@
+//! Everybody and everything that the plays of a run speak of, under one number each.
+//!
+//! Each worker numbers its profiles and tracks by itself; here one worker's stand behind another's. What songplays shows
+//! of a profile is coded: each distinct text is kept once for the run, and a profile is four small numbers. So writing a
+//! play moves numbers, and a text is looked at once for each part of the table that holds it.
+//!
+//! Invariant: equal codes of a field are equal texts, and the other way round.
+
+use std::cmp::Ordering;
+
+use super::order;
+use super::plays::{NO_SONG, People, Play};
+use super::tuples::Tuples;
+use crate::decode::Text;
+
+/// How many of [`super::plays::PROFILE_FIELDS`] songplays shows: user id, level, location, user agent.
+pub const SHOWN: usize = 4;
+
+/// Stands for NULL where a code is expected.
+pub const NULL: u32 = u32::MAX;
+
+/// Who and what the plays of all workers speak of.
+#[derive(Debug, Default)]
+pub struct Cast {
+    texts: [Tuples<1>; SHOWN],
+    profiles: Vec<[u32; SHOWN]>,
+    songs: Vec<u32>,
+    workers: Vec<Worker>,
+}
+
+/// Where a worker's numbers begin, and its tracks as the events name them.
+#[derive(Debug)]
+struct Worker {
+    first_profile: u32,
+    first_track: u32,
+    tracks: Tuples<2>,
+}
+
+impl Cast {
+    /// Joins what the workers know, in their order.
+    #[must_use]
+    pub fn new(parts: Vec<People>) -> Self {
+        let mut cast = Self::default();
+        let mut scratch = String::new();
+        for people in parts {
+            let (first_profile, first_track) = (number(cast.profiles.len()), number(cast.songs.len()));
+            for profile in 0..number(people.profiles.len()) {
+                let mut codes = [NULL; SHOWN];
+                for ((field, code), texts) in codes.iter_mut().enumerate().zip(&mut cast.texts) {
+                    if let Some(text) = people.profiles.text(profile, field, &mut scratch) {
+                        *code = texts.intern(&[Some(Text::plain(text))], None).0;
+                    }
+                }
+                cast.profiles.push(codes);
+            }
+            cast.songs.extend(people.songs);
+            cast.workers.push(Worker { first_profile, first_track, tracks: people.tracks });
+        }
+        cast
+    }
+
+    /// A play of a worker with the run's numbers in place of the worker's.
+    #[must_use]
+    pub fn adopt(&self, worker: usize, play: &Play) -> Play {
+        let (profile, track) =
+            self.workers.get(worker).map_or((0, 0), |worker| (worker.first_profile, worker.first_track));
+        play.with_ids(play.profile.saturating_add(profile), play.track.saturating_add(track))
+    }
+
+    /// The code of a shown field of a play's profile, or [`NULL`].
+    #[must_use]
+    pub fn code(&self, play: &Play, field: usize) -> u32 {
+        self.profiles.get(play.profile as usize).and_then(|codes| codes.get(field)).copied().unwrap_or(NULL)
+    }
+
+    /// How many distinct texts a shown field has.
+    #[must_use]
+    pub fn texts(&self, field: usize) -> usize {
+        self.texts.get(field).map_or(0, Tuples::len)
+    }
+
+    /// The text with a code of a shown field.
+    pub fn text<'s>(&'s self, field: usize, code: u32, scratch: &'s mut String) -> Option<&'s str> {
+        self.texts.get(field)?.text(code, 0, scratch)
+    }
+
+    /// The song of a play: a position in the catalogue, or [`NO_SONG`].
+    #[must_use]
+    pub fn song(&self, play: &Play) -> u32 {
+        self.songs.get(play.track as usize).copied().unwrap_or(NO_SONG)
+    }
+
+    /// The order of plays whose time, session and position are the same: by what they say.
+    #[must_use]
+    pub fn tie(&self, a: &Play, b: &Play) -> Ordering {
+        let mut order = Ordering::Equal;
+        let (mut left, mut right) = (String::new(), String::new());
+        for field in 0..SHOWN {
+            let (a, b) = (self.code(a, field), self.code(b, field));
+            if a != b {
+                order = order.then_with(|| self.text(field, a, &mut left).cmp(&self.text(field, b, &mut right)));
+            }
+        }
+        if a.track == b.track {
+            return order;
+        }
+        let (Some((a, track_a)), Some((b, track_b))) = (self.track(a), self.track(b)) else { return order };
+        for field in 0..2 {
+            order = order.then_with(|| a.text(track_a, field, &mut left).cmp(&b.text(track_b, field, &mut right)));
+        }
+        order.then_with(|| order::floats(a.number(track_a), b.number(track_b)))
+    }
+
+    /// The tracks of the worker that a play came from, and the play's number among them.
+    fn track(&self, play: &Play) -> Option<(&Tuples<2>, u32)> {
+        let behind = self.workers.partition_point(|worker| worker.first_track <= play.track);
+        let worker = self.workers.get(behind.checked_sub(1)?)?;
+        Some((&worker.tracks, play.track - worker.first_track))
+    }
+}
+
+/// A run's profiles and tracks are numbered with 32 bits; four billion of them would fill any memory first.
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
