@@ -1,7 +1,8 @@
 //! Finished tables to staged files, on all threads: partition, encode, stage.
 //!
-//! The plays come slice by slice (see [`crate::tables::songplays`]); a month's slices are encoded on whatever thread
-//! takes them and joined in order. The dimensions follow; songs are mostly many small files and fill the gaps.
+//! Songs are mostly many small files, and known before a log is read: they are staged first, and reach the disk while
+//! the logs are read. The plays come slice by slice (see [`crate::tables::songplays`]); a month's slices are encoded on
+//! whatever thread takes them and joined in order. The small dimensions follow.
 //!
 //! Invariant: which rows lie in which file, and in which order, follows from the rows alone.
 
@@ -56,76 +57,89 @@ pub struct Emitted {
     pub partitions: BTreeMap<Table, u64>,
 }
 
-/// Stages all tables of the configuration.
+/// Stages the songs, if they are wanted; returns how many partitions they have.
 ///
 /// # Errors
 /// [`ErrorKind::Storage`] when the disk is full, [`ErrorKind::DataRefused`] when there are too many partitions.
+pub fn songs(catalogue: &Catalogue, config: &Config, stage: &Stage, control: &Control<'_>) -> Result<u64> {
+    if !config.tables.contains(&Table::Songs) {
+        return Ok(0);
+    }
+    let same = |a: &SongRow, b: &SongRow| (a.year, songs::partition_artist(a)) == (b.year, songs::partition_artist(b));
+    let partitions: Vec<&[SongRow]> = catalogue.rows().chunk_by(same).collect();
+    must_be_few(partitions.len())?;
+    let batches: Vec<&[&[SongRow]]> = partitions.chunks(PARTITIONS).collect();
+    let (parquet, file) = (Encoder::new(Table::Songs, config.compression)?, file_name(0, config));
+    control.begin(At::Write, partitions.len() as u64);
+    // Two threads that create folders in the same folder wait for each other: each begins in a part of its own.
+    let parts = config.threads.max(1);
+    let stride = batches.len().div_ceil(parts);
+    for_tasks(
+        config.threads,
+        stride * parts,
+        &control.cancel,
+        |_| (),
+        |(), task| {
+            let batch = batches.get(task % parts * stride + task / parts);
+            for rows in batch.copied().unwrap_or_default() {
+                control.cancel.check()?;
+                let Some(first) = rows.first() else { continue };
+                let encoded = parquet.encode(&songs::file_columns(rows))?;
+                stage.put(Table::Songs, &partition::of_song(first), &file, &encoded.bytes, rows.len() as u64)?;
+                control.add(1);
+            }
+            Ok(())
+        },
+        |()| Ok(()),
+    )?;
+    Ok(partitions.len() as u64)
+}
+
+/// Stages all other tables of the configuration.
+///
+/// # Errors
+/// As [`songs`].
 pub fn tables(finished: &Finished, config: &Config, stage: &Stage, control: &Control<'_>) -> Result<Emitted> {
     let wants = |table| config.tables.contains(&table);
     let slices =
         if wants(Table::Time) || wants(Table::Songplays) { finished.runs.histogram.slices() } else { Vec::new() };
     let months = Months::new(&slices, config, stage)?;
-    let song_partitions: Vec<&[SongRow]> = if wants(Table::Songs) {
-        let same =
-            |a: &SongRow, b: &SongRow| (a.year, songs::partition_artist(a)) == (b.year, songs::partition_artist(b));
-        finished.catalogue.rows().chunk_by(same).collect()
-    } else {
-        Vec::new()
-    };
-    let partitions = song_partitions.len().max(months.joins.len());
-    if partitions > partition::MOST {
-        return Err(Error::new(
-            ErrorKind::DataRefused,
-            format!("a table would have {partitions} partitions, more than {}: too_many_partitions", partition::MOST),
-        )
-        .hint("is every artist_id and year what it says? the tables are as they were"));
-    }
-    let song_batches: Vec<&[&[SongRow]]> = song_partitions.chunks(PARTITIONS).collect();
-    let song_encoder = Encoder::new(Table::Songs, config.compression)?;
+    must_be_few(months.joins.len())?;
     let file = file_name(0, config);
-    control.begin(At::Write, (slices.len() + song_partitions.len()) as u64);
-
-    let slice = |number: usize, slice: &Slice| -> Result<()> {
-        let gathered = gather(finished, slice)?;
-        months.add(number, slice, &gathered, &finished.catalogue)?;
-        control.add(1);
-        Ok(())
-    };
-    let song_batch = |batch: &[&[SongRow]]| -> Result<()> {
-        for rows in batch {
-            control.cancel.check()?;
-            let Some(first) = rows.first() else { continue };
-            let encoded = song_encoder.encode(&songs::file_columns(rows))?;
-            stage.put(Table::Songs, &partition::of_song(first), &file, &encoded.bytes, rows.len() as u64)?;
-        }
-        control.add(batch.len() as u64);
-        Ok(())
-    };
+    control.begin(At::Write, (slices.len() + finished.dimensions.len()) as u64);
     let dimension = |columns: &Columns| -> Result<()> {
         let encoded = Encoder::new(columns.table, config.compression)?.encode(columns)?;
         stage.put(columns.table, "", &file, &encoded.bytes, columns.rows() as u64)
     };
-    let (first_batch, first_dimension) = (slices.len(), slices.len() + song_batches.len());
     for_tasks(
         config.threads,
-        first_dimension + finished.dimensions.len(),
+        slices.len() + finished.dimensions.len(),
         &control.cancel,
         |_| (),
         |(), task| {
-            if let Some(of_time) = slices.get(task) {
-                return slice(task, of_time);
+            if let Some(slice) = slices.get(task) {
+                months.add(task, slice, &gather(finished, slice)?, &finished.catalogue)?;
+            } else if let Some(columns) = finished.dimensions.get(task - slices.len()) {
+                dimension(columns)?;
             }
-            if let Some(batch) = song_batches.get(task - first_batch) {
-                return song_batch(batch);
-            }
-            finished.dimensions.get(task - first_dimension).map_or(Ok(()), &dimension)
+            control.add(1);
+            Ok(())
         },
         |()| Ok(()),
     )?;
+    let partitions = MONTHLY.into_iter().zip(months.partitions.iter().map(|count| count.load(Ordering::Relaxed)));
+    Ok(Emitted { plays: months.plays(), partitions: partitions.collect() })
+}
 
-    let mut partitions = BTreeMap::from([(Table::Songs, song_partitions.len() as u64)]);
-    partitions.extend(MONTHLY.into_iter().zip(months.partitions.iter().map(|count| count.load(Ordering::Relaxed))));
-    Ok(Emitted { plays: months.plays(), partitions })
+fn must_be_few(partitions: usize) -> Result<()> {
+    if partitions <= partition::MOST {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::DataRefused,
+        format!("a table would have {partitions} partitions, more than {}: too_many_partitions", partition::MOST),
+    )
+    .hint("is every artist_id and year what it says? the tables are as they were"))
 }
 
 /// The plays of a slice, from all runs, in order.

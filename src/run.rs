@@ -1,10 +1,13 @@
 //! The job as an outline. The only file that knows the order of the stages.
 //!
 //! ```text
-//! plan ── lock │ discover ── songs ── logs ── (accept?) ── write ── commit ── report
+//! plan ── lock │ discover ── songs ─┬─ logs ── (accept?) ── write ── commit ── report
+//!                                   └─ write songs, on to the disk
 //! ```
 //!
-//! Invariant: every refusal comes before the first file is staged, every file is staged before one is published.
+//! Invariant: every file is staged, and every refusal made, before a file is published.
+
+use std::path::Path;
 
 use crate::commit::{self, Checkup, Lake, Stage, Statement, TableState};
 use crate::config::Config;
@@ -22,10 +25,14 @@ use crate::runs::Runs;
 use crate::schema::Table;
 use crate::star::{self, Star};
 use crate::store::stores::Stores;
+use crate::tables::artists::{self, ArtistsPartial};
 use crate::tables::cast::Cast;
 use crate::tables::catalogue::Catalogue;
-use crate::tables::{artists, users};
+use crate::tables::users;
 use crate::threads;
+
+/// So many files are brought to the disk in a moment.
+const FEW_FILES: u64 = 1000;
 
 /// Runs the job: reads the input, writes the tables, publishes them.
 ///
@@ -51,11 +58,28 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
     let (inputs, stage) = threads::both(|| list_all(&plan, &stores, control), open)?;
     let (stage, inputs) = (stage?, inputs?);
     ledger::must_not_shrink(&plan, &inputs, stage.lake().record())?;
+    let scratch = Some(stage.scratch()?);
     let runs = Runs::new(ingest::runs_budget(&plan.config), stage.scratch()?);
-    let (inputs, finished) = ingest_all(&plan, inputs, runs, Some(&stage), control, &mut clock)?;
+    clock.end("discover");
+    let (songs, inputs) = read_songs(&plan, inputs, scratch.as_deref(), control)?;
+    let partitions = emit::songs(&songs.catalogue, &plan.config, &stage, control)?;
+    clock.end("songs");
 
-    let emitted = emit::tables(&finished, &plan.config, &stage, control)?;
-    clock.end("write");
+    let facts = || {
+        let (mut inputs, finished) = read_logs(&plan, inputs, songs, runs, scratch.as_deref(), control)?;
+        inputs.write_rejects(stage.quarantine(), &mut |name, bytes| stage.put_reject(name, bytes))?;
+        judge::accept(&plan, &inputs)?;
+        clock.end("logs");
+        let emitted = emit::tables(&finished, &plan.config, &stage, control)?;
+        clock.end("write");
+        Ok((inputs, emitted))
+    };
+    // Bringing many files to the disk is waiting, and so it passes while the logs are read.
+    let (facts, settled) =
+        if partitions > FEW_FILES { threads::both(facts, || stage.settle())? } else { (facts(), Ok(())) };
+    let (inputs, mut emitted) = facts?;
+    settled?;
+    emitted.partitions.insert(Table::Songs, partitions);
     control.begin(At::Commit, 0);
     let statement = Statement {
         committed_at: report.started_at.clone(),
@@ -88,7 +112,12 @@ pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
     })?;
     let runs = Runs::new(ingest::runs_budget(&plan.config), scratch.path().to_owned());
     let inputs = list_all(&plan, &stores, control)?;
-    let (inputs, finished) = ingest_all(&plan, inputs, runs, None, control, &mut clock)?;
+    clock.end("discover");
+    let (songs, inputs) = read_songs(&plan, inputs, None, control)?;
+    clock.end("songs");
+    let (inputs, finished) = read_logs(&plan, inputs, songs, runs, None, control)?;
+    judge::accept(&plan, &inputs)?;
+    clock.end("logs");
     let (star, plays) = star::build(&finished, &plan.config, control)?;
     clock.end("write");
     let emitted = Emitted { plays, ..Emitted::default() };
@@ -132,39 +161,45 @@ pub fn recover(config: &Config, control: &Control<'_>) -> Result<Checkup> {
     commit::check(&location, &stores, &control.cancel)
 }
 
-/// Everything from the listed files to the finished dimensions and the sorted plays, accepted by the rules on bad input.
-fn ingest_all(
+/// What the song files say.
+struct Songs {
+    catalogue: Catalogue,
+    artists: ArtistsPartial,
+}
+
+fn read_songs(
     plan: &Plan,
     mut inputs: Inputs,
-    runs: Runs,
-    stage: Option<&Stage>,
+    scratch: Option<&Path>,
     control: &Control<'_>,
-    clock: &mut StageClock,
-) -> Result<(Inputs, Finished)> {
-    let config = &plan.config;
-    let scratch = stage.map(Stage::scratch).transpose()?;
-    clock.end("discover");
+) -> Result<(Songs, Inputs)> {
     for (content, listing, _) in inputs.each() {
         let files = listing.files.len();
         control.note(Level::Info, || format!("{}: {files} files, {} bytes", content.name(), listing.bytes()));
     }
-
     control.begin(At::Songs, inputs.songs.bytes());
-    let (songs, artists, account) = ingest::songs(&inputs.songs, config, scratch.as_deref(), control)?;
+    let (songs, artists, account) = ingest::songs(&inputs.songs, &plan.config, scratch, control)?;
     inputs.song_account = account;
-    let catalogue = Catalogue::new(songs.finish(), config.matching);
-    clock.end("songs");
+    Ok((Songs { catalogue: Catalogue::new(songs.finish(), plan.config.matching), artists }, inputs))
+}
 
+/// From the listed logs to the finished dimensions and the sorted plays.
+fn read_logs(
+    plan: &Plan,
+    mut inputs: Inputs,
+    songs: Songs,
+    runs: Runs,
+    scratch: Option<&Path>,
+    control: &Control<'_>,
+) -> Result<(Inputs, Finished)> {
+    let config = &plan.config;
+    let Songs { catalogue, artists } = songs;
     control.begin(At::Logs, inputs.logs.bytes());
-    let (people, account) = ingest::plays(&inputs.logs, config, &catalogue, &runs, scratch.as_deref(), control)?;
+    let (people, account) = ingest::plays(&inputs.logs, config, &catalogue, &runs, scratch, control)?;
     inputs.log_account = account;
     for (content, _, account) in inputs.each() {
         control.note(Level::Info, || format!("{}: {}", content.name(), judge::records(account)));
     }
-    if let Some(stage) = stage {
-        inputs.write_rejects(stage.quarantine(), &mut |name, bytes| stage.put_reject(name, bytes))?;
-    }
-    judge::accept(plan, &inputs)?;
     let mut dimensions = Vec::new();
     if config.tables.contains(&Table::Artists) {
         dimensions.push(artists::columns(&artists.finish()));
@@ -172,7 +207,6 @@ fn ingest_all(
     if config.tables.contains(&Table::Users) {
         dimensions.push(users::columns(&users::finish(&people)));
     }
-    clock.end("logs");
     Ok((inputs, Finished { catalogue, dimensions, cast: Cast::new(people), runs: runs.finish() }))
 }
 

@@ -84,6 +84,9 @@ pub(super) trait StageGround: fmt::Debug + Send + Sync {
     /// Forgets a file that [`Self::open`] began.
     fn discard(&self, path: &str, file: File) -> Result<()>;
 
+    /// Does of [`Self::seal`] what can be done for the files staged so far, while others are made.
+    fn settle(&self) -> Result<()>;
+
     /// Returns when everything staged would survive a crash.
     fn seal(&self) -> Result<()>;
 

@@ -289,6 +289,10 @@ impl StageGround for LocalStage {
         std::fs::remove_file(&path).map_err(|error| Error::io(ErrorKind::Storage, "remove", &path, &error))
     }
 
+    fn settle(&self) -> Result<()> {
+        self.seal()
+    }
+
     fn seal(&self) -> Result<()> {
         let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "sync", &self.root, &error);
         // One call for thousands of small files and their folders.

@@ -120,6 +120,11 @@ impl StageGround for Spool {
         Ok(())
     }
 
+    /// Packs are on their way as soon as they are full.
+    fn settle(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn seal(&self) -> Result<()> {
         let mut packs = self.packs();
         self.close(&mut packs)?;

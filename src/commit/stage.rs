@@ -201,6 +201,14 @@ impl Stage {
         file.map_or(Ok(()), |unneeded| self.ground.discard(&path, unneeded))
     }
 
+    /// Brings what is staged so far to a place where it survives a crash, so that [`Self::seal`] has less to wait for.
+    ///
+    /// # Errors
+    /// The place's.
+    pub fn settle(&self) -> Result<()> {
+        if self.tables.values().any(StagedTable::has_images) { self.ground.settle() } else { Ok(()) }
+    }
+
     /// Ends staging: every file of every table is complete, and would survive a crash.
     ///
     /// # Errors
