@@ -63,7 +63,7 @@ impl Data {
         }
         let catalogue = Catalogue::new(partial.finish(), Match::TitleArtistDuration);
         let all_events = logs.concat();
-        let mut partial = PlaysPartial::new(&catalogue);
+        let mut partial = PlaysPartial::new(&catalogue, 200_000);
         take_in(&all_events, &mut partial);
         let plays = partial.take_run();
         let runs = Runs::new(usize::MAX, folder.path().to_owned());
@@ -198,7 +198,7 @@ mod merge {
     /// Decodes and takes in, users and tracks already known.
     #[divan::bench]
     fn plays(bencher: Bencher<'_, '_>) {
-        let mut plays = PlaysPartial::new(&DATA.finished.catalogue);
+        let mut plays = PlaysPartial::new(&DATA.finished.catalogue, 200_000);
         take_in(&DATA.all_events, &mut plays);
         bencher.counter(ItemsCount::new(DATA.plays.len())).bench_local(|| {
             take_in(&DATA.all_events, &mut plays);

@@ -26,6 +26,9 @@ use crate::threads::for_tasks;
 /// Bytes of objects that may be on their way or wait for a worker, however little memory there is.
 const LEAST_AHEAD: u64 = 32 << 20;
 
+/// Bytes of a short event. It only helps to guess how many plays there may be.
+const LEAST_EVENT: usize = 256;
+
 /// What every stage needs to know of the outside.
 #[derive(Clone, Debug, Default)]
 pub struct Control<'c> {
@@ -104,7 +107,10 @@ pub fn plays(
 ) -> Result<(Vec<People>, Account)> {
     let full = run_plays(config);
     let same_sized = (!config.allow_duplicates).then(|| SameSized::new(listing));
-    let begin = |worker| (worker, PlaysPartial::new(catalogue));
+    // A buffer is looked at after each chunk, so it holds a chunk more than a run.
+    let events = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX) / LEAST_EVENT;
+    let room = events(listing.bytes()).min(full + events(config.chunk_size));
+    let begin = |worker| (worker, PlaysPartial::new(catalogue, room));
     let take = |(worker, plays): &mut (usize, PlaysPartial<'_>), chunk: &Chunk<'_>, state: &mut Worker| {
         let Worker { decoder, account } = state;
         let tally = decoder.events(chunk.bytes, chunk.framing, &mut |decoded| match decoded {

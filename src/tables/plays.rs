@@ -112,6 +112,7 @@ pub struct PlaysPartial<'c> {
     catalogue: &'c Catalogue,
     people: People,
     plays: Vec<Play>,
+    room: usize,
     /// The moments of plays whose users and tracks are in the queue.
     waiting: Vec<Key>,
     profiles: Vec<(u32, bool)>,
@@ -121,13 +122,15 @@ pub struct PlaysPartial<'c> {
 }
 
 impl<'c> PlaysPartial<'c> {
-    /// No plays yet; songs are looked up in `catalogue`.
+    /// No plays yet; songs are looked up in `catalogue`, and a buffer begins with room for `room` plays: a buffer that
+    /// grows is copied, and takes new memory, again and again.
     #[must_use]
-    pub fn new(catalogue: &'c Catalogue) -> Self {
+    pub fn new(catalogue: &'c Catalogue, room: usize) -> Self {
         Self {
             catalogue,
             people: People::default(),
             plays: Vec::new(),
+            room,
             waiting: Vec::with_capacity(BATCH),
             profiles: Vec::with_capacity(BATCH),
             tracks: Vec::with_capacity(BATCH),
@@ -157,6 +160,9 @@ impl<'c> PlaysPartial<'c> {
 
     /// Gives the waiting plays their ids.
     fn settle(&mut self) {
+        if self.plays.is_empty() {
+            self.plays.reserve_exact(self.room);
+        }
         let people = &mut self.people;
         people.profiles.settle(&mut self.profiles);
         people.tracks.settle(&mut self.tracks);

@@ -147,7 +147,7 @@ fn facts(records: &[String], songs: &[String], matching: Match, division: &Divis
     let runs = Runs::new(if division.to_disk { 0 } else { usize::MAX }, scratch.path().to_owned());
     let mut people = Vec::new();
     for (worker, records) in division.deal(records).iter().enumerate() {
-        let mut plays = PlaysPartial::new(&catalogue);
+        let mut plays = PlaysPartial::new(&catalogue, 1000);
         for records in records.chunks(division.run) {
             let tally =
                 Decoder::new(Limits::default()).events(records.concat().as_bytes(), Framing::Values, &mut |decoded| {

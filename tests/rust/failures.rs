@@ -232,7 +232,7 @@ fn the_system_s_errors_keep_their_meaning() {
 #[test]
 fn too_many_plays_in_a_millisecond_are_refused() {
     let catalogue = Catalogue::new(Vec::new(), Match::TitleArtist);
-    let mut plays = PlaysPartial::new(&catalogue);
+    let mut plays = PlaysPartial::new(&catalogue, 1000);
     let line = "{\"page\":\"NextSong\",\"ts\":1541000000000,\"userId\":\"1\"}\n";
     Decoder::new(Limits::default()).events(line.as_bytes(), Framing::Values, &mut |decoded| match decoded {
         Decoded::Row(event) => plays.add(&event),
