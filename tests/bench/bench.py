@@ -201,8 +201,6 @@ def compare(size: str, chosen: Sequence[Engine], runs: int) -> dict[str, list[Me
             one = measure(chosen[number], source, outputs / f"{turn}-{number}")
             taken[chosen[number].name].append(one)
             print(f"{size}: {chosen[number].name}: {one}", file=sys.stderr)
-    # Removing thousands of files slows down whoever creates files next, so it is done once, at the end.
-    shutil.rmtree(outputs, ignore_errors=True)
     return taken
 
 
@@ -266,6 +264,9 @@ def main() -> None:
     names = given.only.lower().split(",")
     chosen = [one for one in engines(given.spark) if any(name in one.name.lower() for name in names)]
     results = {size: compare(size, chosen, given.runs) for size in sizes}
+    # ext4 leaves the places of files that were removed in the last minutes alone, but looks at them again and
+    # again: whoever then creates thousands of files is slow. So nothing is removed before all is measured.
+    shutil.rmtree(WORK / "output", ignore_errors=True)
     told = f"{heading(sizes, given.runs)}\n\n{table(results, chosen)}\n"
     print(told)
     if given.append:
