@@ -9,11 +9,12 @@ PY     := $(VENV)/bin/python
 CORE   := --no-default-features
 SIZES  ?= small,M
 RUNS   ?= 3
+SIZE   ?= M
 DELAYS ?= 0,30
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt core wheel install bench parts remote trust fuzz clean tools
+.PHONY: help demo test lint fmt core wheel install bench parts scaling profile remote trust fuzz clean tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +59,12 @@ install: wheel  ## install the wheel into .venv
 
 bench: install $(VENV)/tested  ## our job beside Polars and DuckDB: SIZES=small,M RUNS=3
 	$(PY) tests/bench/bench.py --sizes $(SIZES) --runs $(RUNS)
+
+scaling: install $(VENV)/tested  ## how the job grows: a second run, threads, events, songs (an hour, 25 GB): RUNS=3
+	$(PY) tests/bench/scaling.py --runs $(RUNS)
+
+profile: install  ## where the job's time goes, as a flame graph (needs perf): SIZE=M
+	$(PY) tests/bench/flame.py --size $(SIZE)
 
 parts: tools  ## the engine's parts by themselves, beside their floors: PART=decoder
 	cargo bench --locked $(CORE) --bench engine -- $(PART)

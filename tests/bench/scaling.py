@@ -1,0 +1,95 @@
+"""How the job grows: a second run, more threads, three times the events, ten times the songs.
+
+    python tests/bench/scaling.py --runs 3 [--append RESULTS.md]
+
+Each row sets one figure of this job against another one that was measured in turn with it, so it travels
+between machines. What is measured, and how, is `bench`'s. It needs some 25 GB of disk below ``target/bench``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bench import SIZES, WORK, Engine, Measure, adopt_orphans, data, engines, machine, measure, median
+
+SIZES |= {
+    "3L": {**SIZES["L"], "events": 3 * SIZES["L"]["events"]},
+    "10M": {**SIZES["M"], "songs": 10 * SIZES["M"]["songs"]},
+}
+"""Three times the events of L, ten times the songs of M."""
+
+Run = Callable[[Path], Measure]
+"""Runs something once, with its output below a new folder."""
+
+
+def of(engine: Engine, size: str, *words: str) -> Run:
+    """A first run of that engine on that size."""
+    asked = replace(engine, command=(*engine.command, *words))
+    return lambda folder: measure(asked, data(size), folder / "lake")
+
+
+def again(engine: Engine, size: str) -> Run:
+    """A second run on the same input, into the same lake."""
+
+    def run(folder: Path) -> Measure:
+        measure(engine, data(size), folder / "lake")
+        return measure(engine, data(size), folder / "lake")
+
+    return run
+
+
+def turns(pair: Sequence[Run], runs: int, place: Path) -> list[Measure]:
+    """Medians of runs in turn, after one of each that is not counted."""
+    taken: list[list[Measure]] = [[] for _ in pair]
+    for turn in range(runs + 1):
+        for number, run in enumerate(pair):
+            one = run(place / f"{turn}-{number}")
+            print(f"{place.name}: {one}", file=sys.stderr)
+            if turn:
+                taken[number].append(one)
+    return [median(measures) for measures in taken]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=3, help="timed runs of each")
+    parser.add_argument("--only", default="", help="rows with one of these in their name: second,threads")
+    parser.add_argument("--append", type=Path, metavar="FILE", help="append the table to this Markdown file")
+    given = parser.parse_args()
+    adopt_orphans()
+    ours, tuned = engines(with_spark=False)[:2]
+    rows: dict[str, tuple[Run, Run]] = {
+        "a second run on unchanged M / a first one": (again(ours, "M"), of(ours, "M")),
+        "L with one thread / with two": (of(ours, "L", "--threads", "1"), of(ours, "L", "--threads", "2")),
+        "three times the events of L / L": (of(ours, "3L"), of(ours, "L")),
+        "ten times the songs of M / M": (of(ours, "10M"), of(ours, "M")),
+        "ten times the songs of M / the same in tuned Polars": (of(ours, "10M"), of(tuned, "10M")),
+    }
+    lines = ["| figure | wall s | wall | CPU | peak RSS |", "|---|--:|--:|--:|--:|"]
+    place = WORK / "scaling"
+    shutil.rmtree(place, ignore_errors=True)  # of a run that was stopped
+    for number, (name, pair) in enumerate(rows.items()):
+        if any(word in name for word in given.only.split(",")):
+            one, other = turns(pair, given.runs, place / str(number))
+            ratios = (
+                one.wall_s / other.wall_s,
+                one.cpu_s / other.cpu_s,
+                one.peak_rss_mib / other.peak_rss_mib,
+            )
+            cells = [name, f"{one.wall_s:.2f} / {other.wall_s:.2f}", *(f"{ratio:.2f}" for ratio in ratios)]
+            lines.append("| " + " | ".join(cells) + " |")
+    shutil.rmtree(place, ignore_errors=True)
+    told = f"{machine()} Medians of {given.runs} runs in turn.\n\n" + "\n".join(lines) + "\n"
+    print(told)
+    if given.append:
+        with given.append.open("a") as file:
+            file.write(f"\n{told}")
+
+
+if __name__ == "__main__":
+    main()
