@@ -60,7 +60,7 @@ def stacks(job: str, size: str, threads: int, place: Path) -> str:
     if script.wait() != 0:
         sys.exit("perf could not read what it had recorded")
     recorded.unlink()
-    # As in `bench`: thousands of files that were just removed would slow down the next run, and be all one saw.
+    # As in `bench`: removing thousands of files now would slow down the next run, and be all one saw of it.
     for old in place.glob("lake-*"):
         if old.stat().st_mtime < time.time() - 600:
             shutil.rmtree(old)
