@@ -254,3 +254,75 @@ fn failed(error: ParquetError) -> Error {
     }
     Error::new(ErrorKind::Storage, format!("cannot {action}")).cause(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field as Value;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A value of any column, as a reader gives it back; NaN is compared by its bits.
+    fn value(kind: Type) -> BoxedStrategy<Value> {
+        let value = match kind {
+            Type::Int32 => any::<i32>().prop_map(Value::Int).boxed(),
+            Type::Int64 => any::<i64>().prop_map(Value::Long).boxed(),
+            Type::Float64 => prop_oneof![any::<f64>(), Just(f64::NAN), Just(-0.0), Just(f64::NEG_INFINITY)]
+                .prop_map(Value::Double)
+                .boxed(),
+            Type::Text => any::<String>().prop_map(Value::Str).boxed(),
+            Type::Timestamp => any::<i64>().prop_map(Value::TimestampMicros).boxed(),
+        };
+        prop_oneof![1 => Just(Value::Null), 4 => value].boxed()
+    }
+
+    /// A table and one to a few rows of it, where a row is a value for each column of its files.
+    fn rows() -> impl Strategy<Value = (Table, Vec<Vec<Value>>)> {
+        prop::sample::select(&Table::ALL[..]).prop_flat_map(|table| {
+            let row: Vec<_> = table.file_fields().map(|field| value(field.kind)).collect();
+            (Just(table), prop_oneof![prop::collection::vec(row.clone(), 1), prop::collection::vec(row, 1..80)])
+        })
+    }
+
+    fn column(kind: Type, values: &[&Value]) -> Column {
+        let texts = values.iter().map(|value| if let Value::Str(text) = value { Some(text.as_str()) } else { None });
+        let integers = values.iter().map(|value| match value {
+            Value::Long(number) | Value::TimestampMicros(number) => Some(*number),
+            _ => None,
+        });
+        match kind {
+            Type::Text => Column::text(texts),
+            Type::Int64 | Type::Timestamp => Column::int64(integers),
+            Type::Int32 => {
+                Column::int32(values.iter().map(|value| if let Value::Int(one) = value { Some(*one) } else { None }))
+            }
+            Type::Float64 => Column::float64(
+                values.iter().map(|value| if let Value::Double(one) = value { Some(*one) } else { None }),
+            ),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back((table, rows) in rows(), compression in prop::sample::select(
+            vec![Compression::Snappy, Compression::Zstd, Compression::None],
+        )) {
+            let columns = table
+                .file_fields()
+                .enumerate()
+                .map(|(number, field)| column(field.kind, &rows.iter().map(|row| &row[number]).collect::<Vec<_>>()))
+                .collect();
+            let encoded = Encoder::new(table, compression).unwrap().encode(&Columns { table, columns }).unwrap();
+            prop_assert_eq!(encoded.rows, rows.len());
+            let reader = SerializedFileReader::new(encoded.bytes).unwrap();
+            let read: Vec<Vec<Value>> = reader
+                .get_row_iter(None)
+                .unwrap()
+                .map(|row| row.unwrap().into_columns().into_iter().map(|(_, value)| value).collect())
+                .collect();
+            // The debug form tells -0.0 from 0.0, and a NaN is equal to itself.
+            prop_assert_eq!(format!("{read:?}"), format!("{rows:?}"));
+        }
+    }
+}

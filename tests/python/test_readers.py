@@ -6,12 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any
 
-import duckdb
-import polars as pl
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,12 +15,10 @@ import oracle
 from conftest import FOLDERS, Report, Tables, data_files, sorted_rows
 from generate import write_input
 from generate_records import PARTITION_TEXTS, event_pairs, play, record, song, song_of_each_artist
+from readers import by_duckdb, by_polars, by_pyarrow
 
 pytestmark = pytest.mark.usefixtures("alone")
 SEED = 77
-ARROW = {"year": pa.int32(), "month": pa.int32(), "artist_id": pa.string()}
-POLARS = {"year": pl.Int32, "month": pl.Int32, "artist_id": pl.String}
-DUCKDB = {"year": "INTEGER", "month": "INTEGER", "artist_id": "VARCHAR"}
 TYPES = {
     "songs": ["string", "string", "string", "int32", "double"],
     "artists": ["string"] * 3 + ["double"] * 2,
@@ -84,25 +78,6 @@ def test_files_one_by_one(nasty: tuple[Path, oracle.Expected], read_back: Callab
     tables = read_back(lake)
     for table in FOLDERS:
         assert tables[table] == as_seen(table, expected), table
-
-
-def by_pyarrow(folder: Path, keys: tuple[str, ...]) -> pa.Table:
-    hive = ds.partitioning(pa.schema([(key, ARROW[key]) for key in keys]), flavor="hive") if keys else None
-    return ds.dataset(folder, format="parquet", partitioning=hive).to_table()
-
-
-def by_polars(folder: Path, keys: tuple[str, ...]) -> pa.Table:
-    schema: Any = {key: POLARS[key] for key in keys} or None
-    return pl.scan_parquet(folder, hive_partitioning=bool(keys), hive_schema=schema).collect().to_arrow()
-
-
-def by_duckdb(folder: Path, keys: tuple[str, ...]) -> pa.Table:
-    types = ", ".join(f"'{key}': {DUCKDB[key]}" for key in keys)
-    hive = f", hive_partitioning=true, hive_types={{{types}}}" if keys else ""
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone='UTC'")
-        query = f"SELECT * FROM read_parquet('{folder}/**/*.parquet'{hive})"
-        return connection.sql(query).to_arrow_table()
 
 
 @pytest.mark.parametrize("reader", [by_pyarrow, by_polars, by_duckdb])

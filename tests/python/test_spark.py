@@ -1,4 +1,4 @@
-"""Spark reads the lake: all five tables, right types, right values, nasty partitions included.
+"""Spark reads the lake: all five tables, right types, right values, nasty partitions, files of one row.
 
 Skipped where pyspark or a Java runtime is missing; it is the one reader that the other tests cannot stand
 in for.
@@ -17,6 +17,7 @@ import oracle
 from conftest import FOLDERS, Report
 from generate import write_input
 from generate_records import play, song, song_of_each_artist
+from one_row import lone_plays, lone_songs
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.usefixtures("alone")]
 SEED = 4
@@ -51,28 +52,35 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     session.stop()
 
 
-@pytest.fixture(scope="module")
-def nasty(
-    tmp_path_factory: pytest.TempPathFactory, alone: Path, run: Callable[..., Report]
+@pytest.fixture(scope="module", params=["nasty", "lone"])
+def lake(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    alone: Path,
+    run: Callable[..., Report],
 ) -> tuple[Path, oracle.Expected]:
+    """A lake of nasty partitions, and one whose songs, plays and times lie one in a file."""
     print(f"seed {SEED}")
     folder = tmp_path_factory.mktemp("spark")
-    songs = [*song_of_each_artist(), *(song(SEED + number) for number in range(40))]
-    events = [play(SEED + number) for number in range(200)]
+    if request.param == "nasty":
+        songs = [*song_of_each_artist(), *(song(SEED + number) for number in range(40))]
+        events = [play(SEED + number) for number in range(200)]
+    else:
+        songs, events = lone_songs(SEED, 250), lone_plays(SEED, 120)
     run(write_input(folder / "in", songs, events, SEED), folder / "lake")
     return folder / "lake", oracle.expect((one.raw for one in songs), (one.raw for one in events))
 
 
 @pytest.mark.parametrize("table", list(FOLDERS))
-def test_spark_reads(spark: Any, nasty: tuple[Path, oracle.Expected], table: str) -> None:
+def test_spark_reads(spark: Any, lake: tuple[Path, oracle.Expected], table: str) -> None:
     from pyspark.sql import functions
 
-    lake, expected = nasty
+    place, expected = lake
     reader = spark.read
     if table == "songs":
         # Partition values have no type of their own: without a schema Spark guesses one from all of them.
         reader = reader.schema("song_id string, title string, duration double, year int, artist_id string")
-    frame = reader.parquet(str(lake / FOLDERS[table]))
+    frame = reader.parquet(str(place / FOLDERS[table]))
     assert sorted(frame.columns) == sorted(oracle.COLUMNS[table])
     kinds = dict(frame.dtypes)
     assert [kinds[name] for name in oracle.COLUMNS[table]] == TYPES[table]
