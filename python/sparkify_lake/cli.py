@@ -134,6 +134,8 @@ def _command(words: Sequence[str]) -> int:
             checkup = job.check_with(config)
             print(checkup.to_json() if config.is_on("json") else checkup)
         return checkup.exit_code
+    if given["dry_run"] and given["report"]:
+        raise UsageError("a plan has no page", hint="leave out --report, or --dry-run")
     config = resolve("plan" if given["dry_run"] else "run", given, as_flags=True)
     with _log_on_stderr(config):
         if command == "config":

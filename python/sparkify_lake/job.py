@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sparkify_lake._native import Sight
     from sparkify_lake.lake import Star
-    from sparkify_lake.options import ReadOptions, RunOptions, StoreOptions
+    from sparkify_lake.options import PlanOptions, ReadOptions, RunOptions, StoreOptions
 
 Result = TypeVar("Result")
 
@@ -61,14 +61,14 @@ def run(
 def plan(
     input: str | PathLike[str] | None = None,
     output: str | PathLike[str] | None = None,
-    **options: Unpack[RunOptions],
+    **options: Unpack[PlanOptions],
 ) -> Plan:
     """Finds out what `run` would read and write, with the same arguments; writes nothing.
 
     Args:
         input: The root that holds `song_data/` and `log_data/`.
         output: The root of the lake.
-        **options: As for `run`.
+        **options: As for `run`, but for `report`.
 
     Returns:
         The plan.
@@ -197,7 +197,17 @@ def sample(
 
 def run_with(config: Config) -> RunReport:
     """Runs with settings that are merged already."""
-    return RunReport.from_dict(_engine("run", _with_sample(config)))
+    config = _with_sample(config)
+    page = config.value("report")
+    if page is None:
+        return RunReport.from_dict(_engine("run", config))
+    from sparkify_lake.highlights import looked_through
+    from sparkify_lake.page import checked, write
+
+    path = checked(str(page))
+    report = looked_through(RunReport.from_dict(_engine("run", config)), config)
+    write(report, path)
+    return report
 
 
 def plan_with(config: Config) -> Plan:

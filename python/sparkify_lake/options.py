@@ -30,6 +30,7 @@ _READS: frozenset[Call] = frozenset({"run", "plan", "build"})
 _LOOKS: frozenset[Call] = frozenset({"open_lake", "check", "recover"})
 _STORES: frozenset[Call] = _READS | _LOOKS | {"doctor"}
 _PROGRAM: frozenset[Call] = frozenset({"program"})
+_RUNS: frozenset[Call] = frozenset({"run"})
 
 _ANYWHERE: frozenset[Source] = frozenset({"argument", "environment", "file"})
 _ONCE: frozenset[Source] = frozenset({"argument"})
@@ -140,6 +141,8 @@ OPTIONS: tuple[Option, ...] = (
            help="show what would be read and written, and stop"),
     Option(name="sample", kind="flag", group="Program", native=False, sources=_ONCE,
            help="make the sample data set and run on it"),
+    Option(name="report", kind="path", group="Program", metavar="FILE", native=False, calls=_RUNS,
+           help="write the report as a page, too: HTML, with plots of what the lake holds"),
     Option(name="json", kind="flag", group="Program", native=False, calls=_PROGRAM,
            help="print the result as JSON"),
     Option(name="no_progress", kind="flag", group="Program", native=False,
@@ -195,14 +198,20 @@ class ReadOptions(StoreOptions, total=False):
     quiet: bool | None
 
 
-class RunOptions(ReadOptions, total=False):
-    """Keyword arguments of `run` and `plan`, beside input and output."""
+class PlanOptions(ReadOptions, total=False):
+    """Keyword arguments of `plan`, beside input and output."""
 
     tables: str | Sequence[str] | None
     compression: str | None
     table_names: str | Mapping[str, str] | None
     adopt: bool | None
     allow_shrink: bool | None
+
+
+class RunOptions(PlanOptions, total=False):
+    """Keyword arguments of `run`, beside input and output."""
+
+    report: Location | None
 
 
 class LakeOptions(StoreOptions, total=False):

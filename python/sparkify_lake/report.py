@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sparkify_lake.costs import Requests, described
 from sparkify_lake.grid import Grid, as_html, as_text, count, seconds, size
+
+if TYPE_CHECKING:
+    from sparkify_lake.highlights import Highlights
 
 Value = TypeVar("Value")
 
@@ -90,7 +93,8 @@ class PlayCounts:
 class RunReport:
     """What one run read, wrote and left out.
 
-    `str()` is a plain table, notebooks show a better one, `to_dict()` and `to_json()` are for programs.
+    `str()` is a plain table, notebooks show a better one, `to_html()` is a page with plots; `to_dict()` and
+    `to_json()` are for programs, in the form that `schema()` describes.
 
     Attributes:
         report_version: Of this layout.
@@ -119,6 +123,7 @@ class RunReport:
         warnings: What deserves a look.
         peak_rss_bytes: The most memory the process held.
         threads: Worker threads.
+        highlights: What the lake holds at a glance; only of a run that was asked for a page (`report`).
     """
 
     report_version: int
@@ -147,10 +152,16 @@ class RunReport:
     peak_rss_bytes: int | None
     threads: int
     requests: Requests | None = None
+    highlights: Highlights | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunReport:
         """Makes a report of its mapping, such as `to_dict` gives or the JSON of `--json` holds."""
+        highlights = None
+        if data.get("highlights") is not None:
+            from sparkify_lake.highlights import Highlights
+
+            highlights = Highlights.from_dict(data["highlights"])
         return cls(
             **{
                 **data,
@@ -162,12 +173,19 @@ class RunReport:
                 "tables": {table["name"]: TableReport(**table) for table in data["tables"]},
                 "plays": PlayCounts(**data["plays"]),
                 "warnings": tuple(data["warnings"]),
+                "highlights": highlights,
             }
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain mappings, lists and numbers, ready for JSON."""
         return _plain(self, "tables", "stages", "rejects", "bad_files", "warnings")
+
+    def to_html(self) -> str:
+        """Returns the report as a whole HTML page, which needs nothing beside it."""
+        from sparkify_lake.page import as_page
+
+        return as_page(self)
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Returns the report as JSON text."""
@@ -185,7 +203,7 @@ class RunReport:
         return f"{self.state} in {seconds(self.seconds)}"
 
     def _grids(self) -> list[Grid]:
-        facts = [(f"{name} from", source.location) for name, source in _songs_first(self.input)]
+        facts = [(f"{name} from", source.location) for name, source in songs_first(self.input)]
         facts += [("lake", self.output or "")]
         if self.plays.rows:
             facts.append(
@@ -197,7 +215,7 @@ class RunReport:
             ("coerced", _counts(self.coerced)),
             (
                 "quarantined",
-                "; ".join(f"{name}: {_counts(n)}" for name, n in _songs_first(self.reasons) if n),
+                "; ".join(f"{name}: {_counts(n)}" for name, n in songs_first(self.reasons) if n),
             ),
             ("such as", ", ".join(f"{r.file}:{r.line} {r.reason}" for r in self.rejects[:3])),
             ("left out", ", ".join(f"{f.file} {f.reason}" for f in self.bad_files[:3])),
@@ -235,7 +253,7 @@ class RunReport:
                         count(c.quarantined),
                         *((count(s.files), size(s.bytes)) if (s := self.input.get(name)) else ("", "")),
                     )
-                    for name, c in _songs_first(self.records)
+                    for name, c in songs_first(self.records)
                 ],
                 texts=("records",),
             ),
@@ -307,7 +325,7 @@ class Plan:
             Grid(
                 head=("read", "files", "size", "location"),
                 rows=[
-                    (name, count(s.files), size(s.bytes), s.location) for name, s in _songs_first(self.input)
+                    (name, count(s.files), size(s.bytes), s.location) for name, s in songs_first(self.input)
                 ],
                 texts=("read", "location"),
             ),
@@ -361,7 +379,8 @@ class SampleReport:
         )
 
 
-def _songs_first(mapping: Mapping[str, Value]) -> list[tuple[str, Value]]:
+def songs_first(mapping: Mapping[str, Value]) -> list[tuple[str, Value]]:
+    """Lists a mapping by input, the songs before the logs."""
     return sorted(mapping.items(), key=lambda item: item[0] != "songs")
 
 
@@ -371,6 +390,16 @@ def _plain(report: RunReport | Plan, *sequences: str) -> dict[str, Any]:
         value = data[name]
         data[name] = list(value.values() if isinstance(value, dict) else value)
     return data
+
+
+def schema() -> dict[str, Any]:
+    """Returns the JSON Schema (draft 2020-12) of `RunReport.to_dict()` and of what `--json` prints."""
+    from importlib.resources import files
+    from json import loads
+
+    text = files("sparkify_lake").joinpath("report.schema.json").read_text(encoding="utf-8")
+    described: dict[str, Any] = loads(text)
+    return described
 
 
 def as_json(data: Mapping[str, Any], indent: int | None) -> str:

@@ -212,19 +212,32 @@ def median(measures: Sequence[Measure]) -> Measure:
     )
 
 
+def ratio(ours: Sequence[Measure], theirs: Sequence[Measure]) -> Measure:
+    """The median over the turns of how one compares to the other: both had the same minute of the machine."""
+    turns = [
+        Measure(
+            wall_s=one.wall_s / other.wall_s,
+            cpu_s=one.cpu_s / other.cpu_s,
+            peak_rss_mib=one.peak_rss_mib / other.peak_rss_mib,
+        )
+        for one, other in zip(ours, theirs, strict=True)
+    ]
+    return median(turns)
+
+
 def table(results: dict[str, dict[str, list[Measure]]], chosen: Sequence[Engine]) -> str:
     lines = [
         "| size | engine | wall s | CPU s | peak RSS MiB | ours / peer: wall | CPU | RSS |",
         "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     for size, taken in results.items():
-        ours = median(taken[chosen[0].name])
         for engine in chosen:
             one = median(taken[engine.name])
             cells = [size, f"{engine.name} {package_version(engine.package)}"]
             cells += [f"{one.wall_s:.2f}", f"{one.cpu_s:.2f}", f"{one.peak_rss_mib:.0f}"]
-            ratios = (ours.wall_s / one.wall_s, ours.cpu_s / one.cpu_s, ours.peak_rss_mib / one.peak_rss_mib)
-            cells += [f"{ratio:.2f}" if engine is not chosen[0] else "" for ratio in ratios]
+            share = ratio(taken[chosen[0].name], taken[engine.name])
+            ratios = (share.wall_s, share.cpu_s, share.peak_rss_mib)
+            cells += [f"{number:.2f}" if engine is not chosen[0] else "" for number in ratios]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -242,7 +255,7 @@ def heading(sizes: Sequence[str], runs: int) -> str:
     shapes = "; ".join(
         f"{size}: {SIZES[size]['songs']:,} songs, {SIZES[size]['events']:,} events" for size in sizes
     )
-    return f"{machine()} Medians of {runs} runs. {shapes}."
+    return f"{machine()} Medians of {runs} turns; a ratio is the median of the turns' ratios. {shapes}."
 
 
 def main() -> None:

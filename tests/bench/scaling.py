@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import SIZES, WORK, Engine, Measure, adopt_orphans, data, engines, machine, measure, median
+from bench import SIZES, WORK, Engine, Measure, adopt_orphans, data, engines, machine, measure, median, ratio
 
 SIZES |= {
     "3L": {**SIZES["L"], "events": 3 * SIZES["L"]["events"]},
@@ -43,8 +43,8 @@ def again(engine: Engine, size: str) -> Run:
     return run
 
 
-def turns(pair: Sequence[Run], runs: int, place: Path) -> list[Measure]:
-    """Medians of runs in turn, after one of each that is not counted."""
+def turns(pair: Sequence[Run], runs: int, place: Path) -> list[list[Measure]]:
+    """Runs in turn, after one of each that is not counted."""
     taken: list[list[Measure]] = [[] for _ in pair]
     for turn in range(runs + 1):
         for number, run in enumerate(pair):
@@ -52,7 +52,7 @@ def turns(pair: Sequence[Run], runs: int, place: Path) -> list[Measure]:
             print(f"{place.name}: {one}", file=sys.stderr)
             if turn:
                 taken[number].append(one)
-    return [median(measures) for measures in taken]
+    return taken
 
 
 def main() -> None:
@@ -64,9 +64,9 @@ def main() -> None:
     adopt_orphans()
     ours, tuned = engines(with_spark=False)[:2]
     rows: dict[str, tuple[Run, Run]] = {
-        "a second run on unchanged M / a first one": (again(ours, "M"), of(ours, "M")),
         "L with one thread / with two": (of(ours, "L", "--threads", "1"), of(ours, "L", "--threads", "2")),
         "three times the events of L / L": (of(ours, "3L"), of(ours, "L")),
+        "a second run on unchanged M / a first one": (again(ours, "M"), of(ours, "M")),
         "ten times the songs of M / M": (of(ours, "10M"), of(ours, "M")),
         "ten times the songs of M / the same in tuned Polars": (of(ours, "10M"), of(tuned, "10M")),
     }
@@ -75,16 +75,14 @@ def main() -> None:
     shutil.rmtree(place, ignore_errors=True)  # of a run that was stopped
     for number, (name, pair) in enumerate(rows.items()):
         if any(word in name for word in given.only.split(",")):
-            one, other = turns(pair, given.runs, place / str(number))
-            ratios = (
-                one.wall_s / other.wall_s,
-                one.cpu_s / other.cpu_s,
-                one.peak_rss_mib / other.peak_rss_mib,
-            )
-            cells = [name, f"{one.wall_s:.2f} / {other.wall_s:.2f}", *(f"{ratio:.2f}" for ratio in ratios)]
+            taken = turns(pair, given.runs, place / str(number))
+            one, other = (median(measures) for measures in taken)
+            share = ratio(*taken)
+            cells = [name, f"{one.wall_s:.2f} / {other.wall_s:.2f}"]
+            cells += [f"{number:.2f}" for number in (share.wall_s, share.cpu_s, share.peak_rss_mib)]
             lines.append("| " + " | ".join(cells) + " |")
     shutil.rmtree(place, ignore_errors=True)
-    told = f"{machine()} Medians of {given.runs} runs in turn.\n\n" + "\n".join(lines) + "\n"
+    told = f"{machine()} Medians of {given.runs} turns, also of the ratios.\n\n" + "\n".join(lines) + "\n"
     print(told)
     if given.append:
         with given.append.open("a") as file:

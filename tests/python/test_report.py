@@ -57,6 +57,7 @@ def run_mapping() -> dict[str, Any]:
         "peak_rss_bytes": 60_000_000,
         "threads": 2,
         "requests": None,
+        "highlights": None,
     }  # fmt: skip
 
 
