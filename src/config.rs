@@ -101,6 +101,7 @@ impl MaxBad {
 
 /// Everything the user may say, with the defaults filled in.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, on or off, as the user says it")]
 pub struct Config {
     /// The root that holds `song_data` and `log_data`.
     pub input: Option<String>,
@@ -138,12 +139,14 @@ pub struct Config {
     pub allow_duplicates: bool,
     /// Whether the input may be less than half of what it was.
     pub allow_shrink: bool,
+    /// Whether everything is read, also when nothing has changed.
+    pub rebuild: bool,
     /// How object stores are reached.
     pub store: StoreSettings,
 }
 
 /// Option names with their defaults, as text: for `--help`, and the list of what is known.
-pub const DEFAULTS: [(&str, &str); 25] = [
+pub const DEFAULTS: [(&str, &str); 26] = [
     ("input", ""),
     ("output", ""),
     ("song_data", "<input>/song_data"),
@@ -162,6 +165,7 @@ pub const DEFAULTS: [(&str, &str); 25] = [
     ("adopt", "false"),
     ("allow_duplicates", "false"),
     ("allow_shrink", "false"),
+    ("rebuild", "false"),
     ("region", "the bucket's own"),
     ("endpoint_url", "AWS"),
     ("profile", ""),
@@ -222,6 +226,7 @@ impl Config {
             adopt: truth("adopt")?,
             allow_duplicates: truth("allow_duplicates")?,
             allow_shrink: truth("allow_shrink")?,
+            rebuild: truth("rebuild")?,
             store: StoreSettings::read(text, truth)?,
         })
     }
@@ -234,6 +239,16 @@ impl Config {
         let mut options = self.to_texts();
         options.retain(|name, _| ["compression", "match", "ts_window", "unmatched"].contains(name));
         options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// The options that decide what a run says of its input, and whether it accepts it: one text.
+    #[must_use]
+    pub fn deciding(&self) -> String {
+        let names = ["tables", "table_names", "match", "unmatched", "compression", "ts_window"];
+        let judging = ["max_bad", "on_bad_file", "allow_duplicates"];
+        let texts = self.to_texts();
+        let said = |name: &str| texts.get(name).map(|value| format!("{name}={value}"));
+        names.into_iter().chain(judging).filter_map(said).collect::<Vec<_>>().join(" ")
     }
 
     /// The options in force, as text in the form that [`Config::from_settings`] takes. Locations are not among them.
@@ -274,6 +289,7 @@ impl Config {
             ("adopt", self.adopt.to_string()),
             ("allow_duplicates", self.allow_duplicates.to_string()),
             ("allow_shrink", self.allow_shrink.to_string()),
+            ("rebuild", self.rebuild.to_string()),
         ]);
         texts.extend(self.store.texts());
         texts

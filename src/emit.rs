@@ -15,9 +15,9 @@ use crate::commit::{Stage, StagedFile};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::Control;
+use crate::outcome::{Outcome, Plays};
 use crate::partition;
 use crate::progress::Stage as At;
-use crate::report::Plays;
 use crate::runs::SortedRuns;
 use crate::schema::Table;
 use crate::tables::cast::Cast;
@@ -55,6 +55,17 @@ pub struct Emitted {
     pub plays: Plays,
     /// Partition folders of each table.
     pub partitions: BTreeMap<Table, u64>,
+}
+
+impl Emitted {
+    /// Says it, too.
+    #[must_use]
+    pub fn told(self, mut outcome: Outcome) -> Outcome {
+        outcome.plays = self.plays;
+        outcome.partitions =
+            self.partitions.into_iter().map(|(table, count)| (table.name().to_owned(), count)).collect();
+        outcome
+    }
 }
 
 /// Stages the songs, if they are wanted; returns how many partitions they have.

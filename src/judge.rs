@@ -9,8 +9,8 @@ use crate::account::Account;
 use crate::discover::Listing;
 use crate::duplicates;
 use crate::error::{Error, ErrorKind, Result};
+use crate::outcome::{BadFile, LocatedReject, Outcome, Records};
 use crate::plan::{Content, Plan};
-use crate::report::Records;
 
 /// What was listed and what became of it.
 #[derive(Debug, Default)]
@@ -39,6 +39,40 @@ impl Inputs {
         }
         self.quarantine = any.then_some(place);
         Ok(())
+    }
+
+    /// What reading told; plays and partitions are for others to say.
+    #[must_use]
+    pub fn outcome(&self, plan: &Plan) -> Outcome {
+        let mut outcome = Outcome { quarantine: self.quarantine.clone(), ..Outcome::default() };
+        for ((content, listing, account), source) in self.each().into_iter().zip([&plan.songs, &plan.logs]) {
+            if source.is_none() {
+                continue;
+            }
+            let name = || content.name().to_owned();
+            outcome.records.insert(name(), records(account));
+            outcome.reasons.insert(name(), account.reasons.clone());
+            outcome.coerced.insert(name(), account.tally.coerced);
+            let unknown = account.tally.unknown_keys.iter().map(|(key, count)| (key.to_owned(), count)).collect();
+            outcome.unknown_keys.insert(name(), unknown);
+            outcome.rejects.extend(account.first.iter().filter_map(|located| {
+                Some(LocatedReject {
+                    file: listing.shown(located.file)?,
+                    line: account.line(located),
+                    offset: located.offset,
+                    reason: located.reason.to_owned(),
+                    key: located.key.clone(),
+                })
+            }));
+            let bad = |&(file, reason): &(usize, &str)| {
+                Some(BadFile { file: listing.shown(file)?, reason: reason.to_owned() })
+            };
+            outcome.bad_files.extend(account.bad_files.iter().filter_map(bad));
+            let told = account.files.iter().filter(|count| count.read > 0).count() + account.bad_files.len();
+            outcome.silent.insert(name(), listing.files.len().saturating_sub(told) as u64);
+        }
+        outcome.filtered.insert("page".to_owned(), self.log_account.tally.filtered);
+        outcome
     }
 
     /// Both contents with their listing and account.

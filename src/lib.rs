@@ -37,6 +37,7 @@ pub mod ingest;
 pub mod judge;
 pub mod ledger;
 pub mod lookup;
+pub mod outcome;
 pub mod partition;
 pub mod plan;
 pub mod preview;

@@ -2,11 +2,10 @@
 //!
 //! Counts, times and places; no record of the input, no secret. How it looks is the front's business.
 //!
-//! Invariant: for each content, read = loaded + filtered + quarantined ([`Records::is_balanced`] is checked before
-//! anything is published).
+//! Invariant: for each content, read = loaded + filtered + quarantined ([`crate::outcome::Records::is_balanced`] is
+//! checked before anything is published).
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Instant;
 
@@ -16,8 +15,8 @@ use serde::Serialize;
 use crate::commit::Published;
 use crate::config::Config;
 use crate::costs::Spent;
-use crate::emit::Emitted;
-use crate::judge::{self, Inputs};
+use crate::judge::Inputs;
+use crate::outcome::{BadFile, LocatedReject, Outcome, Plays, Records};
 use crate::plan::Plan;
 use crate::schema::Table;
 use crate::star::Star;
@@ -38,7 +37,7 @@ pub struct Report {
     pub package_version: &'static str,
     /// Unique to the run.
     pub run_id: String,
-    /// `published` or `built`.
+    /// `published`, `unchanged` when there was nothing to do, or `built`.
     pub state: &'static str,
     /// The lake's version that holds these tables.
     pub version: Option<u64>,
@@ -55,15 +54,15 @@ pub struct Report {
     /// Where the time went, in order.
     pub stages: Vec<StageTime>,
     /// What became of the records, by content.
-    pub records: BTreeMap<&'static str, Records>,
+    pub records: BTreeMap<String, Records>,
     /// Records left out by a named rule.
-    pub filtered: BTreeMap<&'static str, u64>,
+    pub filtered: BTreeMap<String, u64>,
     /// Quarantined records by content and reason.
-    pub reasons: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    pub reasons: BTreeMap<String, BTreeMap<String, u64>>,
     /// Values taken over from another JSON type without loss, by content.
-    pub coerced: BTreeMap<&'static str, u64>,
+    pub coerced: BTreeMap<String, u64>,
     /// Keys that no rule knows, by content.
-    pub unknown_keys: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    pub unknown_keys: BTreeMap<String, BTreeMap<String, u64>>,
     /// The first quarantined records, located.
     pub rejects: Vec<LocatedReject>,
     /// Files left out as a whole.
@@ -106,58 +105,6 @@ pub struct StageTime {
     pub seconds: f64,
 }
 
-/// The accounting of one content.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Records {
-    /// Records found.
-    pub read: u64,
-    /// Records that went into tables.
-    pub loaded: u64,
-    /// Records left out by a named rule.
-    pub filtered: u64,
-    /// Records that are not what they should be.
-    pub quarantined: u64,
-}
-
-impl Records {
-    /// Whether every record read is accounted for.
-    #[must_use]
-    pub fn is_balanced(&self) -> bool {
-        self.read == self.loaded + self.filtered + self.quarantined
-    }
-}
-
-impl fmt::Display for Records {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { read, loaded, filtered, quarantined } = self;
-        write!(formatter, "{read} records read, {loaded} loaded, {filtered} filtered, {quarantined} quarantined")
-    }
-}
-
-/// A quarantined record's place.
-#[derive(Clone, Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LocatedReject {
-    /// The file.
-    pub file: String,
-    /// Line, from 1.
-    pub line: u64,
-    /// Byte offset in the (decompressed) file.
-    pub offset: u64,
-    /// Reason code of the bad-input catalogue.
-    pub reason: String,
-    /// The key it is about.
-    pub key: Option<String>,
-}
-
-/// A file that was left out as a whole.
-#[derive(Clone, Debug, Serialize)]
-pub struct BadFile {
-    /// The file.
-    pub file: String,
-    /// Reason code of the bad-input catalogue.
-    pub reason: &'static str,
-}
-
 /// One table's files.
 #[derive(Clone, Debug, Serialize)]
 pub struct TableSummary {
@@ -179,15 +126,6 @@ pub struct TableSummary {
     pub unchanged: u64,
     /// Files of earlier runs removed.
     pub removed: u64,
-}
-
-/// Plays and matches.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Plays {
-    /// Rows of songplays.
-    pub rows: u64,
-    /// Those with a song.
-    pub matched: u64,
 }
 
 impl Report {
@@ -241,11 +179,11 @@ impl Report {
         mut self,
         plan: &Plan,
         inputs: &Inputs,
-        emitted: &Emitted,
+        outcome: Outcome,
         published: &Published,
         clock: StageClock,
     ) -> Self {
-        self.state = "published";
+        self.state = if published.was_idle { "unchanged" } else { "published" };
         self.version = Some(published.version);
         self.warnings.extend(published.warnings.iter().cloned());
         self.output = plan.output.as_ref().map(ToString::to_string);
@@ -258,18 +196,18 @@ impl Report {
                 rows: state.rows,
                 files: state.files,
                 bytes: state.bytes,
-                partitions: emitted.partitions.get(table).copied().unwrap_or_default(),
+                partitions: outcome.partitions.get(table.name()).copied().unwrap_or_default(),
                 written: state.written,
                 unchanged: state.unchanged,
                 removed: state.removed,
             })
             .collect();
-        self.finish(plan, inputs, emitted, clock)
+        self.finish(plan, inputs, outcome, clock)
     }
 
     /// The report of a run that returned its tables.
     #[must_use]
-    pub fn built(mut self, plan: &Plan, inputs: &Inputs, emitted: &Emitted, star: &Star, clock: StageClock) -> Self {
+    pub fn built(mut self, plan: &Plan, inputs: &Inputs, outcome: Outcome, star: &Star, clock: StageClock) -> Self {
         self.state = "built";
         let summary = |table: &Table| TableSummary {
             name: table.name(),
@@ -283,61 +221,35 @@ impl Report {
             removed: 0,
         };
         self.tables = plan.config.tables.iter().map(summary).collect();
-        self.finish(plan, inputs, emitted, clock)
+        self.finish(plan, inputs, outcome, clock)
     }
 
-    fn finish(mut self, plan: &Plan, inputs: &Inputs, emitted: &Emitted, clock: StageClock) -> Self {
+    fn finish(mut self, plan: &Plan, inputs: &Inputs, outcome: Outcome, clock: StageClock) -> Self {
         self.warnings.extend(plan.warnings.iter().cloned());
-        for ((content, listing, account), source) in inputs.each().into_iter().zip([&plan.songs, &plan.logs]) {
+        for ((content, listing, _), source) in inputs.each().into_iter().zip([&plan.songs, &plan.logs]) {
             let Some(source) = source else { continue };
-            let name = content.name();
-            self.input.insert(
-                name,
-                InputSummary {
-                    location: source.shown.clone(),
-                    files: listing.files.len() as u64,
-                    bytes: listing.bytes(),
-                },
-            );
-            self.records.insert(name, judge::records(account));
-            self.reasons.insert(name, account.reasons.clone());
-            self.coerced.insert(name, account.tally.coerced);
-            let unknown = account.tally.unknown_keys.iter().map(|(key, count)| (key.to_owned(), count)).collect();
-            self.unknown_keys.insert(name, unknown);
-            self.rejects.extend(account.first.iter().filter_map(|located| {
-                Some(LocatedReject {
-                    file: listing.shown(located.file)?,
-                    line: account.line(located),
-                    offset: located.offset,
-                    reason: located.reason.to_owned(),
-                    key: located.key.clone(),
-                })
-            }));
-            self.bad_files.extend(
-                account
-                    .bad_files
-                    .iter()
-                    .filter_map(|(file, reason)| Some(BadFile { file: listing.shown(*file)?, reason })),
-            );
+            let (location, files) = (source.shown.clone(), listing.files.len() as u64);
+            self.input.insert(content.name(), InputSummary { location, files, bytes: listing.bytes() });
             self.warnings.extend(listing.warnings.iter().cloned());
-            let told = account.files.iter().filter(|count| count.read > 0).count() + account.bad_files.len();
-            if let Some(empty) = listing.files.len().checked_sub(told).filter(|empty| *empty > 0) {
-                self.warnings.push(format!("{empty} files in {} hold no record", source.shown));
+            if let Some(silent) = outcome.silent.get(content.name()).filter(|silent| **silent > 0) {
+                self.warnings.push(format!("{silent} files in {} hold no record", source.shown));
             }
             if listing.other > 0 {
                 self.warnings
                     .push(format!("{} files in {} do not end in .json and were not read", listing.other, source.shown));
             }
         }
-        self.filtered.insert("page", inputs.log_account.tally.filtered);
+        let Outcome { records, filtered, reasons, coerced, unknown_keys, rejects, bad_files, .. } = outcome;
+        (self.records, self.filtered, self.reasons) = (records, filtered, reasons);
+        (self.coerced, self.unknown_keys) = (coerced, unknown_keys);
+        (self.rejects, self.bad_files) = (rejects, bad_files);
         for bad in self.bad_files.iter().take(WARNED_FILES) {
             self.warnings.push(format!("{} cannot be read as JSON and was left out: {}", bad.file, bad.reason));
         }
         if let Some(more) = self.bad_files.len().checked_sub(WARNED_FILES).filter(|more| *more > 0) {
             self.warnings.push(format!("{more} more files were left out"));
         }
-        self.quarantine.clone_from(&inputs.quarantine);
-        self.plays = emitted.plays;
+        (self.quarantine, self.plays) = (outcome.quarantine, outcome.plays);
         self.peak_rss_bytes = peak_rss_bytes();
         (self.seconds, self.stages) = clock.finish();
         self

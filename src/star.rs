@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::emit::{Finished, gather};
 use crate::error::Result;
 use crate::ingest::Control;
-use crate::report::Plays;
+use crate::outcome::Plays;
 use crate::schema::Table;
 use crate::tables::columns::{Column, Columns};
 use crate::tables::{songs, time};

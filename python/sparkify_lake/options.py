@@ -132,6 +132,8 @@ OPTIONS: tuple[Option, ...] = (
            help="read a log file that is the same as another; its plays count twice"),
     Option(name="allow_shrink", kind="flag", group="Limits", calls=_WRITES,
            help="accept an input that is less than half of the lake's last one"),
+    Option(name="rebuild", kind="flag", group="Limits", calls=_WRITES,
+           help="read everything, also when nothing has changed"),
     Option(name="threads", kind="number", group="Limits", metavar="N", help="worker threads"),
     Option(name="memory_limit", kind="size", group="Limits", metavar="SIZE",
            help="bounds the plays kept in memory; the rest goes to disk"),
@@ -206,6 +208,7 @@ class PlanOptions(ReadOptions, total=False):
     table_names: str | Mapping[str, str] | None
     adopt: bool | None
     allow_shrink: bool | None
+    rebuild: bool | None
 
 
 class RunOptions(PlanOptions, total=False):

@@ -10,6 +10,7 @@ use super::record::{Done, FORMAT, Ledger, Record, TableRecord};
 use super::stage::{Stage, TableState};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
+use crate::outcome::Outcome;
 use crate::schema::Table;
 
 /// What a run says about itself in its record.
@@ -21,6 +22,8 @@ pub struct Statement {
     pub options: BTreeMap<String, String>,
     /// What went in, by content.
     pub input: BTreeMap<String, Ledger>,
+    /// What reading it told, by the options that decide about it.
+    pub outcome: (String, Outcome),
 }
 
 /// Complete tables that nobody can see yet.
@@ -49,6 +52,8 @@ pub struct Published {
     pub version: u64,
     /// Whether this run made it.
     pub is_new: bool,
+    /// Whether nothing had to be read to know that all is as it should be.
+    pub was_idle: bool,
     /// What deserves a look.
     pub warnings: Vec<String>,
 }
@@ -80,6 +85,7 @@ impl Staged {
             conditional: stage.lake.conditional,
             tables,
             input: statement.input,
+            outcomes: BTreeMap::from([statement.outcome]),
         };
         if let Some(head) = head {
             inherit(&mut record, head);
@@ -105,7 +111,7 @@ impl Committed {
         let ground = &*stage.lake.ground;
         let Some(record) = record else {
             let version = stage.lake.head.as_ref().map_or(0, |head| head.version);
-            return Ok(Published { tables: states, version, is_new: false, warnings });
+            return Ok(Published { tables: states, version, is_new: false, was_idle: false, warnings });
         };
         let version = record.version;
         let finish = || {
@@ -114,7 +120,7 @@ impl Committed {
             ground.forget_stage(&record)
         };
         match finish() {
-            Ok(()) => Ok(Published { tables: states, version, is_new: true, warnings }),
+            Ok(()) => Ok(Published { tables: states, version, is_new: true, was_idle: false, warnings }),
             Err(error) => {
                 // What is staged is what a later run publishes.
                 stage.leave();
@@ -160,10 +166,20 @@ fn inherit(record: &mut Record, head: &Record) {
     for (content, ledger) in &head.input {
         record.input.entry(content.clone()).or_insert_with(|| ledger.clone());
     }
+    // What other runs said of the same files, for other tables say, is as true as before.
+    let is_same = |content: &String| record.input.get(content) == head.input.get(content);
+    if record.options == head.options && record.package == head.package {
+        for (options, known) in head.outcomes.iter().filter(|(_, known)| known.records.keys().all(is_same)) {
+            let outcome = record.outcomes.entry(options.clone()).or_insert_with(|| known.clone());
+            // The same rejects lie in two places now; the first stays the one that is told.
+            outcome.quarantine.clone_from(&known.quarantine);
+        }
+    }
 }
 
 /// Whether a new version would tell readers and later runs nothing new.
 fn says_the_same(record: &Record, head: &Record) -> bool {
     let all_marked = record.tables.values().all(|table| table.marked);
-    !record.changes_tables() && all_marked && record.input == head.input && record.options == head.options
+    let is_known = record.input == head.input && record.options == head.options && record.outcomes == head.outcomes;
+    !record.changes_tables() && all_marked && is_known
 }

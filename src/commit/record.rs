@@ -15,6 +15,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::outcome::Outcome;
 
 /// The format of what lies in `_etl`; a newer one is not touched.
 pub const FORMAT: u64 = 1;
@@ -40,6 +41,9 @@ pub struct Record {
     pub tables: BTreeMap<String, TableRecord>,
     /// What went in, by content.
     pub input: BTreeMap<String, Ledger>,
+    /// What reading it told, by the options that decide about it ([`crate::config::Config::deciding`]).
+    #[serde(default)]
+    pub outcomes: BTreeMap<String, Outcome>,
 }
 
 /// Which conditions the store honours. A local disk needs none: one run at a time holds the lock.
@@ -305,6 +309,7 @@ mod tests {
             options: BTreeMap::new(),
             conditional: Conditional { put: true, delete: true },
             tables: BTreeMap::from([("songs_table".to_owned(), table)]),
+            outcomes: BTreeMap::new(),
             input: BTreeMap::new(),
         }
     }

@@ -15,7 +15,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use super::SUCCESS;
 use super::ground::{Entry, StageGround};
 use super::lake::Lake;
-use super::publish::Staged;
+use super::publish::{Published, Staged};
 use super::record::{FileRecord, Image, TableRecord, hex, sha256};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Table;
@@ -130,6 +130,33 @@ impl Stage {
         lake.ground.forget_stages(run)?;
         let ground = lake.ground.stage(run)?;
         Ok(Self { lake, run: run.to_owned(), ground, tables, is_committed: AtomicBool::new(false) })
+    }
+
+    /// What is published, if every file of every table is as the newest version says, and no other is there.
+    #[must_use]
+    pub fn standing(&self) -> Option<Published> {
+        let head = self.lake.head.as_ref()?;
+        let mut tables = BTreeMap::new();
+        for staged in self.tables.values() {
+            let known = &head.tables.get(&staged.folder)?.files;
+            let is_whole = staged.is_marked
+                && staged.existing.len() == known.len()
+                && staged.existing.values().all(|existing| existing.sha256.is_some());
+            if !is_whole {
+                return None;
+            }
+            let files = known.len() as u64;
+            let state = TableState {
+                rows: known.values().map(|file| file.rows).sum(),
+                files,
+                bytes: known.values().map(|file| file.size).sum(),
+                unchanged: files,
+                ..TableState::default()
+            };
+            tables.insert(staged.table, state);
+        }
+        let warnings = self.lake.warnings();
+        Some(Published { tables, version: head.version, is_new: false, was_idle: true, warnings })
     }
 
     /// The lake that is written to.

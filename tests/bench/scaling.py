@@ -81,12 +81,12 @@ def main() -> None:
             cells = [name, f"{one.wall_s:.2f} / {other.wall_s:.2f}"]
             cells += [f"{number:.2f}" for number in (share.wall_s, share.cpu_s, share.peak_rss_mib)]
             lines.append("| " + " | ".join(cells) + " |")
-    shutil.rmtree(place, ignore_errors=True)
     told = f"{machine()} Medians of {given.runs} turns, also of the ratios.\n\n" + "\n".join(lines) + "\n"
     print(told)
     if given.append:
         with given.append.open("a") as file:
             file.write(f"\n{told}")
+    shutil.rmtree(place, ignore_errors=True)  # last: it may take minutes
 
 
 if __name__ == "__main__":

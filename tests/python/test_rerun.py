@@ -33,13 +33,18 @@ def source(tmp_path: Path) -> Path:
     return write_input(tmp_path / "in", SONGS, EVENTS, 3)
 
 
+@pytest.mark.parametrize("rebuild", [False, True], ids=["known", "rebuilt"])
 def test_the_same_input_again_touches_no_file(
-    tmp_path: Path, source: Path, run: Callable[..., Report], snapshot: Callable[[Path], Snapshot]
+    rebuild: bool,
+    tmp_path: Path,
+    source: Path,
+    run: Callable[..., Report],
+    snapshot: Callable[[Path], Snapshot],
 ) -> None:
     first = run(source, tmp_path / "lake")
     before = snapshot(tmp_path / "lake")
     assert len(before) >= 30
-    second = run(source, tmp_path / "lake", threads=1)
+    second = run(source, tmp_path / "lake", threads=1, rebuild=rebuild)
     assert snapshot(tmp_path / "lake") == before, "bytes, inodes and times of modification"
     assert [table["written"] for table in second["tables"]] == [0] * 5
     assert [table["removed"] for table in second["tables"]] == [0] * 5

@@ -44,7 +44,7 @@ const IMPURE: [&str; 10] = [
 
 /// Which modules of the crate a module may know. Not listed: the joints (`run`, `ingest`, `emit`, `star`, `report`,
 /// `judge`, `ledger`, `preview`, `account`, `costs`, `lookup`, `doctor`) and `ffi`, which exist to join others.
-const STAGES: [(&str, &[&str]); 19] = [
+const STAGES: [(&str, &[&str]); 20] = [
     ("error", &[]),
     ("schema", &[]),
     ("progress", &[]),
@@ -63,7 +63,8 @@ const STAGES: [(&str, &[&str]); 19] = [
     ("tables", &["config", "decode", "error", "schema"]),
     ("partition", &["tables"]),
     ("write", &["config", "error", "schema", "tables"]),
-    ("commit", &["cancel", "error", "schema", "store"]),
+    ("outcome", &[]),
+    ("commit", &["cancel", "error", "outcome", "schema", "store"]),
 ];
 
 /// Files have at most this many lines.

@@ -112,7 +112,7 @@ fn large_objects_are_streamed_in_ranges() {
     let remote = run(config(&scene, &server, "remote"), &Control::default()).unwrap();
     assert_eq!(difference(&scene.tables("local"), &scene.tables("remote")), None);
     assert_eq!(server.gets(), expected);
-    let lines = |rejects: &[sparkify_lake::report::LocatedReject]| -> Vec<(u64, u64)> {
+    let lines = |rejects: &[sparkify_lake::outcome::LocatedReject]| -> Vec<(u64, u64)> {
         rejects.iter().map(|reject| (reject.line, reject.offset)).collect()
     };
     assert_eq!(lines(&remote.rejects), lines(&local.rejects));
