@@ -195,8 +195,8 @@ def _reasons(report: RunReport) -> Iterable[str]:
     for name, reasons in songs_first(report.reasons):
         why += [("quarantined", name, reason, number) for reason, number in reasons.items()]
     if told := [(what, name, reason, count(number)) for what, name, reason, number in why if number]:
-        head = ("left out", "of", "because of", "records")
-        yield _titled("Why", table(head, told, texts=head[:3]))
+        columns = ("left out", "of", "because of", "records")
+        yield _titled("Why", table(columns, told, texts=columns[:3]))
     if report.rejects:
         head = ("file", "line", "byte", "reason", "key")
         first = [(r.file, count(r.line), count(r.offset), r.reason, r.key or "") for r in report.rejects]

@@ -100,7 +100,7 @@ class RunReport:
         report_version: Of this layout.
         package_version: Of sparkify-lake.
         run_id: Names the run; its start, and a random part.
-        state: "published", or "built" when nothing was to be written.
+        state: "published", "unchanged" when there was nothing to do, or "built" when nothing was written.
         version: Of the lake that holds these tables; None when nothing was written.
         started_at: ISO 8601, UTC.
         seconds: Wall time.

@@ -150,7 +150,7 @@ def test_stopped_at_any_moment(
             assert took <= STOPS_WITHIN + TEARDOWN, f"{where}: {took:.2f} s"
         assert_nothing_half_written(output, versions, snapshot(output))
         report = run(large, output)
-        assert report["state"] == "published"
+        assert report["state"] in ("published", "unchanged")
         assert contents(snapshot(output)) == made, f"{where}: a rerun makes it whole"
     assert stopped >= 3, "the runs ended before their signals: the input is too small for this machine"
 

@@ -24,14 +24,18 @@ TOLD = (
 )  # fmt: skip
 
 
+def logs(source: Path) -> Path:
+    return next(source.glob("log?data"))
+
+
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """Songs and plays; beside them a bad record, a key that nobody knows, and a file without a record."""
     folder = write_input(
         tmp_path / "in", [*song_of_each_artist(), *map(song, range(20))], [*map(play, range(150))], 3
     )
-    (folder / "log_data" / "more.json").write_text('{"page": "Home", "colour": 1}\n{"page": \n')
-    (folder / "log_data" / "empty.json").write_text("\n")
+    (logs(folder) / "more.json").write_text('{"page": "Home", "colour": 1}\n{"page": \n')
+    (logs(folder) / "empty.json").write_text("\n")
     return folder
 
 
@@ -74,28 +78,28 @@ def touched(lake: Path, source: Path) -> None:
 
 
 def changed_in_place(lake: Path, source: Path) -> None:
-    file = source / "log_data" / "more.json"
+    file = logs(source) / "more.json"
     file.write_text(file.read_text().replace("colour", "couleu"))
 
 
 def changed_back_in_time(lake: Path, source: Path) -> None:
     """As a tool does that keeps times: the size tells."""
-    file = source / "log_data" / "more.json"
+    file = logs(source) / "more.json"
     at = file.stat().st_mtime_ns
     file.write_text(file.read_text() + '{"page": "Home"}\n')
     os.utime(file, ns=(at, at))
 
 
 def one_more(lake: Path, source: Path) -> None:
-    (source / "log_data" / "new.json").write_text('{"page": "Home"}\n')
+    (logs(source) / "new.json").write_text('{"page": "Home"}\n')
 
 
 def one_less(lake: Path, source: Path) -> None:
-    (source / "log_data" / "empty.json").unlink()
+    (logs(source) / "empty.json").unlink()
 
 
 def another_name(lake: Path, source: Path) -> None:
-    (source / "log_data" / "more.json").rename(source / "log_data" / "other.json")
+    (logs(source) / "more.json").rename(logs(source) / "other.json")
 
 
 def table_file_gone(lake: Path, source: Path) -> None:
@@ -186,7 +190,7 @@ def test_changes_right_behind_a_run_are_noticed(
     tmp_path: Path, source: Path, run: Callable[..., Report], read_back: Callable[[Path], Tables]
 ) -> None:
     """Same size, and as fast as can be: a file's time must tell it from what was read."""
-    log = source / "log_data" / "switch.json"
+    log = logs(source) / "switch.json"
     event = {"page": "NextSong", "ts": 1541105830796, "userId": "8888", "sessionId": 1, "itemInSession": 0}
     for turn in range(12):
         log.write_text(json.dumps({**event, "level": ("free", "paid")[turn % 2]}) + "\n")
