@@ -132,7 +132,8 @@ def columns_over_time(columns: Sequence[Column], title: str) -> Markup:
     parts += [drawn(column) for column in columns]
     parts += [name(start) for start, at in places.items() if at % -(-len(places) // 8) == 0]
     label = f'role="img" aria-label="{text(title)}"'
-    return Markup(f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" {label}>{"".join(parts)}</svg>')
+    drawing = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" {label}>{"".join(parts)}</svg>'
+    return Markup(f'<div class="scroll">{drawing}</div>')
 
 
 def _places(starts: Sequence[str]) -> dict[str, int]:

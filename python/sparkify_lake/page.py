@@ -146,7 +146,10 @@ def _plays(seen: Highlights) -> str:
     ]
     favourites = [
         f"<div>{_titled(title, _favourites(rows))}</div>"
-        for title, rows in (("Most played songs", seen.songs), ("Most played artists", seen.artists))
+        for title, rows in (
+            ("Most played songs (plays by listeners)", seen.songs),
+            ("Most played artists (plays by listeners)", seen.artists),
+        )
         if rows
     ]
     return _section(

@@ -257,6 +257,7 @@ document.title = JSON.stringify({
   sections: [...document.querySelectorAll("h2")].map(title => title.textContent),
   cut: [...document.querySelectorAll(".tile, td")].filter(one => one.scrollWidth > one.clientWidth + 1)
     .length,
+  tall: [...document.querySelectorAll("tr")].filter(row => row.getBoundingClientRect().height > 60).length,
 });
 </script>"""
 
@@ -288,7 +289,7 @@ def test_a_browser_shows_it(width: int, made: tuple[Path, RunReport], tmp_path: 
     drawn = json.loads(title.group(1).replace("&quot;", '"'))
     assert drawn["wide"] <= 0, "nothing sticks out at the side"
     assert drawn["boxes"] > 40 and drawn["flat"] <= drawn["boxes"] / 10
-    assert drawn["cut"] == 0
+    assert drawn["cut"] == 0 and drawn["tall"] == 0, "no column is squeezed"
     assert drawn["sections"] == [
         "Plays per day",
         "What was read",
