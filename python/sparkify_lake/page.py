@@ -140,7 +140,7 @@ def _plays(seen: Highlights) -> str:
             pieces=[
                 Piece(what="plays", amount=level.plays, kind="first" if level.level == "paid" else "second")
             ],
-            told=f"{_share(level.plays, total)} of plays, {count(level.listeners)} listeners",
+            told=f"{_share(level.plays, total)}, {count(level.listeners)} listeners",
         )
         for level in seen.levels
     ]

@@ -93,7 +93,7 @@ def test_the_page_says_what_the_report_says() -> None:
         "8,056", "6,820", "1,233", "page", "syntax", "lake/_quarantine/x", "not_json:zip",  # records
         "songs_table", "96.7 KiB", "songplays_table",  # tables
         "discover", "1.2 s",  # time
-        "2018-11-29: 7 plays, 4 of them paid", "99.1 % of plays, 3 listeners", "(none)",  # plays
+        "2018-11-29: 7 plays, 4 of them paid", "99.1 %, 3 listeners", "(none)",  # plays
         "3 get, 7 put: $1.50 at the list prices of 2026-11", "dl.cfg", "57.2 MiB at most", "logs: colour 4",
     ):  # fmt: skip
         assert told in text, told
