@@ -14,7 +14,7 @@ DELAYS ?= 0,30
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt core wheel install bench parts scaling profile remote trust fuzz clean tools
+.PHONY: help demo test lint fmt core wheel install airflow docs bench parts scaling profile remote trust fuzz clean tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,10 +23,11 @@ demo: install  ## build, install, run the job on sample data, query the lake
 	@$(PY) etl.py --sample
 	@$(PY) examples/query.py sparkify-sample/lake
 
-test: lint core install  ## everything: lints, the Rust core without Python, the installed wheel
+test: lint core install docs  ## everything: lints, the Rust core without Python, the installed wheel, pages, Airflow
 	$(PY) -m mypy.stubtest sparkify_lake._native --allowlist scripts/stub_only.txt
 	$(PY) -m pytest --doctest-modules python/sparkify_lake -q -p no:cacheprovider
 	$(PY) -m pytest -n 2 -p no:cacheprovider
+	@PYTHON=$(PYTHON) sh scripts/airflow.sh
 
 lint: $(VENV)/tested  ## formatting, clippy, ruff, mypy, sources and licences of what is linked
 	cargo fmt --check
@@ -57,6 +58,12 @@ wheel: $(VENV)/made  ## build the release wheel into dist/
 install: wheel  ## install the wheel into .venv
 	@$(PY) -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/*.whl
 
+airflow: wheel  ## a real Airflow, made from nothing: the example DAGs, the operator, kills and timeouts
+	@PYTHON=$(PYTHON) sh scripts/airflow.sh
+
+docs: install $(VENV)/tested  ## the pages of documentation into target/site; a dead link is an error
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+
 bench: install $(VENV)/tested  ## our job beside Polars and DuckDB: SIZES=small,M RUNS=3
 	$(PY) tests/bench/bench.py --sizes $(SIZES) --runs $(RUNS)
 
@@ -80,7 +87,7 @@ fuzz: tools $(VENV)/tested  ## random damage to what is read, SECONDS=60 for eac
 	HYPOTHESIS_PROFILE=nightly $(PY) -m pytest -s -p no:cacheprovider --timeout=3600 tests/python/trust/test_damaged_config.py
 
 clean:  ## remove what was made here (not the compiler's output)
-	rm -rf $(VENV) dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-airflow dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
 
 tools:
 	@PYTHON=$(PYTHON) sh scripts/tools.sh
@@ -93,5 +100,5 @@ $(VENV)/made: pyproject.toml | tools
 
 # The same, with everything that the tests need.
 $(VENV)/tested: $(VENV)/made
-	@$(PY) -m pip install --quiet --disable-pip-version-check $$($(PYTHON) scripts/requirements.py test spark)
+	@$(PY) -m pip install --quiet --disable-pip-version-check $$($(PYTHON) scripts/requirements.py test spark docs)
 	@touch $@

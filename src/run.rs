@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use crate::commit::{self, Checkup, Lake, Published, Stage, Statement, TableState};
+use crate::commit::{self, Checkup, Lake, Published, Stage, Statement, Status, TableState};
 use crate::config::Config;
 use crate::discover::{self, Listing};
 use crate::emit::{self, Emitted, Finished};
@@ -165,6 +165,15 @@ pub fn preview(config: Config, control: &Control<'_>) -> Result<Preview> {
 pub fn check(config: &Config, control: &Control<'_>) -> Result<Checkup> {
     let stores = Stores::new(&config.store, &control.cancel);
     commit::check(&Plan::output_root(config)?, &stores, &control.cancel)
+}
+
+/// Tells the newest version of the lake that the configuration names, from its log alone.
+///
+/// # Errors
+/// As [`check`].
+pub fn status(config: &Config, control: &Control<'_>) -> Result<Status> {
+    let stores = Stores::new(&config.store, &control.cancel);
+    commit::status(&Plan::output_root(config)?, &stores)
 }
 
 /// Publishes what an earlier run committed and did not finish; returns what the lake is then.

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
         TerminalError,
         UsageError,
     )
-    from sparkify_lake.examination import Check, Checkup, Examination
-    from sparkify_lake.job import build, check, doctor, plan, recover, run, sample
+    from sparkify_lake.examination import Check, Checkup, Examination, Status
+    from sparkify_lake.job import build, check, doctor, plan, recover, run, sample, status
     from sparkify_lake.lake import Lake, Star, open_lake
     from sparkify_lake.report import Plan, RecordCounts, RunReport, SampleReport, TableReport
     from sparkify_lake.secret import Secret
@@ -57,6 +57,7 @@ __all__ = [
     "Secret",
     "SparkifyLakeError",
     "Star",
+    "Status",
     "StorageError",
     "TableReport",
     "TerminalError",
@@ -70,11 +71,12 @@ __all__ = [
     "recover",
     "run",
     "sample",
+    "status",
 ]
 
 _MODULES = {
-    "examination": ("Check", "Checkup", "Examination"),
-    "job": ("build", "check", "doctor", "plan", "recover", "run", "sample"),
+    "examination": ("Check", "Checkup", "Examination", "Status"),
+    "job": ("build", "check", "doctor", "plan", "recover", "run", "sample", "status"),
     "lake": ("Lake", "Star", "open_lake"),
     "report": ("Plan", "RecordCounts", "RunReport", "SampleReport", "TableReport"),
     "secret": ("Secret",),

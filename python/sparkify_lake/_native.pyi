@@ -44,6 +44,9 @@ def doctor(location: str, options: Mapping[str, object], on_tick: OnTick | None)
 def check(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
     """Compares the lake at `output` with its log; returns what was found, and changes nothing."""
 
+def status(options: Mapping[str, object]) -> dict[str, Any]:
+    """Tells the newest version of the lake at `output` from its log."""
+
 def recover(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
     """Publishes what an earlier run committed and did not finish; returns what the lake is then."""
 

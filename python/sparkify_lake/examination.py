@@ -184,3 +184,53 @@ class Checkup:
         if self.problem_count > len(problems):
             problems.append(("", f"and {count(self.problem_count - len(problems))} more"))
         return [Grid(rows=facts), Grid(head=("problem", "file"), rows=problems, texts=("problem", "file"))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The newest version of a lake, as its log tells.
+
+    Attributes:
+        location: The lake.
+        version: Its newest version; counts up from 1.
+        run: The run that made it.
+        committed_at: When that run began; ISO 8601, UTC.
+        is_published: Whether it is published in full.
+        rows: Rows of each table.
+    """
+
+    location: str
+    version: int
+    run: str
+    committed_at: str
+    is_published: bool
+    rows: Mapping[str, int]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Status:
+        """Makes a status of its mapping."""
+        return cls(**data)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain mappings and numbers, ready for JSON."""
+        return asdict(self)
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Returns the status as JSON text."""
+        return as_json(self.to_dict(), indent)
+
+    def __str__(self) -> str:
+        return as_text(self._title(), [self._grid()])
+
+    __repr__ = __str__  # as a frame's: a prompt shows the table
+
+    def _repr_html_(self) -> str:
+        return as_html(self._title(), [self._grid()])
+
+    def _title(self) -> str:
+        state = "published" if self.is_published else "not published in full yet"
+        return f"{self.location}, version {self.version} of {self.committed_at}: {state}"
+
+    def _grid(self) -> Grid:
+        rows = [(table, count(number)) for table, number in self.rows.items()]
+        return Grid(head=("table", "rows"), rows=rows, texts=("table",))

@@ -7,12 +7,13 @@ Invariant: an error of the engine leaves with the origin of the option it compla
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sparkify_lake.config import Config, resolve
 from sparkify_lake.errors import ConfigurationError, InternalError, SparkifyLakeError, UsageError
-from sparkify_lake.examination import Checkup, Examination
+from sparkify_lake.examination import Checkup, Examination, Status
 from sparkify_lake.options import BY_NAME, hide, is_remote, plain_value
 from sparkify_lake.report import Plan, RunReport, SampleReport
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from sparkify_lake._native import Sight
+    from sparkify_lake._native import OnTick, Sight, Tick
     from sparkify_lake.lake import Star
     from sparkify_lake.options import PlanOptions, ReadOptions, RunOptions, StoreOptions
 
@@ -146,6 +147,26 @@ def check(output: str | PathLike[str] | None = None, **options: Unpack[StoreOpti
     return check_with(resolve("check", {"output": output, **options}))
 
 
+def status(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Status:
+    """Tells the newest version of a lake, and whether it is published in full; looks at its log only.
+
+    Args:
+        output: The root of the lake; from the configuration, unless given.
+        **options: What concerns the store, as for `run`.
+
+    Returns:
+        The newest version.
+
+    Raises:
+        NoInputError: If there is no lake yet.
+        SparkifyLakeError: Another of its subclasses.
+    """
+    hide(options)
+    config = _with_output(resolve("status", {"output": output, **options}))
+    found = _explained(config, lambda: _native().status(config.native_options()))
+    return Status.from_dict(found)
+
+
 def recover(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Checkup:
     """Finishes what a run has committed and was stopped before it was published; any later run does so, too.
 
@@ -195,18 +216,39 @@ def sample(
     return make_sample(str(directory), {name: n for name, n in numbers.items() if n is not None}, config)
 
 
-def run_with(config: Config) -> RunReport:
-    """Runs with settings that are merged already."""
+def run_with(config: Config, watch: OnTick | None = None) -> RunReport:
+    """Runs with settings that are merged already.
+
+    Args:
+        config: The settings.
+        watch: Called about ten times a second, with what progress is told; what it raises stops the run.
+
+    Returns:
+        What was read, written and left out.
+    """
     config = _with_sample(config)
-    page = config.value("report")
-    if page is None:
-        return RunReport.from_dict(_engine("run", config))
+    file = config.value("report")
+    if file is None:
+        return _run(config, watch)
     from sparkify_lake.highlights import looked_through
     from sparkify_lake.page import checked, write
 
-    path = checked(str(page))
-    report = looked_through(RunReport.from_dict(_engine("run", config)), config)
+    path = checked(str(file))
+    report = looked_through(_run(config, watch), config)
     write(report, path)
+    return report
+
+
+def _run(config: Config, watch: OnTick | None) -> RunReport:
+    report = RunReport.from_dict(_engine("run", config, watch))
+    if "airflow.sdk" in sys.modules or "airflow.models" in sys.modules:
+        # Lineage, also of a plain PythonOperator; telling it must not be able to fail a run.
+        try:
+            from sparkify_lake.airflow import collect_lineage
+
+            collect_lineage(report)
+        except Exception:
+            _logger().debug("Airflow was not told what was read and written", exc_info=True)
     return report
 
 
@@ -231,15 +273,24 @@ def doctor_with(location: object, config: Config) -> Examination:
 
 def check_with(config: Config) -> Checkup:
     """Checks or recovers a lake, as the settings' call says."""
+    config = _with_output(config)
+    found = _explained(config, lambda: getattr(_native(), config.call)(config.native_options(), None))
+    return Checkup.from_dict(found)
+
+
+_DO = {"status": "tell the status of"}
+
+
+def _with_output(config: Config) -> Config:
+    """Refuses settings that name no lake."""
     if config.value("output") is None:
         raise ConfigurationError(
-            f"no lake to {config.call}",
+            f"no lake to {_DO.get(config.call, config.call)}",
             hint="pass its root, or set OUTPUT in lake.cfg or SPARKIFY_OUTPUT",
             context={"option": "output"},
         )
     _warn(config)
-    found = _explained(config, lambda: getattr(_native(), config.call)(config.native_options(), None))
-    return Checkup.from_dict(found)
+    return config
 
 
 def make_sample(directory: str, numbers: Mapping[str, int], config: Config) -> SampleReport:
@@ -289,15 +340,21 @@ def _native() -> ModuleType:
     )
 
 
-def _engine(call: str, config: Config) -> Any:
-    return _called(config, lambda on_tick: getattr(_native(), call)(config.native_options(), on_tick))
+def _engine(call: str, config: Config, watch: OnTick | None = None) -> Any:
+    return _called(config, lambda on_tick: getattr(_native(), call)(config.native_options(), on_tick), watch)
 
 
-def _called(config: Config, call: Callable[[Any], Result]) -> Result:
+def _called(config: Config, call: Callable[[Any], Result], watch: OnTick | None = None) -> Result:
     from sparkify_lake.progress import shown
 
-    with shown(hidden=config.is_on("quiet") or config.is_on("no_progress")) as on_tick:
-        return _explained(config, lambda: call(on_tick))
+    with shown(hidden=config.is_on("quiet") or config.is_on("no_progress")) as show:
+
+        def on_tick(tick: Tick) -> None:
+            for told in (watch, show):
+                if told is not None:
+                    told(tick)
+
+        return _explained(config, lambda: call(on_tick if watch else show))
 
 
 def _explained(config: Config, call: Callable[[], Result]) -> Result:

@@ -18,7 +18,7 @@ from sparkify_lake.errors import UsageError
 from sparkify_lake.secret import MASK, Secret
 
 Kind = Literal["location", "choice", "list", "size", "number", "text", "flag", "path"]
-Call = Literal["run", "plan", "build", "open_lake", "doctor", "check", "recover", "program"]
+Call = Literal["run", "plan", "build", "open_lake", "doctor", "check", "recover", "status", "program"]
 Group = Literal["Where", "Store", "What", "Limits", "Program"]
 Source = Literal["argument", "environment", "file"]
 
@@ -27,7 +27,7 @@ REMOTE = ("s3", "s3a", "s3n")
 
 _WRITES: frozenset[Call] = frozenset({"run", "plan"})
 _READS: frozenset[Call] = frozenset({"run", "plan", "build"})
-_LOOKS: frozenset[Call] = frozenset({"open_lake", "check", "recover"})
+_LOOKS: frozenset[Call] = frozenset({"open_lake", "check", "recover", "status"})
 _STORES: frozenset[Call] = _READS | _LOOKS | {"doctor"}
 _PROGRAM: frozenset[Call] = frozenset({"program"})
 _RUNS: frozenset[Call] = frozenset({"run"})

@@ -67,21 +67,11 @@ pub struct Problem {
 /// [`ErrorKind::NoInput`] when there is no lake, [`ErrorKind::Protocol`] when its log cannot be used, the place's
 /// errors otherwise.
 pub fn check(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<Checkup> {
-    let ground: Box<dyn Ground> = match location {
-        Location::Local(path) => Box::new(Local::look(path)),
-        Location::Object(path) => Box::new(Remote::new(stores.open(&path.bucket)?, &path.key)),
-    };
+    let (ground, head) = head(location, stores)?;
     let ground = &*ground;
-    let shown = ground.shown("");
-    let head = if log::has_format(ground)? { log::head(ground)? } else { None };
-    let Some(head) = head else {
-        return Err(Error::new(ErrorKind::NoInput, format!("there is no lake at {shown}"))
-            .hint("write it first, or check the spelling")
-            .context("path", shown));
-    };
     let record = &head.record;
     let mut checkup = Checkup {
-        location: shown,
+        location: ground.shown(""),
         version: record.version,
         run: record.run.clone(),
         committed_at: record.committed_at.clone(),
@@ -106,6 +96,22 @@ pub fn check(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<Ch
         (true, _) => ErrorKind::Protocol.exit_code(),
     };
     Ok(checkup)
+}
+
+/// The newest version of a lake that is only looked at.
+pub(super) fn head(location: &Location, stores: &Stores) -> Result<(Box<dyn Ground>, log::Head)> {
+    let ground: Box<dyn Ground> = match location {
+        Location::Local(path) => Box::new(Local::look(path)),
+        Location::Object(path) => Box::new(Remote::new(stores.open(&path.bucket)?, &path.key)),
+    };
+    let head = if log::has_format(&*ground)? { log::head(&*ground)? } else { None };
+    let Some(head) = head else {
+        let shown = ground.shown("");
+        return Err(Error::new(ErrorKind::NoInput, format!("there is no lake at {shown}"))
+            .hint("write it first, or check the spelling")
+            .context("path", shown));
+    };
+    Ok((ground, head))
 }
 
 fn check_table(

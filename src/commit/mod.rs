@@ -25,12 +25,14 @@ pub mod record;
 mod remote;
 mod spool;
 mod stage;
+mod status;
 mod tree;
 
 pub use check::{Checkup, Problem, check};
 pub use lake::Lake;
 pub use publish::{Committed, Published, Staged, Statement};
 pub use stage::{Stage, StagedFile, TableState};
+pub use status::{Status, status};
 
 use crate::error::Result;
 use crate::schema::Table;

@@ -79,6 +79,14 @@ fn check(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAn
     convert::to_python(py, &checkup)
 }
 
+/// Tells the newest version of the lake from its log.
+#[pyfunction]
+fn status(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<PyAny>> {
+    let config = configuration(py, options)?;
+    let status = bridge::call(py, None, |control| engine::status(&config, control))?;
+    convert::to_python(py, &status)
+}
+
 /// Publishes what an earlier run committed and did not finish; returns what the lake is then.
 #[pyfunction]
 fn recover(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
@@ -194,6 +202,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(build, module)?)?;
     module.add_function(wrap_pyfunction!(doctor, module)?)?;
     module.add_function(wrap_pyfunction!(check, module)?)?;
+    module.add_function(wrap_pyfunction!(status, module)?)?;
     module.add_function(wrap_pyfunction!(recover, module)?)?;
     module.add_function(wrap_pyfunction!(sample, module)?)?;
     module.add_function(wrap_pyfunction!(defaults, module)?)?;

@@ -1,0 +1,26 @@
+"""The DAG that teams ran with Spark, but for one import: two PythonOperators call the job's functions."""
+
+from datetime import datetime
+
+from airflow import DAG
+from airflow.providers.standard.operators.python import PythonOperator
+
+from sparkify_lake.etl import create_spark_session, process_log_data, process_song_data
+
+with DAG(
+    "sparkify_spark_era",
+    start_date=datetime(2018, 11, 1),
+    schedule=None,
+    catchup=False,
+    params={"input": "/srv/sparkify/raw", "output": "/srv/sparkify/lake"},
+) as dag:
+    arguments = {
+        "spark": create_spark_session(),
+        "input_data": "{{ params.input }}",
+        "output_data": "{{ params.output }}",
+    }
+    songs = PythonOperator(
+        task_id="process_song_data", python_callable=process_song_data, op_kwargs=arguments
+    )
+    logs = PythonOperator(task_id="process_log_data", python_callable=process_log_data, op_kwargs=arguments)
+    songs >> logs

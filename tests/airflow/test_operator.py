@@ -1,0 +1,201 @@
+"""The operator and the sensor, task by task: what they tell, what they refuse, what is worth a retry."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowFailException
+
+import sparkify_lake
+from sparkify_lake import airflow as ours
+from sparkify_lake import etl
+from sparkify_lake.airflow import SparkifyOperator, SparkifyPublishedSensor, lake_asset
+from sparkify_lake.airflow_provider import get_provider_info
+
+
+def operator(raw: object, lake: object, **arguments: Any) -> SparkifyOperator:
+    return SparkifyOperator(task_id="build", input_data=str(raw), output_data=str(lake), **arguments)
+
+
+def test_the_outlet_is_the_lake() -> None:
+    assert operator("raw", "/srv/lake").outlets == [Asset("file:///srv/lake")]
+    assert operator("raw", "s3a://bucket/lake/").outlets == [Asset("s3://bucket/lake")]
+    assert lake_asset("s3://bucket/lake").uri == "s3://bucket/lake"
+    # Not known when the DAG is read, or another on every worker.
+    for output in ("{{ params.output }}", "lake"):
+        assert operator("raw", output).outlets == []
+    assert operator("raw", "/srv/lake", outlets=[Asset("s3://b/x")]).outlets == [Asset("s3://b/x")]
+
+
+def test_the_event_has_the_rows(raw: Path, lake: Path) -> None:
+    events = {Asset(lake.as_uri()): SimpleNamespace(extra={"of": "before"})}
+    told = operator(raw, lake).execute({"outlet_events": events})
+    (event,) = events.values()
+    names = ("state", "version", "run_id", "rows")
+    assert event.extra == {"of": "before", **{name: told[name] for name in names}}
+    assert event.extra["rows"]["songplays"] > 0
+
+
+def test_an_unknown_option_fails_when_the_dag_is_read() -> None:
+    with pytest.raises(sparkify_lake.UsageError, match="compresion"):
+        operator("raw", "lake", options={"compresion": "zstd"})
+    with pytest.raises(sparkify_lake.UsageError, match="compression"):
+        SparkifyPublishedSensor(task_id="gate", output_data="lake", options={"compression": "zstd"})
+
+
+@pytest.mark.parametrize(
+    "window", ["2018-11-30..2018-11-30", ("2018-11-30", "2018-11-30"), "2018-11-30T00:00 .. 2018-11-30T00:00"]
+)
+def test_a_window_without_width_is_refused(window: Any, raw: Path, lake: Path) -> None:
+    task = operator(raw, lake, options={"ts_window": window})
+    with pytest.raises(AirflowFailException, match="data_interval_start equals data_interval_end") as refused:
+        task.execute({})
+    assert "hint: name both ends" in str(refused.value)
+    assert not lake.exists()
+
+
+def test_what_a_retry_cannot_cure_fails_at_once(raw: Path, lake: Path) -> None:
+    lake.mkdir()
+    with pytest.raises(AirflowFailException, match="there is no song_data in") as failed:
+        operator(lake, raw.parent / "elsewhere").execute({})
+    assert "hint:" in str(failed.value) and failed.value.__cause__ is None
+
+
+def test_what_a_retry_can_cure_is_left_to_retries(
+    raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(config: object, watch: object) -> None:
+        raise sparkify_lake.RetryableError("another run is writing")
+
+    monkeypatch.setattr("sparkify_lake.job.run_with", busy)
+    with pytest.raises(sparkify_lake.RetryableError) as later:
+        operator(raw, lake).execute({})
+    assert not isinstance(later.value, AirflowFailException)
+
+
+def test_a_killed_task_stops(many: Path, lake: Path) -> None:
+    task = operator(many, lake, options={"threads": 1})
+    # As Airflow's handler of SIGTERM does, in the middle of the run: sets a flag, and returns.
+    ticks = []
+    watch = task._watch
+
+    def third(tick: Any) -> None:
+        ticks.append(tick)
+        if len(ticks) == 3:
+            task.on_kill()
+        watch(tick)
+
+    task._watch = third
+    with pytest.raises(Exception, match="the task was killed"):
+        task.execute({})
+    assert len(ticks) == 3
+    assert not list(lake.glob("*_table")), "nothing was published"
+    # A retry in the same process begins anew.
+    del task._watch
+    assert task.execute({})["state"] == "published"
+
+
+def test_keys_are_nowhere(raw: Path, lake: Path) -> None:
+    keys = {"access_key_id": "AKIAEXAMPLE", "secret_access_key": "hunter2hunter2"}
+    task = operator(raw, lake, options={**keys, "quiet": True})
+    told = task.execute({})
+    from airflow.serialization.serialized_objects import BaseSerialization
+
+    for text in (json.dumps(told), repr(task.options), str(BaseSerialization.serialize(task.options))):
+        assert "hunter2" not in text and "AKIAEXAMPLE" not in text
+
+
+def test_lineage_of_a_plain_call(raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.lineage import HookLineageCollector
+
+    collector = HookLineageCollector()
+    monkeypatch.setattr("airflow.sdk.lineage.get_hook_lineage_collector", lambda: collector)
+    etl.main(str(raw), str(lake))  # as a PythonOperator calls it
+    found = collector.collected_assets
+    assert {one.asset.uri for one in found.inputs} == {
+        (raw / name).as_uri() for name in ("song_data", "log_data")
+    }
+    rows = sparkify_lake.status(lake).rows
+    assert {one.asset.uri: one.asset.extra["rows"] for one in found.outputs} == {
+        (lake / folder).as_uri(): rows[table]
+        for table, folder in {
+            "songs": "songs_table", "artists": "artists_table", "users": "user_table", "time": "time_table",
+            "songplays": "songplays_table",
+        }.items()
+    }  # fmt: skip
+
+
+def test_lineage_cannot_fail_a_run(raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(report: object) -> None:
+        raise RuntimeError("the collector is broken")
+
+    monkeypatch.setattr(ours, "collect_lineage", broken)
+    assert sparkify_lake.run(raw, lake, quiet=True).state == "published"
+
+
+def test_the_sensor(raw: Path, lake: Path) -> None:
+    def poke(**arguments: Any) -> Any:
+        return SparkifyPublishedSensor(task_id="gate", output_data=str(lake), **arguments).poke({})
+
+    assert poke() is False, "there is no lake yet"
+    report = sparkify_lake.run(raw, lake, quiet=True)
+    seen = poke()
+    assert seen.is_done and seen.xcom_value["version"] == 1
+    assert seen.xcom_value["rows"] == {name: table.rows for name, table in report.tables.items()}
+    assert poke(newer_than=report.started_at).is_done
+    assert poke(newer_than="2018-11-30T00:00:00").is_done
+    assert poke(newer_than="2999-01-01T00:00:00Z") is False
+    with pytest.raises(AirflowFailException, match="newer_than cannot be 'soon'"):
+        poke(newer_than="soon")
+    # Committed, and stopped before it was published.
+    (done,) = (lake / "_etl" / "done").iterdir()
+    done.unlink()
+    assert poke() is False
+
+
+def test_a_connection_without_the_provider(raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "airflow.providers.amazon.aws.hooks.base_aws", None)
+    with pytest.raises(AirflowFailException, match=r"Amazon provider\n.*sparkify-lake\[airflow\]"):
+        operator(raw, lake, aws_conn_id="aws_default").execute({})
+
+
+def test_airflow_lists_the_provider() -> None:
+    from airflow.providers_manager import ProvidersManager
+
+    assert ProvidersManager().providers["sparkify-lake"].data == get_provider_info()
+
+
+IMPORT = """
+import sys, time
+import airflow, airflow.sdk
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.sdk import BaseOperator, BaseSensorOperator, Asset, DAG, task
+import runpy
+before = set(sys.modules)
+began = time.perf_counter()
+runpy.run_path(sys.argv[1])
+print(time.perf_counter() - began)
+new = set(sys.modules) - before
+heavy = new & {"polars", "sparkify_lake._native", "rich", "sparkify_lake.job"}
+assert not heavy, heavy
+"""
+
+
+@pytest.mark.parametrize("example", ["spark_era.py", "nightly.py", "gate.py"])
+def test_importing_an_example_is_cheap(example: str) -> None:
+    file = Path(__file__).resolve().parents[2] / "examples" / "airflow" / example
+    times = []
+    for _ in range(5):
+        done = subprocess.run(
+            [sys.executable, "-c", IMPORT, file], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        times.append(float(done.stdout.splitlines()[-1]))
+    assert min(times) < 0.040, times
