@@ -1,0 +1,229 @@
+"""Where DuckDB and Spark mean different things by the same SQL: each difference, once.
+
+Works on sqlglot's trees, just before they become DuckDB's SQL, so that cells in Python and in SQL are treated
+alike. `MACROS` are DuckDB functions that the trees then call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from sqlglot import exp
+from sqlglot.dialects.spark import Spark
+
+from sparkify_lake.session.refusal import not_covered
+
+# typeof() is known when a query is bound, so only the branch of the argument's type is ever run.
+MACROS = (
+    # A number is seconds since 1970. A text that is no time is NULL.
+    """CREATE OR REPLACE MACRO spark_timestamp(x) AS CASE
+        WHEN typeof(x) IN ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT')
+            THEN make_timestamptz(TRY_CAST(x AS BIGINT) * 1000000)
+        WHEN typeof(x) IN ('FLOAT', 'DOUBLE') OR typeof(x) LIKE 'DECIMAL%'
+            THEN make_timestamptz(CAST(trunc(TRY_CAST(x AS DOUBLE) * 1000000) AS BIGINT))
+        ELSE TRY_CAST(CAST(x AS VARCHAR) AS TIMESTAMPTZ) END""",
+    # Spark cuts towards zero, DuckDB rounds. A time is its seconds since 1970.
+    """CREATE OR REPLACE MACRO spark_whole(x) AS CASE
+        WHEN typeof(x) IN ('FLOAT', 'DOUBLE') THEN CAST(trunc(TRY_CAST(x AS DOUBLE)) AS BIGINT)
+        WHEN typeof(x) LIKE 'DECIMAL%' THEN CAST(trunc(TRY_CAST(x AS DOUBLE)) AS BIGINT)
+        WHEN typeof(x) = 'TIMESTAMP WITH TIME ZONE'
+            THEN CAST(floor(epoch_us(TRY_CAST(CAST(x AS VARCHAR) AS TIMESTAMPTZ)) / 1000000) AS BIGINT)
+        ELSE TRY_CAST(x AS BIGINT) END""",
+    """CREATE OR REPLACE MACRO spark_real(x) AS CASE
+        WHEN typeof(x) = 'TIMESTAMP WITH TIME ZONE'
+            THEN epoch_us(TRY_CAST(CAST(x AS VARCHAR) AS TIMESTAMPTZ)) / 1000000
+        ELSE TRY_CAST(x AS DOUBLE) END""",
+    # Times have no zone in text, and doubles look like Java's.
+    """CREATE OR REPLACE MACRO spark_text(x) AS CASE
+        WHEN typeof(x) = 'TIMESTAMP WITH TIME ZONE' THEN regexp_replace(CAST(x AS VARCHAR), '[+]00$', '')
+        WHEN typeof(x) IN ('FLOAT', 'DOUBLE') THEN spark_double_text(TRY_CAST(x AS DOUBLE))
+        ELSE CAST(x AS VARCHAR) END""",
+)
+
+
+_OURS = ("DATE_FORMAT", "FROM_UNIXTIME", "TO_TIMESTAMP", "TIMESTAMP_MILLIS", "TIMESTAMP_SECONDS", "UNIX_TIMESTAMP")
+
+
+class SparkifySpark(Spark):
+    """Spark's dialect, but for functions whose patterns sqlglot would translate only in part."""
+
+    class Parser(Spark.Parser):
+        """Leaves those functions as they are written; `adjusted` translates them."""
+
+        FUNCTIONS = {name: build for name, build in Spark.Parser.FUNCTIONS.items() if name not in _OURS}
+
+
+_INT = exp.DataType.build("int")
+_BIGINT = exp.DataType.build("bigint")
+_DOUBLE = exp.DataType.build("double")
+_TEXT = exp.DataType.build("text")
+
+# DuckDB counts in 64 bits where Spark has an int.
+_INTEGERS: tuple[type[exp.Expression], ...] = (
+    exp.Year, exp.Month, exp.Day, exp.DayOfMonth, exp.DayOfYear, exp.DayOfWeek, exp.WeekOfYear, exp.Week,
+    exp.Quarter, exp.Hour, exp.Minute, exp.Second, exp.Length, exp.DateDiff, exp.StrPosition, exp.ArraySize,
+)  # fmt: skip
+_RANKS = tuple(
+    getattr(exp, name) for name in ("RowNumber", "Rank", "DenseRank", "Ntile") if hasattr(exp, name)
+)
+_WHOLE_TYPES = {
+    exp.DataType.Type.TINYINT,
+    exp.DataType.Type.SMALLINT,
+    exp.DataType.Type.INT,
+    exp.DataType.Type.BIGINT,
+}
+_TIMES = {exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPLTZ}
+_TEXTS = {exp.DataType.Type.TEXT, exp.DataType.Type.VARCHAR, exp.DataType.Type.CHAR}
+_DONE = "sparkify_lake"
+
+
+def adjusted(tree: exp.Expression, timestamp_functions: frozenset[str]) -> exp.Expression:
+    """Returns a copy of a tree that means in DuckDB what it means in Spark.
+
+    Args:
+        tree: A query in Spark's meaning.
+        timestamp_functions: Functions of the user that give microseconds where a time is meant.
+
+    Returns:
+        The same query for DuckDB.
+    """
+
+    def change(node: exp.Expression) -> exp.Expression:
+        if node.meta.get(_DONE):
+            return node
+        if isinstance(node, exp.Anonymous) and node.name.lower() in timestamp_functions:
+            node.meta[_DONE] = True
+            return _call("make_timestamptz", node)
+        return _adjusted(node)
+
+    return tree.copy().transform(change, copy=False)
+
+
+def _adjusted(node: exp.Expression) -> exp.Expression:
+    if isinstance(node, exp.Cast):  # TryCast is one, too
+        return _cast(node)
+    if isinstance(node, exp.Anonymous):
+        return _anonymous(node)
+    if isinstance(node, exp.Window) and isinstance(node.this, _RANKS):
+        return _as(_INT, node)
+    if isinstance(node, _INTEGERS):
+        return _as(_INT, node)
+    if isinstance(node, exp.Floor | exp.Ceil) and not node.args.get("decimals"):
+        return _as(_BIGINT, node)
+    return node
+
+
+def _cast(node: exp.Cast) -> exp.Expression:
+    kind = node.to.this
+    if kind in _TIMES:
+        return _call("spark_timestamp", node.this)
+    if kind in _WHOLE_TYPES:
+        return _as(node.to, _call("spark_whole", node.this))
+    if kind == exp.DataType.Type.DOUBLE:
+        return _call("spark_real", node.this)
+    if kind in _TEXTS and not isinstance(node.this, exp.Literal):
+        return _call("spark_text", node.this)
+    return node
+
+
+def _anonymous(node: exp.Anonymous) -> exp.Expression:
+    name, arguments = node.name.upper(), node.expressions
+    if name == "DATE_FORMAT" and len(arguments) == 2:
+        return _text_of_time(_call("spark_timestamp", arguments[0]), arguments[1])
+    if name == "FROM_UNIXTIME":
+        time = _call("spark_timestamp", _call("spark_whole", arguments[0]))
+        pattern = arguments[1] if len(arguments) > 1 else exp.Literal.string("yyyy-MM-dd HH:mm:ss")
+        return _text_of_time(time, pattern)
+    if name == "TO_TIMESTAMP" and len(arguments) == 1:
+        return _call("spark_timestamp", arguments[0])
+    if name == "TO_TIMESTAMP":
+        # Without a zone in the pattern the text is UTC, as the session is.
+        return _call("timezone", exp.Literal.string("UTC"), _call("try_strptime", arguments[0], _pattern(arguments[1])))
+    if name == "TIMESTAMP_MILLIS":
+        return _call("make_timestamptz", _times(_call("spark_whole", arguments[0]), 1000))
+    if name == "TIMESTAMP_SECONDS":
+        return _call("spark_timestamp", arguments[0])
+    if name == "UNIX_TIMESTAMP" and len(arguments) == 1:
+        return _call("spark_whole", _call("spark_timestamp", arguments[0]))
+    if name in _OURS:
+        raise not_covered(f"{name.lower()} with {len(arguments)} arguments", hint="use to_timestamp and a cast")
+    if name == "MONOTONICALLY_INCREASING_ID":
+        number = exp.Window(this=exp.Anonymous(this="row_number"))
+        return exp.Paren(this=exp.Sub(this=number, expression=exp.Literal.number(1)))
+    return node
+
+
+def _times(node: exp.Expression, factor: int) -> exp.Expression:
+    return exp.Mul(this=node, expression=exp.Literal.number(factor))
+
+
+def _call(name: str, *arguments: exp.Expression) -> exp.Expression:
+    return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def _as(kind: exp.DataType, node: exp.Expression) -> exp.Expression:
+    node.meta[_DONE] = True
+    cast = exp.Cast(this=node, to=kind.copy())
+    cast.meta[_DONE] = True
+    return cast
+
+
+# --- times as text ----------------------------------------------------------------------------------------
+
+# Spark's letters, by how often they are repeated, as DuckDB's strftime has them.
+_PATTERN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+")
+_LETTERS: dict[str, Callable[[int], str | None]] = {
+    "y": lambda n: {1: "%Y", 2: "%y", 4: "%Y"}.get(n),
+    "M": lambda n: {1: "%-m", 2: "%m", 3: "%b", 4: "%B"}.get(n),
+    "L": lambda n: {1: "%-m", 2: "%m", 3: "%b", 4: "%B"}.get(n),
+    "d": lambda n: {1: "%-d", 2: "%d"}.get(n),
+    "D": lambda n: {1: "%-j", 3: "%j"}.get(n),
+    "E": lambda n: {1: "%a", 2: "%a", 3: "%a", 4: "%A"}.get(n),
+    "H": lambda n: {1: "%-H", 2: "%H"}.get(n),
+    "h": lambda n: {1: "%-I", 2: "%I"}.get(n),
+    "m": lambda n: {1: "%-M", 2: "%M"}.get(n),
+    "s": lambda n: {1: "%-S", 2: "%S"}.get(n),
+    "S": lambda n: {3: "%g", 6: "%f"}.get(n),
+    "a": lambda n: "%p" if n == 1 else None,
+}
+_LETTERS["u"] = lambda n: None  # Spark 3 and later refuse it, too
+
+
+def strftime(pattern: str) -> str:
+    """Translates a pattern of Spark's `date_format` to DuckDB's `strftime`.
+
+    Example:
+        >>> strftime("EEEE, d MMM yyyy 'at' HH:mm")
+        '%A, %-d %b %Y at %H:%M'
+    """
+    parts = []
+    end = 0
+    for found in _PATTERN.finditer(pattern):
+        end = found.end()
+        text, letter = found[0], found[2]
+        if letter:
+            code = _LETTERS.get(letter, lambda n: None)(len(text))
+            if code is None:
+                raise not_covered(
+                    f"date_format(…, {pattern!r})",
+                    cause=f"the pattern {text!r} has no counterpart",
+                    hint="use y, M, d, E, H, h, m, s, SSS or a",
+                )
+            parts.append(code)
+        else:
+            literal = (found[1] or "'").replace("''", "'") if text.startswith("'") else text
+            parts.append(literal.replace("%", "%%"))
+    if end != len(pattern):
+        raise not_covered(f"date_format(…, {pattern!r})", cause="a quote is not closed", hint="close it")
+    return "".join(parts)
+
+
+def _text_of_time(time: exp.Expression, pattern: exp.Expression) -> exp.Expression:
+    return _call("strftime", time, _pattern(pattern))
+
+
+def _pattern(node: exp.Expression) -> exp.Expression:
+    if not isinstance(node, exp.Literal):
+        raise not_covered("a pattern of times that is no literal", hint="write it as a text: 'yyyy-MM-dd'")
+    return exp.Literal.string(strftime(node.this))
