@@ -8,6 +8,7 @@ Spark; a naive time that Python gives is taken the same way.
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import sys
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import sqlglot
 from sqlframe.base import types as T
+from sqlframe.base.util import quote_preserving_alias_or_name
 from sqlframe.duckdb import DuckDBSession
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -43,6 +45,8 @@ def current() -> Engine:
     global _current
     if _current is None:
         _current = Engine()
+        # A database that is open when Python ends complains on stderr about functions it still has.
+        atexit.register(_current.stop)
     return _current
 
 
@@ -51,6 +55,7 @@ def close() -> None:
     global _current
     ended, _current = _current, None
     if ended is not None:
+        atexit.unregister(ended.stop)
         ended.stop()
     if is_active():
         current()  # columns may be made without a session, and SQLFrame looks for one then
@@ -182,9 +187,11 @@ class Engine(DuckDBSession):
     def frame_of(self, name: str) -> Frame:
         """Returns a table or view of DuckDB's as a frame."""
         names = [column for column, _ in self.described(f"SELECT * FROM {name}")]
-        columns = [exp.column(exp.to_identifier(one.lower(), quoted=True)) for one in names]
+        columns = [exp.column(exp.to_identifier(one.lower())) for one in names]
         frame: Frame = self._create_df(exp.select(*columns).from_(name))
-        frame.display_name_mapping.update({one.lower(): one for one in names})
+        # SQLFrame folds names to lower case, as Spark's resolution does, and shows these.
+        shown = map(quote_preserving_alias_or_name, columns)
+        frame.display_name_mapping.update(zip(shown, names, strict=True))
         return frame
 
     def view_of(self, sql: str) -> Frame:

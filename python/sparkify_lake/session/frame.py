@@ -6,6 +6,7 @@ Transformations are SQLFrame's and lazy. What looks at rows runs here, on DuckDB
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -26,16 +27,24 @@ if TYPE_CHECKING:
 
     from sparkify_lake.session.engine import Engine
 
+# The name that SQLFrame gives to what a function returns.
+_AUTOMATIC = re.compile(r"[a-z0-9_]+__\w*__")
+
 
 def _named(cols: tuple[Any, ...]) -> tuple[Any, ...]:
     """Gives columns that nobody has named the name that Spark gives them."""
 
     def one(col: Any) -> Any:
-        if not isinstance(col, Column) or isinstance(col.expression, exp.Alias | exp.Column | exp.Star):
+        if not isinstance(col, Column) or isinstance(col.expression, exp.Column | exp.Star):
             return col
-        if col.expression.is_star or isinstance(col.expression, exp.Explode | exp.Posexplode):
+        expression = col.expression
+        if isinstance(expression, exp.Alias):
+            if not _AUTOMATIC.fullmatch(expression.alias) or not isinstance(expression.this, exp.Func):
+                return col
+            expression = expression.this
+        if expression.is_star or isinstance(expression, exp.Explode | exp.Posexplode):
             return col
-        return Column(exp.alias_(col.expression, spark_name(col.expression), quoted=True))
+        return Column(expression).alias(f"`{spark_name(expression)}`")
 
     if len(cols) == 1 and isinstance(cols[0], list | tuple):
         cols = tuple(cols[0])
@@ -73,6 +82,11 @@ class Frame(DuckDBDataFrame):
 
     select = _naming(DuckDBDataFrame.select)
     agg = _naming(DuckDBDataFrame.agg)
+
+    def withColumnRenamed(self, existing: str, new: str) -> Frame:  # Spark's name
+        """Renames a column; does nothing when there is none of that name."""
+        frame: Frame = self.withColumnsRenamed({existing: new})
+        return frame
 
     def selectExpr(self, *expr: Any) -> Frame:  # Spark's name
         """Selects columns that are written as SQL."""

@@ -144,16 +144,15 @@ class _Json:
         self._engine.run(f"""
             CREATE TEMP TABLE {self._lines} AS
             WITH texts AS ({text}),
-            lines AS (SELECT line, filename, json_valid(line) AS is_valid FROM texts WHERE trim(line) <> ''),
-            records AS (
-                SELECT line, filename, is_valid AND json_type(line) = 'OBJECT' AS is_record FROM lines
-                WHERE NOT is_valid OR json_type(line) <> 'ARRAY'
-                UNION ALL
-                SELECT CAST(item AS VARCHAR), filename, json_type(item) = 'OBJECT'
-                FROM (SELECT unnest(from_json(line, '["JSON"]')) AS item, filename FROM lines
-                      WHERE is_valid AND json_type(line) = 'ARRAY')
+            lines AS (
+                SELECT line, filename, CASE WHEN json_valid(line) THEN json_type(line) ELSE '' END AS kind
+                FROM texts WHERE trim(line) <> ''
             )
-            SELECT * FROM records""")
+            SELECT line, filename, kind = 'OBJECT' AS is_record FROM lines WHERE kind <> 'ARRAY'
+            UNION ALL
+            SELECT CAST(item AS VARCHAR), filename, json_type(item) = 'OBJECT'
+            FROM (SELECT unnest(from_json(CASE WHEN kind = 'ARRAY' THEN line END, '["JSON"]')) AS item, filename
+                  FROM lines WHERE kind = 'ARRAY')""")
         if self._mode != "PERMISSIVE":
             self._refuse_or_drop()
 

@@ -75,7 +75,6 @@ _WHOLE_TYPES = {
 }
 _TIMES = {exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPLTZ}
 _TEXTS = {exp.DataType.Type.TEXT, exp.DataType.Type.VARCHAR, exp.DataType.Type.CHAR}
-_DONE = "sparkify_lake"
 
 
 def adjusted(tree: exp.Expression, timestamp_functions: frozenset[str]) -> exp.Expression:
@@ -89,15 +88,20 @@ def adjusted(tree: exp.Expression, timestamp_functions: frozenset[str]) -> exp.E
         The same query for DuckDB.
     """
 
-    def change(node: exp.Expression) -> exp.Expression:
-        if node.meta.get(_DONE):
-            return node
+    tree = tree.copy()
+    # Children first: what replaces a node takes them along as they are by then.
+    for node in reversed(list(tree.walk())):
         if isinstance(node, exp.Anonymous) and node.name.lower() in timestamp_functions:
-            node.meta[_DONE] = True
-            return _call("make_timestamptz", node)
-        return _adjusted(node)
-
-    return tree.copy().transform(change, copy=False)
+            changed = _call("make_timestamptz", node)
+        else:
+            changed = _adjusted(node)
+        if changed is node:
+            continue
+        if node is tree:
+            tree = changed
+        else:
+            node.replace(changed)
+    return tree
 
 
 def _adjusted(node: exp.Expression) -> exp.Expression:
@@ -155,18 +159,15 @@ def _anonymous(node: exp.Anonymous) -> exp.Expression:
 
 
 def _times(node: exp.Expression, factor: int) -> exp.Expression:
-    return exp.Mul(this=node, expression=exp.Literal.number(factor))
+    return exp.Mul(this=node.copy(), expression=exp.Literal.number(factor))
 
 
 def _call(name: str, *arguments: exp.Expression) -> exp.Expression:
-    return exp.Anonymous(this=name, expressions=list(arguments))
+    return exp.Anonymous(this=name, expressions=[one.copy() for one in arguments])
 
 
 def _as(kind: exp.DataType, node: exp.Expression) -> exp.Expression:
-    node.meta[_DONE] = True
-    cast = exp.Cast(this=node, to=kind.copy())
-    cast.meta[_DONE] = True
-    return cast
+    return exp.Cast(this=node.copy(), to=kind.copy())
 
 
 # --- times as text ----------------------------------------------------------------------------------------
