@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import sqlglot
-from sqlframe.base import types as T
+from sparkify_lake.session import types as T
 from sqlframe.base.util import quote_preserving_alias_or_name
 from sqlframe.duckdb import DuckDBSession
 from sqlglot import exp
@@ -28,7 +28,7 @@ from sparkify_lake.session import semantics
 from sparkify_lake.session.frame import Frame
 from sparkify_lake.session.functions import UserFunction
 from sparkify_lake.session.kinds import cast_to, quoted
-from sparkify_lake.session.naming import spark_name
+from sparkify_lake.session.naming import column_name
 from sparkify_lake.session.reader import Reader
 from sparkify_lake.session.refusal import QueryError, not_covered
 from sparkify_lake.session.show import java_double
@@ -292,7 +292,7 @@ def _aliased(node: exp.Expression) -> exp.Expression:
     """Names a column of a query as Spark would."""
     if isinstance(node, exp.Alias | exp.Column | exp.Star) or node.is_star:
         return node
-    return exp.alias_(node, spark_name(node), quoted=True)
+    return exp.alias_(node, column_name(node), quoted=True)
 
 
 def _local(value: datetime | None) -> datetime | None:

@@ -10,14 +10,16 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sqlframe.base import types as T
+from sparkify_lake.session import types as T
 from sqlframe.base.column import Column
+from sqlframe.base.types import _create_row as create_row
+from sqlframe.base.util import quote_preserving_alias_or_name
 from sqlframe.duckdb import DuckDBDataFrame
 from sqlframe.duckdb.group import DuckDBGroupedData
 from sqlglot import exp
 
 from sparkify_lake.session.kinds import literal, quoted, spark_type, tree
-from sparkify_lake.session.naming import spark_name
+from sparkify_lake.session.naming import column_name
 from sparkify_lake.session.refusal import not_covered
 from sparkify_lake.session.show import java_double, shown, text
 from sparkify_lake.session.writer import Writer
@@ -44,7 +46,10 @@ def _named(cols: tuple[Any, ...]) -> tuple[Any, ...]:
             expression = expression.this
         if expression.is_star or isinstance(expression, exp.Explode | exp.Posexplode):
             return col
-        return Column(expression).alias(f"`{spark_name(expression)}`")
+        name = column_name(expression)
+        column = Column(exp.Alias(this=expression, alias=exp.to_identifier(name, quoted=True)))
+        column.expression.meta["display_name"] = name
+        return column
 
     if len(cols) == 1 and isinstance(cols[0], list | tuple):
         cols = tuple(cols[0])
@@ -56,7 +61,12 @@ def _naming(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def wrapper(self: Any, *cols: Any, **options: Any) -> Any:
-        return method(self, *_named(cols), **options)
+        named = _named(cols)
+        frame = method(self, *named, **options)
+        for col in named:
+            if isinstance(col, Column) and (name := col.expression.meta.get("display_name")):
+                frame.display_name_mapping[quote_preserving_alias_or_name(col.expression)] = name
+        return frame
 
     # SQLFrame's methods call each other past their wrappers.
     wrapper.__wrapped__ = method.__wrapped__  # type: ignore[attr-defined]
@@ -86,6 +96,16 @@ class Frame(DuckDBDataFrame):
     def withColumnRenamed(self, existing: str, new: str) -> Frame:  # Spark's name
         """Renames a column; does nothing when there is none of that name."""
         frame: Frame = self.withColumnsRenamed({existing: new})
+        return frame
+
+    def join(self, other: Any, on: Any = None, how: str = "inner") -> Frame:
+        """Joins another frame, by names or by a condition."""
+        frame: Frame
+        try:
+            frame = super().join(other, on, how)
+        except AssertionError:
+            # SQLFrame cannot tell more than two tables apart that began as one frame; a step of its own can.
+            frame = super(Frame, self._convert_leaf_to_cte()).join(other, on, how)
         return frame
 
     def selectExpr(self, *expr: Any) -> Frame:  # Spark's name
@@ -139,7 +159,7 @@ class Frame(DuckDBDataFrame):
         """Returns all rows."""
         columns, rows = self.session.fetched(self.as_sql())
         names = [name for name, _ in columns]
-        return [T._create_row(names, [_value(value) for value in row]) for row in rows]
+        return [create_row(names, [_value(value) for value in row]) for row in rows]
 
     def take(self, num: int) -> list[T.Row]:
         """Returns the first rows."""
@@ -260,5 +280,5 @@ class Frame(DuckDBDataFrame):
 def _value(value: Any) -> Any:
     """Returns a nested value as Spark's Python does: structures are rows."""
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return T._create_row(list(value), [_value(item) for item in value.values()])
+        return create_row(list(value), [_value(item) for item in value.values()])
     return [_value(item) for item in value] if isinstance(value, list) else value

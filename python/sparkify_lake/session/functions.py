@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from sqlframe.base import types as T
+from sparkify_lake.session import types as T
 from sqlframe.base.column import Column
 from sqlframe.duckdb import functions as _theirs
 from sqlglot import exp

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlframe.base import types as T
+from sparkify_lake.session import types as T
 from sqlglot import exp
 
 from sparkify_lake.session.refusal import not_covered

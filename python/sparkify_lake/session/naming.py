@@ -11,9 +11,17 @@ _NAMES = {
 }  # fmt: skip
 
 
+def column_name(node: exp.Expression) -> str:
+    """Returns the name of the column that an expression makes; a cast column keeps its name."""
+    if isinstance(node, exp.Cast) and isinstance(node.this, exp.Column | exp.Cast):
+        return column_name(node.this)
+    return spark_name(node)
+
+
 def spark_name(node: exp.Expression) -> str:
-    """Returns the name that Spark gives to an expression."""
-    node = node.unnest() if isinstance(node, exp.Paren) else node
+    """Returns an expression as Spark writes it."""
+    while isinstance(node, exp.Paren | exp.TsOrDsToDate | exp.TimeStrToTime):
+        node = node.this
     if isinstance(node, exp.Alias):
         return str(node.alias)
     if isinstance(node, exp.Column | exp.Identifier):
@@ -27,10 +35,8 @@ def spark_name(node: exp.Expression) -> str:
     if isinstance(node, exp.Distinct):
         return "DISTINCT " + ", ".join(map(spark_name, node.expressions))
     if isinstance(node, exp.Cast):
-        # Spark leaves casts of a plain column out, and writes the others.
-        inner = spark_name(node.this)
-        kind = node.to.sql(dialect="spark").upper()
-        return inner if isinstance(node.this, exp.Column) else f"CAST({inner} AS {kind})"
+        kind = "TIMESTAMP" if node.to.is_type("timestamptz", "timestampltz") else node.to.sql(dialect="spark")
+        return f"CAST({spark_name(node.this)} AS {kind.upper()})"
     if isinstance(node, exp.Binary):
         signs = {exp.EQ: "=", exp.NEQ: "=", exp.And: "AND", exp.Or: "OR", exp.Mod: "%"}
         sign = signs.get(type(node)) or {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/",

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import sqlframe.duckdb
-from sqlframe.base import types as T
+from sparkify_lake.session import types as T
 from sqlframe.base.column import Column
 
 from sparkify_lake.errors import UsageError
@@ -58,7 +58,7 @@ def _modules() -> dict[str, ModuleType]:
     frames = {"DataFrame": Frame, "GroupedData": Grouped}
     sessions = {"SparkSession": SparklessSession, "RuntimeConfig": RuntimeConfig}
     streams = {"DataFrameReader": Reader, "DataFrameWriter": Writer}
-    types = {name: value for name, value in vars(T).items() if isinstance(value, type) and not name.startswith("_")}
+    types = {name: getattr(T, name) for name in T.__all__}
     made = {
         "pyspark": _module("pyspark", {"SparkContext": SparklessContext}),
         "pyspark.sql": _module(

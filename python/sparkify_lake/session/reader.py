@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sqlframe.base import types as T
+from sparkify_lake.session import types as T
 
 from sparkify_lake.errors import DataRefusedError
 from sparkify_lake.session.kinds import cast_to, duckdb_type, literal, quoted, schema_of, type_name
@@ -187,7 +187,7 @@ class _Json:
                 "spark.read.json found no column", cause="no file holds a record", hint="give a schema"
             )
         name = self._engine.new_name("json")
-        source = f"{self._lines} AS l"
+        source = f"(SELECT *, CASE WHEN is_record THEN line END AS record FROM {self._lines}) AS l"
         if partitions:
             source += f" JOIN {partition_values(self._found)} AS p ON l.filename = p.file"
         self._engine.run(f"CREATE TEMP TABLE {name} AS SELECT {', '.join(listed)} FROM {source}")
@@ -205,17 +205,17 @@ class _Json:
         kind = _inferred(structure)
         path = literal(f'$."{name}"')
         if kind == "VARCHAR":
-            return f"json_extract_string(line, {path})"
+            return f"json_extract_string(record, {path})"
         if "STRUCT" in kind or kind.endswith("[]"):
-            return f"from_json(json_extract(line, {path}), {literal(_transformation(structure))})"
-        return f"CAST(json_extract_string(line, {path}) AS {kind})"
+            return f"from_json(json_extract(record, {path}), {literal(_transformation(structure))})"
+        return f"CAST(json_extract_string(record, {path}) AS {kind})"
 
     def _checked(self, name: str, kind: T.DataType) -> str:
         """Returns the expression for a column of a given type; a value that does not fit is NULL."""
         if name == self._corrupt:
             return "CASE WHEN NOT is_record THEN line END"
         path = literal(f'$."{name}"')
-        text, seen = f"json_extract_string(line, {path})", f"json_type(line, {path})"
+        text, seen = f"json_extract_string(record, {path})", f"json_type(record, {path})"
         word = type_name(kind)
         if word == "string":
             value = text
@@ -236,8 +236,8 @@ class _Json:
             value = f"TRY_CAST({text} AS {duckdb_type(kind)})"
         else:
             shape = literal(_shape(kind))
-            value = f"from_json(json_extract(line, {path}), {shape})"
-        return f"CASE WHEN is_record THEN {value} END"
+            value = f"from_json(json_extract(record, {path}), {shape})"
+        return value
 
 
 def _inferred(structure: Any) -> str:

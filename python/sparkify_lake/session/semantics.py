@@ -64,9 +64,7 @@ _INTEGERS: tuple[type[exp.Expression], ...] = (
     exp.Year, exp.Month, exp.Day, exp.DayOfMonth, exp.DayOfYear, exp.DayOfWeek, exp.WeekOfYear, exp.Week,
     exp.Quarter, exp.Hour, exp.Minute, exp.Second, exp.Length, exp.DateDiff, exp.StrPosition, exp.ArraySize,
 )  # fmt: skip
-_RANKS = tuple(
-    getattr(exp, name) for name in ("RowNumber", "Rank", "DenseRank", "Ntile") if hasattr(exp, name)
-)
+_RANKS = ("ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE")
 _WHOLE_TYPES = {
     exp.DataType.Type.TINYINT,
     exp.DataType.Type.SMALLINT,
@@ -109,7 +107,7 @@ def _adjusted(node: exp.Expression) -> exp.Expression:
         return _cast(node)
     if isinstance(node, exp.Anonymous):
         return _anonymous(node)
-    if isinstance(node, exp.Window) and isinstance(node.this, _RANKS):
+    if isinstance(node, exp.Window) and _function_name(node.this) in _RANKS:
         return _as(_INT, node)
     if isinstance(node, _INTEGERS):
         return _as(_INT, node)
@@ -156,6 +154,12 @@ def _anonymous(node: exp.Anonymous) -> exp.Expression:
         number = exp.Window(this=exp.Anonymous(this="row_number"))
         return exp.Paren(this=exp.Sub(this=number, expression=exp.Literal.number(1)))
     return node
+
+
+def _function_name(node: exp.Expression) -> str:
+    if isinstance(node, exp.Anonymous):
+        return node.name.upper()
+    return node.sql_name().upper() if isinstance(node, exp.Func) else ""
 
 
 def _times(node: exp.Expression, factor: int) -> exp.Expression:

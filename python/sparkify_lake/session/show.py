@@ -32,16 +32,16 @@ def shown(
         vertical: Whether each row is a block with a line for each column.
 
     Returns:
-        The text, as Spark's ends: with a line feed.
+        The text, ending as Spark's does: with a line feed, unless there is more to show.
     """
     width = 20 if truncate is True else int(truncate)
     table = [[_cut(_escaped(text(value)), width) for value in row] for row in rows]
     more = len(table) > limit
     table = table[:limit]
-    head = [_cut(_escaped(name), width) for name in names]
+    head = [_escaped(name) for name in names]
     printed = _vertical(head, table) if vertical else _grid(head, table, right=width > 0)
     if more:
-        printed += f"only showing top {limit} row{'' if limit == 1 else 's'}\n"
+        printed += f"only showing top {limit} row{'' if limit == 1 else 's'}"
     return printed
 
 

@@ -226,7 +226,9 @@ def dtypes(place: Place) -> Outcome:
 def schema(place: Place) -> Outcome:
     from pyspark.sql import types as T
 
+    grown = T.StructType().add("title", T.StringType()).add("year", "long", True)
     found = place.songs.select("title", "year").schema
+    assert found == grown and found.fieldNames() == ["title", "year"]
     assert found == T.StructType([T.StructField("title", T.StringType()), T.StructField("year", T.LongType())])
     return found.simpleString(), repr(found)
 
@@ -246,7 +248,7 @@ def show(place: Place) -> Outcome:
         "|           Blue Door|      180.25|           NULL|   0|\n"
         "|               Größe|        99.0|       35.14968|1999|\n"
         "+--------------------+------------+---------------+----+\n"
-        "only showing top 3 rows\n\n"
+        "only showing top 3 rows\n"
     )
     return text
 
@@ -339,10 +341,10 @@ def distinct(place: Place) -> Outcome:
 
 @scored("selectExpr")
 def select_expr(place: Place) -> Outcome:
-    frame = place.songs.selectExpr("artist_id", "artist_name AS name", "year + 1 AS next", "upper(title)")
-    assert frame.columns == ["artist_id", "name", "next", "upper(title)"]
+    frame = place.songs.selectExpr("artist_id", "artist_name AS name", "year + 1 AS next", "upper(song_id)")
+    assert frame.columns == ["artist_id", "name", "next", "upper(song_id)"]
     found = rows(frame.where("name = 'Bea'"))
-    assert found == [("AR2", "Bea", 1, "BLUE DOOR")]
+    assert found == [("AR2", "Bea", 1, "SO2")]
     return rows(frame)
 
 
