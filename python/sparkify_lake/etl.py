@@ -20,7 +20,7 @@ __all__ = ["create_spark_session", "main", "process_log_data", "process_song_dat
 
 
 def create_spark_session() -> SparklessSession:
-    """Returns what stands in for a SparkSession: `read`, `sql` and the rest, without a JVM; starts nothing."""
+    """Returns what stands in for a SparkSession: it reads and queries without a JVM, and starts nothing."""
     from sparkify_lake.session import SparklessSession
 
     return SparklessSession()

@@ -14,7 +14,7 @@ Invariant: making a session and passing it on is free: this module loads nothing
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from sparkify_lake.session.refusal import missing_extra, not_covered
 
@@ -64,7 +64,8 @@ def deactivate() -> None:
 class RuntimeConfig:
     """What `spark.conf` returns: settings are kept and given back; there is no cluster to tune with them."""
 
-    _settings: dict[str, str] = dict(_DEFAULTS)
+    # One for the process, as the session is.
+    _settings: ClassVar[dict[str, str]] = dict(_DEFAULTS)
 
     def set(self, key: str, value: str | int | bool) -> None:
         """Keeps a setting; one that would change results and cannot be had here is refused by name."""

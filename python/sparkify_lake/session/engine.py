@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import sqlglot
-from sparkify_lake.session import types as T
 from sqlframe.base.util import quote_preserving_alias_or_name
 from sqlframe.duckdb import DuckDBSession
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from sparkify_lake.session import semantics
+from sparkify_lake.session import types as T
 from sparkify_lake.session.frame import Frame
 from sparkify_lake.session.functions import UserFunction
 from sparkify_lake.session.kinds import cast_to, quoted
@@ -114,7 +114,9 @@ class Engine(DuckDBSession):
             trees = sqlglot.parse(sqlQuery, dialect=semantics.SparkifySpark)
         except SqlglotError as error:
             raise QueryError(
-                "spark.sql cannot read this query", cause=str(error).split("\n")[0], hint="look at its grammar"
+                "spark.sql cannot read this query",
+                cause=str(error).split("\n")[0],
+                hint="look at its grammar",
             ) from None
         tree = next(iter(trees), None)
         if len(trees) != 1 or tree is None:
@@ -133,7 +135,9 @@ class Engine(DuckDBSession):
     def createDataFrame(self, data: Any, schema: Any = None, *more: Any, **options: Any) -> Frame:
         """Makes a frame of rows, dictionaries or a frame of pandas."""
         if more or options:
-            raise not_covered("spark.createDataFrame with samplingRatio or verifySchema", hint="leave them out")
+            raise not_covered(
+                "spark.createDataFrame with samplingRatio or verifySchema", hint="leave them out"
+            )
         if hasattr(data, "to_dict") and hasattr(data, "columns"):
             schema = schema if schema is not None else [str(name) for name in data.columns]
             data = [tuple(map(_plain, row)) for row in data.itertuples(index=False)]
@@ -150,13 +154,16 @@ class Engine(DuckDBSession):
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Returns the rows of a query of DuckDB's."""
-        return self._told(lambda: self._conn.execute(sql).fetchall())
+        found: list[tuple[Any, ...]] = self._told(lambda: self._conn.execute(sql).fetchall())
+        return found
 
     def described(self, sql: str) -> list[tuple[str, str]]:
         """Returns names and types of a query's columns."""
         return [(row[0], row[1]) for row in self.rows(f"DESCRIBE {sql}")]
 
-    def fetched(self, sql: str, *, in_utc: bool = False) -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:
+    def fetched(
+        self, sql: str, *, in_utc: bool = False
+    ) -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:
         """Returns columns and rows of a query as Python sees them: times naive, in UTC or the host's zone."""
         columns = self.described(sql)
         rows = self.rows(self.plain(sql, columns))
@@ -247,8 +254,8 @@ class Engine(DuckDBSession):
             select.set("expressions", [_aliased(one) for one in select.expressions])
         return self.view_of(self._to_sql(tree))
 
-    def _to_sql(self, sql: str | exp.Expression, **options: Any) -> str:
-        if isinstance(sql, exp.Expression):
+    def _to_sql(self, sql: str | exp.Expr, **options: Any) -> str:
+        if isinstance(sql, exp.Expr):
             times = frozenset(name for name, one in self._user_functions.items() if one.gives_time)
             sql = semantics.adjusted(sql, times)
         try:
@@ -288,7 +295,7 @@ class FunctionRegistry:
         raise not_covered(f"spark.udf.{name}", hint="register a Python function: spark.udf.register(name, f)")
 
 
-def _aliased(node: exp.Expression) -> exp.Expression:
+def _aliased(node: exp.Expr) -> exp.Expr:
     """Names a column of a query as Spark would."""
     if isinstance(node, exp.Alias | exp.Column | exp.Star) or node.is_star:
         return node

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sparkify_lake.session import types as T
 from sqlframe.base.column import Column
 from sqlframe.base.types import _create_row as create_row
 from sqlframe.base.util import quote_preserving_alias_or_name
@@ -18,6 +17,7 @@ from sqlframe.duckdb import DuckDBDataFrame
 from sqlframe.duckdb.group import DuckDBGroupedData
 from sqlglot import exp
 
+from sparkify_lake.session import types as T
 from sparkify_lake.session.kinds import literal, quoted, spark_type, tree
 from sparkify_lake.session.naming import column_name
 from sparkify_lake.session.refusal import not_covered
@@ -163,7 +163,8 @@ class Frame(DuckDBDataFrame):
 
     def take(self, num: int) -> list[T.Row]:
         """Returns the first rows."""
-        return self.limit(num).collect()
+        rows: list[T.Row] = self.limit(num).collect()
+        return rows
 
     def head(self, n: int | None = None) -> Any:
         """Returns the first row, or with a number the first rows."""
@@ -206,16 +207,27 @@ class Frame(DuckDBDataFrame):
         parts = []
         for name in names:
             column, number = quoted(name), f"TRY_CAST({quoted(name)} AS DOUBLE)"
-            parts += [f"count({column})", f"avg({number})", f"stddev_samp({number})", f"min({column})", f"max({column})"]
+            parts += [
+                f"count({column})",
+                f"avg({number})",
+                f"stddev_samp({number})",
+                f"min({column})",
+                f"max({column})",
+            ]
         found = self.session.rows(f"SELECT {', '.join(parts) or '1'} FROM ({self.as_sql()})")[0]
         rows = []
         for at, label in enumerate(("count", "mean", "stddev", "min", "max")):
             cells = [found[5 * place + at] for place in range(len(names))]
-            texts = [None if cell is None else java_double(cell) if isinstance(cell, float) else text(cell) for cell in cells]
+            texts = [
+                None if cell is None else java_double(cell) if isinstance(cell, float) else text(cell)
+                for cell in cells
+            ]
             rows.append(["NULL" if one is None else literal(one) for one in (label, *texts)])
         listed = ", ".join(f"({', '.join(row)})" for row in rows)
         heads = ", ".join(quoted(name) for name in ("summary", *names))
-        casts = ", ".join(f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" for name in ("summary", *names))
+        casts = ", ".join(
+            f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" for name in ("summary", *names)
+        )
         return self.session.view_of(f"SELECT {casts} FROM (VALUES {listed}) AS v({heads})")
 
     # --- where it goes ------------------------------------------------------------------------------------
@@ -274,7 +286,9 @@ class Frame(DuckDBDataFrame):
 
     def _kinds(self) -> list[tuple[str, str]]:
         sql = self.as_sql()
-        return self.session.described(self.session.plain(sql, self.session.described(sql), keep_instants=True))
+        return self.session.described(
+            self.session.plain(sql, self.session.described(sql), keep_instants=True)
+        )
 
 
 def _value(value: Any) -> Any:

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from sparkify_lake.session import types as T
 from sqlframe.base.column import Column
 from sqlframe.duckdb import functions as _theirs
 from sqlglot import exp
 
+from sparkify_lake.session import types as T
 from sparkify_lake.session.kinds import duckdb_type, type_name, type_of
 from sparkify_lake.session.refusal import no_such_import
 from sparkify_lake.session.show import java_double
@@ -89,7 +89,7 @@ class UserFunction:
 
     @property
     def duckdb_type(self) -> str:
-        """What DuckDB is given."""
+        """The type of what DuckDB is given."""
         return "BIGINT" if self.gives_time else duckdb_type(self.returnType)
 
     def called(self, *values: Any) -> Any:
@@ -98,6 +98,7 @@ class UserFunction:
         return None if result is None else self._convert(result)
 
     def __call__(self, *cols: Column | str) -> Column:
+        """Returns the column that the function makes of others."""
         from sparkify_lake.session.engine import current
 
         current().define(self)

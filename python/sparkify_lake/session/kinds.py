@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sparkify_lake.session import types as T
 from sqlglot import exp
 
+from sparkify_lake.session import types as T
 from sparkify_lake.session.refusal import not_covered
 
 _Type = exp.DataType.Type
@@ -90,8 +90,11 @@ def schema_of(given: T.StructType | str) -> T.StructType:
     kind = exp.DataType.build(f"struct<{given}>", dialect="spark")
     fields = []
     for field in kind.expressions:
-        fields.append(T.StructField(field.name, spark_type(exp.DataType.build(
-            field.args["kind"].sql("duckdb"), dialect="duckdb"))))
+        fields.append(
+            T.StructField(
+                field.name, spark_type(exp.DataType.build(field.args["kind"].sql("duckdb"), dialect="duckdb"))
+            )
+        )
     return T.StructType(fields)
 
 

@@ -11,14 +11,14 @@ _NAMES = {
 }  # fmt: skip
 
 
-def column_name(node: exp.Expression) -> str:
+def column_name(node: exp.Expr) -> str:
     """Returns the name of the column that an expression makes; a cast column keeps its name."""
     if isinstance(node, exp.Cast) and isinstance(node.this, exp.Column | exp.Cast):
         return column_name(node.this)
     return spark_name(node)
 
 
-def spark_name(node: exp.Expression) -> str:
+def spark_name(node: exp.Expr) -> str:
     """Returns an expression as Spark writes it."""
     while isinstance(node, exp.Paren | exp.TsOrDsToDate | exp.TimeStrToTime):
         node = node.this
@@ -39,8 +39,16 @@ def spark_name(node: exp.Expression) -> str:
         return f"CAST({spark_name(node.this)} AS {kind.upper()})"
     if isinstance(node, exp.Binary):
         signs = {exp.EQ: "=", exp.NEQ: "=", exp.And: "AND", exp.Or: "OR", exp.Mod: "%"}
-        sign = signs.get(type(node)) or {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/",
-                                         exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}.get(type(node))
+        sign = signs.get(type(node)) or {
+            exp.Add: "+",
+            exp.Sub: "-",
+            exp.Mul: "*",
+            exp.Div: "/",
+            exp.GT: ">",
+            exp.GTE: ">=",
+            exp.LT: "<",
+            exp.LTE: "<=",
+        }.get(type(node))
         if sign:
             text = f"({spark_name(node.left)} {sign} {spark_name(node.right)})"
             return f"(NOT {text})" if isinstance(node, exp.NEQ) else text
@@ -49,9 +57,9 @@ def spark_name(node: exp.Expression) -> str:
         return f"{name}({', '.join(map(spark_name, node.expressions))})"
     if isinstance(node, exp.Func):
         key = node.sql_name().lower()
-        arguments = [value for value in node.args.values() if isinstance(value, exp.Expression)]
+        arguments = [value for value in node.args.values() if isinstance(value, exp.Expr)]
         for value in node.args.values():
             if isinstance(value, list):
-                arguments += [item for item in value if isinstance(item, exp.Expression)]
+                arguments += [item for item in value if isinstance(item, exp.Expr)]
         return f"{_NAMES.get(key, key)}({', '.join(map(spark_name, arguments))})"
     return str(node.sql(dialect="spark"))

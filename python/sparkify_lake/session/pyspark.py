@@ -11,11 +11,11 @@ from types import ModuleType
 from typing import Any
 
 import sqlframe.duckdb
-from sparkify_lake.session import types as T
 from sqlframe.base.column import Column
 
 from sparkify_lake.errors import UsageError
 from sparkify_lake.session import RuntimeConfig, SparklessContext, SparklessSession, functions
+from sparkify_lake.session import types as T
 from sparkify_lake.session.engine import current
 from sparkify_lake.session.frame import Frame, Grouped
 from sparkify_lake.session.reader import Reader
@@ -33,7 +33,7 @@ def activate() -> None:
             return
         raise UsageError(
             "pyspark is imported already, and its objects do not mix with this session's",
-            hint="restart the kernel, and call sparkify_lake.session.activate() before the first import of pyspark",
+            hint="restart the kernel, and call activate() before the first import of pyspark",
         )
     for name, module in _modules().items():
         sys.modules[name] = module

@@ -10,9 +10,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sparkify_lake.session import types as T
-
 from sparkify_lake.errors import DataRefusedError
+from sparkify_lake.session import types as T
 from sparkify_lake.session.kinds import cast_to, duckdb_type, literal, quoted, schema_of, type_name
 from sparkify_lake.session.paths import Found, find
 from sparkify_lake.session.refusal import not_covered
@@ -23,7 +22,14 @@ if TYPE_CHECKING:
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
-_OPTIONS = ("recursivefilelookup", "mode", "multiline", "mergeschema", "inferschema", "columnnameofcorruptrecord")
+_OPTIONS = (
+    "recursivefilelookup",
+    "mode",
+    "multiline",
+    "mergeschema",
+    "inferschema",
+    "columnnameofcorruptrecord",
+)
 _MODES = ("PERMISSIVE", "DROPMALFORMED", "FAILFAST")
 
 
@@ -107,7 +113,9 @@ class Reader:
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
             raise AttributeError(f"'DataFrameReader' object has no attribute {name!r}")
-        raise not_covered(f"spark.read.{name}", hint="read json or parquet; Polars reads the rest: pl.read_csv(…)")
+        raise not_covered(
+            f"spark.read.{name}", hint="read json or parquet; Polars reads the rest: pl.read_csv(…)"
+        )
 
 
 class _Json:
@@ -151,8 +159,10 @@ class _Json:
             SELECT line, filename, kind = 'OBJECT' AS is_record FROM lines WHERE kind <> 'ARRAY'
             UNION ALL
             SELECT CAST(item AS VARCHAR), filename, json_type(item) = 'OBJECT'
-            FROM (SELECT unnest(from_json(CASE WHEN kind = 'ARRAY' THEN line END, '["JSON"]')) AS item, filename
-                  FROM lines WHERE kind = 'ARRAY')""")
+            FROM (
+                SELECT unnest(from_json(CASE WHEN kind = 'ARRAY' THEN line END, '["JSON"]')) AS item, filename
+                FROM lines WHERE kind = 'ARRAY'
+            )""")
         if self._mode != "PERMISSIVE":
             self._refuse_or_drop()
 
@@ -196,7 +206,9 @@ class _Json:
     def _structure(self) -> dict[str, Any]:
         import json
 
-        found = self._engine.rows(f"SELECT json_group_structure(CAST(line AS JSON)) FROM {self._lines} WHERE is_record")
+        found = self._engine.rows(
+            f"SELECT json_group_structure(CAST(line AS JSON)) FROM {self._lines} WHERE is_record"
+        )
         merged = json.loads(found[0][0]) if found and found[0][0] else {}
         return merged if isinstance(merged, dict) else {}
 
@@ -214,26 +226,26 @@ class _Json:
         """Returns the expression for a column of a given type; a value that does not fit is NULL."""
         if name == self._corrupt:
             return "CASE WHEN NOT is_record THEN line END"
-        path = literal(f'$."{name}"')
+        path, asked = literal(f'$."{name}"'), duckdb_type(kind)
         text, seen = f"json_extract_string(record, {path})", f"json_type(record, {path})"
         word = type_name(kind)
         if word == "string":
             value = text
         elif word in ("byte", "short", "integer", "long"):
-            value = f"CASE WHEN {seen} IN ('BIGINT', 'UBIGINT') THEN TRY_CAST({text} AS {duckdb_type(kind)}) END"
+            value = f"CASE WHEN {seen} IN ('BIGINT', 'UBIGINT') THEN TRY_CAST({text} AS {asked}) END"
         elif word in ("float", "double"):
             value = (
-                f"CASE WHEN {seen} IN ('BIGINT', 'UBIGINT', 'DOUBLE') THEN TRY_CAST({text} AS {duckdb_type(kind)}) END"
+                f"CASE WHEN {seen} IN ('BIGINT', 'UBIGINT', 'DOUBLE') THEN TRY_CAST({text} AS {asked}) END"
             )
         elif word == "boolean":
             value = f"CASE WHEN {seen} = 'BOOLEAN' THEN {text} = 'true' END"
         elif word == "timestamp":
             value = (
-                f"CASE WHEN {seen} IN ('BIGINT', 'UBIGINT') THEN make_timestamptz(CAST({text} AS BIGINT) * 1000000) "
+                f"CASE WHEN {seen} IN ('BIGINT', 'UBIGINT') THEN make_timestamptz({text}::BIGINT * 1000000) "
                 f"ELSE TRY_CAST({text} AS TIMESTAMPTZ) END"
             )
         elif word == "date" or word.startswith("decimal"):
-            value = f"TRY_CAST({text} AS {duckdb_type(kind)})"
+            value = f"TRY_CAST({text} AS {asked})"
         else:
             shape = literal(_shape(kind))
             value = f"from_json(json_extract(record, {path}), {shape})"
@@ -245,12 +257,14 @@ def _inferred(structure: Any) -> str:
     if isinstance(structure, dict):
         if not structure:
             return "VARCHAR"
-        return f"STRUCT({', '.join(f'{quoted(key)} {_inferred(structure[key])}' for key in sorted(structure))})"
+        return (
+            f"STRUCT({', '.join(f'{quoted(key)} {_inferred(structure[key])}' for key in sorted(structure))})"
+        )
     if isinstance(structure, list):
         return f"{_inferred(structure[0])}[]"
-    return {
-        "UBIGINT": "BIGINT", "BIGINT": "BIGINT", "HUGEINT": "DOUBLE", "DOUBLE": "DOUBLE", "BOOLEAN": "BOOLEAN",
-    }.get(structure, "VARCHAR")  # fmt: skip
+    kinds = {"UBIGINT": "BIGINT", "HUGEINT": "DOUBLE"}
+    kept = ("BIGINT", "DOUBLE", "BOOLEAN")
+    return kinds.get(structure, structure if structure in kept else "VARCHAR")
 
 
 def _transformation(structure: Any) -> str:

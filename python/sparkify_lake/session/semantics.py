@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.spark import Spark
@@ -42,16 +43,25 @@ MACROS = (
 )
 
 
-_OURS = ("DATE_FORMAT", "FROM_UNIXTIME", "TO_TIMESTAMP", "TIMESTAMP_MILLIS", "TIMESTAMP_SECONDS", "UNIX_TIMESTAMP")
+_OURS = (
+    "DATE_FORMAT",
+    "FROM_UNIXTIME",
+    "TO_TIMESTAMP",
+    "TIMESTAMP_MILLIS",
+    "TIMESTAMP_SECONDS",
+    "UNIX_TIMESTAMP",
+)
 
 
 class SparkifySpark(Spark):
     """Spark's dialect, but for functions whose patterns sqlglot would translate only in part."""
 
-    class Parser(Spark.Parser):
+    class Parser(Spark.Parser):  # type: ignore[misc,valid-type]
         """Leaves those functions as they are written; `adjusted` translates them."""
 
-        FUNCTIONS = {name: build for name, build in Spark.Parser.FUNCTIONS.items() if name not in _OURS}
+        FUNCTIONS: ClassVar[dict[str, Any]] = {
+            name: build for name, build in Spark.Parser.FUNCTIONS.items() if name not in _OURS
+        }
 
 
 _INT = exp.DataType.build("int")
@@ -60,7 +70,7 @@ _DOUBLE = exp.DataType.build("double")
 _TEXT = exp.DataType.build("text")
 
 # DuckDB counts in 64 bits where Spark has an int.
-_INTEGERS: tuple[type[exp.Expression], ...] = (
+_INTEGERS: tuple[type[exp.Expr], ...] = (
     exp.Year, exp.Month, exp.Day, exp.DayOfMonth, exp.DayOfYear, exp.DayOfWeek, exp.WeekOfYear, exp.Week,
     exp.Quarter, exp.Hour, exp.Minute, exp.Second, exp.Length, exp.DateDiff, exp.StrPosition, exp.ArraySize,
 )  # fmt: skip
@@ -75,7 +85,7 @@ _TIMES = {exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPTZ, exp.DataTy
 _TEXTS = {exp.DataType.Type.TEXT, exp.DataType.Type.VARCHAR, exp.DataType.Type.CHAR}
 
 
-def adjusted(tree: exp.Expression, timestamp_functions: frozenset[str]) -> exp.Expression:
+def adjusted(tree: exp.Expr, timestamp_functions: frozenset[str]) -> exp.Expr:
     """Returns a copy of a tree that means in DuckDB what it means in Spark.
 
     Args:
@@ -85,7 +95,6 @@ def adjusted(tree: exp.Expression, timestamp_functions: frozenset[str]) -> exp.E
     Returns:
         The same query for DuckDB.
     """
-
     tree = tree.copy()
     # Children first: what replaces a node takes them along as they are by then.
     for node in reversed(list(tree.walk())):
@@ -102,7 +111,7 @@ def adjusted(tree: exp.Expression, timestamp_functions: frozenset[str]) -> exp.E
     return tree
 
 
-def _adjusted(node: exp.Expression) -> exp.Expression:
+def _adjusted(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Cast):  # TryCast is one, too
         return _cast(node)
     if isinstance(node, exp.Anonymous):
@@ -116,7 +125,7 @@ def _adjusted(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _cast(node: exp.Cast) -> exp.Expression:
+def _cast(node: exp.Cast) -> exp.Expr:
     kind = node.to.this
     if kind in _TIMES:
         return _call("spark_timestamp", node.this)
@@ -129,7 +138,7 @@ def _cast(node: exp.Cast) -> exp.Expression:
     return node
 
 
-def _anonymous(node: exp.Anonymous) -> exp.Expression:
+def _anonymous(node: exp.Anonymous) -> exp.Expr:
     name, arguments = node.name.upper(), node.expressions
     if name == "DATE_FORMAT" and len(arguments) == 2:
         return _text_of_time(_call("spark_timestamp", arguments[0]), arguments[1])
@@ -141,7 +150,9 @@ def _anonymous(node: exp.Anonymous) -> exp.Expression:
         return _call("spark_timestamp", arguments[0])
     if name == "TO_TIMESTAMP":
         # Without a zone in the pattern the text is UTC, as the session is.
-        return _call("timezone", exp.Literal.string("UTC"), _call("try_strptime", arguments[0], _pattern(arguments[1])))
+        return _call(
+            "timezone", exp.Literal.string("UTC"), _call("try_strptime", arguments[0], _pattern(arguments[1]))
+        )
     if name == "TIMESTAMP_MILLIS":
         return _call("make_timestamptz", _times(_call("spark_whole", arguments[0]), 1000))
     if name == "TIMESTAMP_SECONDS":
@@ -149,28 +160,30 @@ def _anonymous(node: exp.Anonymous) -> exp.Expression:
     if name == "UNIX_TIMESTAMP" and len(arguments) == 1:
         return _call("spark_whole", _call("spark_timestamp", arguments[0]))
     if name in _OURS:
-        raise not_covered(f"{name.lower()} with {len(arguments)} arguments", hint="use to_timestamp and a cast")
+        raise not_covered(
+            f"{name.lower()} with {len(arguments)} arguments", hint="use to_timestamp and a cast"
+        )
     if name == "MONOTONICALLY_INCREASING_ID":
         number = exp.Window(this=exp.Anonymous(this="row_number"))
         return exp.Paren(this=exp.Sub(this=number, expression=exp.Literal.number(1)))
     return node
 
 
-def _function_name(node: exp.Expression) -> str:
+def _function_name(node: exp.Expr) -> str:
     if isinstance(node, exp.Anonymous):
         return node.name.upper()
     return node.sql_name().upper() if isinstance(node, exp.Func) else ""
 
 
-def _times(node: exp.Expression, factor: int) -> exp.Expression:
+def _times(node: exp.Expr, factor: int) -> exp.Expr:
     return exp.Mul(this=node.copy(), expression=exp.Literal.number(factor))
 
 
-def _call(name: str, *arguments: exp.Expression) -> exp.Expression:
+def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this=name, expressions=[one.copy() for one in arguments])
 
 
-def _as(kind: exp.DataType, node: exp.Expression) -> exp.Expression:
+def _as(kind: exp.DataType, node: exp.Expr) -> exp.Expr:
     return exp.Cast(this=node.copy(), to=kind.copy())
 
 
@@ -224,11 +237,11 @@ def strftime(pattern: str) -> str:
     return "".join(parts)
 
 
-def _text_of_time(time: exp.Expression, pattern: exp.Expression) -> exp.Expression:
+def _text_of_time(time: exp.Expr, pattern: exp.Expr) -> exp.Expr:
     return _call("strftime", time, _pattern(pattern))
 
 
-def _pattern(node: exp.Expression) -> exp.Expression:
+def _pattern(node: exp.Expr) -> exp.Expr:
     if not isinstance(node, exp.Literal):
         raise not_covered("a pattern of times that is no literal", hint="write it as a text: 'yyyy-MM-dd'")
     return exp.Literal.string(strftime(node.this))

@@ -78,7 +78,7 @@ class StructType(_StructType):
 
     def __getitem__(self, key: str | int) -> StructField:
         if isinstance(key, str):
-            return next(field for field in self.fields if field.name == key)
+            key = self.fieldNames().index(key)
         field: StructField = self.fields[key]
         return field
 

@@ -47,7 +47,9 @@ class Writer:
     def format(self, source: str) -> Writer:
         """Names the format for `save`; it is Parquet."""
         if source.lower() != "parquet":
-            raise not_covered(f"df.write.format({source!r})", hint="write Parquet, or df.toPandas().to_csv(path)")
+            raise not_covered(
+                f"df.write.format({source!r})", hint="write Parquet, or df.toPandas().to_csv(path)"
+            )
         return self
 
     def option(self, key: str, value: Any) -> Writer:
@@ -57,7 +59,9 @@ class Writer:
         elif key.lower() == "partitionoverwritemode":
             self._is_dynamic = str(value).lower() == "dynamic"
         else:
-            raise not_covered(f"df.write.option({key!r}, {value!r})", hint=f"compression is one of {', '.join(_CODECS)}")
+            raise not_covered(
+                f"df.write.option({key!r}, {value!r})", hint=f"compression is one of {', '.join(_CODECS)}"
+            )
         return self
 
     def options(self, **options: Any) -> Writer:
@@ -129,7 +133,10 @@ class Writer:
         # Folders are numbered first: their names are Spark's business, not DuckDB's.
         table = engine.new_name("written")
         keys = ", ".join(map(quoted, by))
-        engine.run(f"CREATE TEMP TABLE {table} AS SELECT *, dense_rank() OVER (ORDER BY {keys}) AS partition_number FROM ({plain})")
+        engine.run(
+            f"CREATE TEMP TABLE {table} AS "
+            f"SELECT *, dense_rank() OVER (ORDER BY {keys}) AS partition_number FROM ({plain})"
+        )
         try:
             _, values = engine.fetched(f"SELECT DISTINCT partition_number, {keys} FROM {table}", in_utc=True)
             rest = ", ".join(quoted(name) for name in columns if name not in by)
@@ -177,7 +184,9 @@ class Writer:
             if column.lower() == name.lower():
                 return column
         raise not_covered(
-            f"df.write.partitionBy({name!r})", cause="there is no such column", hint=f"one of {', '.join(columns)}"
+            f"df.write.partitionBy({name!r})",
+            cause="there is no such column",
+            hint=f"one of {', '.join(columns)}",
         )
 
     def __getattr__(self, name: str) -> NoReturn:

@@ -152,7 +152,9 @@ def read_schema(place: Place) -> Outcome:
 
 @scored('read.schema("a STRING, b INT").json')
 def read_text_schema(place: Place) -> Outcome:
-    frame = place.spark.read.schema("song_id STRING, year INT").json(str(place.data / "song_data/*/*/*/*.json"))
+    frame = place.spark.read.schema("song_id STRING, year INT").json(
+        str(place.data / "song_data/*/*/*/*.json")
+    )
     assert frame.dtypes == [("song_id", "string"), ("year", "int")]
     return rows(frame)
 
@@ -182,8 +184,12 @@ def read_recursively(place: Place) -> Outcome:
 def read_broken(place: Place) -> Outcome:
     file = place.scratch / "broken" / "a.json"
     file.parent.mkdir()
-    file.write_text('{"b": 1, "A": "2018-11-01"}\n\n{"b": 2\n{"b": 2.5, "c": [1, 2], "d": {"y": 1, "x": null}}\n')
-    frame = place.spark.read.json(str(file)).cache()  # Spark refuses to select the broken lines alone otherwise
+    file.write_text(
+        '{"b": 1, "A": "2018-11-01"}\n\n{"b": 2\n{"b": 2.5, "c": [1, 2], "d": {"y": 1, "x": null}}\n'
+    )
+    frame = place.spark.read.json(
+        str(file)
+    ).cache()  # Spark refuses to select the broken lines alone otherwise
     assert frame.dtypes == [
         ("A", "string"),
         ("_corrupt_record", "string"),
@@ -229,7 +235,9 @@ def schema(place: Place) -> Outcome:
     grown = T.StructType().add("title", T.StringType()).add("year", "long", True)
     found = place.songs.select("title", "year").schema
     assert found == grown and found.fieldNames() == ["title", "year"]
-    assert found == T.StructType([T.StructField("title", T.StringType()), T.StructField("year", T.LongType())])
+    assert found == T.StructType(
+        [T.StructField("title", T.StringType()), T.StructField("year", T.LongType())]
+    )
     return found.simpleString(), repr(found)
 
 
@@ -299,7 +307,11 @@ def describe(place: Place) -> Outcome:
     frame = place.songs.select("duration", "year", "title").describe()
     found = {row.summary: row for row in frame.collect()}
     assert list(found) == ["count", "mean", "stddev", "min", "max"]
-    assert (found["count"].year, found["min"].title, found["max"].duration) == ("6", "A Title That Is Longer Than Twenty", "1.23456785E7")
+    assert (found["count"].year, found["min"].title, found["max"].duration) == (
+        "6",
+        "A Title That Is Longer Than Twenty",
+        "1.23456785E7",
+    )
     assert found["mean"].title is None
     near = [(row.summary, float(row.duration), float(row.year)) for row in frame.collect()]
     return near, frame.columns
@@ -538,7 +550,9 @@ def increasing_id(place: Place) -> Outcome:
 
     frame = place.plays.withColumn("songplay_id", monotonically_increasing_id())
     found = [row.songplay_id for row in frame.collect()]
-    assert found == sorted(set(found)) and len(found) == 6, "unique and increasing; which numbers is nobody's promise"
+    assert found == sorted(set(found)) and len(found) == 6, (
+        "unique and increasing; which numbers is nobody's promise"
+    )
     return dict(frame.dtypes)["songplay_id"]
 
 
@@ -571,7 +585,9 @@ def udf_types(place: Place) -> Outcome:
 
     seconds = udf(lambda ts: ts / 1000.0, DoubleType())
     lower = udf(lambda text: None if text is None else text.lower())
-    frame = place.logs.select("ts", letters("song").alias("n"), seconds("ts").alias("s"), lower("song").alias("l"))
+    frame = place.logs.select(
+        "ts", letters("song").alias("n"), seconds("ts").alias("s"), lower("song").alias("l")
+    )
     assert frame.dtypes == [("ts", "bigint"), ("n", "int"), ("s", "double"), ("l", "string")]
     found = rows(frame)
     assert found[0] == (1541106106796, 11, 1541106106.796, "night train")
@@ -680,7 +696,8 @@ def sql_more(place: Place) -> Outcome:
             SELECT *, row_number() OVER (PARTITION BY userId ORDER BY at DESC) AS rank FROM timed
         )
         SELECT userId, CASE WHEN level = 'paid' THEN 'pays' ELSE 'does not' END AS pays,
-               date_format(at, 'EEEE') AS weekday, year(at) AS year, hour(at), from_unixtime(1541106106, 'yyyy') AS y
+               date_format(at, 'EEEE') AS weekday, year(at) AS year, hour(at),
+               from_unixtime(1541106106, 'yyyy') AS y
         FROM ranked WHERE rank = 1
     """)
     assert frame.columns == ["userId", "pays", "weekday", "year", "hour(at)", "y"]
@@ -701,7 +718,9 @@ def view_again(place: Place) -> Outcome:
 @scored('join(condition & condition, "left")')
 def join_left(place: Place) -> Outcome:
     logs, songs = place.plays, place.songs.dropDuplicates(["song_id"])
-    matches = (logs.song == songs.title) & (logs.artist == songs.artist_name) & (logs.length == songs.duration)
+    matches = (
+        (logs.song == songs.title) & (logs.artist == songs.artist_name) & (logs.length == songs.duration)
+    )
     frame = logs.join(songs, matches, "left").select("ts", songs.song_id, "artist_id", logs.location)
     assert frame.count() == 6
     found = rows(frame)
@@ -715,7 +734,9 @@ def join_name(place: Place) -> Outcome:
     users = place.plays.select("userId", "firstName").distinct()
     frame = place.plays.select("userId", "level", "ts").join(users, "userId")
     assert frame.columns == ["userId", "level", "ts", "firstName"]
-    both = place.plays.select("userId", "level", "ts").join(frame.drop("firstName"), ["userId", "level", "ts"], "left_anti")
+    both = place.plays.select("userId", "level", "ts").join(
+        frame.drop("firstName"), ["userId", "level", "ts"], "left_anti"
+    )
     assert both.count() == 0
     return rows(frame)
 
@@ -816,7 +837,7 @@ def write_modes(place: Place) -> Outcome:
 def read_lake(place: Place) -> Outcome:
     found = {}
     for table in ("songs", "artists", "user", "time", "songplays"):
-        frame = place.spark.read.parquet(str(place.data / "lake" / f"{table}_table"))
+        frame = place.spark.read.parquet(str(place.data.parent / "lake" / f"{table}_table"))
         assert frame.count() > 0
         found[table] = (sorted(frame.dtypes), rows(frame.select(*sorted(frame.columns))))
     return found
