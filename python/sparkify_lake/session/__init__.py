@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SparklessContext", "SparklessSession", "activate", "deactivate"]
 
+MARK = "__sparkify_lake__"  # what the modules have that stand in the place of pyspark
 ZONE = "spark.sql.session.timeZone"
 _UTC = ("UTC", "GMT", "Z", "+00:00", "Etc/UTC", "Etc/GMT")
 _DEFAULTS = {
@@ -56,9 +57,12 @@ def activate() -> None:
 
 def deactivate() -> None:
     """Undoes `activate`: `import pyspark` finds again what is installed, or nothing."""
-    from sparkify_lake.session.pyspark import deactivate as take_away
+    import sys
 
-    take_away()
+    if not hasattr(sys.modules.get("pyspark"), MARK):
+        return
+    for name in [one for one in sys.modules if one == "pyspark" or one.startswith("pyspark.")]:
+        del sys.modules[name]
 
 
 class RuntimeConfig:

@@ -23,7 +23,7 @@ from sqlframe.duckdb import DuckDBSession
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from sparkify_lake.session import semantics
+from sparkify_lake.session import MARK, semantics
 from sparkify_lake.session import types as T
 from sparkify_lake.session.frame import Frame
 from sparkify_lake.session.functions import UserFunction
@@ -63,7 +63,7 @@ def close() -> None:
 
 def is_active() -> bool:
     """Returns whether this session is in the place of pyspark."""
-    return hasattr(sys.modules.get("pyspark"), "__sparkify_lake__")
+    return hasattr(sys.modules.get("pyspark"), MARK)
 
 
 class Engine(DuckDBSession):

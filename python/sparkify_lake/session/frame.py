@@ -98,6 +98,15 @@ class Frame(DuckDBDataFrame):
         frame: Frame = self.withColumnsRenamed({existing: new})
         return frame
 
+    def where(self, condition: Any) -> Frame:
+        """Keeps the rows for which a condition holds, a column or SQL."""
+        from sparkify_lake.session.functions import expr as parsed
+
+        frame: Frame = super().where(parsed(condition) if isinstance(condition, str) else condition)
+        return frame
+
+    filter = where
+
     def join(self, other: Any, on: Any = None, how: str = "inner") -> Frame:
         """Joins another frame, by names or by a condition."""
         frame: Frame

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
+import sqlglot
 from sqlframe.base.column import Column
 from sqlframe.duckdb import functions as _theirs
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from sparkify_lake.session import types as T
 from sparkify_lake.session.kinds import duckdb_type, type_name, type_of
-from sparkify_lake.session.refusal import no_such_import
+from sparkify_lake.session.refusal import QueryError, no_such_import
 from sparkify_lake.session.show import java_double
 
 _numbers = itertools.count(1)
@@ -29,11 +31,13 @@ def _function(name: str, *arguments: Column | str) -> Column:
 
 def expr(str: str) -> Column:  # Spark's name
     """Parses a column that is written as SQL."""
-    import sqlglot
-
     from sparkify_lake.session.semantics import SparkifySpark
 
-    return Column(sqlglot.parse_one(str, dialect=SparkifySpark))
+    try:
+        return Column(sqlglot.parse_one(str, dialect=SparkifySpark))
+    except SqlglotError as error:
+        reason = f"{error}".split("\n")[0]
+    raise QueryError(f"this is no expression of SQL: {str}", cause=reason, hint="look at its grammar")
 
 
 def date_format(date: Column | str, format: str) -> Column:  # Spark's names

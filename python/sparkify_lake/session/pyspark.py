@@ -14,7 +14,7 @@ import sqlframe.duckdb
 from sqlframe.base.column import Column
 
 from sparkify_lake.errors import UsageError
-from sparkify_lake.session import RuntimeConfig, SparklessContext, SparklessSession, functions
+from sparkify_lake.session import MARK, RuntimeConfig, SparklessContext, SparklessSession, functions
 from sparkify_lake.session import types as T
 from sparkify_lake.session.engine import current
 from sparkify_lake.session.frame import Frame, Grouped
@@ -22,14 +22,12 @@ from sparkify_lake.session.reader import Reader
 from sparkify_lake.session.refusal import no_such_import
 from sparkify_lake.session.writer import Writer
 
-_MARK = "__sparkify_lake__"
-
 
 def activate() -> None:
     """Puts the modules in place; does nothing when they are there."""
     there = sys.modules.get("pyspark")
     if there is not None:
-        if hasattr(there, _MARK):
+        if hasattr(there, MARK):
             return
         raise UsageError(
             "pyspark is imported already, and its objects do not mix with this session's",
@@ -43,14 +41,6 @@ def activate() -> None:
         "sparkify_lake.session.deactivate() undoes it",
         file=sys.stderr,
     )
-
-
-def deactivate() -> None:
-    """Takes the modules away; does nothing when they are not there."""
-    if not hasattr(sys.modules.get("pyspark"), _MARK):
-        return
-    for name in [one for one in sys.modules if one == "pyspark" or one.startswith("pyspark.")]:
-        del sys.modules[name]
 
 
 def _modules() -> dict[str, ModuleType]:
@@ -81,7 +71,7 @@ def _modules() -> dict[str, ModuleType]:
 def _module(name: str, contents: dict[str, Any]) -> ModuleType:
     module = ModuleType(name, "The session of sparkify-lake in the place of pyspark.")
     vars(module).update(contents)
-    vars(module)[_MARK] = True
+    vars(module)[MARK] = True
     vars(module)["__path__"] = []  # a package, so that its parts are looked for in sys.modules
     vars(module)["__all__"] = sorted(contents)
 

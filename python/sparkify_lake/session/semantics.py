@@ -205,7 +205,6 @@ _LETTERS: dict[str, Callable[[int], str | None]] = {
     "S": lambda n: {3: "%g", 6: "%f"}.get(n),
     "a": lambda n: "%p" if n == 1 else None,
 }
-_LETTERS["u"] = lambda n: None  # Spark 3 and later refuse it, too
 
 
 def strftime(pattern: str) -> str:
@@ -221,7 +220,7 @@ def strftime(pattern: str) -> str:
         end = found.end()
         text, letter = found[0], found[2]
         if letter:
-            code = _LETTERS.get(letter, lambda n: None)(len(text))
+            code = _LETTERS[letter](len(text)) if letter in _LETTERS else None
             if code is None:
                 raise not_covered(
                     f"date_format(…, {pattern!r})",

@@ -60,7 +60,6 @@ process_log_data(spark, data, scratch / "lake", **window)
 found["plays"] = spark.read.parquet(str(scratch / "lake" / "songplays_table")).count()
 
 from session.notebook import run_cells
-os.chdir(scratch)
 found["notebook"] = run_cells()
 (scratch / "found").write_bytes(pickle.dumps(found))
 """
@@ -81,6 +80,7 @@ def found(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dic
         done = subprocess.run(
             [sys.executable, "-c", ON_EITHER, which, str(data), str(scratch), str(tests)],
             env={**os.environ, "PYSPARK_PYTHON": sys.executable, "TZ": "Europe/Berlin"},
+            cwd=scratch,  # the cells' paths are relative, and a JVM cannot change its folder later
             capture_output=True,
             text=True,
             timeout=600,
