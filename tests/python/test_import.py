@@ -79,7 +79,8 @@ def test_import_does_nothing(statement: str) -> None:
 @pytest.mark.parametrize("statement", IMPORTS)
 def test_import_loads_nothing_heavy(statement: str) -> None:
     heavy = {
-        "sparkify_lake._native", "polars", "rich", "pyarrow", "airflow", "pyspark", "duckdb", "sqlframe", "pandas",
+        "sparkify_lake._native", "polars", "rich", "pyarrow", "airflow", "pyspark",
+        "duckdb", "sqlframe", "pandas",
         "argparse", "logging", "dataclasses", "inspect", "sparkify_lake.config", "sparkify_lake.job",
     }  # fmt: skip
     modules = imported(statement)["modules"]

@@ -60,5 +60,7 @@ def _table(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def _instant(value: Any) -> Any:
-    # Spark's files may hold times as INT96, which has no zone; both mean UTC.
+    # Spark's files hold times as INT96, in nanoseconds and without a zone; both mean UTC.
+    if hasattr(value, "to_pydatetime"):
+        value = value.to_pydatetime()
     return value.replace(tzinfo=None) if hasattr(value, "tzinfo") else value
