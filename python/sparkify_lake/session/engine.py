@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import itertools
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -30,7 +31,7 @@ from sparkify_lake.session.functions import UserFunction
 from sparkify_lake.session.kinds import cast_to, quoted
 from sparkify_lake.session.naming import column_name
 from sparkify_lake.session.reader import Reader
-from sparkify_lake.session.refusal import QueryError, not_covered
+from sparkify_lake.session.refusal import QueryError, UnsupportedCallError, not_covered
 from sparkify_lake.session.show import java_double
 
 if TYPE_CHECKING:
@@ -110,6 +111,9 @@ class Engine(DuckDBSession):
         """Runs a query over the temporary views."""
         if arguments:
             raise not_covered("spark.sql with arguments", hint="write the values into the query")
+        word = (re.findall(r"[A-Za-z]+", sqlQuery) or ["?"])[0].upper()
+        if word not in ("SELECT", "WITH", "FROM", "VALUES", "CREATE", "TABLE"):
+            raise self._no_query(word)
         try:
             trees = sqlglot.parse(sqlQuery, dialect=semantics.SparkifySpark)
         except SqlglotError as error:
@@ -125,12 +129,16 @@ class Engine(DuckDBSession):
             self.set_view(tree.this.name, self._query(tree.expression))
             return self.createDataFrame([], "result string")
         if not isinstance(tree, exp.Query):
-            raise not_covered(
-                f"spark.sql({sqlQuery.split()[0].upper()} …)",
-                cause="the session answers queries, and makes temporary views of them",
-                hint="write tables with df.write.parquet(path)",
-            )
+            raise self._no_query(word)
         return self._query(tree)
+
+    @staticmethod
+    def _no_query(word: str) -> UnsupportedCallError:
+        return not_covered(
+            f"spark.sql({word} …)",
+            cause="the session answers queries, and makes temporary views of them",
+            hint="begin with SELECT or WITH; write tables with df.write.parquet(path)",
+        )
 
     def createDataFrame(self, data: Any, schema: Any = None, *more: Any, **options: Any) -> Frame:
         """Makes a frame of rows, dictionaries or a frame of pandas."""
@@ -252,17 +260,21 @@ class Engine(DuckDBSession):
             table.set("this", exp.to_identifier(self._views[name]))
         for select in [tree] if isinstance(tree, exp.Select) else []:
             select.set("expressions", [_aliased(one) for one in select.expressions])
-        return self.view_of(self._to_sql(tree))
+        # Not by SQLFrame's way, which folds the names that a query gives.
+        return self.view_of(self._meant(tree).sql(dialect="duckdb", identify=True))
 
     def _to_sql(self, sql: str | exp.Expr, **options: Any) -> str:
         if isinstance(sql, exp.Expr):
-            times = frozenset(name for name, one in self._user_functions.items() if one.gives_time)
-            sql = semantics.adjusted(sql, times)
+            sql = self._meant(sql)
         try:
             text: str = super()._to_sql(sql, **options)
         except SqlglotError as error:
             raise QueryError("this query has no counterpart in DuckDB", cause=str(error)) from None
         return text
+
+    def _meant(self, tree: exp.Expr) -> exp.Expr:
+        times = frozenset(name for name, one in self._user_functions.items() if one.gives_time)
+        return semantics.adjusted(tree, times)
 
     @staticmethod
     def _told(call: Callable[[], Any]) -> Any:

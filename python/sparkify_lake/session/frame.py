@@ -128,6 +128,8 @@ class Frame(DuckDBDataFrame):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(f"'DataFrame' object has no attribute {name!r}")
+        if isinstance(own := getattr(type(self), name, None), property) and own.fget is not None:
+            return own.fget(self)  # it has refused something, which Python took for a missing attribute
         if name.lower() in map(str.lower, self.columns):
             return self[name]
         raise not_covered(f"df.{name}", cause=f"the columns are {', '.join(self.columns)}")

@@ -70,6 +70,24 @@ def unix_timestamp(timestamp: Column | str) -> Column:
     return _function("UNIX_TIMESTAMP", timestamp)
 
 
+def dayofweek(col: Column | str) -> Column:
+    """Returns the day of the week, from 1 for Sunday to 7 for Saturday."""
+    return _function("DAYOFWEEK", col)
+
+
+def weekday(col: Column | str) -> Column:
+    """Returns the day of the week, from 0 for Monday to 6 for Sunday."""
+    return _function("WEEKDAY", col)
+
+
+def percentile_approx(col: Column | str, percentage: Any, accuracy: Any = None) -> Column:
+    """Is refused: what DuckDB approximates is another number."""
+    return _function("PERCENTILE_APPROX", col)
+
+
+approx_percentile = percentile_approx
+
+
 def monotonically_increasing_id() -> Column:
     """Numbers the rows from 0."""
     return _function("MONOTONICALLY_INCREASING_ID")

@@ -20,7 +20,7 @@ _TO_SPARK: dict[Any, type[T.DataType]] = {
     _Type.TINYINT: T.ByteType, _Type.SMALLINT: T.ShortType, _Type.INT: T.IntegerType,
     _Type.BIGINT: T.LongType, _Type.FLOAT: T.FloatType, _Type.DOUBLE: T.DoubleType, _Type.DATE: T.DateType,
     _Type.TIMESTAMPTZ: T.TimestampType, _Type.TIMESTAMP: T.TimestampNTZType, _Type.BLOB: T.BinaryType,
-    _Type.VARBINARY: T.BinaryType, _Type.NULL: T.StringType,
+    _Type.TIMESTAMPNTZ: T.TimestampNTZType, _Type.VARBINARY: T.BinaryType, _Type.NULL: T.StringType,
 }  # fmt: skip
 _TO_DUCKDB: dict[str, str] = {
     "string": "VARCHAR", "boolean": "BOOLEAN", "byte": "TINYINT", "short": "SMALLINT", "integer": "INTEGER",

@@ -5,9 +5,12 @@ from __future__ import annotations
 from sqlglot import exp
 
 _NAMES = {
-    "dayofmonth": "dayofmonth", "day_of_month": "dayofmonth", "day_of_week": "dayofweek",
-    "day_of_year": "dayofyear", "week_of_year": "weekofyear", "approx_distinct": "approx_count_distinct",
-    "stddev_samp": "stddev_samp", "stddev": "stddev", "array_agg": "collect_list",
+    "day_of_month": "dayofmonth", "day_of_year": "dayofyear", "week_of_year": "weekofyear",
+    "approx_distinct": "approx_count_distinct", "array_agg": "collect_list",
+}  # fmt: skip
+_SIGNS: dict[type[exp.Expr], str] = {
+    exp.EQ: "=", exp.NEQ: "=", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<=",
+    exp.And: "AND", exp.Or: "OR", exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%",
 }  # fmt: skip
 
 
@@ -37,21 +40,9 @@ def spark_name(node: exp.Expr) -> str:
     if isinstance(node, exp.Cast):
         kind = "TIMESTAMP" if node.to.is_type("timestamptz", "timestampltz") else node.to.sql(dialect="spark")
         return f"CAST({spark_name(node.this)} AS {kind.upper()})"
-    if isinstance(node, exp.Binary):
-        signs = {exp.EQ: "=", exp.NEQ: "=", exp.And: "AND", exp.Or: "OR", exp.Mod: "%"}
-        sign = signs.get(type(node)) or {
-            exp.Add: "+",
-            exp.Sub: "-",
-            exp.Mul: "*",
-            exp.Div: "/",
-            exp.GT: ">",
-            exp.GTE: ">=",
-            exp.LT: "<",
-            exp.LTE: "<=",
-        }.get(type(node))
-        if sign:
-            text = f"({spark_name(node.left)} {sign} {spark_name(node.right)})"
-            return f"(NOT {text})" if isinstance(node, exp.NEQ) else text
+    if isinstance(node, exp.Binary) and type(node) in _SIGNS:
+        text = f"({spark_name(node.left)} {_SIGNS[type(node)]} {spark_name(node.right)})"
+        return f"(NOT {text})" if isinstance(node, exp.NEQ) else text
     if isinstance(node, exp.Anonymous):
         name = node.meta.get("spark_name") or node.name.lower()
         return f"{name}({', '.join(map(spark_name, node.expressions))})"

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from sqlglot import exp
 from sqlglot.dialects.spark import Spark
 
-from sparkify_lake.session.refusal import not_covered
+from sparkify_lake.session.refusal import UnsupportedCallError, not_covered
 
 # typeof() is known when a query is bound, so only the branch of the argument's type is ever run.
 MACROS = (
@@ -43,14 +43,11 @@ MACROS = (
 )
 
 
+# Functions that `_anonymous` translates, because sqlglot does so in part or otherwise.
 _OURS = (
-    "DATE_FORMAT",
-    "FROM_UNIXTIME",
-    "TO_TIMESTAMP",
-    "TIMESTAMP_MILLIS",
-    "TIMESTAMP_SECONDS",
-    "UNIX_TIMESTAMP",
-)
+    "DATE_FORMAT", "FROM_UNIXTIME", "TO_TIMESTAMP", "TIMESTAMP_MILLIS", "TIMESTAMP_SECONDS", "UNIX_TIMESTAMP",
+    "DAYOFWEEK", "WEEKDAY", "ISNULL", "ISNOTNULL", "PERCENTILE_APPROX", "APPROX_PERCENTILE",
+)  # fmt: skip
 
 
 class SparkifySpark(Spark):
@@ -70,9 +67,12 @@ _DOUBLE = exp.DataType.build("double")
 _TEXT = exp.DataType.build("text")
 
 # DuckDB counts in 64 bits where Spark has an int.
+_PARTS_OF_TIME: tuple[type[exp.Expr], ...] = (
+    exp.Year, exp.Month, exp.Day, exp.DayOfMonth, exp.DayOfYear, exp.WeekOfYear, exp.Week, exp.Quarter,
+    exp.Hour, exp.Minute, exp.Second,
+)  # fmt: skip
 _INTEGERS: tuple[type[exp.Expr], ...] = (
-    exp.Year, exp.Month, exp.Day, exp.DayOfMonth, exp.DayOfYear, exp.DayOfWeek, exp.WeekOfYear, exp.Week,
-    exp.Quarter, exp.Hour, exp.Minute, exp.Second, exp.Length, exp.DateDiff, exp.StrPosition, exp.ArraySize,
+    *_PARTS_OF_TIME, exp.Length, exp.DateDiff, exp.StrPosition, exp.ArraySize
 )  # fmt: skip
 _RANKS = ("ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE")
 _WHOLE_TYPES = {
@@ -118,6 +118,17 @@ def _adjusted(node: exp.Expr) -> exp.Expr:
         return _anonymous(node)
     if isinstance(node, exp.Window) and _function_name(node.this) in _RANKS:
         return _as(_INT, node)
+    if isinstance(node, exp.ApproxQuantile):
+        raise _approximate("percentile_approx")
+    if isinstance(node, exp.TsOrDsAdd | exp.DateAdd | exp.DateSub):
+        return _as(exp.DataType.build("date"), node)
+    if isinstance(node, exp.Extract):
+        return _as(_INT, node)
+    if isinstance(node, _PARTS_OF_TIME) and not isinstance(node.this, exp.TsOrDsToDate | exp.Cast):
+        # Spark reads a text as a time here.
+        node = node.copy()
+        node.set("this", _call("spark_timestamp", node.this))
+        return _as(_INT, node)
     if isinstance(node, _INTEGERS):
         return _as(_INT, node)
     if isinstance(node, exp.Floor | exp.Ceil) and not node.args.get("decimals"):
@@ -159,6 +170,16 @@ def _anonymous(node: exp.Anonymous) -> exp.Expr:
         return _call("spark_timestamp", arguments[0])
     if name == "UNIX_TIMESTAMP" and len(arguments) == 1:
         return _call("spark_whole", _call("spark_timestamp", arguments[0]))
+    if name in ("DAYOFWEEK", "WEEKDAY"):
+        # Spark counts from Sunday, 1, and from Monday, 0; DuckDB from Sunday, 0.
+        first, shift = ("1", "0") if name == "DAYOFWEEK" else ("0", "6")
+        day = exp.Paren(this=_plus(_call("dayofweek", _call("spark_timestamp", arguments[0])), shift))
+        return _as(_INT, _plus(exp.Mod(this=day, expression=exp.Literal.number(7)), first))
+    if name in ("ISNULL", "ISNOTNULL"):
+        is_null = exp.Is(this=arguments[0].copy(), expression=exp.Null())
+        return exp.Paren(this=is_null if name == "ISNULL" else exp.Not(this=is_null))
+    if name in ("PERCENTILE_APPROX", "APPROX_PERCENTILE"):
+        raise _approximate(name.lower())
     if name in _OURS:
         raise not_covered(
             f"{name.lower()} with {len(arguments)} arguments", hint="use to_timestamp and a cast"
@@ -167,6 +188,16 @@ def _anonymous(node: exp.Anonymous) -> exp.Expr:
         number = exp.Window(this=exp.Anonymous(this="row_number"))
         return exp.Paren(this=exp.Sub(this=number, expression=exp.Literal.number(1)))
     return node
+
+
+def _approximate(call: str) -> UnsupportedCallError:
+    return not_covered(
+        call, cause="DuckDB's gives values between the data's", hint="use percentile, which is exact"
+    )
+
+
+def _plus(node: exp.Expr, number: str) -> exp.Expr:
+    return exp.Add(this=node, expression=exp.Literal.number(number))
 
 
 def _function_name(node: exp.Expr) -> str:

@@ -640,6 +640,29 @@ def cast_time(place: Place) -> Outcome:
     return [tuple(row) for row in frame.collect()], frame.dtypes
 
 
+@scored("hour of a text, in Python and SQL")
+def calendar_of_text(place: Place) -> Outcome:
+    from pyspark.sql import functions as F
+
+    get_datetime = F.udf(lambda ts: str(datetime.utcfromtimestamp(int(ts) / 1000)))
+    plays = place.plays
+    frame = plays.withColumn("datetime", get_datetime(plays.ts)).select("datetime")
+    frame = frame.withColumn("start_time", frame.datetime).withColumn("hour", F.hour("datetime"))
+    frame = frame.withColumn("week", F.weekofyear("datetime")).withColumn("weekday", F.dayofweek("datetime"))
+    assert ("2018-11-01 21:01:46.796000", "2018-11-01 21:01:46.796000", 21, 44, 5) in rows(frame)
+    plays.createOrReplaceTempView("texts")
+    again = place.spark.sql("""
+        SELECT hour(from_unixtime(ts / 1000)) AS hour, dayofweek(from_unixtime(ts / 1000)) AS weekday,
+               weekday(from_unixtime(ts / 1000)), extract(month FROM timestamp_millis(ts)) AS firstMonth,
+               userId IS NULL AS noUsers, isnull(song)
+        FROM texts
+    """)
+    assert again.columns[3:5] == ["firstMonth", "noUsers"], "as they are written"
+    assert {kind for _, kind in again.dtypes} == {"int", "boolean"}
+    assert (21, 5, 3, 11, False, False) in rows(again)
+    return rows(frame), rows(again)
+
+
 @scored("hour, dayofmonth, weekofyear, month, year, dayofweek, date_format")
 def calendar(place: Place) -> Outcome:
     from pyspark.sql import functions as F
@@ -873,5 +896,8 @@ refused("df.write.saveAsTable")(lambda place: place.plays.write.saveAsTable("a")
 refused("df.writeStream")(lambda place: place.plays.writeStream)
 refused("spark.catalog")(lambda place: place.spark.catalog)
 refused("spark.newSession")(lambda place: place.spark.newSession())
+refused("percentile_approx")(
+    lambda place: place.plays.selectExpr("percentile_approx(length, 0.5) AS p").collect()
+)
 refused("spark.sql(INSERT")(lambda place: place.spark.sql("INSERT INTO a VALUES (1)"))
 refused("spark.read.json of s3a://")(lambda place: place.spark.read.json("s3a://bucket/song_data"))
