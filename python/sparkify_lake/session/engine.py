@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -151,7 +151,10 @@ class Engine(DuckDBSession):
             data = [tuple(map(_plain, row)) for row in data.itertuples(index=False)]
         if isinstance(schema, T.DataType) and not isinstance(schema, T.StructType):
             schema = T.StructType([T.StructField("value", schema)])
-        frame: Frame = super().createDataFrame([_in_utc(row) for row in data], schema)
+        rows = [_in_utc(row) for row in data]
+        if rows and not isinstance(schema, T.StructType | str):
+            schema = _inferred(rows, schema)
+        frame: Frame = super().createDataFrame(rows, schema)
         return frame
 
     # --- what the other modules call ----------------------------------------------------------------------
@@ -309,7 +312,7 @@ class FunctionRegistry:
 
 def _aliased(node: exp.Expr) -> exp.Expr:
     """Names a column of a query as Spark would."""
-    if isinstance(node, exp.Alias | exp.Column | exp.Star) or node.is_star:
+    if isinstance(node, exp.Alias | exp.Star) or node.is_star:
         return node
     return exp.alias_(node, column_name(node), quoted=True)
 
@@ -327,6 +330,30 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "to_pydatetime"):
         return value.to_pydatetime()
     return value.item() if hasattr(value, "item") else value
+
+
+_KINDS: tuple[tuple[type, type[T.DataType]], ...] = (
+    (bool, T.BooleanType), (int, T.LongType), (float, T.DoubleType), (str, T.StringType),
+    (datetime, T.TimestampType), (date, T.DateType), (bytes, T.BinaryType),
+)  # fmt: skip
+
+
+def _inferred(rows: Sequence[Any], names: Any) -> Any:
+    """Returns a schema by the first value of each column that is not NULL; the names where one is nested."""
+    first = rows[0]
+    if names is None and isinstance(first, T.Row):
+        names = list(first.asDict())
+    elif names is None:
+        names = list(first) if isinstance(first, dict) else [f"_{at}" for at in range(1, len(first) + 1)]
+    table = [list(row.values()) if isinstance(row, dict) else list(row) for row in rows]
+    fields = []
+    for at, name in enumerate(names):
+        value = next((row[at] for row in table if row[at] is not None), "")
+        kind = next((kind for python, kind in _KINDS if isinstance(value, python)), None)
+        if kind is None:
+            return names
+        fields.append(T.StructField(name, kind()))
+    return T.StructType(fields)
 
 
 def _in_utc(row: Any) -> Any:

@@ -40,9 +40,13 @@ def spark_name(node: exp.Expr) -> str:
     if isinstance(node, exp.Cast):
         kind = "TIMESTAMP" if node.to.is_type("timestamptz", "timestampltz") else node.to.sql(dialect="spark")
         return f"CAST({spark_name(node.this)} AS {kind.upper()})"
+    if isinstance(node, exp.Is):
+        return f"({spark_name(node.this)} IS {spark_name(node.expression)})"
     if isinstance(node, exp.Binary) and type(node) in _SIGNS:
         text = f"({spark_name(node.left)} {_SIGNS[type(node)]} {spark_name(node.right)})"
         return f"(NOT {text})" if isinstance(node, exp.NEQ) else text
+    if isinstance(node, exp.Anonymous) and node.name.upper() in ("ISNULL", "ISNOTNULL"):
+        return f"({spark_name(node.expressions[0])} IS {'NOT ' * (len(node.name) > 6)}NULL)"
     if isinstance(node, exp.Anonymous):
         name = node.meta.get("spark_name") or node.name.lower()
         return f"{name}({', '.join(map(spark_name, node.expressions))})"

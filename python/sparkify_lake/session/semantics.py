@@ -120,7 +120,7 @@ def _adjusted(node: exp.Expr) -> exp.Expr:
         return _as(_INT, node)
     if isinstance(node, exp.ApproxQuantile):
         raise _approximate("percentile_approx")
-    if isinstance(node, exp.TsOrDsAdd | exp.DateAdd | exp.DateSub):
+    if isinstance(node, exp.TsOrDsAdd | exp.DateAdd | exp.DateSub | exp.DateTrunc):
         return _as(exp.DataType.build("date"), node)
     if isinstance(node, exp.Extract):
         return _as(_INT, node)
