@@ -47,7 +47,6 @@ QUERIES = (
     "select level, count(*) c from t group by level having count(*) > 0 order by c desc, level",
     "select userId, case when length > 100 then 'long' when length is null then 'none' end k from t",
     "select distinct level from t order by 1",
-    "select * from v",
     "select t.* from t",
     "select `userId` as `user id` from t",
     "select explode(array(1,2)) x",
