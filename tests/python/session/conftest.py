@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,21 @@ def data(tmp_path_factory: pytest.TempPathFactory, alone: Path, run: Callable[..
 
 
 @pytest.fixture
-def without_spark() -> Iterator[Any]:
+def no_pyspark() -> Iterator[None]:
+    """No pyspark is imported, whatever the tests before have done; theirs is put back."""
+
+    def taken() -> dict[str, Any]:
+        names = [name for name in sys.modules if name.partition(".")[0] == "pyspark"]
+        return {name: sys.modules.pop(name) for name in names}
+
+    real = taken()
+    yield
+    taken()
+    sys.modules.update(real)
+
+
+@pytest.fixture
+def without_spark(no_pyspark: None) -> Iterator[Any]:
     """The session in the place of pyspark."""
     if importlib.util.find_spec("sqlframe") is None:
         pytest.fail("SQLFrame is missing: it is one of the extras that the tests need")

@@ -55,6 +55,7 @@ def test_what_python_writes_to_stderr_at_its_end() -> None:
 # --- in the place of pyspark ------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("no_pyspark")
 def test_activating_is_said_and_undone(capsys: pytest.CaptureFixture[str]) -> None:
     session.activate()
     session.activate()
@@ -70,6 +71,7 @@ def test_activating_is_said_and_undone(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().err.count("deactivate() undoes it") == 1
 
 
+@pytest.mark.usefixtures("no_pyspark")
 def test_a_real_pyspark_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     real = type(sys)("pyspark")
     monkeypatch.setitem(sys.modules, "pyspark", real)
