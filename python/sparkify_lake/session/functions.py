@@ -6,6 +6,7 @@ A name that is missing raises an error that names it.
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
@@ -173,8 +174,10 @@ def _as_text(value: Any) -> str:
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__") or not hasattr(_theirs, name):
-        if name.startswith("_"):
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        raise no_such_import("pyspark.sql.functions", name)
-    return getattr(_theirs, name)
+    if not name.startswith("_"):
+        if hasattr(_theirs, name):
+            return getattr(_theirs, name)
+        if sys.modules.get("pyspark.sql.functions") is sys.modules[__name__]:
+            # Of an AttributeError, `from pyspark.sql.functions import name` would keep no word.
+            raise no_such_import("pyspark.sql.functions", name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
