@@ -14,10 +14,10 @@ DELAYS ?= 0,30
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt core wheel install airflow docs bench parts scaling profile remote trust fuzz clean tools
+.PHONY: help demo test notebooks lint fmt core wheel install airflow docs bench parts scaling profile remote trust fuzz clean tools
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: install  ## build, install, run the job on sample data, query the lake
 	@$(PY) etl.py --sample
@@ -28,6 +28,9 @@ test: lint core install docs  ## everything: lints, the Rust core without Python
 	$(PY) -m pytest --doctest-modules python/sparkify_lake -q -p no:cacheprovider
 	$(PY) -m pytest -n 2 -p no:cacheprovider
 	@PYTHON=$(PYTHON) sh scripts/airflow.sh
+
+notebooks: install $(VENV)/tested  ## execute the three notebooks headless, as the tests do
+	$(PY) -m pytest -p no:cacheprovider tests/python/test_notebooks.py
 
 lint: $(VENV)/tested  ## formatting, clippy, ruff, mypy, sources and licences of what is linked
 	cargo fmt --check
@@ -100,5 +103,5 @@ $(VENV)/made: pyproject.toml | tools
 
 # The same, with everything that the tests need.
 $(VENV)/tested: $(VENV)/made
-	@$(PY) -m pip install --quiet --disable-pip-version-check $$($(PYTHON) scripts/requirements.py test spark docs)
+	@$(PY) -m pip install --quiet --disable-pip-version-check $$($(PYTHON) scripts/requirements.py test notebook spark docs)
 	@touch $@

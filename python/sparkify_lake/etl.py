@@ -9,16 +9,20 @@ because Airflow's PythonOperator passes its context.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from os import PathLike
+
+    from sparkify_lake.session import SparklessSession
 
 __all__ = ["create_spark_session", "main", "process_log_data", "process_song_data"]
 
 
 def create_spark_session() -> SparklessSession:
-    """Returns what stands in for a SparkSession; starts nothing."""
+    """Returns what stands in for a SparkSession: it reads and queries without a JVM, and starts nothing."""
+    from sparkify_lake.session import SparklessSession
+
     return SparklessSession()
 
 
@@ -93,58 +97,3 @@ def _run(context: dict[str, Any], input_data: Any, output_data: Any, tables: str
     report = run_with(config)
     if not config.is_on("quiet"):
         print(report)  # these functions return None, as they always did: this is how a caller sees the result
-
-
-class SparklessSession:
-    """What `create_spark_session` returns: it can be stopped and passed on, and that is all it can do.
-
-    Example:
-        >>> spark = create_spark_session()
-        >>> spark.sparkContext.setLogLevel("ERROR")
-        >>> spark.stop()
-        >>> spark
-        <SparklessSession: sparkify-lake runs without Spark>
-    """
-
-    @property
-    def sparkContext(self) -> SparklessContext:  # Spark's name
-        """The part that takes a log level."""
-        return SparklessContext()
-
-    def stop(self) -> None:
-        """Does nothing; there is nothing to stop."""
-
-    def __enter__(self) -> SparklessSession:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.stop()
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise _missing(type(self).__name__, f"spark.{name}", name)
-
-    def __repr__(self) -> str:
-        return "<SparklessSession: sparkify-lake runs without Spark>"
-
-
-class SparklessContext:
-    """What `spark.sparkContext` returns: takes a log level and ignores it."""
-
-    def setLogLevel(self, logLevel: str) -> None:  # Spark's names
-        """Does nothing; there is no JVM that would log."""
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise _missing(type(self).__name__, f"spark.sparkContext.{name}", name)
-
-    def __repr__(self) -> str:
-        return "<SparklessContext: sparkify-lake runs without Spark>"
-
-
-def _missing(owner: str, call: str, name: str) -> AttributeError:
-    if name.startswith("_"):  # IPython, copy and pickle ask for many of these
-        return AttributeError(f"{owner!r} object has no attribute {name!r}")
-    return AttributeError(
-        f"{call} is not there, because sparkify-lake runs without Spark. To read the tables: "
-        "sparkify_lake.open_lake(output).songplays, a Polars LazyFrame. "
-        "For work on Spark itself, make a session with pyspark; process_song_data takes that one too."
-    )

@@ -17,6 +17,7 @@ IMPORTS = [
     "import sparkify_lake",
     "import etl",
     "from sparkify_lake.etl import main",
+    "from sparkify_lake.etl import create_spark_session; create_spark_session().sparkContext",
     "import sparkify_lake.errors",
 ]
 
@@ -79,6 +80,7 @@ def test_import_does_nothing(statement: str) -> None:
 def test_import_loads_nothing_heavy(statement: str) -> None:
     heavy = {
         "sparkify_lake._native", "polars", "rich", "pyarrow", "airflow", "pyspark",
+        "duckdb", "sqlframe", "pandas",
         "argparse", "logging", "dataclasses", "inspect", "sparkify_lake.config", "sparkify_lake.job",
     }  # fmt: skip
     modules = imported(statement)["modules"]
