@@ -21,9 +21,12 @@ def _options() -> str:
         lines += [f"\n## {title}\n", "| flag | keyword, file key | what | default |", "|---|---|---|---|"]
         for option in (one for one in OPTIONS if one.group == group):
             flag = f"`{option.flag}{' ' + option.metavar if option.metavar else ''}`".replace("|", "\\|")
-            default = defaults.get(option.name, "") or ("off" if option.kind == "flag" else "")
-            default = "off" if default == "false" else default
+            default = defaults.get(option.name, "")
+            if option.kind == "flag":
+                default = "off"
+            elif default and " " not in default:
+                default = f"`{default}`"
             names = [f"`{option.name}`"] if option.calls != {"program"} else ["flag only"]
             names += [f"`{option.key}`"] if "file" in option.sources else []
-            lines.append(f"| {flag} | {', '.join(names)} | {option.help} | {default} |".replace(" <", " \\<"))
+            lines.append(f"| {flag} | {', '.join(names)} | {option.help} | {default} |")
     return "\n".join(lines)
