@@ -35,7 +35,7 @@ SAMPLE_NUMBERS = {
     "seed": "another number gives other data",
 }
 # What the commands take by its place, and, but for `run` and `config`, which of the common flags.
-Command = Literal["run", "config", "sample", "doctor", "check", "recover"]
+Command = Literal["run", "config", "sample", "doctor", "check", "recover", "status"]
 PLACES: Mapping[Command, tuple[str, ...]] = {
     "run": ("INPUT", "OUTPUT"),
     "config": ("INPUT", "OUTPUT"),
@@ -43,8 +43,9 @@ PLACES: Mapping[Command, tuple[str, ...]] = {
     "doctor": ("LOCATION",),
     "check": ("OUTPUT",),
     "recover": ("OUTPUT",),
+    "status": ("OUTPUT",),
 }
-COMMANDS: tuple[Command, ...] = ("config", "sample", "doctor", "check", "recover")
+COMMANDS: tuple[Command, ...] = ("config", "sample", "doctor", "check", "recover", "status")
 COMMON_FLAGS = ("json", "quiet", "verbose")
 
 
@@ -134,6 +135,12 @@ def _command(words: Sequence[str]) -> int:
             checkup = job.check_with(config)
             print(checkup.to_json() if config.is_on("json") else checkup)
         return checkup.exit_code
+    if command == "status":
+        config = resolve(command, given, as_flags=True)
+        with _log_on_stderr(config):
+            status = job.status_with(config)
+            print(status.to_json() if config.is_on("json") else status)
+        return status.exit_code
     if given["dry_run"] and given["report"]:
         raise UsageError("a plan has no page", hint="leave out --report, or --dry-run")
     config = resolve("plan" if given["dry_run"] else "run", given, as_flags=True)
@@ -291,6 +298,7 @@ _TITLES: Mapping[Command, str] = {
     "config": "sparkify-lake config: show every setting and where it comes from, secrets masked",
     "doctor": "sparkify-lake doctor: examine a place to read or write, such as s3://bucket/lake",
     "check": "sparkify-lake check: compare a lake with its log, file by file; changes nothing",
+    "status": "sparkify-lake status: tell the newest version of a lake, from its log alone",
     "recover": "sparkify-lake recover: publish what a stopped run has committed, as any later run does",
 }
 _USAGES: Mapping[Command, tuple[str, ...]] = {
@@ -300,6 +308,7 @@ _USAGES: Mapping[Command, tuple[str, ...]] = {
         "  {program} config [options]              show every setting and where it comes from",
         "  {program} doctor LOCATION               examine a bucket or a folder: rights, promises, speed",
         "  {program} check OUTPUT                  compare a lake with its log",
+        "  {program} status OUTPUT                 tell the newest version of a lake",
         "  {program} recover OUTPUT                publish what a stopped run has committed",
         "  {program} sample DIR [options]          make a data set, and no more",
     ),
@@ -307,6 +316,7 @@ _USAGES: Mapping[Command, tuple[str, ...]] = {
     "config": ("  {program} config [INPUT [OUTPUT]] [options]    with the options of a run",),
     "doctor": ("  {program} doctor [LOCATION] [options]    the configured output, unless named",),
     "check": ("  {program} check [OUTPUT] [options]    exits 0, 75 (not published) or 76 (not as logged)",),
+    "status": ("  {program} status [OUTPUT] [options]    exits 0, or 75 while not published in full",),
     "recover": ("  {program} recover [OUTPUT] [options]    exits as check does then",),
 }
 _HEADINGS = {

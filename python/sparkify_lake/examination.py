@@ -211,6 +211,11 @@ class Status:
         """Makes a status of its mapping."""
         return cls(**data)
 
+    @property
+    def exit_code(self) -> int:
+        """0 when the version is published in full, 75 while it is not."""
+        return 0 if self.is_published else 75
+
     def to_dict(self) -> dict[str, Any]:
         """Returns plain mappings and numbers, ready for JSON."""
         return asdict(self)

@@ -162,9 +162,7 @@ def status(output: str | PathLike[str] | None = None, **options: Unpack[StoreOpt
         SparkifyLakeError: Another of its subclasses.
     """
     hide(options)
-    config = _with_output(resolve("status", {"output": output, **options}))
-    found = _explained(config, lambda: _native().status(config.native_options()))
-    return Status.from_dict(found)
+    return status_with(resolve("status", {"output": output, **options}))
 
 
 def recover(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Checkup:
@@ -279,6 +277,12 @@ def check_with(config: Config) -> Checkup:
 
 
 _DO = {"status": "tell the status of"}
+
+
+def status_with(config: Config) -> Status:
+    """Tells the newest version of a lake with settings that are merged already."""
+    config = _with_output(config)
+    return Status.from_dict(_explained(config, lambda: _native().status(config.native_options())))
 
 
 def _with_output(config: Config) -> Config:

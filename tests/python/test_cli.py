@@ -58,6 +58,11 @@ class Engine:
         self._called("check", options)
         return checkup_mapping()
 
+    def status(self, options: dict[str, object]) -> dict[str, Any]:
+        self._called("status", options)
+        made = {"location": "lake", "version": 3, "run": "r", "committed_at": "2018-11-30T12:00:00Z"}
+        return {**made, "is_published": False, "rows": {"songs": 71}}
+
     def recover(self, options: dict[str, object], on_tick: object) -> dict[str, Any]:
         self._called("recover", options)
         return {**checkup_mapping(), "problems": [], "problem_count": 0, "exit_code": 0}
@@ -308,6 +313,16 @@ def test_check_and_recover_commands(program: Program, engine: Engine) -> None:
         assert code == 78 and err.startswith(f"error: no lake to {command}\nhint: ")
 
 
+def test_status_command(program: Program, engine: Engine) -> None:
+    code, out, err = program("status", "lake", "--region", "r")
+    assert (code, err) == (75, "")
+    assert out.startswith("lake, version 3 of 2018-11-30T12:00:00Z: not published in full yet\n")
+    assert json.loads(program("status", "--output", "lake", "--json")[1])["rows"] == {"songs": 71}
+    assert engine.calls[0] == ("status", {"output": "lake", "region": "r"})
+    code, _, err = program("status")
+    assert code == 78 and err.startswith("error: no lake to tell the status of\nhint: ")
+
+
 def test_config_command(program: Program, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("dl.cfg").write_text("[AWS]\nKEY=AKIAX\nSECRET=hunter2\nOUTPUT=o\n")
     Path("dl.cfg").chmod(0o600)
@@ -339,7 +354,7 @@ def test_help_has_a_line_for_every_option(program: Program, engine: Engine) -> N
     assert out.isascii() and "\x1b" not in out
     assert max(map(len, lines)) <= 100
     assert "python etl.py config" in out
-    for command in ("sample", "config", "doctor", "check", "recover"):
+    for command in ("sample", "config", "doctor", "check", "status", "recover"):
         assert f"python etl.py {command}" in out
         assert program(command, "--help")[1].startswith(f"sparkify-lake {command}: ")
 

@@ -210,3 +210,20 @@ def test_times_in_whole_seconds_are_trusted_later(
         os.utime(file, ns=(at, at))
     run(source, tmp_path / "lake")
     assert run(source, tmp_path / "lake")["state"] == ("unchanged" if ago else "published")
+
+
+def test_status_tells_the_newest_version(tmp_path: Path, source: Path, run: Callable[..., Report]) -> None:
+    with pytest.raises(sparkify_lake.NoInputError, match="there is no lake"):
+        sparkify_lake.status(tmp_path / "lake")
+    first = run(source, tmp_path / "lake")
+    status = sparkify_lake.status(tmp_path / "lake")
+    assert (status.version, status.run, status.committed_at) == (1, first["run_id"], first["started_at"])
+    assert status.is_published and status.exit_code == 0
+    assert status.rows == {table["name"]: table["rows"] for table in first["tables"]}
+    (done,) = (tmp_path / "lake" / "_etl" / "done").iterdir()
+    done.unlink()
+    status = sparkify_lake.status(tmp_path / "lake")
+    assert not status.is_published and status.exit_code == 75
+    assert "not published in full yet" in str(status) and "not published in full yet" in status._repr_html_()
+    sparkify_lake.recover(tmp_path / "lake")
+    assert sparkify_lake.status(tmp_path / "lake").is_published
