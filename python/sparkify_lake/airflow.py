@@ -98,7 +98,6 @@ class SparkifyOperator(BaseOperator):
 
         self._is_killed = False
         try:
-            refuse_empty_window(self.options)
             said = {
                 "input": self.input_data,
                 "output": self.output_data,
@@ -232,25 +231,6 @@ def summary(report: RunReport) -> dict[str, Any]:
         "quarantine": report.quarantine,
         "requests": dict(report.requests) if report.requests is not None else None,
     }
-
-
-def refuse_empty_window(options: Mapping[str, Any]) -> None:
-    """Refuses a window of time that can hold nothing.
-
-    Raises:
-        UsageError: If the window begins where it ends.
-    """
-    window = options.get("ts_window")
-    ends = window.split("..") if isinstance(window, str) else list(window or ())
-    if len(ends) == 2 and str(ends[0]).strip() == str(ends[1]).strip():
-        raise UsageError(
-            f"ts_window begins where it ends, at {ends[0]}: it would select nothing",
-            cause="in Airflow 3 a schedule such as @daily runs at a point of time: data_interval_start "
-            "equals data_interval_end",
-            hint='name both ends, such as "{{ macros.ds_add(ds, -1) }}..{{ ds }}", or schedule with '
-            "CronDataIntervalTimetable",
-            context={"option": "ts_window"},
-        )
 
 
 def _connection(aws_conn_id: str | None) -> dict[str, Any]:

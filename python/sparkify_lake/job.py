@@ -7,7 +7,6 @@ Invariant: an error of the engine leaves with the origin of the option it compla
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +15,7 @@ from sparkify_lake.errors import ConfigurationError, InternalError, SparkifyLake
 from sparkify_lake.examination import Checkup, Examination, Status
 from sparkify_lake.options import BY_NAME, hide, is_remote, plain_value
 from sparkify_lake.report import Plan, RunReport, SampleReport
+from sparkify_lake.window import is_in_airflow, refuse_empty_window
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -239,7 +239,7 @@ def run_with(config: Config, watch: OnTick | None = None) -> RunReport:
 
 def _run(config: Config, watch: OnTick | None) -> RunReport:
     report = RunReport.from_dict(_engine("run", config, watch))
-    if "airflow.sdk" in sys.modules or "airflow.models" in sys.modules:
+    if is_in_airflow():
         # Lineage, also of a plain PythonOperator; telling it must not be able to fail a run.
         try:
             from sparkify_lake.airflow import collect_lineage
@@ -399,6 +399,7 @@ def _holds_something(directory: str) -> bool:
 def _checked(config: Config) -> Config:
     """Refuses settings that name nothing to do."""
     _warn(config)
+    refuse_empty_window(config)
     has_input = any(config.value(name) for name in ("input", "song_data", "log_data"))
     missing = [] if has_input else ["input"]
     if config.call != "build" and not config.value("output"):
