@@ -17,10 +17,10 @@ from airflow.exceptions import AirflowException
 
 try:
     from airflow.sdk import Asset, BaseOperator, BaseSensorOperator
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 except ImportError:  # Airflow 2.10 and 2.11
     from airflow.datasets import Dataset as Asset
-    from airflow.exceptions import AirflowFailException
+    from airflow.exceptions import AirflowFailException, AirflowNotFoundException
     from airflow.models.baseoperator import BaseOperator
     from airflow.sensors.base import BaseSensorOperator
 
@@ -140,8 +140,11 @@ class SparkifyPublishedSensor(BaseSensorOperator):
 
     Args:
         output_data: The root of the lake; templated.
+        min_version: Only this version or a later one counts: a number, such as the `version` of a run's
+            XCom; templated.
         newer_than: Only a version whose run began at this time or later counts: ISO 8601, such as
-            `"{{ data_interval_end }}"` of a DAG with real intervals; templated.
+            `"{{ data_interval_end }}"` of a DAG with real intervals; templated. A run that changes nothing
+            makes no version: where that happens, wait for `min_version`.
         options: What concerns the store, such as `{"region": "eu-west-1"}`.
         aws_conn_id: As for `SparkifyOperator`.
         **kwargs: Those of Airflow's `BaseSensorOperator`, such as `poke_interval` and `timeout`.
@@ -150,13 +153,14 @@ class SparkifyPublishedSensor(BaseSensorOperator):
     and rows.
     """
 
-    template_fields: Sequence[str] = ("output_data", "newer_than")
+    template_fields: Sequence[str] = ("output_data", "min_version", "newer_than")
     ui_color = "#e2ecfd"
 
     def __init__(
         self,
         *,
         output_data: str,
+        min_version: int | str | None = None,
         newer_than: str | None = None,
         options: Mapping[str, Any] | None = None,
         aws_conn_id: str | None = None,
@@ -164,6 +168,7 @@ class SparkifyPublishedSensor(BaseSensorOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.output_data = output_data
+        self.min_version = min_version
         self.newer_than = newer_than
         self.options = dict(options or {})
         self.aws_conn_id = aws_conn_id
@@ -191,6 +196,8 @@ class SparkifyPublishedSensor(BaseSensorOperator):
     def _is_new(self, found: Status) -> bool:
         from datetime import datetime, timezone
 
+        if self.min_version is not None and found.version < self._min_version():
+            return False
         if self.newer_than is None:
             return True
         try:
@@ -203,6 +210,15 @@ class SparkifyPublishedSensor(BaseSensorOperator):
         if asked.tzinfo is None:
             asked = asked.replace(tzinfo=timezone.utc)
         return datetime.fromisoformat(found.committed_at.replace("Z", "+00:00")) >= asked
+
+    def _min_version(self) -> int:
+        try:
+            return int(str(self.min_version))
+        except ValueError:
+            raise UsageError(
+                f"min_version cannot be {self.min_version!r}",
+                hint="""it takes a number, such as "{{ ti.xcom_pull(task_ids='build_lake')['version'] }}\"""",
+            ) from None
 
 
 def _poked(found: Status) -> Any:
@@ -245,14 +261,25 @@ def _connection(aws_conn_id: str | None) -> dict[str, Any]:
             hint="pip install 'sparkify-lake[airflow]'; or leave out aws_conn_id",
         ) from None
     hook: Any = AwsGenericHook(aws_conn_id=aws_conn_id, client_type="s3")
-    keys = hook.get_credentials()
+    try:
+        hook.get_connection(aws_conn_id)  # the hook itself would go on, with whosever keys lie about
+    except AirflowNotFoundException:
+        raise ConfigurationError(
+            f"Airflow has no connection {aws_conn_id}", hint="add it, or leave out aws_conn_id"
+        ) from None
     said = {
-        "access_key_id": keys.access_key,
-        "secret_access_key": keys.secret_key,
-        "session_token": keys.token or None,
         "region": hook.region_name,
         "endpoint_url": hook.conn_config.get_service_endpoint_url("s3"),
+        "ca_file": hook.verify if isinstance(hook.verify, str) else None,
     }
+    # Without any, as in a connection that only names a region, the run itself looks for them.
+    if hook.get_session().get_credentials() is not None:
+        keys = hook.get_credentials()  # masks them in the task's log, too
+        said |= {
+            "access_key_id": keys.access_key,
+            "secret_access_key": keys.secret_key,
+            "session_token": keys.token,
+        }
     found = {name: value for name, value in said.items() if value}
     hide(found)
     return found
@@ -265,13 +292,16 @@ def collect_lineage(report: RunReport) -> None:
     except ImportError:  # Airflow 2.10 and 2.11
         from airflow.lineage.hook import get_hook_lineage_collector
 
-    collector = get_hook_lineage_collector()
+    collector: Any = get_hook_lineage_collector()
+    kind = "asset" if hasattr(collector, "add_input_asset") else "dataset"  # Airflow 2's word
+    add_input = getattr(collector, f"add_input_{kind}")
+    add_output = getattr(collector, f"add_output_{kind}")
     for source in report.input.values():
-        collector.add_input_asset(_CONTEXT, uri=_uri(source.location))
+        add_input(_CONTEXT, uri=_uri(source.location))
     if report.output is not None:
         for table in report.tables.values():
             place = f"{report.output.rstrip('/')}/{table.folder}"
-            collector.add_output_asset(_CONTEXT, uri=_uri(place), asset_extra={"rows": table.rows})
+            add_output(_CONTEXT, uri=_uri(place), **{f"{kind}_extra": {"rows": table.rows}})
 
 
 class _Context:

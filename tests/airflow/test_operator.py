@@ -152,6 +152,13 @@ def test_the_sensor(raw: Path, lake: Path) -> None:
     assert poke(newer_than=report.started_at).is_done
     assert poke(newer_than="2018-11-30T00:00:00").is_done
     assert poke(newer_than="2999-01-01T00:00:00Z") is False
+    assert poke(min_version="1").is_done
+    assert poke(min_version=2) is False
+    # A run that changes nothing makes no version, so a time would be waited for in vain.
+    again = sparkify_lake.run(raw, lake, quiet=True)
+    assert poke(newer_than=again.started_at) is False and poke(min_version=again.version).is_done
+    with pytest.raises(AirflowFailException, match="min_version cannot be 'None'"):
+        poke(min_version="None")
     with pytest.raises(AirflowFailException, match="newer_than cannot be 'soon'"):
         poke(newer_than="soon")
     # Committed, and stopped before it was published.
@@ -166,10 +173,36 @@ def test_a_connection_without_the_provider(raw: Path, lake: Path, monkeypatch: p
         operator(raw, lake, aws_conn_id="aws_default").execute({})
 
 
+def test_a_connection_that_is_not_there(raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The provider's hook would take these.
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIASOMEBODYS")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "somebodys")
+    with pytest.raises(AirflowFailException, match="Airflow has no connection aws_defualt\nhint: "):
+        operator(raw, lake, aws_conn_id="aws_defualt").execute({})
+
+
+def test_what_a_connection_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    extra = {"region_name": "eu-north-1", "endpoint_url": "https://store", "verify": "/etc/ca.pem"}
+    monkeypatch.setenv("AIRFLOW_CONN_BARE", json.dumps({"conn_type": "aws", "extra": extra}))
+    found = {"region": "eu-north-1", "endpoint_url": "https://store", "ca_file": "/etc/ca.pem"}
+    assert ours._connection("bare") == found, "no keys: the run itself looks for them"
+    full = {"conn_type": "aws", "login": "AKIA", "password": "hunter2", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_FULL", json.dumps(full))
+    keys = {"access_key_id": "AKIA", "secret_access_key": "hunter2"}
+    assert ours._connection("full") == found | {name: sparkify_lake.Secret(key) for name, key in keys.items()}
+
+
+def test_a_window_without_width_is_refused_in_a_plain_call(raw: Path, lake: Path) -> None:
+    with pytest.raises(sparkify_lake.UsageError) as refused:
+        etl.main(str(raw), str(lake), ts_window="2018-11-30..2018-11-30")
+    assert "data_interval_start equals data_interval_end" in str(refused.value.cause)
+
+
 def test_airflow_lists_the_provider() -> None:
     from airflow.providers_manager import ProvidersManager
 
-    assert ProvidersManager().providers["sparkify-lake"].data == get_provider_info()
+    listed = ProvidersManager().providers["sparkify-lake"].data
+    assert {**listed, **get_provider_info()} == listed, "Airflow adds a documentation-url"
 
 
 IMPORT = """
