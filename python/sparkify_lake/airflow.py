@@ -101,8 +101,8 @@ class SparkifyOperator(BaseOperator):
             said = {
                 "input": self.input_data,
                 "output": self.output_data,
-                **self.options,
                 **_connection(self.aws_conn_id),
+                **self.options,  # what a task says goes before what a connection says
             }
             report = run_with(resolve("run", said), watch=self._watch)
         except RetryableError:
@@ -180,7 +180,7 @@ class SparkifyPublishedSensor(BaseSensorOperator):
         from sparkify_lake.job import status
 
         try:
-            found = status(self.output_data, **{**self.options, **_connection(self.aws_conn_id)})
+            found = status(self.output_data, **{**_connection(self.aws_conn_id), **self.options})
             is_there = found.is_published and self._is_new(found)
         except NoInputError:
             self.log.info("there is no lake at %s yet", self.output_data)

@@ -44,3 +44,13 @@ def test_flags_on_a_page_exist(page: Path) -> None:
 def test_the_readme_has_every_option() -> None:
     text = (ROOT / "README.md").read_text()
     assert [option.flag for option in OPTIONS if f"| `{option.flag}" not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_includes_is_there(page: Path) -> None:
+    for line in page.read_text().splitlines():
+        if "--8" in line or "8<" in line:
+            found = re.fullmatch(r'\s*--8<-- "([^":]+)(?::(\w+))?"', line)
+            assert found is not None, line
+            text = (ROOT / found[1]).read_text()
+            assert found[2] is None or f"--8<-- [start:{found[2]}]" in text, line
