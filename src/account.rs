@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::decode::{Reject, Tally};
+use crate::decode::{Reject, Tally, UnknownKeys};
 use crate::duplicates::Head;
 use crate::error::Result;
 use crate::fetch::Chunk;
@@ -49,6 +49,17 @@ pub struct FileCount {
     pub filtered: u64,
     /// Records that are not what they should be.
     pub quarantined: u64,
+    /// Values taken over from another JSON type without loss.
+    pub coerced: u64,
+}
+
+/// What is worth saying of a file, where there is anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remarks {
+    /// Quarantined records by reason.
+    pub reasons: BTreeMap<String, u64>,
+    /// Keys that no rule knows.
+    pub unknown_keys: UnknownKeys,
 }
 
 impl FileCount {
@@ -63,6 +74,7 @@ impl FileCount {
         self.loaded += other.loaded;
         self.filtered += other.filtered;
         self.quarantined += other.quarantined;
+        self.coerced += other.coerced;
     }
 }
 
@@ -73,6 +85,8 @@ pub struct Account {
     pub tally: Tally,
     /// The same by file, in the order of the listing once merged; files without a record may be missing.
     pub files: Vec<FileCount>,
+    /// What there is to say of some files.
+    pub remarks: BTreeMap<usize, Remarks>,
     /// Quarantined records by reason.
     pub reasons: BTreeMap<String, u64>,
     /// The first rejects in the order of the listing.
@@ -133,18 +147,15 @@ impl Account {
         self.kept.write(name, &self.bad_files, shown, &|file, chunk| self.lines.before(file, chunk), put)
     }
 
-    /// Whether any record was found in the file number `file`; only a whole account knows it.
-    #[must_use]
-    pub fn has_records(&self, file: usize) -> bool {
-        let position = self.files.binary_search_by_key(&file, |count| count.file);
-        position.is_ok_and(|position| self.files.get(position).is_some_and(|count| count.read > 0))
-    }
-
     /// Takes in the counts of a chunk of the file number `file`.
     fn count(&mut self, file: usize, tally: &Tally) {
         self.tally.merge(tally);
-        let &Tally { read, rows: loaded, filtered, quarantined, .. } = tally;
-        let count = FileCount { file, read, loaded, filtered, quarantined };
+        let &Tally { read, rows: loaded, filtered, quarantined, coerced, .. } = tally;
+        let count = FileCount { file, read, loaded, filtered, quarantined, coerced };
+        if !tally.unknown_keys.is_empty() {
+            let remarks = self.remarks.entry(file).or_default();
+            tally.unknown_keys.iter().for_each(|(key, count)| remarks.unknown_keys.add(key, count));
+        }
         // A worker reads a file's chunks one after the other, if not all of them.
         match self.files.last_mut().filter(|last| last.file == file) {
             Some(last) => last.add(count),
@@ -159,6 +170,7 @@ impl Account {
         let name = key.as_ref().map_or_else(|| reason.to_owned(), |key| format!("{reason}:{key}"));
         let name =
             if self.reasons.len() < REASONS || self.reasons.contains_key(&name) { name } else { reason.to_owned() };
+        *self.remarks.entry(chunk.file).or_default().reasons.entry(name.clone()).or_default() += 1;
         *self.reasons.entry(name).or_default() += 1;
         // The key in the wrong case that stands where the right one is missing.
         let key = match (key, reject.variant) {
@@ -186,6 +198,13 @@ impl Account {
         });
         for (reason, count) in other.reasons {
             *self.reasons.entry(reason).or_default() += count;
+        }
+        for (file, remarks) in other.remarks {
+            let ours = self.remarks.entry(file).or_default();
+            remarks.unknown_keys.iter().for_each(|(key, count)| ours.unknown_keys.add(key, count));
+            for (reason, count) in remarks.reasons {
+                *ours.reasons.entry(reason).or_default() += count;
+            }
         }
         for located in other.first {
             self.locate(located);

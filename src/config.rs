@@ -12,10 +12,12 @@ mod values;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use chrono::NaiveDate;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Table;
 use crate::store::settings::{SECRETS, StoreSettings};
-use values::{choice, flag, folders, max_bad, size, tables, threads, ts_window};
+use values::{choice, days, flag, folders, max_bad, size, tables, threads, ts_window};
 
 /// Options as they come: name to text.
 pub type Settings = BTreeMap<String, String>;
@@ -141,12 +143,14 @@ pub struct Config {
     pub allow_shrink: bool,
     /// Whether everything is read, also when nothing has changed.
     pub rebuild: bool,
+    /// Of log files that the lake does not know, those of these days (by their paths) are taken; the end is exclusive.
+    pub days: Range<Option<NaiveDate>>,
     /// How object stores are reached.
     pub store: StoreSettings,
 }
 
 /// Option names with their defaults, as text: for `--help`, and the list of what is known.
-pub const DEFAULTS: [(&str, &str); 26] = [
+pub const DEFAULTS: [(&str, &str); 28] = [
     ("input", ""),
     ("output", ""),
     ("song_data", "<input>/song_data"),
@@ -166,6 +170,8 @@ pub const DEFAULTS: [(&str, &str); 26] = [
     ("allow_duplicates", "false"),
     ("allow_shrink", "false"),
     ("rebuild", "false"),
+    ("since", ""),
+    ("until", ""),
     ("region", "the bucket's own"),
     ("endpoint_url", "AWS"),
     ("profile", ""),
@@ -227,6 +233,7 @@ impl Config {
             allow_duplicates: truth("allow_duplicates")?,
             allow_shrink: truth("allow_shrink")?,
             rebuild: truth("rebuild")?,
+            days: days(text("since"), text("until"))?,
             store: StoreSettings::read(text, truth)?,
         })
     }
@@ -291,6 +298,9 @@ impl Config {
             ("allow_shrink", self.allow_shrink.to_string()),
             ("rebuild", self.rebuild.to_string()),
         ]);
+        for (name, day) in [("since", self.days.start), ("until", self.days.end)] {
+            texts.extend(day.map(|day| (name, day.to_string())));
+        }
         texts.extend(self.store.texts());
         texts
     }
@@ -302,6 +312,29 @@ mod tests {
 
     fn read(name: &str, value: &str) -> Result<Config> {
         Config::from_settings(&Settings::from([(name.to_owned(), value.to_owned())]))
+    }
+
+    #[test]
+    fn days_are_dates_or_times() {
+        let read = |since: &str, until: &str| {
+            let settings =
+                [("since", since), ("until", until)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+            Config::from_settings(&Settings::from(settings)).map(|config| config.days)
+        };
+        let day = |text: &str| (!text.is_empty()).then(|| text.parse::<NaiveDate>().unwrap());
+        for (since, until, from, to) in [
+            ("2018-11-05", "2018-11-06", "2018-11-05", "2018-11-06"),
+            ("2018-11-05", "", "2018-11-05", ""),
+            ("", "2018-11-05T00:00:00+00:00", "", "2018-11-05"),
+            ("2018-11-05T03:00:00Z", "2018-11-05 04:00:00+00:00", "2018-11-05", "2018-11-06"),
+            ("2018-11-05T03:00:00", "2018-11-05T04:00:00", "2018-11-05", "2018-11-06"),
+        ] {
+            assert_eq!(read(since, until).unwrap(), day(from)..day(to), "{since} {until}");
+        }
+        for (since, until) in [("2018-11-05", "2018-11-05"), ("2018-11-06", "2018-11-05"), ("yesterday", ""), ("", "5")]
+        {
+            assert_eq!(read(since, until).unwrap_err().kind(), ErrorKind::Configuration, "{since} {until}");
+        }
     }
 
     #[test]

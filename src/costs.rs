@@ -7,10 +7,11 @@
 //! files hold what their paths say.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
+use chrono::Datelike;
 use serde::Serialize;
 
+use crate::dates;
 use crate::discover::Listing;
 use crate::fetch;
 use crate::judge::Inputs;
@@ -125,7 +126,7 @@ fn months(logs: &Listing) -> u64 {
     let mut months = BTreeSet::new();
     let mut unknown = 0;
     for file in logs.files.iter() {
-        match month(&file.path) {
+        match dates::span(&file.path.to_string_lossy()).map(|days| (days.start.year(), days.start.month())) {
             Some(month) => {
                 months.insert(month);
             }
@@ -133,22 +134,6 @@ fn months(logs: &Listing) -> u64 {
         }
     }
     months.len() as u64 + unknown
-}
-
-/// The first year and month in a path: `2018/11`, `2018-11-01`, `year=2018/month=11`, `20181101`.
-fn month(path: &Path) -> Option<(u32, u32)> {
-    let path = path.to_string_lossy();
-    let numbers: Vec<&str> = path.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty()).collect();
-    let month = |year: &str, month: &str| {
-        let (year, month) = (year.parse().ok()?, month.parse().ok()?);
-        ((1990..2100).contains(&year) && (1..=12).contains(&month)).then_some((year, month))
-    };
-    let pairs = numbers.iter().zip(numbers.iter().skip(1).chain([&""]));
-    pairs.into_iter().find_map(|(number, next)| match number.len() {
-        4 if next.len() <= 2 => month(number, next),
-        6 | 8 => month(number.get(..4)?, number.get(4..6)?),
-        _ => None,
-    })
 }
 
 #[cfg(test)]
@@ -160,21 +145,5 @@ mod tests {
         let spent = Spent::new(Usage { get: 1_000_000, put: 1_000, list: 1_000, ..Usage::default() }).unwrap();
         assert!((spent.cost_usd - 0.41).abs() < 1e-9, "{}", spent.cost_usd);
         assert_eq!(Spent::new(Usage::default()), None);
-    }
-
-    #[test]
-    fn paths_tell_the_month() {
-        for path in [
-            "log_data/2018/11/x.json",
-            "/data/1/2018-11-30-events.json",
-            "logs/year=2018/month=11/part-00000.json",
-            "events-20181101.json.gz",
-            "201811.json",
-        ] {
-            assert_eq!(month(Path::new(path)), Some((2018, 11)), "{path}");
-        }
-        for path in ["log_data/events.json", "log_data/2018/events.json", "2018/13/x.json", "log-123456789.json"] {
-            assert_eq!(month(Path::new(path)), None, "{path}");
-        }
     }
 }

@@ -6,26 +6,30 @@
 //!
 //! Invariant: which rows lie in which file, and in which order, follows from the rows alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use hashbrown::HashMap;
 
 use crate::commit::{Stage, StagedFile};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::Control;
-use crate::outcome::{Outcome, Plays};
+use crate::outcome::Plays;
 use crate::partition;
 use crate::progress::Stage as At;
 use crate::runs::SortedRuns;
 use crate::schema::Table;
+use crate::state::User;
 use crate::tables::cast::Cast;
 use crate::tables::catalogue::Catalogue;
 use crate::tables::columns::Columns;
+use crate::tables::plays::Key;
 use crate::tables::songplays::{Gathered, Slice};
 use crate::tables::songs::{self, SongRow};
 use crate::tables::time::{self, Month};
+use crate::tables::users::{self, UsersPartial};
 use crate::threads::for_tasks;
 use crate::write::{Assembler, Encoded, Encoder};
 
@@ -40,7 +44,7 @@ const PARTITIONS: usize = 128;
 pub struct Finished {
     /// Songs, indexed.
     pub catalogue: Catalogue,
-    /// Artists and users, when they are wanted.
+    /// Artists, when they are wanted and may have changed; users as well, where frames are made.
     pub dimensions: Vec<Columns>,
     /// Who and what the plays speak of.
     pub cast: Cast,
@@ -48,37 +52,41 @@ pub struct Finished {
     pub runs: SortedRuns,
 }
 
-/// What was staged, beyond the files.
-#[derive(Clone, Debug, Default)]
-pub struct Emitted {
-    /// Plays and matches.
+/// What the plays of a month speak of.
+#[derive(Clone, Debug)]
+pub struct MonthTold {
+    /// The month.
+    pub month: Month,
+    /// Rows of songplays, and those with a song.
     pub plays: Plays,
-    /// Partition folders of each table.
-    pub partitions: BTreeMap<Table, u64>,
+    /// Its users, as its latest events have them.
+    pub users: Vec<User>,
+    /// The keys of what was played, sorted.
+    pub tracks: Vec<u64>,
 }
 
-impl Emitted {
-    /// Says it, too.
-    #[must_use]
-    pub fn told(self, mut outcome: Outcome) -> Outcome {
-        outcome.plays = self.plays;
-        outcome.partitions =
-            self.partitions.into_iter().map(|(table, count)| (table.name().to_owned(), count)).collect();
-        outcome
-    }
-}
-
-/// Stages the songs, if they are wanted; returns how many partitions they have.
+/// Stages the songs, if they are wanted, or only those partitions that may have changed; returns how many there are.
 ///
 /// # Errors
 /// [`ErrorKind::Storage`] when the disk is full, [`ErrorKind::DataRefused`] when there are too many partitions.
-pub fn songs(catalogue: &Catalogue, config: &Config, stage: &Stage, control: &Control<'_>) -> Result<u64> {
+pub fn songs(
+    catalogue: &Catalogue,
+    changed: Option<&BTreeSet<String>>,
+    config: &Config,
+    stage: &Stage,
+    control: &Control<'_>,
+) -> Result<u64> {
     if !config.tables.contains(&Table::Songs) {
         return Ok(0);
     }
     let same = |a: &SongRow, b: &SongRow| (a.year, songs::partition_artist(a)) == (b.year, songs::partition_artist(b));
-    let partitions: Vec<&[SongRow]> = catalogue.rows().chunk_by(same).collect();
+    let mut partitions: Vec<&[SongRow]> = catalogue.rows().chunk_by(same).collect();
     must_be_few(partitions.len())?;
+    let all = partitions.len() as u64;
+    if let Some(changed) = changed {
+        stage.inherit(Table::Songs, |path| !changed.contains(folder(path)))?;
+        partitions.retain(|rows| rows.first().is_some_and(|row| changed.contains(&partition::of_song(row))));
+    }
     let batches: Vec<&[&[SongRow]]> = partitions.chunks(PARTITIONS).collect();
     let (parquet, file) = (Encoder::new(Table::Songs, config.compression)?, file_name(0, config));
     control.begin(At::Write, partitions.len() as u64);
@@ -103,19 +111,40 @@ pub fn songs(catalogue: &Catalogue, config: &Config, stage: &Stage, control: &Co
         },
         |()| Ok(()),
     )?;
-    Ok(partitions.len() as u64)
+    Ok(all)
 }
 
-/// Stages all other tables of the configuration.
+/// The partition that a file lies in.
+fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// Stages all other tables of the configuration but the users, who are known only then; of the monthly ones only the
+/// months that may have changed, if they are named.
 ///
 /// # Errors
 /// As [`songs`].
-pub fn tables(finished: &Finished, config: &Config, stage: &Stage, control: &Control<'_>) -> Result<Emitted> {
-    let wants = |table| config.tables.contains(&table);
-    let slices =
-        if wants(Table::Time) || wants(Table::Songplays) { finished.runs.histogram.slices() } else { Vec::new() };
-    let months = Months::new(&slices, config, stage)?;
+pub fn tables(
+    finished: &Finished,
+    changed: Option<&BTreeSet<Month>>,
+    config: &Config,
+    stage: &Stage,
+    control: &Control<'_>,
+) -> Result<Vec<MonthTold>> {
+    let wants = |table: &Table| config.tables.contains(table);
+    let slices = if config.tables.iter().all(|table| table.is_made_from_songs()) {
+        Vec::new()
+    } else {
+        finished.runs.histogram.slices()
+    };
+    let months = Months::new(&slices, (config, finished), stage)?;
     must_be_few(months.joins.len())?;
+    if let Some(changed) = changed {
+        let changed: HashSet<String> = changed.iter().map(|month| partition::of_month(*month)).collect();
+        for table in MONTHLY.iter().filter(|table| wants(table)) {
+            stage.inherit(*table, |path| !changed.contains(folder(path)))?;
+        }
+    }
     let file = file_name(0, config);
     control.begin(At::Write, (slices.len() + finished.dimensions.len()) as u64);
     let dimension = |columns: &Columns| -> Result<()> {
@@ -129,7 +158,7 @@ pub fn tables(finished: &Finished, config: &Config, stage: &Stage, control: &Con
         |_| (),
         |(), task| {
             if let Some(slice) = slices.get(task) {
-                months.add(task, slice, &gather(finished, slice)?, &finished.catalogue)?;
+                months.add(task, slice, &gather(finished, slice)?)?;
             } else if let Some(columns) = finished.dimensions.get(task - slices.len()) {
                 dimension(columns)?;
             }
@@ -138,8 +167,16 @@ pub fn tables(finished: &Finished, config: &Config, stage: &Stage, control: &Con
         },
         |()| Ok(()),
     )?;
-    let partitions = MONTHLY.into_iter().zip(months.partitions.iter().map(|count| count.load(Ordering::Relaxed)));
-    Ok(Emitted { plays: months.plays(), partitions: partitions.collect() })
+    Ok(months.told())
+}
+
+/// Stages the users.
+///
+/// # Errors
+/// As [`songs`].
+pub fn users(users: &[User], config: &Config, stage: &Stage) -> Result<()> {
+    let encoded = Encoder::new(Table::Users, config.compression)?.encode(&users::columns(users))?;
+    stage.put(Table::Users, "", &file_name(0, config), &encoded.bytes, users.len() as u64)
 }
 
 fn must_be_few(partitions: usize) -> Result<()> {
@@ -176,13 +213,12 @@ fn file_name(part: usize, config: &Config) -> String {
 /// The files of time and songplays, joined from slices that arrive in any order.
 struct Months<'s> {
     config: &'s Config,
+    finished: &'s Finished,
     stage: &'s Stage,
     time: Encoder,
     songplays: Encoder,
     joins: BTreeMap<Month, Mutex<Join>>,
-    rows: AtomicU64,
-    matched: AtomicU64,
-    partitions: [AtomicU64; 2],
+    told: Mutex<Vec<MonthTold>>,
 }
 
 /// The slices of one month: which comes next, and what came too early.
@@ -192,6 +228,9 @@ struct Join {
     end: usize,
     early: BTreeMap<usize, [Option<Encoded>; 2]>,
     files: [Joined; 2],
+    plays: Plays,
+    profiles: HashMap<u32, Key>,
+    tracks: hashbrown::HashSet<u32>,
 }
 
 /// A file in the making. One batch is a file by itself; a second one opens a file on disk.
@@ -206,7 +245,7 @@ struct Joined {
 const MONTHLY: [Table; 2] = [Table::Time, Table::Songplays];
 
 impl<'s> Months<'s> {
-    fn new(slices: &[Slice], config: &'s Config, stage: &'s Stage) -> Result<Self> {
+    fn new(slices: &[Slice], (config, finished): (&'s Config, &'s Finished), stage: &'s Stage) -> Result<Self> {
         let mut joins: BTreeMap<Month, Join> = BTreeMap::new();
         for (number, slice) in slices.iter().enumerate() {
             let join = joins.entry(slice.month).or_insert_with(|| Join { next: number, ..Join::default() });
@@ -214,13 +253,12 @@ impl<'s> Months<'s> {
         }
         Ok(Self {
             config,
+            finished,
             stage,
             time: Encoder::new(Table::Time, config.compression)?,
             songplays: Encoder::new(Table::Songplays, config.compression)?,
             joins: joins.into_iter().map(|(month, join)| (month, Mutex::new(join))).collect(),
-            rows: AtomicU64::new(0),
-            matched: AtomicU64::new(0),
-            partitions: Default::default(),
+            told: Mutex::default(),
         })
     }
 
@@ -229,37 +267,66 @@ impl<'s> Months<'s> {
     }
 
     /// Encodes a slice and appends every slice whose turn it is.
-    fn add(&self, number: usize, slice: &Slice, gathered: &Gathered<'_>, catalogue: &Catalogue) -> Result<()> {
+    fn add(&self, number: usize, slice: &Slice, gathered: &Gathered<'_>) -> Result<()> {
         let wants = |table| self.config.tables.contains(&table);
-        let mut encoded = [None, None];
+        let (mut encoded, mut plays) = ([None, None], Plays::default());
         if wants(Table::Time) {
             encoded[0] = Some(self.time.encode(&time::file_columns(gathered.times()))?);
         }
         if wants(Table::Songplays) {
-            let (columns, matched) = gathered.columns(catalogue, self.config.unmatched)?;
-            self.rows.fetch_add(columns.rows() as u64, Ordering::Relaxed);
-            self.matched.fetch_add(matched, Ordering::Relaxed);
+            let (columns, matched) = gathered.columns(&self.finished.catalogue, self.config.unmatched)?;
+            plays = Plays { rows: columns.rows() as u64, matched };
             encoded[1] = Some(self.songplays.encode(&columns)?);
         }
+        let profiles = gathered.profiles();
+        let tracks = gathered.tracks();
         let Some(join) = self.joins.get(&slice.month) else { return Ok(()) };
         let mut join = join.lock().unwrap_or_else(PoisonError::into_inner);
         let join = &mut *join;
+        join.plays.rows += plays.rows;
+        join.plays.matched += plays.matched;
+        join.tracks.extend(tracks);
+        for (profile, latest) in profiles {
+            let known = join.profiles.entry(profile).or_insert(latest);
+            *known = (*known).max(latest);
+        }
         join.early.insert(number, encoded);
         let partition = partition::of_month(slice.month);
         while let Some(slices) = join.early.remove(&join.next) {
             join.next += 1;
             let is_last = join.next == join.end;
-            let files = join.files.iter_mut().zip(&self.partitions);
-            for ((table, (file, partitions)), encoded) in MONTHLY.into_iter().zip(files).zip(slices) {
+            for ((table, file), encoded) in MONTHLY.into_iter().zip(&mut join.files).zip(slices) {
                 if let Some(encoded) = encoded.filter(|encoded| encoded.rows > 0) {
                     self.append(file, table, &partition, encoded)?;
                 }
-                if is_last && self.close(file, table, &partition)? {
-                    partitions.fetch_add(1, Ordering::Relaxed);
+                if is_last {
+                    self.close(file, table, &partition)?;
                 }
+            }
+            // A slice may lie between the last play of a month and its end.
+            if is_last && !join.profiles.is_empty() {
+                self.tell(slice.month, join);
             }
         }
         Ok(())
+    }
+
+    /// Says what the plays of a month speak of, once all are there.
+    fn tell(&self, month: Month, join: &mut Join) {
+        let cast = &self.finished.cast;
+        let mut users = UsersPartial::default();
+        for (profile, latest) in std::mem::take(&mut join.profiles) {
+            if let Some((user_id, row)) = cast.user(profile, latest) {
+                users.add(user_id, row);
+            }
+        }
+        let tracks = std::mem::take(&mut join.tracks);
+        let mut tracks: Vec<u64> =
+            tracks.into_iter().filter_map(|track| cast.track_key(track, self.config.matching)).collect();
+        tracks.sort_unstable();
+        tracks.dedup();
+        let told = MonthTold { month, plays: join.plays, users: users.finish(), tracks };
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(told);
     }
 
     fn append(&self, file: &mut Joined, table: Table, partition: &str, encoded: Encoded) -> Result<()> {
@@ -282,22 +349,20 @@ impl<'s> Months<'s> {
         Ok(())
     }
 
-    /// Ends the file in the making; says whether there is one, or was one before.
-    fn close(&self, file: &mut Joined, table: Table, partition: &str) -> Result<bool> {
+    /// Ends the file in the making, if there is one.
+    fn close(&self, file: &mut Joined, table: Table, partition: &str) -> Result<()> {
         let Joined { part, rows, only, open } = std::mem::take(file);
         if let Some(only) = only {
             self.stage.put(table, partition, &file_name(part, self.config), &only.bytes, rows)?;
         } else if let Some((assembler, staged)) = open {
             assembler.finish()?;
             self.stage.keep(staged, rows)?;
-        } else {
-            return Ok(part > 0);
         }
         file.part = part + 1;
-        Ok(true)
+        Ok(())
     }
 
-    fn plays(&self) -> Plays {
-        Plays { rows: self.rows.load(Ordering::Relaxed), matched: self.matched.load(Ordering::Relaxed) }
+    fn told(self) -> Vec<MonthTold> {
+        self.told.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }

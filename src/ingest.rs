@@ -5,13 +5,14 @@
 //!
 //! Invariant: a worker's buffers are bounded by the chunk size and the budget for plays, whatever the input's size.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::account::Account;
 use crate::cancel::Cancel;
 use crate::config::{Config, OnBadFile};
 use crate::decode::{Decoded, Decoder, Limits};
-use crate::discover::Listing;
+use crate::discover::{Listing, Selection};
 use crate::duplicates::SameSized;
 use crate::error::Result;
 use crate::fetch::{Chunk, Feed, Fetched, Listed, Reader, Reading};
@@ -19,8 +20,11 @@ use crate::progress::{Level, Progress, Stage};
 use crate::runs::{PLAY_BYTES, Runs};
 use crate::tables::artists::ArtistsPartial;
 use crate::tables::catalogue::Catalogue;
+use crate::tables::feeds::Feeds;
 use crate::tables::plays::{People, PlaysPartial};
+use crate::tables::records::SongRecord;
 use crate::tables::songs::SongsPartial;
+use crate::tables::time::Month;
 use crate::threads::for_tasks;
 
 /// Bytes of objects that may be on their way or wait for a worker, however little memory there is.
@@ -61,78 +65,123 @@ impl Control<'_> {
     }
 }
 
-/// Reads song files into the songs and the artists. Rejects are kept in scratch files, if there is a place for them.
+/// What song files say.
+#[derive(Debug, Default)]
+pub struct SongsRead {
+    /// The songs.
+    pub songs: SongsPartial,
+    /// The artists.
+    pub artists: ArtistsPartial,
+    /// Every song object, if they are to be kept for later runs.
+    pub records: Vec<SongRecord>,
+}
+
+impl SongsRead {
+    /// Takes in a song that an earlier run has read.
+    pub fn add(&mut self, record: SongRecord) {
+        self.songs.add(&record.song());
+        self.artists.add(&record.song());
+        self.records.push(record);
+    }
+}
+
+/// Reads the selected song files into the songs and the artists. Rejects are kept in scratch files, and the song objects
+/// themselves, if there is a place for them.
 ///
 /// # Errors
 /// Those of [`crate::fetch`], and [`ErrorKind::DataRefused`] for a file that is not JSON at all.
 pub fn songs(
-    listing: &Listing,
+    (listing, selection): (&Listing, &Selection),
     config: &Config,
     scratch: Option<&Path>,
     control: &Control<'_>,
-) -> Result<(SongsPartial, ArtistsPartial, Account)> {
-    let begin = |_| (SongsPartial::default(), ArtistsPartial::default());
-    let take = |(songs, artists): &mut (SongsPartial, ArtistsPartial), chunk: &Chunk<'_>, worker: &mut Worker| {
+) -> Result<(SongsRead, Account)> {
+    let begin = |_| (SongsRead::default(), String::new());
+    let take = |(read, text): &mut (SongsRead, String), chunk: &Chunk<'_>, worker: &mut Worker| {
         let Worker { decoder, account } = worker;
         let tally = decoder.songs(chunk.bytes, chunk.framing, &mut |decoded| match decoded {
             Decoded::Row(song) => {
-                songs.add(&song);
-                artists.add(&song);
+                read.songs.add(&song);
+                read.artists.add(&song);
+                if scratch.is_some() {
+                    read.records.push(SongRecord::new(chunk.file, chunk.offset, &song, text));
+                }
             }
             Decoded::Reject(reject) => account.reject(chunk, &reject),
         });
         account.end(chunk, &tally)
     };
-    let parts = each_chunk(listing, config, (scratch, None), control, begin, take, |_| Ok(()))?;
-    let mut whole = (SongsPartial::default(), ArtistsPartial::default(), Account::default());
-    for ((songs, artists), account) in parts {
-        whole.0.merge(songs);
-        whole.1.merge(artists);
-        whole.2.merge(account);
+    let parts = each_chunk((listing, selection), config, (scratch, None), control, begin, take, |_| Ok(()))?;
+    let mut whole = (SongsRead::default(), Account::default());
+    for ((read, _), account) in parts {
+        whole.0.songs.merge(read.songs);
+        whole.0.artists.merge(read.artists);
+        whole.0.records.extend(read.records);
+        whole.1.merge(account);
     }
     Ok(whole)
 }
 
-/// Reads log files into sorted runs of plays; returns who and what each worker's plays speak of.
+/// What log files say, apart from the plays themselves.
+#[derive(Debug, Default)]
+pub struct LogsRead {
+    /// Who and what each worker's plays speak of.
+    pub people: Vec<People>,
+    /// The months of each file's plays, by its number.
+    pub months: BTreeSet<(usize, Month)>,
+    /// What became of the records.
+    pub account: Account,
+}
+
+/// Reads the selected log files into sorted runs of plays, those of the months `wanted` or all, and adds what they speak
+/// of to `read`.
 ///
 /// # Errors
 /// Those of [`songs`], and [`ErrorKind::Storage`] when a run has to go to disk and cannot.
 pub fn plays(
-    listing: &Listing,
+    (listing, selection): (&Listing, &Selection),
+    wanted: Option<&BTreeSet<Month>>,
     config: &Config,
-    catalogue: &Catalogue,
-    runs: &Runs,
+    (catalogue, runs): (&Catalogue, &Runs),
     scratch: Option<&Path>,
     control: &Control<'_>,
-) -> Result<(Vec<People>, Account)> {
+    read: &mut LogsRead,
+) -> Result<()> {
     let full = run_plays(config);
     let same_sized = (!config.allow_duplicates).then(|| SameSized::new(listing));
     // A buffer is looked at after each chunk, so it holds a chunk more than a run.
     let events = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX) / LEAST_EVENT;
-    let room = events(listing.bytes()).min(full + events(config.chunk_size));
-    let begin = |worker| (worker, PlaysPartial::new(catalogue, room));
-    let take = |(worker, plays): &mut (usize, PlaysPartial<'_>), chunk: &Chunk<'_>, state: &mut Worker| {
-        let Worker { decoder, account } = state;
-        let tally = decoder.events(chunk.bytes, chunk.framing, &mut |decoded| match decoded {
-            Decoded::Row(event) => plays.add(&event),
-            Decoded::Reject(reject) => account.reject(chunk, &reject),
-        });
-        account.end(chunk, &tally)?;
-        if plays.buffered() < full {
-            return Ok(());
-        }
-        control.note(Level::Debug, || format!("worker {worker} sorts {} plays", plays.buffered()));
-        runs.add(*worker, plays.take_run())
-    };
-    let end = |(worker, plays): &mut (usize, PlaysPartial<'_>)| runs.add(*worker, plays.take_run());
-    let parts = each_chunk(listing, config, (scratch, same_sized), control, begin, take, end)?;
-    let mut people = Vec::new();
-    let mut whole = Account::default();
-    for ((_, plays), account) in parts {
-        people.push(plays.into_people());
-        whole.merge(account);
+    let room = events(listing.bytes_of(selection)).min(full + events(config.chunk_size));
+    // A play's ids belong to its worker, and the workers of an earlier call stay who they are.
+    let first = read.people.len();
+    let begin = |worker| (first + worker, PlaysPartial::new(catalogue, room), Feeds::default());
+    let take =
+        |(worker, plays, feeds): &mut (usize, PlaysPartial<'_>, Feeds), chunk: &Chunk<'_>, state: &mut Worker| {
+            let Worker { decoder, account } = state;
+            let tally = decoder.events(chunk.bytes, chunk.framing, &mut |decoded| match decoded {
+                Decoded::Row(event) => {
+                    if feeds.note(chunk.file, event.ts, wanted) {
+                        plays.add(&event);
+                    }
+                }
+                Decoded::Reject(reject) => account.reject(chunk, &reject),
+            });
+            account.end(chunk, &tally)?;
+            if plays.buffered() < full {
+                return Ok(());
+            }
+            control.note(Level::Debug, || format!("worker {worker} sorts {} plays", plays.buffered()));
+            runs.add(*worker, plays.take_run())
+        };
+    let end = |(worker, plays, _): &mut (usize, PlaysPartial<'_>, Feeds)| runs.add(*worker, plays.take_run());
+    for ((_, plays, feeds), account) in
+        each_chunk((listing, selection), config, (scratch, same_sized), control, begin, take, end)?
+    {
+        read.people.push(plays.into_people());
+        read.months.extend(feeds.months);
+        read.account.merge(account);
     }
-    Ok((people, whole))
+    Ok(())
 }
 
 /// Bytes of finished runs that stay in memory: an eighth of the limit.
@@ -155,7 +204,7 @@ struct Worker {
 
 /// Hands every chunk of every file to some worker.
 fn each_chunk<P: Send>(
-    listing: &Listing,
+    (listing, selection): (&Listing, &Selection),
     config: &Config,
     (scratch, same_sized): (Option<&Path>, Option<SameSized>),
     control: &Control<'_>,
@@ -170,7 +219,7 @@ fn each_chunk<P: Send>(
         threads: config.threads,
         ahead: (config.memory_limit / 8).max(LEAST_AHEAD),
     };
-    let feed = Feed::new(listing, reading)?;
+    let feed = Feed::new(listing, selection, reading)?;
     let limits = || Limits { ts_window: config.ts_window.clone(), ..Limits::default() };
     let parts = for_tasks(
         config.threads,

@@ -5,12 +5,17 @@
 //!
 //! Invariant: a run that passes has loaded something from every content it needed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::account::Account;
-use crate::discover::Listing;
+use crate::commit::base::Ledger;
+use crate::discover::{InputFile, Listing, Selection};
 use crate::duplicates;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outcome::{BadFile, LocatedReject, Outcome, Records};
+use crate::ledger;
+use crate::outcome::Outcome;
 use crate::plan::{Content, Plan};
+use crate::tables::time::Month;
 
 /// What was listed and what became of it.
 #[derive(Debug, Default)]
@@ -19,10 +24,16 @@ pub struct Inputs {
     pub songs: Listing,
     /// Log files.
     pub logs: Listing,
+    /// The song files that are read; all of them where nothing is said.
+    pub song_selection: Option<Selection>,
+    /// The log files that are read, likewise.
+    pub log_selection: Option<Selection>,
     /// What became of the song objects.
     pub song_account: Account,
     /// What became of the events.
     pub log_account: Account,
+    /// The months of the plays of log files that were read, by number.
+    pub months: BTreeSet<(usize, Month)>,
     /// Where the rejects were written, if there were any.
     pub quarantine: Option<String>,
 }
@@ -41,38 +52,14 @@ impl Inputs {
         Ok(())
     }
 
-    /// What reading told; plays and partitions are for others to say.
+    /// The files of a content that are read.
     #[must_use]
-    pub fn outcome(&self, plan: &Plan) -> Outcome {
-        let mut outcome = Outcome { quarantine: self.quarantine.clone(), ..Outcome::default() };
-        for ((content, listing, account), source) in self.each().into_iter().zip([&plan.songs, &plan.logs]) {
-            if source.is_none() {
-                continue;
-            }
-            let name = || content.name().to_owned();
-            outcome.records.insert(name(), records(account));
-            outcome.reasons.insert(name(), account.reasons.clone());
-            outcome.coerced.insert(name(), account.tally.coerced);
-            let unknown = account.tally.unknown_keys.iter().map(|(key, count)| (key.to_owned(), count)).collect();
-            outcome.unknown_keys.insert(name(), unknown);
-            outcome.rejects.extend(account.first.iter().filter_map(|located| {
-                Some(LocatedReject {
-                    file: listing.shown(located.file)?,
-                    line: account.line(located),
-                    offset: located.offset,
-                    reason: located.reason.to_owned(),
-                    key: located.key.clone(),
-                })
-            }));
-            let bad = |&(file, reason): &(usize, &str)| {
-                Some(BadFile { file: listing.shown(file)?, reason: reason.to_owned() })
-            };
-            outcome.bad_files.extend(account.bad_files.iter().filter_map(bad));
-            let told = account.files.iter().filter(|count| count.read > 0).count() + account.bad_files.len();
-            outcome.silent.insert(name(), listing.files.len().saturating_sub(told) as u64);
-        }
-        outcome.filtered.insert("page".to_owned(), self.log_account.tally.filtered);
-        outcome
+    pub fn selection(&self, content: Content) -> Selection {
+        let (listing, selection) = match content {
+            Content::Songs => (&self.songs, &self.song_selection),
+            Content::Logs => (&self.logs, &self.log_selection),
+        };
+        selection.clone().unwrap_or_else(|| listing.all())
     }
 
     /// Both contents with their listing and account.
@@ -82,36 +69,30 @@ impl Inputs {
     }
 }
 
-/// The counts of an account in the report's terms.
-#[must_use]
-pub fn records(account: &Account) -> Records {
-    let tally = &account.tally;
-    Records { read: tally.read, loaded: tally.rows, filtered: tally.filtered, quarantined: tally.quarantined }
-}
-
-/// Accepts or refuses what was read.
+/// Accepts or refuses what the tables are to be made from: what was read, and what earlier runs have read.
 ///
 /// # Errors
 /// [`ErrorKind::DataRefused`], naming the first bad record; [`ErrorKind::Internal`] when the books do not balance.
-pub fn accept(plan: &Plan, inputs: &Inputs) -> Result<()> {
+pub fn accept(plan: &Plan, inputs: &Inputs, outcome: &Outcome, ledgers: &BTreeMap<String, Ledger>) -> Result<()> {
     for (content, listing, account) in inputs.each() {
         let source = match content {
             Content::Songs => &plan.songs,
             Content::Logs => &plan.logs,
         };
         let Some(source) = source else { continue };
-        let records = records(account);
-        if !records.is_balanced() {
-            return Err(Error::new(ErrorKind::Internal, format!("the records of {} do not add up", source.shown))
-                .cause(records.to_string()));
-        }
+        let records = outcome.records.get(content.name()).copied().unwrap_or_default();
         if let Some(count) = account.files.iter().find(|count| !count.is_balanced()) {
             let file = listing.shown(count.file).unwrap_or_default();
             return Err(Error::new(ErrorKind::Internal, format!("the records of {file} do not add up")));
         }
         // A song that is there twice is one song; a play that is there twice would be two.
         if content == Content::Logs && !plan.config.allow_duplicates {
-            refuse_duplicates(listing, account)?;
+            let ledger = ledgers.get(content.name());
+            let has_records = |file: &InputFile| {
+                let known = ledger.and_then(|ledger| ledger.files.get(&ledger::name(source, file)));
+                known.is_some_and(|file| file.read() > 0)
+            };
+            refuse_duplicates(listing, account, has_records)?;
         }
         let first = account.first.first().and_then(|located| {
             let file = listing.shown(located.file)?;
@@ -144,8 +125,9 @@ pub fn accept(plan: &Plan, inputs: &Inputs) -> Result<()> {
 }
 
 /// Refuses a file that is there twice.
-fn refuse_duplicates(listing: &Listing, account: &Account) -> Result<()> {
-    let Some((file, other)) = duplicates::first(listing, &account.heads, |file| account.has_records(file))? else {
+fn refuse_duplicates(listing: &Listing, account: &Account, has_records: impl Fn(&InputFile) -> bool) -> Result<()> {
+    let counts = |file: usize| listing.files.get(file).is_some_and(&has_records);
+    let Some((file, other)) = duplicates::first(listing, &account.heads, counts)? else {
         return Ok(());
     };
     let (file, other) = (listing.shown(file).unwrap_or_default(), listing.shown(other).unwrap_or_default());

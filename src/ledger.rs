@@ -2,60 +2,160 @@
 //!
 //! Invariant: the ledger names every file of the listing once, and its counts are those of the account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use chrono::DateTime;
 
-use crate::commit::record::{Ledger, LedgerFile, Record};
+use crate::commit::base::{Base, Ledger, LedgerFile};
+use crate::commit::record::Record;
+use crate::decode::UnknownKeys;
 use crate::discover::{InputFile, Version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::Inputs;
-use crate::plan::{Plan, Source};
+use crate::outcome::{BadFile, LocatedReject, Outcome, Records};
+use crate::plan::{Content, Plan, Source};
 use crate::store::{Location, resolved};
 
-/// What went in, by content.
+/// What went in, by content: of files that were read by `run` what reading told, of others what `base` knows. `head` is
+/// the newest version: where a run finds what an earlier one has found, the earlier one's rejects stay the ones to see.
 #[must_use]
-pub fn of(plan: &Plan, inputs: &Inputs) -> BTreeMap<String, Ledger> {
+pub fn of(
+    plan: &Plan,
+    inputs: &Inputs,
+    base: Option<&Base>,
+    head: Option<&Record>,
+    run: &str,
+) -> BTreeMap<String, Ledger> {
     let mut ledgers = BTreeMap::new();
-    for ((content, listing, account), source) in inputs.each().into_iter().zip([&plan.songs, &plan.logs]) {
-        let Some(source) = source else { continue };
+    let mut months = inputs.months.iter().peekable();
+    for (content, listing, account) in inputs.each() {
+        let Some(source) = plan.source(content) else { continue };
+        let known = base.and_then(|base| base.input.get(content.name()));
+        let before = head.and_then(|head| head.ledger(content.name()));
+        let selection = inputs.selection(content);
+        let mut selected = selection.iter().peekable();
         let mut counts = account.files.iter().peekable();
+        let mut bad = account.bad_files.iter().peekable();
         let files = listing.files.iter().enumerate().map(|(index, file)| {
+            let name = name(source, file);
+            let is_read = selected.next_if_eq(&&index).is_some();
+            if let (false, Some(entry)) = (is_read, known.and_then(|known| known.files.get(&name))) {
+                return (name, entry.clone());
+            }
             let count = counts.next_if(|count| count.file == index).copied().unwrap_or_default();
-            let entry = LedgerFile {
+            let remarks = account.remarks.get(&index).cloned().unwrap_or_default();
+            let mut entry = LedgerFile {
                 size: file.size,
                 version: version(file),
                 loaded: count.loaded,
                 filtered: count.filtered,
                 quarantined: count.quarantined,
+                coerced: count.coerced,
+                reasons: remarks.reasons,
+                unknown_keys: remarks.unknown_keys.iter().map(|(key, count)| (key.to_owned(), count)).collect(),
+                rejects: None,
+                bad: bad.next_if(|(file, _)| *file == index).map(|(_, reason)| (*reason).to_owned()),
+                months: BTreeSet::new(),
             };
-            (name(source, file), entry)
+            if content == Content::Logs {
+                while let Some((_, month)) = months.next_if(|(file, _)| *file == index) {
+                    entry.months.insert(month.to_string());
+                }
+            }
+            if entry.quarantined > 0 || entry.bad.is_some() {
+                let before = before.and_then(|before| before.files.get(&name));
+                let rejects = before.and_then(|before| before.rejects.clone());
+                entry.rejects = rejects
+                    .filter(|rejects| before == Some(&LedgerFile { rejects: Some(rejects.clone()), ..entry.clone() }));
+                entry.rejects.get_or_insert_with(|| run.to_owned());
+            }
+            (name, entry)
         });
-        ledgers.insert(content.name().to_owned(), Ledger { location: location(source), files: files.collect() });
+        let files = files.collect();
+        ledgers.insert(content.name().to_owned(), Ledger { location: location(source), files });
     }
     ledgers
 }
 
-/// Whether what is listed is, file by file, what the version was made from.
+/// How many rejects of a content are told with their place.
+const LOCATED: usize = 20;
+
+/// What the ledgers add up to, and the first rejects; plays and partitions are for others to say. `before` is what the
+/// base's last run told.
+#[must_use]
+pub fn outcome(plan: &Plan, inputs: &Inputs, ledgers: &BTreeMap<String, Ledger>, before: Option<&Outcome>) -> Outcome {
+    let mut outcome = Outcome { quarantine: inputs.quarantine.clone(), ..Outcome::default() };
+    for (content, listing, account) in inputs.each() {
+        let (Some(source), Some(ledger)) = (plan.source(content), ledgers.get(content.name())) else { continue };
+        let (mut records, mut reasons, mut unknown) = (Records::default(), BTreeMap::new(), UnknownKeys::default());
+        let (mut coerced, mut silent) = (0, 0);
+        for file in ledger.files.values() {
+            records.read += file.read();
+            records.loaded += file.loaded;
+            records.filtered += file.filtered;
+            records.quarantined += file.quarantined;
+            coerced += file.coerced;
+            silent += u64::from(file.read() == 0 && file.bad.is_none());
+            for (reason, count) in &file.reasons {
+                *reasons.entry(reason.clone()).or_default() += count;
+            }
+            file.unknown_keys.iter().for_each(|(key, count)| unknown.add(key, *count));
+        }
+        let name = || content.name().to_owned();
+        outcome.records.insert(name(), records);
+        outcome.reasons.insert(name(), reasons);
+        outcome.coerced.insert(name(), coerced);
+        outcome.unknown_keys.insert(name(), unknown.iter().map(|(key, count)| (key.to_owned(), count)).collect());
+        outcome.silent.insert(name(), silent);
+        if content == Content::Logs {
+            outcome.filtered.insert("page".to_owned(), records.filtered);
+        }
+        // Bad records and bad files are few: only theirs are looked for.
+        let mut rejects: Vec<(usize, LocatedReject)> = Vec::new();
+        let selection = inputs.selection(content);
+        for (index, file) in listing.files.iter().enumerate() {
+            let Some(known) = ledger.files.get(&self::name(source, file)) else { continue };
+            if known.quarantined == 0 && known.bad.is_none() {
+                continue;
+            }
+            let shown = listing.shown(index).unwrap_or_default();
+            if let Some(reason) = &known.bad {
+                outcome.bad_files.push(BadFile { file: shown.clone(), reason: reason.clone() });
+            }
+            if selection.binary_search(&index).is_err()
+                && let Some(before) = before
+            {
+                let told = before.rejects.iter().filter(|reject| reject.file == shown);
+                rejects.extend(told.map(|reject| (index, reject.clone())));
+                if outcome.quarantine.is_none() {
+                    outcome.quarantine.clone_from(&before.quarantine);
+                }
+            }
+        }
+        rejects.extend(account.first.iter().filter_map(|located| {
+            let reject = LocatedReject {
+                file: listing.shown(located.file)?,
+                line: account.line(located),
+                offset: located.offset,
+                reason: located.reason.to_owned(),
+                key: located.key.clone(),
+            };
+            Some((located.file, reject))
+        }));
+        rejects.sort_by_key(|(file, reject)| (*file, reject.offset));
+        outcome.rejects.extend(rejects.into_iter().take(LOCATED).map(|(_, reject)| reject));
+    }
+    outcome
+}
+
+/// Whether a listed file is the one that the ledger knows; `listed_at` is when the ledger's files were listed.
 ///
 /// A file counts as changed whose time is behind the listing, or so coarse that a change behind it may have got the same.
 #[must_use]
-pub fn is_same(plan: &Plan, inputs: &Inputs, record: &Record) -> bool {
-    let Some(listed_at) = nanoseconds(&record.committed_at) else { return false };
-    inputs.each().into_iter().zip([&plan.songs, &plan.logs]).all(|((content, listing, _), source)| {
-        let Some(source) = source else { return true };
-        let Some(known) = record.input.get(content.name()) else { return false };
-        let is_same = |file: &InputFile| {
-            let known = known.files.get(&name(source, file));
-            known.is_some_and(|known| known.size == file.size && known.version == version(file))
-                && is_settled(file, listed_at)
-        };
-        known.location == location(source)
-            && known.files.len() == listing.files.len()
-            && listing.files.iter().all(is_same)
-    })
+pub fn is_same(known: &LedgerFile, file: &InputFile, listed_at: i128) -> bool {
+    known.size == file.size && known.version == version(file) && is_settled(file, listed_at)
 }
 
 /// How long a file's time may stay the same while it changes: a tick of the kernel, and more.
@@ -85,7 +185,9 @@ fn is_settled(file: &InputFile, listed_at: i128) -> bool {
     }
 }
 
-fn nanoseconds(time: &str) -> Option<i128> {
+/// A time of a record, in nanoseconds since 1970.
+#[must_use]
+pub fn nanoseconds(time: &str) -> Option<i128> {
     DateTime::parse_from_rfc3339(time).ok()?.timestamp_nanos_opt().map(i128::from)
 }
 
@@ -96,7 +198,7 @@ fn nanoseconds(time: &str) -> Option<i128> {
 pub fn must_not_shrink(plan: &Plan, inputs: &Inputs, newest: Option<&Record>) -> Result<()> {
     let Some(newest) = newest.filter(|_| !plan.config.allow_shrink) else { return Ok(()) };
     for ((content, listing, _), source) in inputs.each().into_iter().zip([&plan.songs, &plan.logs]) {
-        let (Some(source), Some(before)) = (source, newest.input.get(content.name())) else { continue };
+        let (Some(source), Some(before)) = (source, newest.ledger(content.name())) else { continue };
         let bytes_before: u64 = before.files.values().map(|file| file.size).sum();
         let (files_before, files, bytes) = (before.files.len(), listing.files.len(), listing.bytes());
         // Fewer files may be joined ones, fewer bytes compressed ones; less of both is less input.
@@ -117,6 +219,7 @@ pub fn must_not_shrink(plan: &Plan, inputs: &Inputs, newest: Option<&Record>) ->
     Ok(())
 }
 
+/// What tells two states of a file apart, as text.
 fn version(file: &InputFile) -> String {
     match &file.version {
         Version::Modified(nanoseconds) => nanoseconds.to_string(),
@@ -124,7 +227,9 @@ fn version(file: &InputFile) -> String {
     }
 }
 
-fn location(source: &Source) -> String {
+/// Where a source lies, spelt in one way.
+#[must_use]
+pub fn location(source: &Source) -> String {
     match &source.root {
         Location::Local(root) => resolved(root).to_string_lossy().into_owned(),
         root @ Location::Object(_) => root.to_string(),
@@ -132,7 +237,8 @@ fn location(source: &Source) -> String {
 }
 
 /// The path of a file below its source.
-fn name(source: &Source, file: &InputFile) -> String {
+#[must_use]
+pub fn name(source: &Source, file: &InputFile) -> String {
     let root = match &source.root {
         Location::Local(root) => root.as_path(),
         Location::Object(root) => Path::new(&root.key),

@@ -159,6 +159,15 @@ impl Plan {
         Location::parse("output", output)
     }
 
+    /// The source of a content, if it is read.
+    #[must_use]
+    pub fn source(&self, content: Content) -> Option<&Source> {
+        match content {
+            Content::Songs => self.songs.as_ref(),
+            Content::Logs => self.logs.as_ref(),
+        }
+    }
+
     /// The sources that will be read.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         self.songs.iter().chain(&self.logs)

@@ -57,7 +57,9 @@ impl Preview {
         for ((content, listing, _), source) in inputs.each().into_iter().zip([&plan.songs, &plan.logs]) {
             let Some(source) = source else { continue };
             let (files, bytes) = (listing.files.len() as u64, listing.bytes());
-            input.insert(content.name(), InputSummary { location: source.shown.clone(), files, bytes });
+            let location = source.shown.clone();
+            let summary = InputSummary { location, files, bytes, files_read: files, bytes_read: bytes };
+            input.insert(content.name(), summary);
             warnings.extend(listing.warnings.iter().cloned());
         }
         let mut tables = Vec::new();

@@ -39,6 +39,8 @@ pub struct Report {
     pub run_id: String,
     /// `published`, `unchanged` when there was nothing to do, or `built`.
     pub state: &'static str,
+    /// Why all of the input was read although the lake holds tables; `None` where that is not so.
+    pub rebuilt: Option<String>,
     /// The lake's version that holds these tables.
     pub version: Option<u64>,
     /// RFC 3339, UTC.
@@ -85,7 +87,7 @@ pub struct Report {
     pub threads: usize,
 }
 
-/// Files read.
+/// Input files.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct InputSummary {
     /// As the user wrote it, resolved to a folder or file.
@@ -94,6 +96,10 @@ pub struct InputSummary {
     pub files: u64,
     /// Their bytes as stored.
     pub bytes: u64,
+    /// Files that were read; of the others the lake knew what they hold.
+    pub files_read: u64,
+    /// Their bytes.
+    pub bytes_read: u64,
 }
 
 /// One stage's time.
@@ -140,6 +146,7 @@ impl Report {
             package_version: env!("CARGO_PKG_VERSION"),
             run_id: format!("{}-{nonce:08x}", now.format("%Y%m%dT%H%M%SZ")),
             state: "begun",
+            rebuilt: None,
             version: None,
             started_at: now.to_rfc3339_opts(SecondsFormat::Millis, true),
             seconds: 0.0,
@@ -228,8 +235,15 @@ impl Report {
         self.warnings.extend(plan.warnings.iter().cloned());
         for ((content, listing, _), source) in inputs.each().into_iter().zip([&plan.songs, &plan.logs]) {
             let Some(source) = source else { continue };
-            let (location, files) = (source.shown.clone(), listing.files.len() as u64);
-            self.input.insert(content.name(), InputSummary { location, files, bytes: listing.bytes() });
+            let (location, read) = (source.shown.clone(), inputs.selection(content));
+            let summary = InputSummary {
+                location,
+                files: listing.files.len() as u64,
+                bytes: listing.bytes(),
+                files_read: read.len() as u64,
+                bytes_read: listing.bytes_of(&read),
+            };
+            self.input.insert(content.name(), summary);
             self.warnings.extend(listing.warnings.iter().cloned());
             if let Some(silent) = outcome.silent.get(content.name()).filter(|silent| **silent > 0) {
                 self.warnings.push(format!("{silent} files in {} hold no record", source.shown));

@@ -7,16 +7,19 @@
 //!
 //! Invariant: every file is staged, and every refusal made, before a file is published.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::commit::{self, Checkup, Lake, Published, Stage, Statement, Status, TableState};
+use crate::commit::base::Base;
+use crate::commit::{self, Checkup, Lake, Stage, Statement, Status, TableState};
 use crate::config::Config;
 use crate::discover::{self, Listing};
-use crate::emit::{self, Emitted, Finished};
+use crate::emit;
 use crate::error::{Error, ErrorKind, Result};
+use crate::increment::{self, Start};
 use crate::ingest::{self, Control};
 use crate::judge::{self, Inputs};
 use crate::ledger;
+use crate::load;
 use crate::outcome::Outcome;
 use crate::plan::{Plan, Source};
 use crate::preview::Preview;
@@ -26,76 +29,103 @@ use crate::runs::Runs;
 use crate::schema::Table;
 use crate::star::{self, Star};
 use crate::store::stores::Stores;
-use crate::tables::artists::{self, ArtistsPartial};
-use crate::tables::cast::Cast;
-use crate::tables::catalogue::Catalogue;
-use crate::tables::users;
 use crate::threads;
 
 /// So many files are brought to the disk in a moment.
 const FEW_FILES: u64 = 1000;
 
-/// Runs the job: reads the input, writes the tables, publishes them.
+/// Runs the job: reads the input, or what has changed of it, writes the tables, publishes them.
 ///
 /// # Errors
 /// See [`ErrorKind`]; whatever it is, the tables are as they were, unless the message says otherwise.
 pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
-    let mut clock = StageClock::start();
     let stores = Stores::new(&config.store, &control.cancel);
     let plan = Plan::new(config, true, &stores)?;
+    if let Some(report) = attempt(&plan, &stores, None, control)? {
+        return Ok(report);
+    }
+    let reason = "the state that earlier runs left is missing or damaged".to_owned();
+    attempt(&plan, &stores, Some(reason), control)?
+        .ok_or_else(|| Error::new(ErrorKind::Internal, "a run that reads everything missed its state"))
+}
+
+/// One attempt at a run; `whole` says why all of the input is read, if it has to be. `None` when it builds upon a state
+/// that turns out to be missing.
+fn attempt(plan: &Plan, stores: &Stores, whole: Option<String>, control: &Control<'_>) -> Result<Option<Report>> {
+    let (mut report, mut clock) = (Report::begin(&plan.config), StageClock::start());
     let output = plan.output.clone().ok_or_else(|| Error::new(ErrorKind::Internal, "the plan has no output"))?;
-    let report = Report::begin(&plan.config);
-    let folders: Vec<(Table, String)> = plan
-        .config
+    let config = &plan.config;
+    let folders: Vec<(Table, String)> = config
         .tables
         .iter()
-        .filter_map(|table| plan.config.folders.get(table).map(|folder| (*table, folder.clone())))
+        .filter_map(|table| config.folders.get(table).map(|folder| (*table, folder.clone())))
         .collect();
     let open = || {
-        let lake = Lake::open(&output, &stores, &control.cancel)?;
-        Stage::begin(lake, &report.run_id, &folders, plan.config.adopt)
+        let lake = Lake::open(&output, stores, &control.cancel)?;
+        Stage::begin(lake, &report.run_id, &folders, config.adopt)
     };
     // Side by side: in a bucket both are waiting. What is wrong with the lake is said first.
-    let (inputs, stage) = threads::both(|| list_all(&plan, &stores, control), open)?;
-    let (stage, inputs) = (stage?, inputs?);
-    if let Some((outcome, standing)) = known(&plan, &inputs, &stage) {
+    let (inputs, stage) = threads::both(|| list_all(plan, stores, control), open)?;
+    let (stage, mut inputs) = (stage?, inputs?);
+    increment::restrict(plan, &mut inputs, stage.lake().record())?;
+    let start = whole.map_or_else(|| increment::begin(plan, &inputs, &stage), |reason| Start::Whole(Some(reason)));
+    let increment = match &start {
+        Start::Part(increment) => Some(&**increment),
+        Start::Whole(reason) => {
+            report.rebuilt.clone_from(reason);
+            None
+        }
+    };
+    if let Some(increment) = increment.filter(|increment| increment.is_idle())
+        && let Some(standing) = stage.standing()
+    {
         clock.end("discover");
         control.note(Level::Info, || format!("nothing has changed since version {}", standing.version));
         control.begin(At::Done, 0);
-        return Ok(report.published(&plan, &inputs, outcome, &standing, clock).with_stores(&stores));
+        (inputs.song_selection, inputs.log_selection) = (Some([].into()), Some([].into()));
+        let outcome = increment.outcome.clone();
+        return Ok(Some(report.published(plan, &inputs, outcome, &standing, clock).with_stores(stores)));
     }
     ledger::outwait_fresh_files(&inputs, &report.started_at);
-    ledger::must_not_shrink(&plan, &inputs, stage.lake().record())?;
-    let scratch = Some(stage.scratch()?);
-    let runs = Runs::new(ingest::runs_budget(&plan.config), stage.scratch()?);
+    ledger::must_not_shrink(plan, &inputs, stage.lake().record())?;
+    let scratch = stage.scratch()?;
     clock.end("discover");
-    let (songs, inputs) = read_songs(&plan, inputs, scratch.as_deref(), control)?;
-    let partitions = emit::songs(&songs.catalogue, &plan.config, &stage, control)?;
+    let Some((songs, inputs)) = load::songs(plan, inputs, increment, &scratch, control)? else { return Ok(None) };
+    let partitions = emit::songs(&songs.catalogue, songs.partitions(), config, &stage, control)?;
     clock.end("songs");
 
     let facts = || {
-        let (mut inputs, finished) = read_logs(&plan, inputs, songs, runs, scratch.as_deref(), control)?;
+        let runs = Runs::new(ingest::runs_budget(config), scratch.clone());
+        let Some((logs, mut inputs)) = load::logs(plan, inputs, &songs, increment, runs, &scratch, control)? else {
+            return Ok(None);
+        };
         inputs.write_rejects(stage.quarantine(), &mut |name, bytes| stage.put_reject(name, bytes))?;
-        judge::accept(&plan, &inputs)?;
+        let base = increment.map(|increment| increment.base);
+        let ledgers = ledger::of(plan, &inputs, base, stage.lake().record(), &report.run_id);
+        let mut outcome = ledger::outcome(plan, &inputs, &ledgers, increment.map(|increment| increment.outcome));
+        tell_records(&outcome, control);
+        judge::accept(plan, &inputs, &outcome, &ledgers)?;
         clock.end("logs");
-        let emitted = emit::tables(&finished, &plan.config, &stage, control)?;
+        let Some(left) = load::write(plan, songs, logs, increment, &stage, control)? else { return Ok(None) };
         clock.end("write");
-        Ok((inputs, emitted))
+        increment::tell(&mut outcome, &left, &config.tables, partitions);
+        Ok(Some((inputs, ledgers, outcome, left)))
     };
     // Bringing many files to the disk is waiting, and so it passes while the logs are read.
     let (facts, settled) =
         if partitions > FEW_FILES { threads::both(facts, || stage.settle())? } else { (facts(), Ok(())) };
-    let (inputs, mut emitted) = facts?;
+    let Some((inputs, input, outcome, left)) = facts? else { return Ok(None) };
     settled?;
-    emitted.partitions.insert(Table::Songs, partitions);
     control.begin(At::Commit, 0);
-    let outcome = emitted.told(inputs.outcome(&plan));
-    let statement = Statement {
-        committed_at: report.started_at.clone(),
-        options: plan.config.shaping(),
-        input: ledger::of(&plan, &inputs),
-        outcome: (plan.config.deciding(), outcome.clone()),
+    let base = Base {
+        tables: BTreeSet::new(),
+        listed_at: report.started_at.clone(),
+        input,
+        outcomes: BTreeMap::from([(config.deciding(), outcome.clone())]),
+        state: left,
     };
+    drop(start);
+    let statement = Statement { committed_at: report.started_at.clone(), options: config.shaping(), base };
     let published = stage.seal()?.commit(statement, &control.cancel)?.publish(&control.cancel)?;
     clock.end("commit");
     for (table, state) in &published.tables {
@@ -105,18 +135,7 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
             .note(Level::Info, || format!("{name}: {written} files written, {unchanged} unchanged, {removed} removed"));
     }
     control.begin(At::Done, 0);
-    Ok(report.published(&plan, &inputs, outcome, &published, clock).with_stores(&stores))
-}
-
-/// What a run would say and publish, when the newest version of the lake was made by this very program from these very
-/// files, with options that decide the same, and lies there as it was published: then there is nothing to do.
-fn known(plan: &Plan, inputs: &Inputs, stage: &Stage) -> Option<(Outcome, Published)> {
-    let record = stage.lake().record().filter(|_| !plan.config.rebuild)?;
-    let outcome = record.outcomes.get(&plan.config.deciding())?;
-    let is_known = record.package == env!("CARGO_PKG_VERSION")
-        && record.options == plan.config.shaping()
-        && ledger::is_same(plan, inputs, record);
-    if is_known { Some((outcome.clone(), stage.standing()?)) } else { None }
+    Ok(Some(report.published(plan, &inputs, outcome, &published, clock).with_stores(stores)))
 }
 
 /// Reads the input and returns the tables instead of writing them.
@@ -132,16 +151,18 @@ pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
         Error::new(ErrorKind::Storage, "no folder for scratch files").cause(error.to_string()).hint("set TMPDIR")
     })?;
     let runs = Runs::new(ingest::runs_budget(&plan.config), scratch.path().to_owned());
-    let inputs = list_all(&plan, &stores, control)?;
+    let mut inputs = list_all(&plan, &stores, control)?;
+    increment::restrict(&plan, &mut inputs, None)?;
     clock.end("discover");
-    let (songs, inputs) = read_songs(&plan, inputs, None, control)?;
-    clock.end("songs");
-    let (inputs, finished) = read_logs(&plan, inputs, songs, runs, None, control)?;
-    judge::accept(&plan, &inputs)?;
+    let (finished, inputs) = load::all(&plan, inputs, runs, &mut clock, control)?;
+    let ledgers = ledger::of(&plan, &inputs, None, None, &report.run_id);
+    let mut outcome = ledger::outcome(&plan, &inputs, &ledgers, None);
+    tell_records(&outcome, control);
+    judge::accept(&plan, &inputs, &outcome, &ledgers)?;
     clock.end("logs");
     let (star, plays) = star::build(&finished, &plan.config, control)?;
     clock.end("write");
-    let outcome = Emitted { plays, ..Emitted::default() }.told(inputs.outcome(&plan));
+    outcome.plays = plays;
     let report = report.built(&plan, &inputs, outcome, &star, clock).with_stores(&stores);
     Ok((star, report))
 }
@@ -191,53 +212,10 @@ pub fn recover(config: &Config, control: &Control<'_>) -> Result<Checkup> {
     commit::check(&location, &stores, &control.cancel)
 }
 
-/// What the song files say.
-struct Songs {
-    catalogue: Catalogue,
-    artists: ArtistsPartial,
-}
-
-fn read_songs(
-    plan: &Plan,
-    mut inputs: Inputs,
-    scratch: Option<&Path>,
-    control: &Control<'_>,
-) -> Result<(Songs, Inputs)> {
-    for (content, listing, _) in inputs.each() {
-        let files = listing.files.len();
-        control.note(Level::Info, || format!("{}: {files} files, {} bytes", content.name(), listing.bytes()));
+fn tell_records(outcome: &Outcome, control: &Control<'_>) {
+    for (content, records) in &outcome.records {
+        control.note(Level::Info, || format!("{content}: {records}"));
     }
-    control.begin(At::Songs, inputs.songs.bytes());
-    let (songs, artists, account) = ingest::songs(&inputs.songs, &plan.config, scratch, control)?;
-    inputs.song_account = account;
-    Ok((Songs { catalogue: Catalogue::new(songs.finish(), plan.config.matching), artists }, inputs))
-}
-
-/// From the listed logs to the finished dimensions and the sorted plays.
-fn read_logs(
-    plan: &Plan,
-    mut inputs: Inputs,
-    songs: Songs,
-    runs: Runs,
-    scratch: Option<&Path>,
-    control: &Control<'_>,
-) -> Result<(Inputs, Finished)> {
-    let config = &plan.config;
-    let Songs { catalogue, artists } = songs;
-    control.begin(At::Logs, inputs.logs.bytes());
-    let (people, account) = ingest::plays(&inputs.logs, config, &catalogue, &runs, scratch, control)?;
-    inputs.log_account = account;
-    for (content, _, account) in inputs.each() {
-        control.note(Level::Info, || format!("{}: {}", content.name(), judge::records(account)));
-    }
-    let mut dimensions = Vec::new();
-    if config.tables.contains(&Table::Artists) {
-        dimensions.push(artists::columns(&artists.finish()));
-    }
-    if config.tables.contains(&Table::Users) {
-        dimensions.push(users::columns(&users::finish(&people)));
-    }
-    Ok((inputs, Finished { catalogue, dimensions, cast: Cast::new(people), runs: runs.finish() }))
 }
 
 fn list_all(plan: &Plan, stores: &Stores, control: &Control<'_>) -> Result<Inputs> {

@@ -54,6 +54,15 @@ impl Encoder {
     /// # Errors
     /// [`ErrorKind::Internal`] when the schema is not a Parquet schema.
     pub fn new(table: Table, compression: Compression) -> Result<Self> {
+        Self::of(table.file_fields(), compression)
+    }
+
+    /// An encoder for columns of other fields.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of<'f>(fields: impl Iterator<Item = &'f Field>, compression: Compression) -> Result<Self> {
+        let fields: Vec<&Field> = fields.collect();
         let codec = match compression {
             Compression::Snappy => Codec::SNAPPY,
             Compression::Zstd => Codec::ZSTD(ZstdLevel::default()),
@@ -66,13 +75,13 @@ impl Encoder {
                 .set_dictionary_enabled(dictionary)
                 .set_statistics_enabled(EnabledStatistics::Chunk)
                 .set_offset_index_disabled(true);
-            let distinct = table.file_fields().filter(|field| is_nearly_distinct(field));
+            let distinct = fields.iter().filter(|field| is_nearly_distinct(field));
             let properties = distinct.fold(properties, |properties, field| {
                 properties.set_column_dictionary_enabled(ColumnPath::from(field.name), false)
             });
             Arc::new(properties.build())
         };
-        let schema = schema(table).map_err(bug)?;
+        let schema = schema(&fields).map_err(bug)?;
         Ok(Self { schema, few: properties(false), many: properties(true) })
     }
 
@@ -81,13 +90,21 @@ impl Encoder {
     /// # Errors
     /// [`ErrorKind::Internal`]: writing to memory fails only by a bug.
     pub fn encode(&self, columns: &Columns) -> Result<Encoded> {
-        let rows = columns.rows();
+        self.encode_columns(&columns.columns)
+    }
+
+    /// Encodes columns, as long as each other, in the order of the fields.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_columns(&self, columns: &[Column]) -> Result<Encoded> {
+        let rows = columns.first().map_or(0, Column::rows);
         let properties = if rows <= FEW_ROWS { &self.few } else { &self.many };
         let encode = || -> ParquetResult<Encoded> {
             let room = Vec::with_capacity(1024 + rows * 8);
             let mut writer = SerializedFileWriter::new(room, Arc::clone(&self.schema), Arc::clone(properties))?;
             let mut group = writer.next_row_group()?;
-            for column in &columns.columns {
+            for column in columns {
                 let Some(mut target) = group.next_column()? else {
                     return Err(ParquetError::General("more columns than the schema has".to_owned()));
                 };
@@ -220,8 +237,8 @@ fn is_nearly_distinct(field: &Field) -> bool {
     matches!(field.kind, Type::Timestamp | Type::Float64) || field.name == "songplay_id"
 }
 
-fn schema(table: Table) -> ParquetResult<TypePtr> {
-    let fields = table.file_fields().map(|field| column_type(field).map(Arc::new)).collect::<ParquetResult<_>>()?;
+fn schema(fields: &[&Field]) -> ParquetResult<TypePtr> {
+    let fields = fields.iter().map(|field| column_type(field).map(Arc::new)).collect::<ParquetResult<_>>()?;
     Ok(Arc::new(SchemaType::group_type_builder("schema").with_fields(fields).build()?))
 }
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from os import PathLike, fsdecode
 from typing import Any, Literal, TypedDict, cast
 
@@ -121,6 +122,10 @@ OPTIONS: tuple[Option, ...] = (
            help="of the folders: classic, plain, or songs=tracks,users=people"),
     Option(name="ts_window", kind="text", group="What", metavar="FROM..TO",
            help="plausible event times, TO exclusive"),
+    Option(name="since", kind="text", group="What", metavar="DAY",
+           help="of new log files only those of this day or later, by the day in their path"),
+    Option(name="until", kind="text", group="What", metavar="DAY",
+           help="of new log files only those of days before this one"),
     Option(name="adopt", kind="flag", group="What", calls=_WRITES,
            help="take over table folders that another program wrote"),
     Option(name="max_bad", kind="text", group="Limits", metavar="N|P%",
@@ -133,7 +138,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="allow_shrink", kind="flag", group="Limits", calls=_WRITES,
            help="accept an input that is less than half of the lake's last one"),
     Option(name="rebuild", kind="flag", group="Limits", calls=_WRITES,
-           help="read everything, also when nothing has changed"),
+           help="read everything, not only what has changed"),
     Option(name="threads", kind="number", group="Limits", metavar="N", help="worker threads"),
     Option(name="memory_limit", kind="size", group="Limits", metavar="SIZE",
            help="bounds the plays kept in memory; the rest goes to disk"),
@@ -189,6 +194,8 @@ class ReadOptions(StoreOptions, total=False):
     match: str | None
     unmatched: str | None
     ts_window: str | tuple[object, object] | None
+    since: str | date | None
+    until: str | date | None
     max_bad: int | str | None
     on_bad_file: str | None
     allow_duplicates: bool | None
@@ -288,6 +295,8 @@ def plain_value(option: Option, value: object) -> str | int | bool:
         return _location(fsdecode(value))
     if isinstance(value, str):
         return _location(value) if option.kind in ("location", "path") else value
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, Mapping):
         return ",".join(f"{name}={folder}" for name, folder in value.items())
     if option.name == "ts_window" and isinstance(value, tuple) and len(value) == 2:

@@ -22,11 +22,13 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceReport:
-    """What was found at one input location."""
+    """What was found at one input location, and what of it was read: the lake knew the rest."""
 
     location: str
     files: int
     bytes: int
+    files_read: int
+    bytes_read: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,7 @@ class RunReport:
         package_version: Of sparkify-lake.
         run_id: Names the run; its start, and a random part.
         state: "published", "unchanged" when there was nothing to do, or "built" when nothing was written.
+        rebuilt: Why all of the input was read although the lake holds tables; None where that is not so.
         version: Of the lake that holds these tables; None when nothing was written.
         started_at: ISO 8601, UTC.
         seconds: Wall time.
@@ -130,6 +133,7 @@ class RunReport:
     package_version: str
     run_id: str
     state: str
+    rebuilt: str | None
     version: int | None
     started_at: str
     seconds: float
@@ -204,7 +208,7 @@ class RunReport:
 
     def _grids(self) -> list[Grid]:
         facts = [(f"{name} from", source.location) for name, source in songs_first(self.input)]
-        facts += [("lake", self.output or "")]
+        facts += [("lake", self.output or ""), ("read", _read(self.input)), ("rebuilt", self.rebuilt or "")]
         if self.plays.rows:
             facts.append(
                 ("matched", f"{count(self.plays.matched)} of {count(self.plays.rows)} plays have a song")
@@ -259,6 +263,14 @@ class RunReport:
             ),
             Grid(rows=[fact for fact in facts if fact[1]]),
         ]
+
+
+def _read(sources: Mapping[str, SourceReport]) -> str:
+    """Says how many files were read, where that is not all of them."""
+    if all(source.files_read == source.files for source in sources.values()):
+        return ""
+    told = (f"{count(s.files_read)} of {count(s.files)} files of {name}" for name, s in songs_first(sources))
+    return ", ".join(told) + "; the lake knew the others"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def refuse_empty_window(config: Config) -> None:
-    """Refuses a `ts_window` that begins where it ends.
+    """Refuses a `ts_window`, or `since` and `until`, that begin where they end.
 
     Args:
         config: The merged settings.
@@ -24,26 +24,24 @@ def refuse_empty_window(config: Config) -> None:
         ConfigurationError: Or a `UsageError`, when it was an argument.
     """
     begin, dots, end = str(config.value("ts_window") or "").partition("..")
-    if not dots or begin.strip() != end.strip():
-        return
-    cause, hint = None, "its end is exclusive: for one day, name the day and the next one"
+    if dots and begin.strip() == end.strip():
+        message = f"ts_window begins where it ends, at {begin.strip()}: it would select nothing"
+        raise _refused(config, "ts_window", message, '"{{ macros.ds_add(ds, -1) }}..{{ ds }}"')
+    since, until = (str(config.value(name) or "").strip() for name in ("since", "until"))
+    if since and since == until:
+        message = f"since is until, {since}: no day lies between them"
+        raise _refused(config, "until", message, 'since="{{ ds }}" and until="{{ macros.ds_add(ds, 1) }}"')
+
+
+def _refused(config: Config, option: str, message: str, template: str) -> Exception:
+    cause, hint = None, "the end is exclusive: for one day, name the day and the next one"
     if is_in_airflow():
         cause = (
             "in Airflow 3 a schedule such as @daily runs at a point of time: data_interval_start "
             "equals data_interval_end"
         )
-        hint = (
-            'name both ends, such as "{{ macros.ds_add(ds, -1) }}..{{ ds }}", or schedule with '
-            "CronDataIntervalTimetable"
-        )
-    raise config.explain(
-        ConfigurationError(
-            f"ts_window begins where it ends, at {begin.strip()}: it would select nothing",
-            cause=cause,
-            hint=hint,
-            context={"option": "ts_window"},
-        )
-    )
+        hint = f"name both ends, such as {template}, or schedule with CronDataIntervalTimetable"
+    return config.explain(ConfigurationError(message, cause=cause, hint=hint, context={"option": option}))
 
 
 def is_in_airflow() -> bool:

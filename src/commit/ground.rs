@@ -5,7 +5,7 @@
 //!
 //! Invariant: no method changes what a reader of the tables sees, except [`Ground::replay`] of a committed record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::fs::File;
 
@@ -66,8 +66,12 @@ pub(super) trait Ground: fmt::Debug + Send + Sync {
     /// Forgets the stage of a version that is published.
     fn forget_stage(&self, record: &Record) -> Result<()>;
 
-    /// Forgets the stages of runs before `run` that can no longer commit.
-    fn forget_stages(&self, run: &str) -> Result<()>;
+    /// Makes room before a run: forgets what earlier runs have left and no version needs, where it is certain that none
+    /// of them is at work. `kept` are the state files that the newest version names.
+    fn make_room(&self, run: &str, kept: &HashSet<String>) -> Result<()>;
+
+    /// The same after a run, where only time tells that nobody is at work any more.
+    fn clean_up(&self, run: &str, kept: &HashSet<String>) -> Result<()>;
 }
 
 /// Where a run stages the new bytes of files; shared between threads.

@@ -2,10 +2,15 @@
 //!
 //! Invariant: the version that a [`Lake`] calls its newest is published in full, by this run if need be.
 
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use super::base::StateFile;
 use super::ground::Ground;
 use super::local::Local;
 use super::log::{self, Head};
-use super::record::{Conditional, Done, Record};
+use super::record::{Conditional, Done, Record, sha256, state_path};
 use super::remote::Remote;
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
@@ -53,6 +58,20 @@ impl Lake {
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
         self.head.as_ref()
+    }
+
+    /// The state files that the newest version names.
+    pub(super) fn state_files(&self) -> HashSet<String> {
+        self.head.iter().flat_map(Record::state_files).map(|file| file.name.clone()).collect()
+    }
+
+    /// The bytes of a state file; `None` when it is not what the version says.
+    ///
+    /// # Errors
+    /// The place's.
+    pub fn state(&self, file: &StateFile) -> Result<Option<Bytes>> {
+        let found = self.ground.find(&state_path(&file.name))?;
+        Ok(found.filter(|bytes| sha256(bytes) == file.sha256).map(Bytes::from))
     }
 
     /// The version that an earlier run committed and this one published.

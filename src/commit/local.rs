@@ -6,6 +6,7 @@
 //!
 //! Invariant: while a locked [`Local`] lives, no other run of this program on this machine writes to the same output.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind as Io, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -15,8 +16,9 @@ use std::time::{Duration, Instant};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
+use super::base::STATE;
 use super::ground::{Entry, Ground, StageGround, Stamps};
-use super::record::{Conditional, Image, Record, TableRecord, stage_of};
+use super::record::{Conditional, Image, Record, TableRecord, stage_of, state_path};
 use super::{SUCCESS, in_publishing_order, tree};
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result, shown};
@@ -198,13 +200,20 @@ impl Ground for Local {
         Ok(())
     }
 
-    /// The stage's owner removes it, or the next run does: [`Ground::forget_stages`].
+    /// The stage's owner removes it, or the next run does: [`Ground::make_room`].
     fn forget_stage(&self, _: &Record) -> Result<()> {
         Ok(())
     }
 
-    /// Under the lock no other run can be at work: all of them.
-    fn forget_stages(&self, run: &str) -> Result<()> {
+    /// Under the lock no other run can be at work: all of them have ended.
+    fn make_room(&self, run: &str, kept: &HashSet<String>) -> Result<()> {
+        let entries = tree::files(&self.root.join(STATE))?;
+        let left: Vec<String> = entries
+            .into_iter()
+            .filter(|entry| !kept.contains(&entry.path))
+            .map(|entry| state_path(&entry.path))
+            .collect();
+        self.remove(&left)?;
         let stages = self.root.join("_etl").join("stage");
         let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "remove", &stages, &error);
         let entries = match std::fs::read_dir(&stages) {
@@ -218,6 +227,10 @@ impl Ground for Local {
                 std::fs::remove_dir_all(entry.path()).map_err(failed)?;
             }
         }
+        Ok(())
+    }
+
+    fn clean_up(&self, _: &str, _: &HashSet<String>) -> Result<()> {
         Ok(())
     }
 }

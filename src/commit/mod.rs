@@ -15,6 +15,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "deleting and publishing belong here, and nowhere else")]
 
+pub mod base;
 mod check;
 mod ground;
 mod lake;

@@ -2,15 +2,15 @@
 //!
 //! Invariant: a [`Committed`] can only be made by writing the record of [`Staged`] files, and only it can be published.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::base::Base;
 use super::lake::committed;
 use super::log;
-use super::record::{Done, FORMAT, Ledger, Record, TableRecord};
+use super::record::{Done, FORMAT, Record, TableRecord, state_path};
 use super::stage::{Stage, TableState};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::outcome::Outcome;
 use crate::schema::Table;
 
 /// What a run says about itself in its record.
@@ -20,10 +20,8 @@ pub struct Statement {
     pub committed_at: String,
     /// The options that shape rows and files.
     pub options: BTreeMap<String, String>,
-    /// What went in, by content.
-    pub input: BTreeMap<String, Ledger>,
-    /// What reading it told, by the options that decide about it.
-    pub outcome: (String, Outcome),
+    /// What the tables were made from; which tables, the stage knows.
+    pub base: Base,
 }
 
 /// Complete tables that nobody can see yet.
@@ -83,9 +81,8 @@ impl Staged {
             committed_at: statement.committed_at,
             options: statement.options,
             conditional: stage.lake.conditional,
+            bases: vec![Base { tables: tables.keys().cloned().collect(), ..statement.base }],
             tables,
-            input: statement.input,
-            outcomes: BTreeMap::from([statement.outcome]),
         };
         if let Some(head) = head {
             inherit(&mut record, head);
@@ -96,6 +93,7 @@ impl Staged {
         if let Err(error) = log::commit(&*stage.lake.ground, &record) {
             return Err(uncommitted(&stage, &record, error));
         }
+        stage.keep_state();
         Ok(Committed { stage, record: Some(record), states })
     }
 }
@@ -117,7 +115,9 @@ impl Committed {
         let finish = || {
             let stamps = ground.replay(&record, Some(&*stage.ground), cancel)?;
             log::finish(ground, &Done { version, stamps })?;
-            ground.forget_stage(&record)
+            ground.remove(&outdated_state(&record, stage.lake.head.as_ref()))?;
+            ground.forget_stage(&record)?;
+            ground.clean_up(&record.run, &record.state_files().map(|file| file.name.clone()).collect())
         };
         match finish() {
             Ok(()) => Ok(Published { tables: states, version, is_new: true, was_idle: false, warnings }),
@@ -163,23 +163,65 @@ fn inherit(record: &mut Record, head: &Record) {
         }
         record.tables.insert(folder.clone(), table);
     }
-    for (content, ledger) in &head.input {
-        record.input.entry(content.clone()).or_insert_with(|| ledger.clone());
+    if record.options == head.options
+        && record.package == head.package
+        && let Some(ours) = record.bases.pop()
+    {
+        record.bases = joined(ours, &head.bases);
     }
-    // What other runs said of the same files, for other tables say, is as true as before.
-    let is_same = |content: &String| record.input.get(content) == head.input.get(content);
-    if record.options == head.options && record.package == head.package {
-        for (options, known) in head.outcomes.iter().filter(|(_, known)| known.records.keys().all(is_same)) {
-            let outcome = record.outcomes.entry(options.clone()).or_insert_with(|| known.clone());
-            // The same rejects lie in two places now; the first stays the one that is told.
-            outcome.quarantine.clone_from(&known.quarantine);
+}
+
+/// The bases of the new version: that of its run, and what is left of older ones.
+fn joined(mut ours: Base, older: &[Base]) -> Vec<Base> {
+    let mut bases = Vec::new();
+    for base in older {
+        let is_same =
+            base.input.iter().all(|(content, ledger)| ours.input.get(content).is_none_or(|our| our == ledger));
+        let covers = ours.tables.is_subset(&base.tables);
+        if is_same && (covers || base.tables.is_subset(&ours.tables)) {
+            // The same files, read once more, or for other tables: what was known of them is as true as before.
+            for (options, known) in &base.outcomes {
+                let outcome = ours.outcomes.entry(options.clone()).or_insert_with(|| known.clone());
+                // The same rejects lie in two places now; the first stays the one that is told.
+                outcome.quarantine.clone_from(&known.quarantine);
+            }
+            if covers {
+                // A run for some of the tables leaves less of a state.
+                if ours.tables != base.tables {
+                    ours.state.clone_from(&base.state);
+                }
+                ours.tables.clone_from(&base.tables);
+                ours.listed_at.clone_from(&base.listed_at);
+                for (content, ledger) in &base.input {
+                    ours.input.entry(content.clone()).or_insert_with(|| ledger.clone());
+                }
+            }
+            continue;
+        }
+        let mut base = base.clone();
+        if !base.tables.is_disjoint(&ours.tables) {
+            base.tables.retain(|table| !ours.tables.contains(table));
+            base.outcomes.clear();
+        }
+        if !base.tables.is_empty() {
+            bases.push(base);
         }
     }
+    bases.push(ours);
+    bases
+}
+
+/// The files of the state that the newest version needs no more.
+fn outdated_state(record: &Record, head: Option<&Record>) -> Vec<String> {
+    let kept: BTreeSet<&str> = record.state_files().map(|file| file.name.as_str()).collect();
+    let known = head.into_iter().flat_map(Record::state_files).map(|file| file.name.as_str());
+    let outdated: BTreeSet<&str> = known.filter(|name| !kept.contains(name)).collect();
+    outdated.into_iter().map(state_path).collect()
 }
 
 /// Whether a new version would tell readers and later runs nothing new.
 fn says_the_same(record: &Record, head: &Record) -> bool {
     let all_marked = record.tables.values().all(|table| table.marked);
-    let is_known = record.input == head.input && record.options == head.options && record.outcomes == head.outcomes;
+    let is_known = record.options == head.options && record.bases == head.bases;
     !record.changes_tables() && all_marked && is_known
 }

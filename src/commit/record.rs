@@ -14,8 +14,8 @@ use std::fmt::Write as _;
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
+use super::base::{Base, Ledger, STATE, StateFile};
 use crate::error::{Error, ErrorKind, Result};
-use crate::outcome::Outcome;
 
 /// The format of what lies in `_etl`; a newer one is not touched.
 pub const FORMAT: u64 = 1;
@@ -39,11 +39,8 @@ pub struct Record {
     pub conditional: Conditional,
     /// The tables, by their folder below the lake's root.
     pub tables: BTreeMap<String, TableRecord>,
-    /// What went in, by content.
-    pub input: BTreeMap<String, Ledger>,
-    /// What reading it told, by the options that decide about it ([`crate::config::Config::deciding`]).
-    #[serde(default)]
-    pub outcomes: BTreeMap<String, Outcome>,
+    /// What the tables were made from, the newest last; each table is in at most one of them.
+    pub bases: Vec<Base>,
 }
 
 /// Which conditions the store honours. A local disk needs none: one run at a time holds the lock.
@@ -97,30 +94,6 @@ pub struct Image {
     pub pack: Option<u32>,
     /// Where in the pack.
     pub offset: u64,
-}
-
-/// The input files of one content.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ledger {
-    /// Where they lie.
-    pub location: String,
-    /// By path below the location.
-    pub files: BTreeMap<String, LedgerFile>,
-}
-
-/// An input file, frozen, and what became of its records.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LedgerFile {
-    /// Bytes.
-    pub size: u64,
-    /// `ETag`, or time of modification in nanoseconds.
-    pub version: String,
-    /// Records that went into tables.
-    pub loaded: u64,
-    /// Records that a named rule left out.
-    pub filtered: u64,
-    /// Records that are not what they should be.
-    pub quarantined: u64,
 }
 
 /// The marker that a version is published: the stamps of the files that it changed, where the record has none.
@@ -196,6 +169,23 @@ impl Record {
         names.into_iter().map(|name| format!("{}/{name}", self.stage())).collect()
     }
 
+    /// The newest ledger of a content.
+    #[must_use]
+    pub fn ledger(&self, content: &str) -> Option<&Ledger> {
+        self.bases.iter().rev().find_map(|base| base.input.get(content))
+    }
+
+    /// The base of tables that were made together, by their folders.
+    #[must_use]
+    pub fn base(&self, folders: &BTreeSet<String>) -> Option<&Base> {
+        self.bases.iter().find(|base| folders.is_subset(&base.tables))
+    }
+
+    /// All files of the state.
+    pub fn state_files(&self) -> impl Iterator<Item = &StateFile> {
+        self.bases.iter().flat_map(|base| base.state.files())
+    }
+
     /// Whether the version changes any file.
     #[must_use]
     pub fn changes_tables(&self) -> bool {
@@ -228,7 +218,10 @@ impl Record {
                 return Err(format!("{path:?} is not a file of a table"));
             }
         }
-        Ok(())
+        match self.state_files().find(|file| !is_inside(&file.name) || file.name.contains('/')) {
+            Some(file) => Err(format!("{:?} is not a file of the state", file.name)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -242,6 +235,12 @@ pub fn stage_of(run: &str) -> String {
 #[must_use]
 pub fn pack_name(pack: u32) -> String {
     format!("pack-{pack:05}.bin")
+}
+
+/// Where a file of the state lies, below the lake's root.
+#[must_use]
+pub fn state_path(name: &str) -> String {
+    format!("{STATE}/{name}")
 }
 
 /// SHA-256 in hexadecimal.
@@ -309,8 +308,7 @@ mod tests {
             options: BTreeMap::new(),
             conditional: Conditional { put: true, delete: true },
             tables: BTreeMap::from([("songs_table".to_owned(), table)]),
-            outcomes: BTreeMap::new(),
-            input: BTreeMap::new(),
+            bases: vec![Base::default()],
         }
     }
 
@@ -371,6 +369,11 @@ mod tests {
             let mut forged = record();
             forged.tables.insert(folder.to_owned(), TableRecord::default());
             assert!(Record::from_bytes(&forged.to_bytes().unwrap(), 3, "x").is_err(), "{folder:?}");
+        }
+        for name in ["../x", "a/b", ""] {
+            let mut forged = record();
+            forged.bases[0].state.songs = Some(StateFile { name: name.to_owned(), ..StateFile::default() });
+            assert!(Record::from_bytes(&forged.to_bytes().unwrap(), 3, "x").is_err(), "{name:?}");
         }
         let mut forged = record();
         "../../x".clone_into(&mut forged.run);

@@ -7,6 +7,7 @@
 //!
 //! Invariant: no key outside the lake's prefix is ever written or deleted.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -231,19 +232,32 @@ impl Ground for Remote {
         self.remove(&record.staged())
     }
 
-    /// Another run may be at work, so only what is two days older than this run goes. It happens beside the run's own
-    /// work, and what does not succeed is left to the next run.
-    fn forget_stages(&self, run: &str) -> Result<()> {
+    fn make_room(&self, _: &str, _: &HashSet<String>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Another run may be at work, so only what is two days older than this run goes. What does not succeed is left to
+    /// the next run.
+    fn clean_up(&self, run: &str, kept: &HashSet<String>) -> Result<()> {
         let Some(today) = day_of(run) else { return Ok(()) };
-        let is_old = move |run: &str| day_of(run).is_some_and(|day| today - day > TimeDelta::days(1));
-        let (bucket, stages) = (self.bucket.clone(), self.key("_etl/stage"));
-        drop(self.bucket.spawn(async move {
-            for entry in entries(&bucket, &stages).await.unwrap_or_default() {
-                if entry.path.split('/').next().is_some_and(is_old) {
-                    drop(bucket.delete(&format!("{stages}/{}", entry.path), None).await);
-                }
+        let is_old = |run: &str| day_of(run).is_some_and(|day| today - day > TimeDelta::days(1));
+        // Both folders begin alike, and nothing else does.
+        let control = self.key("_etl/sta");
+        let found = self.bucket.wait(walk::objects(&self.bucket, &control)).unwrap_or_default();
+        let is_left = |key: &str| {
+            let below = key.get(control.len()..)?;
+            let (folder, name) = below.split_once('/')?;
+            match folder {
+                "ge" => Some(is_old(name)),
+                "te" => Some(is_old(name) && !kept.contains(name)),
+                _ => None,
             }
-        }));
+        };
+        let left = found.iter().map(|object| object.key.clone()).filter(|key| is_left(key) == Some(true));
+        drop(self.all(left.map(|key| {
+            let bucket = self.bucket.clone();
+            async move { bucket.delete(&key, None).await }
+        })));
         Ok(())
     }
 }

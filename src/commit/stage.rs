@@ -13,10 +13,11 @@ use std::sync::{Mutex, PoisonError};
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::SUCCESS;
+use super::base::StateFile;
 use super::ground::{Entry, StageGround};
 use super::lake::Lake;
 use super::publish::{Published, Staged};
-use super::record::{FileRecord, Image, TableRecord, hex, sha256};
+use super::record::{FileRecord, Image, Record, TableRecord, hex, sha256, state_path};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Table;
 
@@ -82,6 +83,8 @@ pub struct Stage {
     pub(super) run: String,
     pub(super) ground: Box<dyn StageGround>,
     tables: BTreeMap<Table, StagedTable>,
+    /// Names of the state files that this run wrote, until they are committed.
+    state: Mutex<Vec<String>>,
     /// Whether what is staged is committed, and stays until a later run has published it.
     is_committed: AtomicBool,
 }
@@ -127,9 +130,10 @@ impl Stage {
             };
             tables.insert(*table, staged);
         }
-        lake.ground.forget_stages(run)?;
+        lake.ground.make_room(run, &lake.state_files())?;
         let ground = lake.ground.stage(run)?;
-        Ok(Self { lake, run: run.to_owned(), ground, tables, is_committed: AtomicBool::new(false) })
+        let (run, state, is_committed) = (run.to_owned(), Mutex::default(), AtomicBool::new(false));
+        Ok(Self { lake, run, ground, tables, state, is_committed })
     }
 
     /// What is published, if every file of every table is as the newest version says, and no other is there.
@@ -185,6 +189,42 @@ impl Stage {
     /// The place's.
     pub fn put_reject(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.lake.ground.keep(&format!("_etl/quarantine/{}/{name}", self.run), bytes)
+    }
+
+    /// Takes over the files of a table that this run has no reason to make again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`] when the table is not part of the run.
+    pub fn inherit(&self, table: Table, is_kept: impl Fn(&str) -> bool) -> Result<()> {
+        let staged = self.table(table)?;
+        let Some(known) = self.lake.head.as_ref().and_then(|head| head.tables.get(&staged.folder)) else {
+            return Ok(());
+        };
+        let mut files = staged.files.lock().unwrap_or_else(PoisonError::into_inner);
+        for (path, file) in known.files.iter().filter(|(path, _)| is_kept(path)) {
+            let Some(existing) = staged.existing.get(path) else { continue };
+            existing.is_kept.store(true, Ordering::Relaxed);
+            staged.unchanged.fetch_add(1, Ordering::Relaxed);
+            let stamp = Some(existing.stamp.clone());
+            files.insert(path.clone(), FileRecord { stamp, image: None, replaces: None, ..file.clone() });
+        }
+        Ok(())
+    }
+
+    /// Writes a file of the state, unless the newest version has one of the same bytes. `kind` becomes part of its name.
+    ///
+    /// # Errors
+    /// The place's.
+    pub fn put_state(&self, kind: &str, bytes: &[u8]) -> Result<StateFile> {
+        let sha256 = sha256(bytes);
+        let mut known = self.lake.head.iter().flat_map(Record::state_files);
+        if let Some(same) = known.find(|file| file.sha256 == sha256) {
+            return Ok(same.clone());
+        }
+        let file = StateFile { name: format!("{}-{kind}.parquet", self.run), size: bytes.len() as u64, sha256 };
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).push(file.name.clone());
+        self.lake.ground.write(&state_path(&file.name), bytes)?;
+        Ok(file)
     }
 
     /// Stages a whole file, unless its bytes are already in place. `partition` is '' or a path without slashes at its
@@ -244,7 +284,8 @@ impl Stage {
         if self.lake.ground.folds_case() {
             self.tables.values().try_for_each(|staged| staged.must_not_collide(&self.lake))?;
         }
-        if self.tables.values().any(StagedTable::has_images) {
+        let has_state = !self.state.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        if has_state || self.tables.values().any(StagedTable::has_images) {
             self.ground.seal()?;
         }
         let mut tables = BTreeMap::new();
@@ -257,8 +298,14 @@ impl Stage {
         Ok(Staged::new(self, tables, states))
     }
 
+    /// The state files belong to a version from now on.
+    pub(super) fn keep_state(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Leaves the stage to a later run.
     pub(super) fn leave(&self) {
+        self.keep_state();
         self.is_committed.store(true, Ordering::Relaxed);
     }
 
@@ -272,6 +319,10 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         if !self.is_committed.load(Ordering::Relaxed) {
+            let state = std::mem::take(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner));
+            let paths: Vec<String> = state.iter().map(|name| state_path(name)).collect();
+            // What is left over, a later run removes.
+            drop(self.lake.ground.remove(&paths));
             self.ground.end();
         }
     }

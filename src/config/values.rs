@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
 use super::{LATEST_TS, MaxBad};
 use crate::error::{Error, ErrorKind, Result};
@@ -50,6 +50,35 @@ pub fn tables(value: &str) -> Result<Vec<Table>> {
         return Err(wrong("tables", value, "name at least one of songs, artists, users, time, songplays"));
     }
     Ok(chosen)
+}
+
+/// Days from `since` to before `until`: dates, or times of which the day counts (a time within a day includes it).
+pub fn days(since: Option<&str>, until: Option<&str>) -> Result<Range<Option<NaiveDate>>> {
+    const TAKES: &str = "it takes a day such as 2018-11-01, or a time such as 2018-11-01T00:00:00+00:00";
+    if let (Some(since), Some(until)) = (since, until)
+        && since == until
+    {
+        return Err(Error::new(ErrorKind::Configuration, format!("since is until, {since}: no day lies between them"))
+            .hint("until is exclusive: for one day, name the day and the next one")
+            .context("option", "until"));
+    }
+    let day = |option: &'static str, value: &str| -> Result<(NaiveDate, bool)> {
+        if let Ok(day) = NaiveDate::parse_from_str(value, "%Y-%m-%d") {
+            return Ok((day, true));
+        }
+        let time = DateTime::parse_from_rfc3339(&value.replacen(' ', "T", 1)).map(|time| time.naive_utc());
+        let time = time.or_else(|_| value.parse::<NaiveDateTime>()).map_err(|_| wrong(option, value, TAKES))?;
+        Ok((time.date(), time.time() == NaiveTime::MIN))
+    };
+    let since = since.map(|value| day("since", value)).transpose()?.map(|(day, _)| day);
+    let until = until.map(|value| day("until", value)).transpose()?;
+    let until = until.map(|(day, is_whole)| if is_whole { day } else { day.succ_opt().unwrap_or(day) });
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        return Err(wrong("until", &until.to_string(), format!("it lies behind since, {since}; it is exclusive")));
+    }
+    Ok(since..until)
 }
 
 /// `classic`, `plain`, and single overrides `songs=tracks` on top, separated by commas.

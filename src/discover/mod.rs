@@ -43,6 +43,9 @@ pub enum Version {
     Tag(Tag),
 }
 
+/// Files of a listing by their numbers, sorted.
+pub type Selection = Arc<[usize]>;
+
 /// The files of one source.
 #[derive(Debug, Default)]
 pub struct Listing {
@@ -63,6 +66,18 @@ impl Listing {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
+    }
+
+    /// The bytes of some files.
+    #[must_use]
+    pub fn bytes_of(&self, selection: &[usize]) -> u64 {
+        selection.iter().filter_map(|index| self.files.get(*index)).map(|file| file.size).sum()
+    }
+
+    /// All files.
+    #[must_use]
+    pub fn all(&self) -> Selection {
+        (0..self.files.len()).collect()
     }
 
     /// A file for people, by its number.

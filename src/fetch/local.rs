@@ -25,7 +25,7 @@ const FILES: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Work {
     /// Whole files.
-    Files(Range<usize>),
+    Files(Vec<usize>),
     /// The records that begin in a range of a plain file.
     Part {
         /// Which file.
@@ -35,34 +35,30 @@ pub(super) enum Work {
     },
 }
 
-/// Divides files into pieces of work of about `chunk_size` bytes.
-pub(super) fn divide(listing: &Listing, chunk_size: u64) -> Result<Vec<Work>> {
-    let files = &listing.files;
+/// Divides the selected files into pieces of work of about `chunk_size` bytes.
+pub(super) fn divide(listing: &Listing, selection: &[usize], chunk_size: u64) -> Result<Vec<Work>> {
     let mut work = Vec::new();
-    let mut start = 0;
-    let mut bytes = 0;
-    for (index, file) in files.iter().enumerate() {
-        if file.size > chunk_size && can_be_divided(Listed::new(listing, index)?)? {
-            if start < index {
-                work.push(Work::Files(start..index));
-            }
+    let (mut files, mut bytes) = (Vec::new(), 0);
+    for index in selection {
+        let Some(file) = listing.files.get(*index) else { continue };
+        if file.size > chunk_size && can_be_divided(Listed::new(listing, *index)?)? {
             let mut from = 0;
             while from < file.size {
                 let to = file.size.min(from + chunk_size);
-                work.push(Work::Part { file: index, range: from..to });
+                work.push(Work::Part { file: *index, range: from..to });
                 from = to;
             }
-            (start, bytes) = (index + 1, 0);
             continue;
         }
+        files.push(*index);
         bytes += file.size;
-        if bytes >= chunk_size || index + 1 - start >= FILES {
-            work.push(Work::Files(start..index + 1));
-            (start, bytes) = (index + 1, 0);
+        if bytes >= chunk_size || files.len() >= FILES {
+            work.push(Work::Files(std::mem::take(&mut files)));
+            bytes = 0;
         }
     }
-    if start < files.len() {
-        work.push(Work::Files(start..files.len()));
+    if !files.is_empty() {
+        work.push(Work::Files(files));
     }
     Ok(work)
 }
@@ -87,8 +83,8 @@ impl Reader {
         visit: &mut Visit<'_>,
     ) -> Result<()> {
         match work {
-            Work::Files(range) => {
-                range.clone().try_for_each(|index| self.file(Listed::new(listing, index)?, reading, visit))
+            Work::Files(files) => {
+                files.iter().try_for_each(|index| self.file(Listed::new(listing, *index)?, reading, visit))
             }
             Work::Part { file, range } => self.part(Listed::new(listing, *file)?, range, visit),
         }

@@ -15,7 +15,7 @@ use memchr::memchr_iter;
 use crate::cancel::Cancel;
 use crate::compression::{self, Unpacker};
 use crate::decode::framing::{self, Cutter, Framing};
-use crate::discover::{InputFile, Listing};
+use crate::discover::{InputFile, Listing, Selection};
 use crate::error::{Error, ErrorKind, Result};
 use local::Work;
 use remote::Prefetch;
@@ -80,6 +80,7 @@ pub struct Reading {
 #[derive(Debug)]
 pub struct Feed<'l> {
     listing: &'l Listing,
+    selected: usize,
     reading: Reading,
     supply: Supply,
 }
@@ -91,16 +92,16 @@ enum Supply {
 }
 
 impl<'l> Feed<'l> {
-    /// Divides local files into pieces of work; begins to fetch objects.
+    /// Divides the selected files into pieces of work, or begins to fetch them.
     ///
     /// # Errors
     /// The operating system's, when a large file cannot be opened to see what it is.
-    pub fn new(listing: &'l Listing, reading: Reading) -> Result<Self> {
+    pub fn new(listing: &'l Listing, selection: &Selection, reading: Reading) -> Result<Self> {
         let supply = match &listing.bucket {
-            None => Supply::Local(local::divide(listing, reading.chunk_size)?),
-            Some(bucket) => Supply::Remote(Prefetch::start(bucket, &listing.files, reading)),
+            None => Supply::Local(local::divide(listing, selection, reading.chunk_size)?),
+            Some(bucket) => Supply::Remote(Prefetch::start(bucket, &listing.files, selection, reading)),
         };
-        Ok(Self { listing, reading, supply })
+        Ok(Self { listing, selected: selection.len(), reading, supply })
     }
 
     /// How many times [`Feed::read`] has to be called.
@@ -108,7 +109,7 @@ impl<'l> Feed<'l> {
     pub fn tasks(&self) -> usize {
         match &self.supply {
             Supply::Local(work) => work.len(),
-            Supply::Remote(_) => self.listing.files.len(),
+            Supply::Remote(_) => self.selected,
         }
     }
 

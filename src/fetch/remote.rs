@@ -20,7 +20,7 @@ use super::ranges::{RANGE, Ranges, key};
 use super::{Fetched, Listed, Reader, Reading, Visit, broken, whole};
 use crate::cancel::Cancel;
 use crate::compression::{self, Unpacker};
-use crate::discover::{InputFile, Listing, Version};
+use crate::discover::{InputFile, Listing, Selection, Version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::bucket::Bucket;
 
@@ -137,14 +137,14 @@ impl Drop for Ending {
 
 impl Prefetch {
     /// Begins to fetch.
-    pub(super) fn start(bucket: &Bucket, files: &Arc<[InputFile]>, reading: Reading) -> Self {
+    pub(super) fn start(bucket: &Bucket, files: &Arc<[InputFile]>, selection: &Selection, reading: Reading) -> Self {
         let ahead = (reading.ahead / UNIT).clamp(1, u64::from(u32::MAX));
         let threads = reading.threads.max(1) as u64;
         let depth = (reading.ahead / threads / RANGE).clamp(1, DEPTH);
         let mut state = State::default();
         // The large ones first: whoever takes one is busy with it for long.
-        for (file, input) in files.iter().enumerate() {
-            let body = match input.size {
+        for file in selection.iter().copied() {
+            let body = match files.get(file).map_or(1, |input| input.size) {
                 0 => Some(Bytes::new()),
                 1..=WHOLE => continue,
                 _ => None,
@@ -154,7 +154,7 @@ impl Prefetch {
         let room = Arc::new(Semaphore::new(usize::try_from(ahead).unwrap_or(Semaphore::MAX_PERMITS)));
         let inbox =
             Arc::new(Inbox { state: Mutex::new(state), changed: Condvar::new(), room, stopping: Notify::new() });
-        let feeding = feed(bucket.clone(), Arc::clone(files), Arc::clone(&inbox), ahead);
+        let feeding = feed(bucket.clone(), Arc::clone(files), Arc::clone(selection), Arc::clone(&inbox), ahead);
         drop(bucket.spawn(feeding));
         Self { inbox, bucket: bucket.clone(), depth: usize::try_from(depth).unwrap_or(1) }
     }
@@ -199,12 +199,12 @@ impl Drop for Prefetch {
 }
 
 /// Fetches what is small enough, until all has arrived or nobody wants more.
-async fn feed(bucket: Bucket, files: Arc<[InputFile]>, inbox: Arc<Inbox>, ahead: u64) {
+async fn feed(bucket: Bucket, files: Arc<[InputFile]>, selection: Selection, inbox: Arc<Inbox>, ahead: u64) {
     let ending = Ending(inbox);
     let inbox = &ending.0;
     let mut under_way = JoinSet::new();
     let is_stopped = {
-        let filling = pin!(fill(&bucket, &files, inbox, ahead, &mut under_way));
+        let filling = pin!(fill(&bucket, (&files, &selection), inbox, ahead, &mut under_way));
         matches!(select(filling, pin!(inbox.stopping.notified())).await, Either::Right(_))
     };
     if is_stopped && inbox.state().failures.iter().any(|(_, error)| error.kind() == ErrorKind::Access) {
@@ -215,8 +215,15 @@ async fn feed(bucket: Bucket, files: Arc<[InputFile]>, inbox: Arc<Inbox>, ahead:
 }
 
 /// Starts requests in the order of the listing, as memory allows, and waits for all of them.
-async fn fill(bucket: &Bucket, files: &Arc<[InputFile]>, inbox: &Arc<Inbox>, ahead: u64, under_way: &mut JoinSet<()>) {
-    for (file, input) in files.iter().enumerate().filter(|(_, input)| (1..=WHOLE).contains(&input.size)) {
+async fn fill(
+    bucket: &Bucket,
+    (files, selection): (&Arc<[InputFile]>, &Selection),
+    inbox: &Arc<Inbox>,
+    ahead: u64,
+    under_way: &mut JoinSet<()>,
+) {
+    let selected = selection.iter().filter_map(|file| Some((*file, files.get(*file)?)));
+    for (file, input) in selected.filter(|(_, input)| (1..=WHOLE).contains(&input.size)) {
         let units = u32::try_from(input.size.div_ceil(UNIT).min(ahead)).unwrap_or(u32::MAX);
         let Ok(room) = Arc::clone(&inbox.room).acquire_many_owned(units).await else { break };
         while under_way.len() >= IN_FLIGHT {

@@ -1,20 +1,26 @@
 //! Everybody and everything that the plays of a run speak of, under one number each.
 //!
-//! Each worker numbers its profiles and tracks by itself; here one worker's stand behind another's. What songplays shows
-//! of a profile is coded: each distinct text is kept once for the run, and a profile is four small numbers. So writing a
-//! play moves numbers, and a text is looked at once for each part of the table that holds it.
+//! Each worker numbers its profiles and tracks by itself; here one worker's stand behind another's. What a profile says
+//! is coded: each distinct text is kept once for the run, and a profile is seven small numbers. So writing a play moves
+//! numbers, and a text is looked at once for each part of the table that holds it.
 //!
 //! Invariant: equal codes of a field are equal texts, and the other way round.
 
 use std::cmp::Ordering;
 
+use super::catalogue::track_key;
 use super::order;
-use super::plays::{NO_SONG, People, Play};
+use super::plays::{Key, NO_SONG, PROFILE_FIELDS, People, Play};
 use super::tuples::Tuples;
+use super::users::UserRow;
+use crate::config::Match;
 use crate::decode::Text;
 
 /// How many of [`super::plays::PROFILE_FIELDS`] songplays shows: user id, level, location, user agent.
 pub const SHOWN: usize = 4;
+
+/// All fields of a profile.
+const FIELDS: usize = PROFILE_FIELDS.len();
 
 /// Stands for NULL where a code is expected.
 pub const NULL: u32 = u32::MAX;
@@ -22,8 +28,8 @@ pub const NULL: u32 = u32::MAX;
 /// Who and what the plays of all workers speak of.
 #[derive(Debug, Default)]
 pub struct Cast {
-    texts: [Tuples<1>; SHOWN],
-    profiles: Vec<[u32; SHOWN]>,
+    texts: [Tuples<1>; FIELDS],
+    profiles: Vec<[u32; FIELDS]>,
     songs: Vec<u32>,
     workers: Vec<Worker>,
 }
@@ -45,7 +51,7 @@ impl Cast {
         for people in parts {
             let (first_profile, first_track) = (number(cast.profiles.len()), number(cast.songs.len()));
             for profile in 0..number(people.profiles.len()) {
-                let mut codes = [NULL; SHOWN];
+                let mut codes = [NULL; FIELDS];
                 for ((field, code), texts) in codes.iter_mut().enumerate().zip(&mut cast.texts) {
                     if let Some(text) = people.profiles.text(profile, field, &mut scratch) {
                         *code = texts.intern(&[Some(Text::plain(text))], None).0;
@@ -67,19 +73,19 @@ impl Cast {
         play.with_ids(play.profile.saturating_add(profile), play.track.saturating_add(track))
     }
 
-    /// The code of a shown field of a play's profile, or [`NULL`].
+    /// The code of a field of a play's profile, or [`NULL`].
     #[must_use]
     pub fn code(&self, play: &Play, field: usize) -> u32 {
         self.profiles.get(play.profile as usize).and_then(|codes| codes.get(field)).copied().unwrap_or(NULL)
     }
 
-    /// How many distinct texts a shown field has.
+    /// How many distinct texts a field has.
     #[must_use]
     pub fn texts(&self, field: usize) -> usize {
         self.texts.get(field).map_or(0, Tuples::len)
     }
 
-    /// The text with a code of a shown field.
+    /// The text with a code of a field.
     pub fn text<'s>(&'s self, field: usize, code: u32, scratch: &'s mut String) -> Option<&'s str> {
         self.texts.get(field)?.text(code, 0, scratch)
     }
@@ -88,6 +94,34 @@ impl Cast {
     #[must_use]
     pub fn song(&self, play: &Play) -> u32 {
         self.songs.get(play.track as usize).copied().unwrap_or(NO_SONG)
+    }
+
+    /// How many profiles and how many tracks there are.
+    #[must_use]
+    pub fn len(&self) -> (usize, usize) {
+        (self.profiles.len(), self.songs.len())
+    }
+
+    /// A profile as a user, with the user's id; `latest` is its latest event.
+    #[must_use]
+    pub fn user(&self, profile: u32, latest: Key) -> Option<(Box<str>, UserRow)> {
+        let codes = self.profiles.get(profile as usize)?;
+        let mut scratch = String::new();
+        let mut text = |field: usize| {
+            let code = codes.get(field).copied().filter(|code| *code != NULL)?;
+            self.text(field, code, &mut scratch).map(Box::<str>::from)
+        };
+        let user_id = text(0)?;
+        Some((user_id, UserRow { latest, level: text(1), first_name: text(4), last_name: text(5), gender: text(6) }))
+    }
+
+    /// The key by which songs are matched to a track; `None` for one that no song can match.
+    #[must_use]
+    pub fn track_key(&self, track: u32, matching: Match) -> Option<u64> {
+        let (tracks, track) = self.track(track)?;
+        let (mut title, mut artist) = (String::new(), String::new());
+        let title = tracks.text(track, 0, &mut title);
+        track_key(matching, title, tracks.text(track, 1, &mut artist), tracks.number(track))
     }
 
     /// The order of plays whose time, session and position are the same: by what they say.
@@ -104,18 +138,18 @@ impl Cast {
         if a.track == b.track {
             return order;
         }
-        let (Some((a, track_a)), Some((b, track_b))) = (self.track(a), self.track(b)) else { return order };
+        let (Some((a, track_a)), Some((b, track_b))) = (self.track(a.track), self.track(b.track)) else { return order };
         for field in 0..2 {
             order = order.then_with(|| a.text(track_a, field, &mut left).cmp(&b.text(track_b, field, &mut right)));
         }
         order.then_with(|| order::floats(a.number(track_a), b.number(track_b)))
     }
 
-    /// The tracks of the worker that a play came from, and the play's number among them.
-    fn track(&self, play: &Play) -> Option<(&Tuples<2>, u32)> {
-        let behind = self.workers.partition_point(|worker| worker.first_track <= play.track);
+    /// The tracks of the worker that a track came from, and its number among them.
+    fn track(&self, track: u32) -> Option<(&Tuples<2>, u32)> {
+        let behind = self.workers.partition_point(|worker| worker.first_track <= track);
         let worker = self.workers.get(behind.checked_sub(1)?)?;
-        Some((&worker.tracks, play.track - worker.first_track))
+        Some((&worker.tracks, track - worker.first_track))
     }
 }
 

@@ -7,9 +7,10 @@
 //! Invariant: a lookup returns at most one song, so the join cannot multiply plays.
 
 use std::cmp::Ordering;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use twox_hash::XxHash64;
 
 use super::order;
 use super::songs::SongRow;
@@ -88,6 +89,21 @@ impl Catalogue {
         };
         order::floats(Some(distance(a)), Some(distance(b))).then_with(|| a.song_id.cmp(&b.song_id))
     }
+}
+
+/// What a track and the songs that may match it have in common, as a number that is the same on every machine; `None`
+/// where NULL keeps the track, or the song, from matching anything. Different keys never match; equal ones may not.
+#[must_use]
+pub fn track_key(matching: Match, title: Option<&str>, artist: Option<&str>, duration: Option<f64>) -> Option<u64> {
+    let mut hasher = XxHash64::with_seed(0);
+    hasher.write(title?.as_bytes());
+    // No UTF-8 holds this byte.
+    hasher.write(&[0xff]);
+    hasher.write(artist?.as_bytes());
+    if matching == Match::TitleArtistDuration {
+        hasher.write(&duration_bits(Some(duration?)).to_le_bytes());
+    }
+    Some(hasher.finish())
 }
 
 /// The bits by which durations are equal exactly when the numbers are: `-0.0` counts as `0.0`.

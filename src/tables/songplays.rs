@@ -17,7 +17,7 @@ use std::ops::Range;
 use super::cast::{Cast, NULL};
 use super::catalogue::Catalogue;
 use super::columns::{Column, Columns};
-use super::plays::{NO_SONG, Play};
+use super::plays::{Key, NO_SONG, Play};
 use super::songs::SongRow;
 use super::time::{Month, micros};
 use crate::config::Unmatched;
@@ -133,6 +133,22 @@ impl<'c> Gathered<'c> {
         self.plays.iter().map(Play::ts)
     }
 
+    /// Who acted: each profile once, with its latest event.
+    #[must_use]
+    pub fn profiles(&self) -> Vec<(u32, Key)> {
+        let mut is_new = first_time(self.cast.len().0);
+        // Sorted by time: the last play of each.
+        let latest = self.plays.iter().rev().filter(|play| is_new(play.profile));
+        latest.map(|play| (play.profile, play.key())).collect()
+    }
+
+    /// What was played: each track once.
+    #[must_use]
+    pub fn tracks(&self) -> Vec<u32> {
+        let mut is_new = first_time(self.cast.len().1);
+        self.plays.iter().map(|play| play.track).filter(|track| is_new(*track)).collect()
+    }
+
     /// The rows of songplays, sorted by `songplay_id`, and how many of them have a song.
     ///
     /// # Errors
@@ -191,4 +207,10 @@ impl<'c> Gathered<'c> {
         }
         Ok(ids)
     }
+}
+
+/// Says of each number below `count` whether it comes for the first time.
+fn first_time(count: usize) -> impl FnMut(u32) -> bool {
+    let mut is_seen = vec![false; count];
+    move |number| is_seen.get_mut(number as usize).is_some_and(|seen| !std::mem::replace(seen, true))
 }

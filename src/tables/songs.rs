@@ -44,6 +44,12 @@ impl SongRow {
         }
     }
 
+    /// Whether the row is the same in everything.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.song_id == other.song_id && self.compare(other) == Ordering::Equal
+    }
+
     fn has_unknown_year(&self) -> bool {
         matches!(self.year, None | Some(0))
     }

@@ -5,6 +5,8 @@
 //!
 //! Invariant: `calendar` is a function of the millisecond alone.
 
+use std::fmt;
+
 use chrono::{DateTime, Datelike};
 
 use super::columns::{Column, Columns};
@@ -62,6 +64,20 @@ impl Month {
         Self { year: day.year, month: day.month }
     }
 
+    /// The first millisecond of the month that holds the millisecond.
+    #[must_use]
+    pub fn start(ts: i64) -> i64 {
+        let day = ts - ts.rem_euclid(DAY);
+        day - i64::from(Day::of(ts).day - 1) * DAY
+    }
+
+    /// The month that its text, such as `2018-11`, names.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (year, month) = text.split_once('-')?;
+        Some(Self { year: year.parse().ok()?, month: month.parse().ok()? })
+    }
+
     /// The first millisecond of the next month.
     #[must_use]
     pub fn end(ts: i64) -> i64 {
@@ -71,6 +87,12 @@ impl Month {
             next += DAY;
         }
         next
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:04}-{:02}", self.year, self.month)
     }
 }
 
@@ -145,6 +167,10 @@ mod tests {
             [("2018-12-31T23:59:59.999Z", "2019-01-01T00:00:00Z"), ("2020-02-01T00:00:00Z", "2020-03-01T00:00:00Z")]
         {
             assert_eq!(Month::end(ts(inside)), ts(end), "{inside}");
+            assert_eq!(Month::start(ts(end) + 1), ts(end), "{end}");
+            let month = Month::of(ts(inside));
+            assert_eq!(Month::parse(&month.to_string()), Some(month));
         }
+        assert_eq!(Month::of(0).to_string(), "1970-01");
     }
 }

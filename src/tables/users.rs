@@ -15,7 +15,8 @@ use crate::schema::Table;
 /// A row of the users table, with what decides between two. Fields in the order in which they decide.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UserRow {
-    latest: Key,
+    /// The user's latest event.
+    pub latest: Key,
     /// Subscription.
     pub level: Option<Box<str>>,
     /// First name.
@@ -26,32 +27,51 @@ pub struct UserRow {
     pub gender: Option<Box<str>>,
 }
 
+/// Users of parts that are taken in one after the other.
+#[derive(Clone, Debug, Default)]
+pub struct UsersPartial {
+    rows: HashMap<Box<str>, UserRow>,
+}
+
+impl UsersPartial {
+    /// Takes in a user.
+    pub fn add(&mut self, user_id: Box<str>, row: UserRow) {
+        match self.rows.get_mut(&user_id) {
+            None => {
+                self.rows.insert(user_id, row);
+            }
+            Some(kept) if row > *kept => *kept = row,
+            Some(_) => {}
+        }
+    }
+
+    /// The users, sorted by key.
+    #[must_use]
+    pub fn finish(self) -> Vec<(Box<str>, UserRow)> {
+        let mut rows: Vec<(Box<str>, UserRow)> = self.rows.into_iter().collect();
+        rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        rows
+    }
+}
+
 /// The users of all parts, sorted by key.
 #[must_use]
 pub fn finish(parts: &[People]) -> Vec<(Box<str>, UserRow)> {
-    let mut users: HashMap<Box<str>, UserRow> = HashMap::new();
+    let mut users = UsersPartial::default();
     let mut scratch = String::new();
     for people in parts {
         for (profile, latest) in (0_u32..).zip(&people.latest) {
             let mut text = |field| people.profiles.text(profile, field, &mut scratch).map(Box::<str>::from);
             let Some(user_id) = text(0) else { continue };
-            if users.get(&user_id).is_some_and(|kept| kept.latest > *latest) {
+            if users.rows.get(&user_id).is_some_and(|kept| kept.latest > *latest) {
                 continue;
             }
             let row =
                 UserRow { latest: *latest, level: text(1), first_name: text(4), last_name: text(5), gender: text(6) };
-            match users.get_mut(&user_id) {
-                None => {
-                    users.insert(user_id, row);
-                }
-                Some(kept) if row > *kept => *kept = row,
-                Some(_) => {}
-            }
+            users.add(user_id, row);
         }
     }
-    let mut rows: Vec<(Box<str>, UserRow)> = users.into_iter().collect();
-    rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    rows
+    users.finish()
 }
 
 /// Rows as columns, in the table's order.

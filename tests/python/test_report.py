@@ -17,6 +17,10 @@ from sparkify_lake.report import Plan, RunReport, SampleReport
 EVIL = "a<script>alert('x')</script>&\x1b[2J\n.json"
 
 
+def source(location: str, files: int, size: int) -> dict[str, Any]:
+    return {"location": location, "files": files, "bytes": size, "files_read": files, "bytes_read": size}
+
+
 def run_mapping() -> dict[str, Any]:
     """A report as the native module gives it, with a file name out to break whatever shows it."""
     return {
@@ -25,11 +29,12 @@ def run_mapping() -> dict[str, Any]:
         "run_id": "20181130T120000Z-1a2b3c4d",
         "version": 3,
         "state": "published",
+        "rebuilt": None,
         "started_at": "2018-11-30T12:00:00Z",
         "seconds": 1.26,
         "input": {
-            "logs": {"location": "data/log_data", "files": 30, "bytes": 3_600_000},
-            "songs": {"location": "data/song_data", "files": 71, "bytes": 17_000},
+            "logs": source("data/log_data", 30, 3_600_000),
+            "songs": source("data/song_data", 71, 17_000),
         },
         "output": "lake",
         "options": {"compression": "snappy"},
@@ -63,7 +68,7 @@ def run_mapping() -> dict[str, Any]:
 
 def plan_mapping() -> dict[str, Any]:
     return {
-        "input": {"songs": {"location": EVIL, "files": 71, "bytes": 17_000}},
+        "input": {"songs": source(EVIL, 71, 17_000)},
         "output": "lake",
         "options": {"compression": "snappy"},
         "tables": [

@@ -170,7 +170,7 @@ fn a_file_that_changed_since_it_was_listed_ends_the_run() {
     let config = Config { chunk_size: 1 << 10, ..scene.config("lake") };
     let read = |file: InputFile| {
         let listing = Listing { files: [file].into(), ..Listing::default() };
-        ingest::songs(&listing, &config, None, &Control::default()).map(|_| ())
+        ingest::songs((&listing, &listing.all()), &config, None, &Control::default()).map(|_| ())
     };
     assert!(read(listed.clone()).is_ok());
     for file in [

@@ -39,7 +39,10 @@ RUN = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
 CONTROL = re.compile(
     rf"FORMAT|lock|(log|done)/\d{{20}}\.json|quarantine/{RUN}/(songs|logs)\.jsonl|report/{RUN}\.json"
 )
-UNDER_WAY = re.compile(rf"stage/{RUN}(/.*)?|(FORMAT|(log|done)/\d{{20}}\.json)\.new|doctor-.*")
+STATE = rf"state/{RUN}-(songs|users|\d{{4}}-\d\d-(users|tracks))\.parquet"
+UNDER_WAY = re.compile(
+    rf"stage/{RUN}(/.*)?|(FORMAT|(log|done)/\d{{20}}\.json)\.new|{STATE}(\.new)?|doctor-.*"
+)
 RECORD = re.compile(rb'\{"sha256":"([0-9a-f]{64})","record":(\{.*\})\}\n?', re.DOTALL)
 
 
@@ -70,10 +73,10 @@ def check(
     faults = Faults()
     if not lake.is_dir():
         return ["there is no lake"]
-    _control(lake, settled, bucket, faults)
     records = _records(lake, faults)
     done = _markers(lake, records, settled, faults)
     newest = max(records, default=0)
+    _control(lake, _state(lake, records.get(newest), faults), settled, bucket, faults)
     if newest == 0:
         faults += (f"{path} is visible and nothing was committed" for path in contents(lake))
         return faults
@@ -109,16 +112,33 @@ def recorded(record: Mapping[str, Any]) -> Contents:
 # --- the log ----------------------------------------------------------------------------------------------
 
 
-def _control(lake: Path, settled: bool, bucket: bool, faults: Faults) -> None:
+def _control(lake: Path, state: Iterable[str], settled: bool, bucket: bool, faults: Faults) -> None:
     for path in files_below(lake / "_etl"):
-        is_under_way = UNDER_WAY.fullmatch(path) and (not settled or (bucket and path.startswith("stage/")))
-        if not CONTROL.fullmatch(path) and not is_under_way:
+        is_left = bucket and path.startswith(("stage/", "state/"))
+        is_under_way = UNDER_WAY.fullmatch(path) and (not settled or is_left)
+        if f"_etl/{path}" not in state and not CONTROL.fullmatch(path) and not is_under_way:
             faults.say(f"_etl/{path} is foreign or left over")
     if settled and not bucket and (lake / "_etl" / "stage").exists():
         faults.say("_etl/stage is left over")
     format_file = lake / "_etl" / "FORMAT"
     if format_file.exists() and json.loads(format_file.read_bytes()) != {"format": 1}:
         faults.say("_etl/FORMAT says something else")
+
+
+def _state(lake: Path, head: Mapping[str, Any] | None, faults: Faults) -> set[str]:
+    """The state files of the newest version: all are there, and what it says."""
+    found = set()
+    for base in head["bases"] if head else ():
+        state = base["state"]
+        months = [file for month in state["months"].values() for file in (month["users"], month["tracks"])]
+        for file in (state.get("songs"), state.get("users"), *months):
+            if file is None:
+                continue
+            path = f"_etl/state/{file['name']}"
+            found.add(path)
+            if not (lake / path).is_file() or sha256(lake / path) != file["sha256"]:
+                faults.say(f"{path} is not what the record says")
+    return found
 
 
 def _records(lake: Path, faults: Faults) -> dict[int, Any]:
@@ -272,30 +292,22 @@ def _rows(folder: Path, table: str, found: Iterable[str], is_whole: bool, faults
 
 def _accounts(lake: Path, head: Mapping[str, Any], report: Mapping[str, Any] | None, faults: Faults) -> None:
     """Every record that was read is loaded, filtered or in quarantine, by file and in all."""
-    quarantined = {}
-    for content in ("songs", "logs"):
-        path = lake / "_etl" / "quarantine" / head["run"] / f"{content}.jsonl"
-        lines = path.read_bytes().splitlines() if path.exists() else []
-        for line in lines:
-            try:
-                if not {"file", "offset", "reason"} <= json.loads(line).keys():
-                    faults.say(f"a line of {path.name} does not say where or why")
-            except ValueError:
-                faults.say(f"a line of {path.name} is no JSON")
-        quarantined[content] = len(lines)
     sums: dict[str, dict[str, int]] = {}
-    for content, ledger in head["input"].items():
+    for content, ledger in head["bases"][-1]["input"].items():
         total = sums.setdefault(content, {"loaded": 0, "filtered": 0, "quarantined": 0})
         for name, file in ledger["files"].items():
-            if any(file[kind] < 0 for kind in total):
+            if any(file.get(kind, 0) < 0 for kind in total):
                 faults.say(f"the ledger of {name} is negative")
             for kind in total:
-                total[kind] += file[kind]
-        if total["quarantined"] != quarantined[content]:
-            faults.say(
-                f"{content}: {total['quarantined']} records are in quarantine by the ledger, "
-                f"{quarantined[content]} by its file"
-            )
+                total[kind] += file.get(kind, 0)
+            if file.get("quarantined", 0):
+                path = lake / "_etl" / "quarantine" / file.get("rejects", "") / f"{content}.jsonl"
+                kept = _rejects(path, name, faults)
+                if kept != file["quarantined"]:
+                    faults.say(
+                        f"{name}: {file['quarantined']} records are in quarantine by the ledger, "
+                        f"{kept} by its file"
+                    )
     rows = {
         table["table"]: sum(file["rows"] for file in table["files"].values())
         for table in head["tables"].values()
@@ -316,6 +328,20 @@ def _accounts(lake: Path, head: Mapping[str, Any], report: Mapping[str, Any] | N
             )
     if "songplays" in rows and rows["songplays"] != report["plays"]["rows"]:
         faults.say(f"{rows['songplays']} plays in files, {report['plays']['rows']} in the report")
+
+
+def _rejects(path: Path, name: str, faults: Faults) -> int:
+    """How many records of an input file lie in a file of the quarantine."""
+    kept = 0
+    for line in path.read_bytes().splitlines() if path.exists() else []:
+        try:
+            told = json.loads(line)
+            kept += told["file"].endswith(name) and told.get("line", 0) is not None
+            if not {"line", "offset", "reason"} <= told.keys():
+                faults.say(f"a line of {path.name} does not say where or why")
+        except (ValueError, KeyError):
+            faults.say(f"a line of {path.name} is no JSON, or does not say of which file")
+    return kept
 
 
 # --- files ------------------------------------------------------------------------------------------------

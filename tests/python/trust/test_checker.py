@@ -176,14 +176,14 @@ def wrong_month(scene: Scene) -> None:
     scene.rewrite(one, lambda _: pq.ParquetFile(other).read())
 
 
-def ledger(**numbers: int) -> dict[str, Any]:
+def ledger(**numbers: int | str) -> dict[str, Any]:
     file = {"size": 1, "version": "1", "loaded": 0, "filtered": 0, "quarantined": 0}
     return {"location": "in", "files": {"a.json": {**file, **numbers}}}
 
 
 def lose_quarantined(scene: Scene) -> None:
     def enter(record: dict[str, Any]) -> None:
-        record["input"]["logs"] = ledger(quarantined=2)
+        record["bases"][-1]["input"]["logs"] = ledger(quarantined=2, rejects=record["run"])
         folder = scene.lake / "_etl/quarantine" / record["run"]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "logs.jsonl").write_text('{"file":"a.json","line":1,"offset":0,"reason":"syntax"}\n')
@@ -199,7 +199,7 @@ def vague_quarantine(scene: Scene) -> None:
 
 
 def lose_loaded(scene: Scene) -> None:
-    scene.edit(2, lambda record: record["input"].update(songs=ledger(loaded=1)))
+    scene.edit(2, lambda record: record["bases"][-1]["input"].update(songs=ledger(loaded=1)))
 
 
 def unbalance(scene: Scene) -> None:

@@ -1,0 +1,263 @@
+//! From listed files to finished tables: everything, or what has changed and what that touches.
+//!
+//! Songs come first, because plays are matched with them. Then the log files that are new are read, then those that feed
+//! the same months, and those whose plays may match a song that is new; every other month stays as it is.
+//!
+//! Invariant: a month is made again from all files that feed it, or not at all.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::commit::Stage;
+use crate::commit::base::State;
+use crate::emit::{self, Finished};
+use crate::error::Result;
+use crate::increment::{self, Increment, SongsChange};
+use crate::ingest::{self, Control, LogsRead};
+use crate::judge::Inputs;
+use crate::plan::{Content, Plan};
+use crate::progress::{Level, Stage as At};
+use crate::report::StageClock;
+use crate::runs::Runs;
+use crate::schema::Table;
+use crate::tables::artists::{self, ArtistsPartial};
+use crate::tables::cast::Cast;
+use crate::tables::catalogue::Catalogue;
+use crate::tables::records::SongRecord;
+use crate::tables::time::Month;
+use crate::tables::users::{self, UsersPartial};
+
+/// What the song files say.
+#[derive(Debug)]
+pub struct Songs {
+    /// The songs.
+    pub catalogue: Catalogue,
+    artists: ArtistsPartial,
+    /// All song records, sorted as the state keeps them.
+    records: Vec<SongRecord>,
+    /// How the table differs from what it was, where that is known.
+    change: Option<SongsChange>,
+}
+
+impl Songs {
+    /// The partitions that may have changed; all of them where nothing is said.
+    #[must_use]
+    pub fn partitions(&self) -> Option<&BTreeSet<String>> {
+        self.change.as_ref().map(|change| &change.partitions)
+    }
+}
+
+/// What the log files say.
+#[derive(Debug)]
+pub struct Logs {
+    people: LogsRead,
+    runs: Runs,
+    /// The months that are made again; all of them where nothing is said.
+    months: Option<BTreeSet<Month>>,
+}
+
+/// Reads the song files, or those that are new; `None` when the state does not tell the others.
+///
+/// # Errors
+/// Those of [`ingest::songs`].
+pub fn songs(
+    plan: &Plan,
+    mut inputs: Inputs,
+    increment: Option<&Increment<'_>>,
+    scratch: &Path,
+    control: &Control<'_>,
+) -> Result<Option<(Songs, Inputs)>> {
+    let known = increment.map(Increment::song_records).transpose()?;
+    let known = match known {
+        Some(None) => return Ok(None),
+        Some(known) => known,
+        None => None,
+    };
+    if let Some(increment) = increment {
+        inputs.song_selection = Some(increment.songs.read.as_slice().into());
+        inputs.log_selection = Some(increment.logs.read.as_slice().into());
+    }
+    let mut read = read_songs(plan, &mut inputs, Some(scratch), control)?;
+    let mut before = None;
+    if let Some((unchanged, left)) = known {
+        let is_same = increment.is_some_and(|increment| increment.songs.is_empty());
+        before = Some(if is_same { None } else { Some(increment::songs_of(unchanged.iter().chain(&left))) });
+        for record in unchanged {
+            read.add(record);
+        }
+    }
+    let mut records = read.records;
+    sort_as_ledger(plan, &inputs, &mut records);
+    let matching = plan.config.matching;
+    let catalogue = Catalogue::new(read.songs.finish(), matching);
+    let change = before.map(|before| {
+        before.map_or_else(SongsChange::default, |before| increment::songs_change(&before, catalogue.rows(), matching))
+    });
+    Ok(Some((Songs { catalogue, artists: read.artists, records, change }, inputs)))
+}
+
+fn read_songs(
+    plan: &Plan,
+    inputs: &mut Inputs,
+    scratch: Option<&Path>,
+    control: &Control<'_>,
+) -> Result<ingest::SongsRead> {
+    for (content, listing, _) in inputs.each() {
+        let (files, selection) = (listing.files.len(), inputs.selection(content));
+        let (name, bytes) = (content.name(), listing.bytes_of(&selection));
+        control.note(Level::Info, || match selection.len() {
+            read if read == files => format!("{name}: {files} files, {bytes} bytes"),
+            read => format!("{name}: {files} files, {read} of them new, {bytes} bytes"),
+        });
+    }
+    let selection = inputs.selection(Content::Songs);
+    control.begin(At::Songs, inputs.songs.bytes_of(&selection));
+    let (read, account) = ingest::songs((&inputs.songs, &selection), &plan.config, scratch, control)?;
+    inputs.song_account = account;
+    Ok(read)
+}
+
+/// Sorts records by the names of their files, as the ledger does.
+fn sort_as_ledger(plan: &Plan, inputs: &Inputs, records: &mut [SongRecord]) {
+    let Some(source) = plan.source(Content::Songs) else { return };
+    let mut names: Vec<(String, usize)> =
+        inputs.songs.files.iter().enumerate().map(|(index, file)| (crate::ledger::name(source, file), index)).collect();
+    names.sort_unstable();
+    let mut ranks = vec![0; names.len()];
+    for (rank, (_, index)) in names.iter().enumerate() {
+        if let Some(place) = ranks.get_mut(*index) {
+            *place = rank;
+        }
+    }
+    records.sort_by_key(|record| (ranks.get(record.file).copied(), record.offset));
+}
+
+/// Reads the log files, or those that are new and those that have to be read with them; `None` when the state does not
+/// tell the others.
+///
+/// # Errors
+/// Those of [`ingest::plays`].
+pub fn logs(
+    plan: &Plan,
+    mut inputs: Inputs,
+    songs: &Songs,
+    increment: Option<&Increment<'_>>,
+    runs: Runs,
+    scratch: &Path,
+    control: &Control<'_>,
+) -> Result<Option<(Logs, Inputs)>> {
+    let mut read = LogsRead::default();
+    let selection = inputs.selection(Content::Logs);
+    let (config, target) = (&plan.config, (&songs.catalogue, &runs));
+    control.begin(At::Logs, inputs.logs.bytes_of(&selection));
+    ingest::plays((&inputs.logs, &selection), None, config, target, Some(scratch), control, &mut read)?;
+    let mut months = None;
+    if let (Some(increment), Some(change)) = (increment, &songs.change) {
+        let mut touched: BTreeSet<Month> = read.months.iter().map(|(_, month)| *month).collect();
+        touched.extend(increment.months_left());
+        if config.tables.contains(&Table::Songplays) {
+            let Some(matched) = increment.months_with(&change.keys)? else { return Ok(None) };
+            touched.extend(matched);
+        }
+        let others = increment.others(plan, &inputs, &touched);
+        control.note(Level::Info, || {
+            format!("{} months are made again, from {} more log files", touched.len(), others.len())
+        });
+        control.begin(At::Logs, inputs.logs.bytes_of(&others));
+        ingest::plays((&inputs.logs, &others), Some(&touched), config, target, Some(scratch), control, &mut read)?;
+        let mut all: Vec<usize> = selection.iter().chain(others.iter()).copied().collect();
+        all.sort_unstable();
+        inputs.log_selection = Some(all.into());
+        months = Some(touched);
+    }
+    inputs.log_account = std::mem::take(&mut read.account);
+    inputs.months = std::mem::take(&mut read.months);
+    Ok(Some((Logs { people: read, runs, months }, inputs)))
+}
+
+/// Stages all tables but the songs, and writes the state; `None` when the state of the base does not tell enough.
+///
+/// # Errors
+/// Those of [`emit::tables`].
+pub fn write(
+    plan: &Plan,
+    songs: Songs,
+    logs: Logs,
+    increment: Option<&Increment<'_>>,
+    stage: &Stage,
+    control: &Control<'_>,
+) -> Result<Option<State>> {
+    let config = &plan.config;
+    let wants = |table| config.tables.contains(&table);
+    let Songs { catalogue, artists, records, .. } = songs;
+    let Logs { people, runs, months } = logs;
+    let same_songs = increment.is_some_and(|increment| increment.songs.is_empty());
+    let mut dimensions = Vec::new();
+    if wants(Table::Artists) {
+        if same_songs {
+            stage.inherit(Table::Artists, |_| true)?;
+        } else {
+            dimensions.push(artists::columns(&artists.finish()));
+        }
+    }
+    let finished = Finished { catalogue, dimensions, cast: Cast::new(people.people), runs: runs.finish() };
+    let told = emit::tables(&finished, months.as_ref(), config, stage, control)?;
+    let same_users = months.as_ref().is_some_and(BTreeSet::is_empty) || plan.logs.is_none();
+    let users = match (increment, &months) {
+        _ if same_users => None,
+        (Some(increment), Some(months)) => match increment.users(months, &told)? {
+            Some(users) => Some(users),
+            None => return Ok(None),
+        },
+        _ => {
+            let mut users = UsersPartial::default();
+            let rows = told.iter().flat_map(|month| &month.users);
+            for (user_id, row) in rows {
+                users.add(user_id.clone(), row.clone());
+            }
+            Some(users.finish())
+        }
+    };
+    if wants(Table::Users) {
+        match &users {
+            Some(users) => emit::users(users, config, stage)?,
+            None => stage.inherit(Table::Users, |_| true)?,
+        }
+    }
+    let mut kept = increment.map(|increment| increment.base.state.clone()).unwrap_or_default();
+    if let Some(months) = &months {
+        kept.months.retain(|name, _| !Month::parse(name).is_some_and(|month| months.contains(&month)));
+    }
+    let records = (!same_songs && plan.songs.is_some()).then_some(records.as_slice());
+    increment::write_state(stage, kept, records, users.as_deref(), &told).map(Some)
+}
+
+/// Reads everything, for tables that stay in memory.
+///
+/// # Errors
+/// Those of [`ingest`].
+pub fn all(
+    plan: &Plan,
+    mut inputs: Inputs,
+    runs: Runs,
+    clock: &mut StageClock,
+    control: &Control<'_>,
+) -> Result<(Finished, Inputs)> {
+    let config = &plan.config;
+    let songs = read_songs(plan, &mut inputs, None, control)?;
+    clock.end("songs");
+    let catalogue = Catalogue::new(songs.songs.finish(), config.matching);
+    let mut logs = LogsRead::default();
+    let selection = inputs.selection(Content::Logs);
+    control.begin(At::Logs, inputs.logs.bytes());
+    ingest::plays((&inputs.logs, &selection), None, config, (&catalogue, &runs), None, control, &mut logs)?;
+    (inputs.log_account, inputs.months) = (logs.account, logs.months);
+    let mut dimensions = Vec::new();
+    if config.tables.contains(&Table::Artists) {
+        dimensions.push(artists::columns(&songs.artists.finish()));
+    }
+    if config.tables.contains(&Table::Users) {
+        dimensions.push(users::columns(&users::finish(&logs.people)));
+    }
+    Ok((Finished { catalogue, dimensions, cast: Cast::new(logs.people), runs: runs.finish() }, inputs))
+}
