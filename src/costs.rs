@@ -3,18 +3,20 @@
 //! Counts that follow from the listing, and one table of list prices. Other stores have other prices; the counts hold
 //! for all.
 //!
-//! Invariant: `get` is exact for an input that stays as it is and is good; `put` is never too small for one whose log
-//! files hold what their paths say.
+//! Invariant: `get` is exact for an input that stays as it is and is good; of an incremental run all counts are, if each
+//! file that is made again is another one then. `put` is never too small where log files hold what their paths say.
 
 use std::collections::BTreeSet;
 
 use chrono::Datelike;
 use serde::Serialize;
 
+use crate::commit;
 use crate::dates;
-use crate::discover::Listing;
+use crate::discover::{Listing, Selection};
 use crate::fetch;
 use crate::judge::Inputs;
+use crate::outlook::{Outlook, Work};
 use crate::plan::Plan;
 use crate::schema::Table;
 use crate::store::Location;
@@ -42,7 +44,7 @@ struct Prices {
 /// The requests of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Requests {
-    /// LIST, as far as listing has shown.
+    /// LIST; of a run that reads everything as far as listing has shown.
     pub list: u64,
     /// GET.
     pub get: u64,
@@ -61,20 +63,72 @@ pub struct Requests {
 impl Requests {
     /// The requests of a plan and its listed inputs; `None` where nothing is remote. `usage` is what listing took.
     #[must_use]
-    pub fn new(plan: &Plan, inputs: &Inputs, usage: &Usage) -> Option<Self> {
+    pub fn new(
+        plan: &Plan,
+        inputs: &Inputs,
+        (outlook, version): (&Outlook, Option<u64>),
+        usage: &Usage,
+    ) -> Option<Self> {
         let is_remote = |location: &Location| location.local().is_none();
         let writes = plan.output.as_ref().is_some_and(is_remote);
         if !writes && !plan.sources().any(|source| is_remote(&source.root)) {
             return None;
         }
-        let remote = |listing: &&Listing| listing.bucket.is_some();
-        let listings = [&inputs.songs, &inputs.logs];
-        let files = listings.into_iter().filter(remote).flat_map(|listing| listing.files.iter());
-        let get = files.map(|file| fetch::requests(file.size)).sum();
-        let put = if writes { files_at_most(plan, inputs) + CONTROL } else { 0 };
-        let list = usage.list;
-        let cost_usd = dollars(list, get, put);
-        Some(Self { list, get, put, delete: 0, put_is_at_most: true, cost_usd, prices_of: PRICES_OF })
+        let read = |listing: &Listing, selection: &Selection| -> u64 {
+            let files = selection.iter().filter_map(|index| listing.files.get(*index));
+            files.filter(|_| listing.bucket.is_some()).map(|file| fetch::requests(file.size)).sum()
+        };
+        // What was asked so far, the run will ask too.
+        let mut requests = Self {
+            list: usage.list,
+            get: usage.get,
+            put: 0,
+            delete: 0,
+            put_is_at_most: true,
+            cost_usd: 0.0,
+            prices_of: PRICES_OF,
+        };
+        match outlook {
+            Outlook::Whole(_) => {
+                requests.get = read(&inputs.songs, &inputs.songs.all()) + read(&inputs.logs, &inputs.logs.all());
+                requests.put = if writes { files_at_most(plan, inputs) + state_at_most(inputs) + CONTROL } else { 0 };
+            }
+            Outlook::Part(work) => {
+                requests.get += read(&inputs.songs, &work.songs) + read(&inputs.logs, &work.logs);
+                if writes {
+                    requests.write(plan, work, version);
+                }
+            }
+        }
+        requests.cost_usd = dollars(requests.list, requests.get, requests.put);
+        Some(requests)
+    }
+
+    /// What an incremental run asks for its writing.
+    fn write(&mut self, plan: &Plan, work: &Work, version: Option<u64>) {
+        // The proof that deleting is allowed.
+        self.delete += 1;
+        self.put_is_at_most = !work.is_idle();
+        if work.is_idle() {
+            return;
+        }
+        let months = work.months.len() as u64 + work.unplaced;
+        let of = |table: &Table| match table {
+            Table::Songs => work.song_partitions,
+            Table::Artists => u64::from(work.has_songs),
+            Table::Users => u64::from(months > 0),
+            Table::Time | Table::Songplays => months,
+        };
+        let tables: u64 = plan.config.tables.iter().map(of).sum();
+        // The log once more behind the commit, and what old runs have left.
+        self.list += 2;
+        self.get += work.state_read;
+        // The stage, the record and its marker.
+        self.put += tables + work.state_written + 3;
+        self.delete += 1 + work.state_removed;
+        if version.is_some_and(|version| version + 1 > commit::KEPT) {
+            self.delete += 2;
+        }
     }
 }
 
@@ -119,6 +173,11 @@ fn files_at_most(plan: &Plan, inputs: &Inputs) -> u64 {
         Table::Time | Table::Songplays => months(&inputs.logs),
     };
     plan.config.tables.iter().map(of).sum()
+}
+
+/// The state files of a run that reads everything.
+fn state_at_most(inputs: &Inputs) -> u64 {
+    2 + 2 * months(&inputs.logs)
 }
 
 /// The months that the paths of log files speak of; a file whose path speaks of none counts as one more.

@@ -3,24 +3,24 @@
 //! Invariant: nothing is looked at but names, sizes and times; every listed file is either read or unchanged, and every
 //! file of the ledger either unchanged or left.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::commit::base::{Ledger, LedgerFile};
-use crate::discover::Listing;
+use crate::discover::{Listing, Selection};
 use crate::ledger;
 use crate::plan::Source;
 
-/// The files of one content, sorted out.
+/// The files of one content, sorted out; listed ones by their numbers.
 #[derive(Debug, Default)]
 pub struct Delta<'l> {
-    /// Files that are new, or not what they were; by number.
-    pub read: Vec<usize>,
-    /// How many of them are new.
-    pub new: usize,
+    /// Files that the ledger does not know.
+    pub new: Vec<usize>,
+    /// Files that are not what they were, with what they were.
+    pub changed: Vec<(usize, &'l LedgerFile)>,
     /// Files that are what they were; by name, with their number and what is known of them.
     pub unchanged: BTreeMap<&'l str, (usize, &'l LedgerFile)>,
-    /// What is known of files that have changed or gone.
-    pub left: Vec<&'l LedgerFile>,
+    /// Files that are no longer there, by name.
+    pub gone: BTreeMap<&'l str, &'l LedgerFile>,
 }
 
 impl<'l> Delta<'l> {
@@ -37,30 +37,37 @@ impl<'l> Delta<'l> {
         if ledger.location != ledger::location(source) {
             return None;
         }
-        let mut known: HashMap<&str, &LedgerFile> =
-            ledger.files.iter().map(|(name, file)| (name.as_str(), file)).collect();
-        let mut delta = Self::default();
+        let mut delta =
+            Self { gone: ledger.files.iter().map(|(name, file)| (name.as_str(), file)).collect(), ..Self::default() };
         for (index, file) in listing.files.iter().enumerate() {
-            let name = ledger::name(source, file);
-            let Some((name, known)) = known.remove_entry(name.as_str()) else {
-                delta.new += 1;
-                delta.read.push(index);
-                continue;
-            };
-            if ledger::is_same(known, file, listed_at) && wants(known) {
-                delta.unchanged.insert(name, (index, known));
-            } else {
-                delta.read.push(index);
-                delta.left.push(known);
+            match delta.gone.remove_entry(ledger::name(source, file).as_str()) {
+                None => delta.new.push(index),
+                Some((name, known)) if ledger::is_same(known, file, listed_at) && wants(known) => {
+                    delta.unchanged.insert(name, (index, known));
+                }
+                Some((_, known)) => delta.changed.push((index, known)),
             }
         }
-        delta.left.extend(known.into_values());
         Some(delta)
     }
 
     /// Whether nothing has changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.read.is_empty() && self.left.is_empty()
+        self.new.is_empty() && self.changed.is_empty() && self.gone.is_empty()
+    }
+
+    /// The files that are new, or not what they were.
+    #[must_use]
+    pub fn to_read(&self) -> Selection {
+        let mut read: Vec<usize> =
+            self.new.iter().copied().chain(self.changed.iter().map(|(index, _)| *index)).collect();
+        read.sort_unstable();
+        read.into()
+    }
+
+    /// What was known of files that have changed or gone.
+    pub fn left(&self) -> impl Iterator<Item = &'l LedgerFile> {
+        self.changed.iter().map(|(_, known)| *known).chain(self.gone.values().copied())
     }
 }

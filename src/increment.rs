@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use bytes::Bytes;
 use chrono::NaiveDate;
 
-use crate::commit::Stage;
 use crate::commit::base::{Base, LedgerFile, MonthState, State, StateFile};
 use crate::commit::record::Record;
+use crate::commit::{Lake, Stage};
 use crate::config::{Match, OnBadFile};
 use crate::dates;
 use crate::delta::Delta;
@@ -53,7 +53,6 @@ pub struct Increment<'l> {
     pub songs: Delta<'l>,
     /// Log files.
     pub logs: Delta<'l>,
-    stage: &'l Stage,
 }
 
 /// Leaves of the log files those that the lake knows and those of the days that the configuration names.
@@ -99,12 +98,13 @@ pub fn restrict(plan: &Plan, inputs: &mut Inputs, head: Option<&Record>) -> Resu
     Ok(())
 }
 
-/// Looks for something to build upon.
+/// Looks for something to build upon: `head` is the newest version of the lake, `is_whole` tells whether the tables are
+/// what it says.
 #[must_use]
-pub fn begin<'l>(plan: &Plan, inputs: &Inputs, stage: &'l Stage) -> Start<'l> {
+pub fn begin<'l>(plan: &Plan, inputs: &Inputs, head: Option<&'l Record>, is_whole: impl FnOnce() -> bool) -> Start<'l> {
     let whole = |reason: &str| Start::Whole(Some(reason.to_owned()));
     let config = &plan.config;
-    let Some(head) = stage.lake().record() else { return Start::Whole(None) };
+    let Some(head) = head else { return Start::Whole(None) };
     if config.rebuild {
         return whole("--rebuild was said");
     }
@@ -119,7 +119,7 @@ pub fn begin<'l>(plan: &Plan, inputs: &Inputs, stage: &'l Stage) -> Start<'l> {
     let Some(base) = head.base(&folders) else {
         return whole("the tables were not made together, or are new");
     };
-    if stage.standing().is_none() {
+    if !is_whole() {
         return whole("files of the tables are not what they were");
     }
     let Some(outcome) = base.outcomes.get(&config.deciding()) else {
@@ -141,7 +141,7 @@ pub fn begin<'l>(plan: &Plan, inputs: &Inputs, stage: &'l Stage) -> Start<'l> {
     }
     let mut deltas = deltas.into_iter();
     let (songs, logs) = (deltas.next().unwrap_or_default(), deltas.next().unwrap_or_default());
-    Start::Part(Box::new(Increment { base, outcome, songs, logs, stage }))
+    Start::Part(Box::new(Increment { base, outcome, songs, logs }))
 }
 
 impl Increment<'_> {
@@ -156,9 +156,9 @@ impl Increment<'_> {
     ///
     /// # Errors
     /// The place's.
-    pub fn song_records(&self) -> Result<Option<(Vec<SongRecord>, Vec<SongRecord>)>> {
+    pub fn song_records(&self, lake: &Lake) -> Result<Option<(Vec<SongRecord>, Vec<SongRecord>)>> {
         let Some(ledger) = self.base.input.get(Content::Songs.name()) else { return Ok(Some(Default::default())) };
-        let Some(bytes) = self.state(self.base.state.songs.as_ref())? else { return Ok(None) };
+        let Some(bytes) = state_of(lake, self.base.state.songs.as_ref())? else { return Ok(None) };
         let number = |name: &str| self.songs.unchanged.get(name).map_or(usize::MAX, |(index, _)| *index);
         let files = ledger.files.iter().map(|(name, file)| (number(name), file.loaded));
         let Ok(records) = state::songs_from_bytes(bytes, files) else { return Ok(None) };
@@ -169,14 +169,14 @@ impl Increment<'_> {
     ///
     /// # Errors
     /// The place's.
-    pub fn months_with(&self, keys: &HashSet<u64>) -> Result<Option<BTreeSet<Month>>> {
+    pub fn months_with(&self, lake: &Lake, keys: &HashSet<u64>) -> Result<Option<BTreeSet<Month>>> {
         let mut months = BTreeSet::new();
         if keys.is_empty() {
             return Ok(Some(months));
         }
         for (name, state) in &self.base.state.months {
             let Some(month) = Month::parse(name) else { return Ok(None) };
-            let Some(bytes) = self.state(Some(&state.tracks))? else { return Ok(None) };
+            let Some(bytes) = state_of(lake, Some(&state.tracks))? else { return Ok(None) };
             let Ok(tracks) = state::tracks_from_bytes(bytes) else { return Ok(None) };
             if tracks.iter().any(|track| keys.contains(track)) {
                 months.insert(month);
@@ -188,7 +188,7 @@ impl Increment<'_> {
     /// The months that files which changed or went have fed.
     #[must_use]
     pub fn months_left(&self) -> BTreeSet<Month> {
-        self.logs.left.iter().flat_map(|file| &file.months).filter_map(|month| Month::parse(month)).collect()
+        self.logs.left().flat_map(|file| &file.months).filter_map(|month| Month::parse(month)).collect()
     }
 
     /// The unchanged log files that have to be read all the same: those that feed one of these months, and those that
@@ -199,7 +199,7 @@ impl Increment<'_> {
         let files = &inputs.logs.files;
         let is_compared = inputs.logs.bucket.is_none() && !plan.config.allow_duplicates;
         let sizes: HashSet<u64> = if is_compared {
-            self.logs.read.iter().filter_map(|index| files.get(*index)).map(|file| file.size).collect()
+            self.logs.to_read().iter().filter_map(|index| files.get(*index)).map(|file| file.size).collect()
         } else {
             HashSet::new()
         };
@@ -215,10 +215,10 @@ impl Increment<'_> {
     ///
     /// # Errors
     /// The place's.
-    pub fn users(&self, months: &BTreeSet<Month>, told: &[MonthTold]) -> Result<Option<Vec<User>>> {
+    pub fn users(&self, lake: &Lake, months: &BTreeSet<Month>, told: &[MonthTold]) -> Result<Option<Vec<User>>> {
         let state = &self.base.state;
         // Where nothing left, a later event can only replace an earlier one: the users of all months are a beginning.
-        let files: Vec<&StateFile> = if self.logs.left.is_empty() {
+        let files: Vec<&StateFile> = if self.logs.left().next().is_none() {
             state.users.iter().collect()
         } else {
             let is_kept = |name: &str| Month::parse(name).is_some_and(|month| !months.contains(&month));
@@ -226,7 +226,7 @@ impl Increment<'_> {
         };
         let mut users = UsersPartial::default();
         for file in files {
-            let Some(bytes) = self.state(Some(file))? else { return Ok(None) };
+            let Some(bytes) = state_of(lake, Some(file))? else { return Ok(None) };
             let Ok(rows) = state::users_from_bytes(bytes) else { return Ok(None) };
             for (user_id, row) in rows {
                 users.add(user_id, row);
@@ -239,10 +239,10 @@ impl Increment<'_> {
         }
         Ok(Some(users.finish()))
     }
+}
 
-    fn state(&self, file: Option<&StateFile>) -> Result<Option<Bytes>> {
-        file.map_or(Ok(None), |file| self.stage.lake().state(file))
-    }
+fn state_of(lake: &Lake, file: Option<&StateFile>) -> Result<Option<Bytes>> {
+    file.map_or(Ok(None), |file| lake.state(file))
 }
 
 /// How the songs table differs from what it was.

@@ -17,6 +17,7 @@
 //! [`commit`] alone.
 
 pub mod account;
+pub mod arrivals;
 pub mod cancel;
 pub mod commit;
 pub mod compression;
@@ -42,6 +43,7 @@ pub mod ledger;
 pub mod load;
 pub mod lookup;
 pub mod outcome;
+pub mod outlook;
 pub mod partition;
 pub mod plan;
 pub mod preview;

@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::commit::Stage;
 use crate::commit::base::State;
+use crate::commit::{Lake, Stage};
 use crate::emit::{self, Finished};
 use crate::error::Result;
 use crate::increment::{self, Increment, SongsChange};
@@ -63,19 +63,19 @@ pub struct Logs {
 pub fn songs(
     plan: &Plan,
     mut inputs: Inputs,
-    increment: Option<&Increment<'_>>,
+    (increment, lake): (Option<&Increment<'_>>, &Lake),
     scratch: &Path,
     control: &Control<'_>,
 ) -> Result<Option<(Songs, Inputs)>> {
-    let known = increment.map(Increment::song_records).transpose()?;
+    let known = increment.map(|increment| increment.song_records(lake)).transpose()?;
     let known = match known {
         Some(None) => return Ok(None),
         Some(known) => known,
         None => None,
     };
     if let Some(increment) = increment {
-        inputs.song_selection = Some(increment.songs.read.as_slice().into());
-        inputs.log_selection = Some(increment.logs.read.as_slice().into());
+        inputs.song_selection = Some(increment.songs.to_read());
+        inputs.log_selection = Some(increment.logs.to_read());
     }
     let mut read = read_songs(plan, &mut inputs, Some(scratch), control)?;
     let mut before = None;
@@ -141,7 +141,7 @@ pub fn logs(
     plan: &Plan,
     mut inputs: Inputs,
     songs: &Songs,
-    increment: Option<&Increment<'_>>,
+    (increment, lake): (Option<&Increment<'_>>, &Lake),
     runs: Runs,
     scratch: &Path,
     control: &Control<'_>,
@@ -156,7 +156,7 @@ pub fn logs(
         let mut touched: BTreeSet<Month> = read.months.iter().map(|(_, month)| *month).collect();
         touched.extend(increment.months_left());
         if config.tables.contains(&Table::Songplays) {
-            let Some(matched) = increment.months_with(&change.keys)? else { return Ok(None) };
+            let Some(matched) = increment.months_with(lake, &change.keys)? else { return Ok(None) };
             touched.extend(matched);
         }
         let others = increment.others(plan, &inputs, &touched);
@@ -205,7 +205,7 @@ pub fn write(
     let same_users = months.as_ref().is_some_and(BTreeSet::is_empty) || plan.logs.is_none();
     let users = match (increment, &months) {
         _ if same_users => None,
-        (Some(increment), Some(months)) => match increment.users(months, &told)? {
+        (Some(increment), Some(months)) => match increment.users(stage.lake(), months, &told)? {
             Some(users) => Some(users),
             None => return Ok(None),
         },

@@ -9,8 +9,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::arrivals::{self, Overview};
 use crate::commit::base::Base;
-use crate::commit::{self, Checkup, Lake, Stage, Statement, Status, TableState};
+use crate::commit::{self, Checkup, Lake, Stage, Statement, TableState};
 use crate::config::Config;
 use crate::discover::{self, Listing};
 use crate::emit;
@@ -68,7 +69,10 @@ fn attempt(plan: &Plan, stores: &Stores, whole: Option<String>, control: &Contro
     let (inputs, stage) = threads::both(|| list_all(plan, stores, control), open)?;
     let (stage, mut inputs) = (stage?, inputs?);
     increment::restrict(plan, &mut inputs, stage.lake().record())?;
-    let start = whole.map_or_else(|| increment::begin(plan, &inputs, &stage), |reason| Start::Whole(Some(reason)));
+    let start = whole.map_or_else(
+        || increment::begin(plan, &inputs, stage.lake().record(), || stage.standing().is_some()),
+        |reason| Start::Whole(Some(reason)),
+    );
     let increment = match &start {
         Start::Part(increment) => Some(&**increment),
         Start::Whole(reason) => {
@@ -90,13 +94,17 @@ fn attempt(plan: &Plan, stores: &Stores, whole: Option<String>, control: &Contro
     ledger::must_not_shrink(plan, &inputs, stage.lake().record())?;
     let scratch = stage.scratch()?;
     clock.end("discover");
-    let Some((songs, inputs)) = load::songs(plan, inputs, increment, &scratch, control)? else { return Ok(None) };
+    let Some((songs, inputs)) = load::songs(plan, inputs, (increment, stage.lake()), &scratch, control)? else {
+        return Ok(None);
+    };
     let partitions = emit::songs(&songs.catalogue, songs.partitions(), config, &stage, control)?;
     clock.end("songs");
 
     let facts = || {
         let runs = Runs::new(ingest::runs_budget(config), scratch.clone());
-        let Some((logs, mut inputs)) = load::logs(plan, inputs, &songs, increment, runs, &scratch, control)? else {
+        let Some((logs, mut inputs)) =
+            load::logs(plan, inputs, &songs, (increment, stage.lake()), runs, &scratch, control)?
+        else {
             return Ok(None);
         };
         inputs.write_rejects(stage.quarantine(), &mut |name, bytes| stage.put_reject(name, bytes))?;
@@ -174,8 +182,8 @@ pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
 pub fn preview(config: Config, control: &Control<'_>) -> Result<Preview> {
     let stores = Stores::new(&config.store, &control.cancel);
     let plan = Plan::new(config, true, &stores)?;
-    let inputs = list_all(&plan, &stores, control)?;
-    Preview::new(&plan, &inputs, &stores)
+    let mut inputs = list_all(&plan, &stores, control)?;
+    Preview::new(&plan, &mut inputs, &stores)
 }
 
 /// Compares the lake that the configuration names with its log; changes nothing.
@@ -188,13 +196,21 @@ pub fn check(config: &Config, control: &Control<'_>) -> Result<Checkup> {
     commit::check(&Plan::output_root(config)?, &stores, &control.cancel)
 }
 
-/// Tells the newest version of the lake that the configuration names, from its log alone.
+/// Tells the newest version of the lake that the configuration names, from its log alone; and what has arrived since,
+/// if the configuration names an input.
 ///
 /// # Errors
-/// As [`check`].
-pub fn status(config: &Config, control: &Control<'_>) -> Result<Status> {
+/// As [`check`], and for an input as [`run`] up to listing.
+pub fn status(config: Config, control: &Control<'_>) -> Result<Overview> {
     let stores = Stores::new(&config.store, &control.cancel);
-    commit::status(&Plan::output_root(config)?, &stores)
+    let (status, record) = commit::status(&Plan::output_root(&config)?, &stores)?;
+    let mut overview = Overview::new(status, &record);
+    if config.input.is_some() || config.song_data.is_some() || config.log_data.is_some() {
+        let plan = Plan::new(config, true, &stores)?;
+        let inputs = list_all(&plan, &stores, control)?;
+        overview.input = Some(arrivals::since(&plan, &inputs, &record));
+    }
+    Ok(overview)
 }
 
 /// Publishes what an earlier run committed and did not finish; returns what the lake is then.

@@ -98,12 +98,17 @@ pub fn check(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<Ch
     Ok(checkup)
 }
 
-/// The newest version of a lake that is only looked at.
-pub(super) fn head(location: &Location, stores: &Stores) -> Result<(Box<dyn Ground>, log::Head)> {
-    let ground: Box<dyn Ground> = match location {
+/// The place of a lake that is only looked at.
+pub(super) fn ground_of(location: &Location, stores: &Stores) -> Result<Box<dyn Ground>> {
+    Ok(match location {
         Location::Local(path) => Box::new(Local::look(path)),
         Location::Object(path) => Box::new(Remote::new(stores.open(&path.bucket)?, &path.key)),
-    };
+    })
+}
+
+/// The newest version of a lake that is only looked at.
+pub(super) fn head(location: &Location, stores: &Stores) -> Result<(Box<dyn Ground>, log::Head)> {
+    let ground = ground_of(location, stores)?;
     let head = if log::has_format(&*ground)? { log::head(&*ground)? } else { None };
     let Some(head) = head else {
         let shown = ground.shown("");

@@ -7,7 +7,7 @@
 //! Invariant: while a locked [`Local`] lives, no other run of this program on this machine writes to the same output.
 
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind as Io, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -132,16 +132,22 @@ impl Ground for Local {
         if path.exists() {
             return Ok(false);
         }
-        place(&path, bytes, &mut File::options(), true)?;
+        place(&path, bytes, true)?;
         Ok(true)
     }
 
     fn write(&self, path: &str, bytes: &[u8]) -> Result<()> {
-        place(&self.root.join(path), bytes, &mut File::options(), false)
+        place(&self.root.join(path), bytes, false)
     }
 
     fn keep(&self, path: &str, bytes: &[u8]) -> Result<()> {
-        place(&self.root.join(path), bytes, File::options().mode(0o600), false)
+        // Under its own name at once: nobody reads what a run that did not end has left, and nobody need tidy it up.
+        let path = self.root.join(path);
+        let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &path, &error);
+        std::fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
+        let mut file =
+            File::options().write(true).create(true).truncate(true).mode(0o600).open(&path).map_err(failed)?;
+        file.write_all(bytes).map_err(failed)
     }
 
     fn lists(&self, folders: &[&str]) -> Result<Vec<Vec<Entry>>> {
@@ -236,14 +242,14 @@ impl Ground for Local {
 }
 
 /// Writes a file under another name, then gives it its own; `lasting` waits for the disk.
-fn place(path: &Path, bytes: &[u8], options: &mut OpenOptions, lasting: bool) -> Result<()> {
+fn place(path: &Path, bytes: &[u8], lasting: bool) -> Result<()> {
     let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", path, &error);
     let folder = path.parent().unwrap_or(path);
     std::fs::create_dir_all(folder).map_err(failed)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = folder.join(name);
-    let mut file = options.write(true).create(true).truncate(true).open(&new).map_err(failed)?;
+    let mut file = File::create(&new).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     if lasting {
         file.sync_all().map_err(failed)?;

@@ -13,7 +13,7 @@ use super::record::{Conditional, Done, FORMAT, Record};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Versions kept; older records and markers go.
-const KEPT: u64 = 16;
+pub const KEPT: u64 = 16;
 
 const FORMAT_PATH: &str = "_etl/FORMAT";
 

@@ -31,32 +31,15 @@ mod tree;
 
 pub use check::{Checkup, Problem, check};
 pub use lake::Lake;
+pub use log::KEPT;
 pub use publish::{Committed, Published, Staged, Statement};
 pub use stage::{Stage, StagedFile, TableState};
-pub use status::{Status, status};
+pub use status::{Status, Survey, status, survey};
 
-use crate::error::Result;
 use crate::schema::Table;
-use crate::store::Location;
-use crate::store::stores::Stores;
 
 /// The marker that Spark's readers look for.
 const SUCCESS: &str = "_SUCCESS";
-
-/// Whether a table's folder exists, and how many files lie in it.
-///
-/// # Errors
-/// The operating system's, or the store's.
-pub fn existing_files(location: &Location, stores: &Stores) -> Result<(bool, u64)> {
-    match location {
-        Location::Local(path) => Ok((path.is_dir(), tree::files(path)?.len() as u64)),
-        Location::Object(path) => {
-            let bucket = stores.open(&path.bucket)?;
-            let files = bucket.wait(remote::entries(&bucket, &path.key))?.len() as u64;
-            Ok((files > 0, files))
-        }
-    }
-}
 
 /// A record's tables with their folders: dimensions before facts.
 fn in_publishing_order(record: &record::Record) -> Vec<(&str, &record::TableRecord)> {

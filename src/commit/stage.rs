@@ -14,7 +14,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use super::SUCCESS;
 use super::base::StateFile;
-use super::ground::{Entry, StageGround};
+use super::ground::{Entry, Ground, StageGround};
 use super::lake::Lake;
 use super::publish::{Published, Staged};
 use super::record::{FileRecord, Image, Record, TableRecord, hex, sha256, state_path};
@@ -107,7 +107,7 @@ impl Stage {
                     is_marked = true;
                     continue;
                 }
-                let sha256 = owner(&lake, folder, &entry, known)?;
+                let sha256 = owner(&*lake.ground, folder, &entry, known)?;
                 if sha256.is_none() && !adopt {
                     lake.must_be_newest()?;
                     let shown = lake.shown(folder);
@@ -405,7 +405,12 @@ impl StagedTable {
 
 /// The checksum of a file in place, when the newest version names it. A file whose stamp is another one was copied or
 /// touched; its bytes then tell whether it is still the version's.
-fn owner(lake: &Lake, folder: &str, entry: &Entry, known: Option<&TableRecord>) -> Result<Option<String>> {
+pub(super) fn owner(
+    ground: &dyn Ground,
+    folder: &str,
+    entry: &Entry,
+    known: Option<&TableRecord>,
+) -> Result<Option<String>> {
     let Some(file) = known.and_then(|table| table.files.get(&entry.path)) else { return Ok(None) };
     if file.size == entry.size && file.stamp.as_ref() == Some(&entry.stamp) {
         return Ok(Some(file.sha256.clone()));
@@ -413,7 +418,7 @@ fn owner(lake: &Lake, folder: &str, entry: &Entry, known: Option<&TableRecord>) 
     if file.size != entry.size {
         return Ok(None);
     }
-    let bytes = lake.ground.find(&format!("{folder}/{}", entry.path))?;
+    let bytes = ground.find(&format!("{folder}/{}", entry.path))?;
     Ok(bytes.map(|bytes| sha256(&bytes)).filter(|sha256| *sha256 == file.sha256))
 }
 

@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::check::head;
+use super::SUCCESS;
+use super::check::{ground_of, head};
+use super::log;
+use super::record::Record;
+use super::stage::owner;
 use crate::error::Result;
 use crate::store::Location;
 use crate::store::stores::Stores;
@@ -28,20 +32,53 @@ pub struct Status {
     pub rows: BTreeMap<String, u64>,
 }
 
-/// Looks at the newest version of a lake.
+/// Looks at the newest version of a lake; returns its record as well.
 ///
 /// # Errors
 /// As [`super::check`].
-pub fn status(location: &Location, stores: &Stores) -> Result<Status> {
+pub fn status(location: &Location, stores: &Stores) -> Result<(Status, Record)> {
     let (ground, head) = head(location, stores)?;
     let record = head.record;
     let rows = |table: &super::record::TableRecord| table.files.values().map(|file| file.rows).sum();
-    Ok(Status {
+    let status = Status {
         location: ground.shown(""),
         version: record.version,
+        run: record.run.clone(),
+        committed_at: record.committed_at.clone(),
         is_published: head.is_published,
         rows: record.tables.values().map(|table| (table.table.clone(), rows(table))).collect(),
-        run: record.run,
-        committed_at: record.committed_at,
-    })
+    };
+    Ok((status, record))
+}
+
+/// What a run over some tables will find.
+#[derive(Debug)]
+pub struct Survey {
+    /// The newest version, if there is one.
+    pub record: Option<Record>,
+    /// Whether every table is what it says.
+    pub is_whole: bool,
+    /// How many files lie in each of the folders.
+    pub files: Vec<u64>,
+}
+
+/// Looks at a lake, and at the folders of some of its tables, as a run does before it reads.
+///
+/// # Errors
+/// The place's; a lake that is not there is none.
+pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<Survey> {
+    let ground = ground_of(location, stores)?;
+    let head = if log::has_format(&*ground)? { log::head(&*ground)? } else { None };
+    let mut is_whole = head.as_ref().is_some_and(|head| head.is_published);
+    let record = head.map(|head| head.record);
+    let mut files = Vec::new();
+    for (folder, entries) in folders.iter().zip(ground.lists(folders)?) {
+        files.push(entries.len() as u64);
+        let known = record.as_ref().and_then(|record| record.tables.get(*folder));
+        is_whole &= known.is_some_and(|known| entries.len() == known.files.len() + 1);
+        for entry in &entries {
+            is_whole = is_whole && (entry.path == SUCCESS || owner(&*ground, folder, entry, known)?.is_some());
+        }
+    }
+    Ok(Survey { record, is_whole, files })
 }

@@ -79,11 +79,11 @@ fn check(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAn
     convert::to_python(py, &checkup)
 }
 
-/// Tells the newest version of the lake from its log.
+/// Tells the newest version of the lake from its log, and what has arrived since at an input that is named.
 #[pyfunction]
 fn status(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
-    let status = bridge::call(py, None, |control| engine::status(&config, control))?;
+    let status = bridge::call(py, None, |control| engine::status(config, control))?;
     convert::to_python(py, &status)
 }
 

@@ -198,7 +198,9 @@ def test_a_file_name_that_is_no_text(tmp_path: Path, run: Callable[..., Report])
     [line] = kept(report, "logs")
     assert line["file"].endswith("caf\ufffd\\n.json"), "shown in one line"
     record = json.loads(next((tmp_path / "lake" / "_etl" / "log").iterdir()).read_bytes())["record"]
-    assert [name for name in record["bases"][0]["input"]["logs"]["files"] if "caf" in name] == ["caf\\xe9\\n.json"]
+    assert [name for name in record["bases"][0]["input"]["logs"]["files"] if "caf" in name] == [
+        "caf\\xe9\\n.json"
+    ]
 
 
 def test_a_file_that_several_patterns_match_is_read_once(

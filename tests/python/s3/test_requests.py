@@ -55,7 +55,9 @@ def check_counts(bucket: Bucket, proxy: Proxy, data: Data, tell: Tell) -> None:
     puts = counts["PUT"] + counts.get("POST", 0)
     state = len(bucket.names("lake/_etl/state"))
     assert state == 2 + 2 * next(table["partitions"] for table in done["tables"] if table["name"] == "time")
-    assert made + state <= puts <= made + state + 10, sorted(key for key in proxy.keys("PUT") if "/_etl/" in key)
+    assert made + state <= puts <= made + state + 10, sorted(
+        key for key in proxy.keys("PUT") if "/_etl/" in key
+    )
     assert counts.get("HEAD", 0) <= 2
     assert counts.get("other", 0) == 0
     report = done["requests"]
