@@ -2,8 +2,9 @@
 
 A sequence is a list of steps. A step says which files lie in the input from then on and with which options
 the job is run, so a sequence can be played on a disk and in a bucket, and one without some of its steps or
-files is a sequence, too. What may happen is in ``happenings``; this module has the files, the records and
-the steps. Values come from pools so small that keys collide, times tie and songs come after their plays.
+files is a sequence, too. What may happen is in ``happenings_records`` and ``happenings_files``; this module
+has the files, the records and the steps. Values come from pools so small that keys collide, times tie and
+songs come after their plays.
 """
 
 from __future__ import annotations
@@ -241,7 +242,7 @@ class World:
         self.moves: dict[str, str] = {}
         self.touched: set[str] = set()
         self.once: dict[str, Any] = {}
-        self.calls = FULL
+        self.calls: tuple[str, ...] = FULL
         self.is_legacy = False
         self.lost: int | None = None
         self.is_nothing = False
@@ -312,9 +313,23 @@ class World:
 
     def times(self) -> list[int]:
         """When there were plays."""
-        return sorted(
-            int(json.loads(one.raw)["ts"])
-            for path in self.paths("log")
-            for one in self.files[path].records
-            if not one.fault and json.loads(one.raw)["page"] == "NextSong"
-        )
+        plays = (one for path in self.paths("log") for one in plays_of(self.files[path]))
+        return sorted(int(json.loads(one.raw)["ts"]) for one in plays)
+
+
+def plays_of(file: File) -> list[Record]:
+    return [one for one in file.records if not one.fault and json.loads(one.raw)["page"] == "NextSong"]
+
+
+# --- what may happen --------------------------------------------------------------------------------------
+
+Happening = Callable[[World], str]
+HAPPENINGS: dict[Happening, int] = {}
+
+
+def weight(number: int) -> Callable[[Happening], Happening]:
+    def keep(happening: Happening) -> Happening:
+        HAPPENINGS[happening] = number
+        return happening
+
+    return keep

@@ -138,10 +138,11 @@ def outcome_faults(done: Outcome | None, wanted: Outcome) -> list[str]:
         )
     if done is None:
         return []
+    ours, theirs = dict(_told(done)), dict(_told(wanted))
     return [
-        f"the report says {name} {ours}, the rebuild's {theirs}"
-        for (name, ours), (_, theirs) in zip(_told(done), _told(wanted), strict=True)
-        if ours != theirs
+        f"the report says {name} {ours.get(name)}, the rebuild's {theirs.get(name)}"
+        for name in [*ours, *(theirs.keys() - ours.keys())]
+        if ours.get(name) != theirs.get(name)
     ]
 
 
