@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from sparkify_lake.examination import Check, Checkup, Examination, Status
     from sparkify_lake.job import build, check, doctor, plan, recover, run, sample, status
     from sparkify_lake.lake import Lake, Star, open_lake
-    from sparkify_lake.report import Plan, RecordCounts, RunReport, SampleReport, TableReport
+    from sparkify_lake.preview import Plan
+    from sparkify_lake.report import RecordCounts, RunReport, SampleReport, TableReport
     from sparkify_lake.secret import Secret
 
     __version__: str
@@ -78,7 +79,8 @@ _MODULES = {
     "examination": ("Check", "Checkup", "Examination", "Status"),
     "job": ("build", "check", "doctor", "plan", "recover", "run", "sample", "status"),
     "lake": ("Lake", "Star", "open_lake"),
-    "report": ("Plan", "RecordCounts", "RunReport", "SampleReport", "TableReport"),
+    "preview": ("Plan",),
+    "report": ("RecordCounts", "RunReport", "SampleReport", "TableReport"),
     "secret": ("Secret",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -45,7 +45,7 @@ def check(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, An
     """Compares the lake at `output` with its log; returns what was found, and changes nothing."""
 
 def status(options: Mapping[str, object]) -> dict[str, Any]:
-    """Tells the newest version of the lake at `output` from its log."""
+    """Tells the newest version of the lake at `output`, and what has arrived at an input that is named."""
 
 def recover(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
     """Publishes what an earlier run committed and did not finish; returns what the lake is then."""

@@ -43,7 +43,7 @@ PLACES: Mapping[Command, tuple[str, ...]] = {
     "doctor": ("LOCATION",),
     "check": ("OUTPUT",),
     "recover": ("OUTPUT",),
-    "status": ("OUTPUT",),
+    "status": ("OUTPUT", "INPUT"),
 }
 COMMANDS: tuple[Command, ...] = ("config", "sample", "doctor", "check", "recover", "status")
 COMMON_FLAGS = ("json", "quiet", "verbose")
@@ -298,7 +298,7 @@ _TITLES: Mapping[Command, str] = {
     "config": "sparkify-lake config: show every setting and where it comes from, secrets masked",
     "doctor": "sparkify-lake doctor: examine a place to read or write, such as s3://bucket/lake",
     "check": "sparkify-lake check: compare a lake with its log, file by file; changes nothing",
-    "status": "sparkify-lake status: tell the newest version of a lake, from its log alone",
+    "status": "sparkify-lake status: tell the newest version of a lake, and what has arrived since",
     "recover": "sparkify-lake recover: publish what a stopped run has committed, as any later run does",
 }
 _USAGES: Mapping[Command, tuple[str, ...]] = {
@@ -308,7 +308,7 @@ _USAGES: Mapping[Command, tuple[str, ...]] = {
         "  {program} config [options]              show every setting and where it comes from",
         "  {program} doctor LOCATION               examine a bucket or a folder: rights, promises, speed",
         "  {program} check OUTPUT                  compare a lake with its log",
-        "  {program} status OUTPUT                 tell the newest version of a lake",
+        "  {program} status OUTPUT [INPUT]         tell the newest version of a lake, and what is new",
         "  {program} recover OUTPUT                publish what a stopped run has committed",
         "  {program} sample DIR [options]          make a data set, and no more",
     ),
@@ -316,7 +316,7 @@ _USAGES: Mapping[Command, tuple[str, ...]] = {
     "config": ("  {program} config [INPUT [OUTPUT]] [options]    with the options of a run",),
     "doctor": ("  {program} doctor [LOCATION] [options]    the configured output, unless named",),
     "check": ("  {program} check [OUTPUT] [options]    exits 0, 75 (not published) or 76 (not as logged)",),
-    "status": ("  {program} status [OUTPUT] [options]    exits 0, or 75 while not published in full",),
+    "status": ("  {program} status [OUTPUT [INPUT]] [options]    exits 0, or 75 while not published",),
     "recover": ("  {program} recover [OUTPUT] [options]    exits as check does then",),
 }
 _HEADINGS = {

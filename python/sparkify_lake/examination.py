@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 from sparkify_lake.grid import Grid, as_html, as_text, count, seconds, size
-from sparkify_lake.report import as_json
+from sparkify_lake.report import as_json, songs_first
 
 # ASCII, and of one width: a log file shows them as a terminal does.
 MARKS = {"ok": "ok", "warning": "WARN", "failed": "FAIL", "skipped": "-"}
@@ -187,8 +188,66 @@ class Checkup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Some files: how many, their bytes, and the first of them by name."""
+
+    files: int
+    bytes: int
+    first: Sequence[str]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Files:
+        """Makes it of its mapping."""
+        return cls(**{**data, "first": tuple(data["first"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The input files that a version was made from; `last_day` is the last one in their paths."""
+
+    location: str
+    files: int
+    bytes: int
+    last_day: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrivals:
+    """How the input files of one content differ from those that a version was made from.
+
+    Attributes:
+        location: Where they lie.
+        unchanged: Those that are what they were.
+        new: Those that the version does not know.
+        late: The new ones of a day, by their path, that is not behind the last one that the version knows.
+        changed: Those of another size or time.
+        gone: Those that are no longer there.
+        last_day: The last day in the paths of all of them.
+    """
+
+    location: str
+    unchanged: int
+    new: Files
+    late: Files
+    changed: Files
+    gone: Files
+    last_day: str | None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Arrivals:
+        """Makes it of its mapping."""
+        files = {name: Files.from_dict(data[name]) for name in ("new", "late", "changed", "gone")}
+        return cls(**{**data, **files})
+
+    @property
+    def is_news(self) -> bool:
+        """Whether a run would find anything to do."""
+        return bool(self.new.files or self.changed.files or self.gone.files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The newest version of a lake, as its log tells.
+    """The newest version of a lake, as its log tells; and what has arrived since, at an input that was named.
 
     Attributes:
         location: The lake.
@@ -197,6 +256,9 @@ class Status:
         committed_at: When that run began; ISO 8601, UTC.
         is_published: Whether it is published in full.
         rows: Rows of each table.
+        known: The input files that it was made from, by "songs" and "logs".
+        state: The files, beside the log, that later runs build upon.
+        input: What has arrived since, by "songs" and "logs"; None when no input was named.
     """
 
     location: str
@@ -205,11 +267,29 @@ class Status:
     committed_at: str
     is_published: bool
     rows: Mapping[str, int]
+    known: Mapping[str, Known]
+    state: Files
+    input: Mapping[str, Arrivals] | None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Status:
         """Makes a status of its mapping."""
-        return cls(**data)
+        arrived = data["input"]
+        return cls(
+            **{
+                **data,
+                "known": {name: Known(**known) for name, known in data["known"].items()},
+                "state": Files.from_dict(data["state"]),
+                "input": arrived and {name: Arrivals.from_dict(one) for name, one in arrived.items()},
+            }
+        )
+
+    @property
+    def lag_days(self) -> int | None:
+        """Days of logs that the lake is behind its input; None where their paths do not tell."""
+        ends = (self.known.get("logs"), (self.input or {}).get("logs"))
+        days = [end.last_day for end in ends if end is not None and end.last_day is not None]
+        return (date.fromisoformat(days[1]) - date.fromisoformat(days[0])).days if len(days) == 2 else None
 
     @property
     def exit_code(self) -> int:
@@ -218,24 +298,49 @@ class Status:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain mappings and numbers, ready for JSON."""
-        return asdict(self)
+        return {**asdict(self), "lag_days": self.lag_days}
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Returns the status as JSON text."""
         return as_json(self.to_dict(), indent)
 
     def __str__(self) -> str:
-        return as_text(self._title(), [self._grid()])
+        return as_text(self._title(), self._grids())
 
     __repr__ = __str__  # as a frame's: a prompt shows the table
 
     def _repr_html_(self) -> str:
-        return as_html(self._title(), [self._grid()])
+        return as_html(self._title(), self._grids())
 
     def _title(self) -> str:
         state = "published" if self.is_published else "not published in full yet"
         return f"{self.location}, version {self.version} of {self.committed_at}: {state}"
 
-    def _grid(self) -> Grid:
+    def _grids(self) -> list[Grid]:
         rows = [(table, count(number)) for table, number in self.rows.items()]
-        return Grid(head=("table", "rows"), rows=rows, texts=("table",))
+        known = [
+            (name, count(k.files), size(k.bytes), k.last_day or "") for name, k in songs_first(self.known)
+        ]
+        arrived = [
+            (name, *(count(one.files) for one in (a.new, a.late, a.changed, a.gone)), count(a.unchanged))
+            for name, a in songs_first(self.input or {})
+        ]
+        kinds = [
+            (f"{name}, {kind}", ", ".join(files.first) + (" …" if files.files > len(files.first) else ""))
+            for name, a in songs_first(self.input or {})
+            for kind, files in (("new", a.new), ("changed", a.changed), ("gone", a.gone))
+            if files.files
+        ]
+        if self.lag_days is not None:
+            kinds.append(("behind", f"{count(self.lag_days)} days"))
+        kinds.append(("state", f"{count(self.state.files)} files, {size(self.state.bytes)}"))
+        return [
+            Grid(head=("table", "rows"), rows=rows, texts=("table",)),
+            Grid(head=("made from", "files", "size", "last day"), rows=known, texts=("made from",)),
+            Grid(
+                head=("arrived", "new", "of them late", "changed", "gone", "unchanged"),
+                rows=arrived,
+                texts=("arrived",),
+            ),
+            Grid(rows=kinds),
+        ]

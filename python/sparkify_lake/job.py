@@ -14,7 +14,8 @@ from sparkify_lake.config import Config, resolve
 from sparkify_lake.errors import ConfigurationError, InternalError, SparkifyLakeError, UsageError
 from sparkify_lake.examination import Checkup, Examination, Status
 from sparkify_lake.options import BY_NAME, hide, is_remote, plain_value
-from sparkify_lake.report import Plan, RunReport, SampleReport
+from sparkify_lake.preview import Plan
+from sparkify_lake.report import RunReport, SampleReport
 from sparkify_lake.window import is_in_airflow, refuse_empty_window
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from sparkify_lake._native import OnTick, Sight, Tick
     from sparkify_lake.lake import Star
-    from sparkify_lake.options import PlanOptions, ReadOptions, RunOptions, StoreOptions
+    from sparkify_lake.options import PlanOptions, ReadOptions, RunOptions, StatusOptions, StoreOptions
 
 Result = TypeVar("Result")
 
@@ -147,22 +148,28 @@ def check(output: str | PathLike[str] | None = None, **options: Unpack[StoreOpti
     return check_with(resolve("check", {"output": output, **options}))
 
 
-def status(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Status:
-    """Tells the newest version of a lake, and whether it is published in full; looks at its log only.
+def status(
+    output: str | PathLike[str] | None = None,
+    input: str | PathLike[str] | None = None,
+    **options: Unpack[StatusOptions],
+) -> Status:
+    """Tells the newest version of a lake from its log; and what has arrived since, at an input that is named.
 
     Args:
         output: The root of the lake; from the configuration, unless given.
-        **options: What concerns the store, as for `run`.
+        input: The root of the input to compare with what the lake knows. It is listed, not read; unless it
+            (or `song_data`, `log_data`) is an argument, nothing is: the configuration does not count here.
+        **options: `song_data` and `log_data`, and what concerns the store, as for `run`.
 
     Returns:
-        The newest version.
+        The newest version, and the arrivals.
 
     Raises:
-        NoInputError: If there is no lake yet.
+        NoInputError: If there is no lake yet, or no such input.
         SparkifyLakeError: Another of its subclasses.
     """
     hide(options)
-    return status_with(resolve("status", {"output": output, **options}))
+    return status_with(resolve("status", {"output": output, "input": input, **options}))
 
 
 def recover(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Checkup:
@@ -281,7 +288,8 @@ _DO = {"status": "tell the status of"}
 
 def status_with(config: Config) -> Status:
     """Tells the newest version of a lake with settings that are merged already."""
-    config = _with_output(config)
+    inputs = ("input", "song_data", "log_data")
+    config = _with_output(config.without(*(name for name in inputs if config.said(name) is None)))
     return Status.from_dict(_explained(config, lambda: _native().status(config.native_options())))
 
 

@@ -83,12 +83,13 @@ class Option:
 
 OPTIONS: tuple[Option, ...] = (
     Option(name="input", kind="location", group="Where", metavar="PATH", older_keys=("INPUT_DATA",),
+           calls=_READS | {"status"},
            help="root that holds song_data/ and log_data/"),
     Option(name="output", kind="location", group="Where", metavar="PATH", older_keys=("OUTPUT_DATA",),
            calls=_WRITES | _LOOKS, help="root of the lake; a folder per table is written below it"),
-    Option(name="song_data", kind="location", group="Where", metavar="PATH",
+    Option(name="song_data", kind="location", group="Where", metavar="PATH", calls=_READS | {"status"},
            help="songs, if they lie elsewhere: folder, file or glob"),
-    Option(name="log_data", kind="location", group="Where", metavar="PATH",
+    Option(name="log_data", kind="location", group="Where", metavar="PATH", calls=_READS | {"status"},
            help="logs, if they lie elsewhere: folder, file or glob"),
     Option(name="config", kind="path", group="Where", metavar="PATH", native=False,
            calls=_STORES, sources=frozenset({"argument", "environment"}),
@@ -222,6 +223,13 @@ class RunOptions(PlanOptions, total=False):
     """Keyword arguments of `run`, beside input and output."""
 
     report: Location | None
+
+
+class StatusOptions(StoreOptions, total=False):
+    """Keyword arguments of `status`, beside output and input."""
+
+    song_data: Location | None
+    log_data: Location | None
 
 
 class LakeOptions(StoreOptions, total=False):

@@ -183,7 +183,7 @@ class RunReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain mappings, lists and numbers, ready for JSON."""
-        return _plain(self, "tables", "stages", "rejects", "bad_files", "warnings")
+        return plain(self, "tables", "stages", "rejects", "bad_files", "warnings")
 
     def to_html(self) -> str:
         """Returns the report as a whole HTML page, which needs nothing beside it."""
@@ -274,87 +274,6 @@ def _read(sources: Mapping[str, SourceReport]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedTable:
-    """One table that a run would write, and what lies there now."""
-
-    name: str
-    folder: str
-    location: str
-    exists: bool
-    files: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a run would read and write; making it writes nothing.
-
-    Attributes:
-        input: What was found, by "songs" and "logs".
-        output: Where the lake would be.
-        options: The options that would be in force, as text.
-        tables: By name, in the order of the star schema.
-        warnings: What deserves a look.
-        requests: What a run would ask of the store, and what S3 charges for it; None when all is local.
-    """
-
-    input: Mapping[str, SourceReport]
-    output: str
-    options: Mapping[str, str]
-    tables: Mapping[str, PlannedTable]
-    warnings: Sequence[str]
-    requests: Requests | None = None
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Plan:
-        """Makes a plan of its mapping."""
-        return cls(
-            **{
-                **data,
-                "input": {name: SourceReport(**source) for name, source in data["input"].items()},
-                "tables": {table["name"]: PlannedTable(**table) for table in data["tables"]},
-                "warnings": tuple(data["warnings"]),
-            }
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns plain mappings, lists and numbers, ready for JSON."""
-        return _plain(self, "tables", "warnings")
-
-    def to_json(self, *, indent: int | None = 2) -> str:
-        """Returns the plan as JSON text."""
-        return as_json(self.to_dict(), indent)
-
-    def __str__(self) -> str:
-        return as_text("plan: nothing was written", self._grids(), self.warnings)
-
-    __repr__ = __str__  # as a frame's: a prompt shows the table
-
-    def _repr_html_(self) -> str:
-        return as_html("plan: nothing was written", self._grids(), self.warnings)
-
-    def _grids(self) -> list[Grid]:
-        return [
-            Grid(
-                head=("read", "files", "size", "location"),
-                rows=[
-                    (name, count(s.files), size(s.bytes), s.location) for name, s in songs_first(self.input)
-                ],
-                texts=("read", "location"),
-            ),
-            Grid(
-                head=("write", "there now", "location"),
-                rows=[
-                    (t.name, f"{count(t.files)} files" if t.exists else "nothing", t.location)
-                    for t in self.tables.values()
-                ],
-                texts=("write", "location"),
-            ),
-            Grid(rows=[("requests", described(self.requests))] if self.requests else []),
-            Grid(rows=[(name, value) for name, value in self.options.items() if value]),
-        ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SampleReport:
     """What a sample data set holds.
 
@@ -396,7 +315,8 @@ def songs_first(mapping: Mapping[str, Value]) -> list[tuple[str, Value]]:
     return sorted(mapping.items(), key=lambda item: item[0] != "songs")
 
 
-def _plain(report: RunReport | Plan, *sequences: str) -> dict[str, Any]:
+def plain(report: Any, *sequences: str) -> dict[str, Any]:
+    """Returns a report as plain mappings, with lists in place of these sequences and mappings."""
     data = asdict(report)
     for name in sequences:
         value = data[name]

@@ -61,7 +61,8 @@ class Engine:
     def status(self, options: dict[str, object]) -> dict[str, Any]:
         self._called("status", options)
         made = {"location": "lake", "version": 3, "run": "r", "committed_at": "2018-11-30T12:00:00Z"}
-        return {**made, "is_published": False, "rows": {"songs": 71}}
+        known: dict[str, Any] = {"known": {}, "state": {"files": 0, "bytes": 0, "first": []}, "input": None}
+        return {**made, **known, "is_published": False, "rows": {"songs": 71}}
 
     def recover(self, options: dict[str, object], on_tick: object) -> dict[str, Any]:
         self._called("recover", options)
@@ -319,6 +320,8 @@ def test_status_command(program: Program, engine: Engine) -> None:
     assert out.startswith("lake, version 3 of 2018-11-30T12:00:00Z: not published in full yet\n")
     assert json.loads(program("status", "--output", "lake", "--json")[1])["rows"] == {"songs": 71}
     assert engine.calls[0] == ("status", {"output": "lake", "region": "r"})
+    code, out, err = program("status", "lake", "in")
+    assert engine.calls[-1] == ("status", {"output": "lake", "input": "in"})
     code, _, err = program("status")
     assert code == 78 and err.startswith("error: no lake to tell the status of\nhint: ")
 

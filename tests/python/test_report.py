@@ -12,7 +12,8 @@ import pytest
 
 from sparkify_lake.examination import Checkup, Examination
 from sparkify_lake.grid import Grid, as_html, as_text, count, printable, seconds, size
-from sparkify_lake.report import Plan, RunReport, SampleReport
+from sparkify_lake.preview import Plan
+from sparkify_lake.report import RunReport, SampleReport
 
 EVIL = "a<script>alert('x')</script>&\x1b[2J\n.json"
 
@@ -71,6 +72,8 @@ def plan_mapping() -> dict[str, Any]:
         "input": {"songs": source(EVIL, 71, 17_000)},
         "output": "lake",
         "options": {"compression": "snappy"},
+        "outlook": "part",
+        "rebuilt": None,
         "tables": [
             {
                 "name": "songs",
@@ -78,6 +81,8 @@ def plan_mapping() -> dict[str, Any]:
                 "location": "lake/songs_table",
                 "exists": True,
                 "files": 3,
+                "partitions": [],
+                "more_partitions": 2,
             },
             {
                 "name": "users",
@@ -85,6 +90,8 @@ def plan_mapping() -> dict[str, Any]:
                 "location": "lake/user_table",
                 "exists": False,
                 "files": 0,
+                "partitions": None,
+                "more_partitions": 0,
             },
         ],
         "warnings": [],
