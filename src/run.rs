@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arrivals::{self, Overview};
 use crate::commit::base::Base;
-use crate::commit::{self, Checkup, Lake, Stage, Statement, TableState};
+use crate::commit::{self, Checkup, Lake, OVERTAKEN, Stage, Statement, TableState};
 use crate::config::Config;
 use crate::discover::{self, Listing};
 use crate::emit;
@@ -32,6 +32,9 @@ use crate::star::{self, Star};
 use crate::store::stores::Stores;
 use crate::threads;
 
+/// So often a run that lost its version to another plans again.
+const TRIES: u32 = 4;
+
 /// So many files are brought to the disk in a moment.
 const FEW_FILES: u64 = 1000;
 
@@ -42,12 +45,19 @@ const FEW_FILES: u64 = 1000;
 pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
     let stores = Stores::new(&config.store, &control.cancel);
     let plan = Plan::new(config, true, &stores)?;
-    if let Some(report) = attempt(&plan, &stores, None, control)? {
-        return Ok(report);
+    let mut whole = None;
+    for tries in 1.. {
+        match attempt(&plan, &stores, whole.clone(), control) {
+            Ok(Some(report)) => return Ok(report),
+            Ok(None) => whole = Some("the state that earlier runs left is missing or damaged".to_owned()),
+            // What the other run did may be what this one has to build upon: see what is left to do.
+            Err(error) if tries < TRIES && error.context_values().iter().any(|(name, _)| *name == OVERTAKEN) => {
+                control.note(Level::Info, || format!("{}: planning again", error.message()));
+            }
+            Err(error) => return Err(error),
+        }
     }
-    let reason = "the state that earlier runs left is missing or damaged".to_owned();
-    attempt(&plan, &stores, Some(reason), control)?
-        .ok_or_else(|| Error::new(ErrorKind::Internal, "a run that reads everything missed its state"))
+    Err(Error::new(ErrorKind::Internal, "a run came to no end"))
 }
 
 /// One attempt at a run; `whole` says why all of the input is read, if it has to be. `None` when it builds upon a state

@@ -15,6 +15,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// Versions kept; older records and markers go.
 pub const KEPT: u64 = 16;
 
+/// What the error of a run tells that lost its version to another: it may plan again.
+pub const OVERTAKEN: &str = "overtaken";
+
 const FORMAT_PATH: &str = "_etl/FORMAT";
 
 /// The newest version, and whether readers see all of it.
@@ -108,7 +111,8 @@ pub(super) fn commit(ground: &dyn Ground, record: &Record) -> Result<()> {
         ErrorKind::Retry,
         format!("another run committed version {} of {} first", record.version, ground.shown("")),
     )
-    .hint("run again: nothing was changed by this one"))
+    .hint("run again: nothing was changed by this one")
+    .context(OVERTAKEN, record.version.to_string()))
 }
 
 /// Marks a version as published and forgets versions that nobody needs.

@@ -31,7 +31,7 @@ mod tree;
 
 pub use check::{Checkup, Problem, check};
 pub use lake::Lake;
-pub use log::KEPT;
+pub use log::{KEPT, OVERTAKEN};
 pub use publish::{Committed, Published, Staged, Statement};
 pub use stage::{Stage, StagedFile, TableState};
 pub use status::{Status, Survey, status, survey};

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time import macros
 
 import sparkify_lake
 from sparkify_lake import airflow as ours
@@ -54,11 +55,24 @@ def test_an_unknown_option_fails_when_the_dag_is_read() -> None:
     "window", ["2018-11-30..2018-11-30", ("2018-11-30", "2018-11-30"), "2018-11-30T00:00 .. 2018-11-30T00:00"]
 )
 def test_a_window_without_width_is_refused(window: Any, raw: Path, lake: Path) -> None:
-    task = operator(raw, lake, options={"ts_window": window})
-    with pytest.raises(AirflowFailException, match="data_interval_start equals data_interval_end") as refused:
+    day = "2018-11-30T00:00:00+00:00"
+    for options in ({"ts_window": window}, {"since": day, "until": day}):
+        task = operator(raw, lake, options=options)
+        expected = "data_interval_start equals data_interval_end"
+        with pytest.raises(AirflowFailException, match=expected) as refused:
+            task.execute({})
+        assert "hint: name both ends" in str(refused.value)
+        assert not lake.exists()
+
+
+def test_a_window_is_templated(raw: Path, lake: Path) -> None:
+    days = {"since": "{{ ds }}", "until": "{{ macros.ds_add(ds, 1) }}"}
+    for day, files in (("2018-11-01", 1), ("2018-11-02", 2)):
+        task = operator(raw, lake, options=dict(days))
+        task.render_template_fields({"ds": day, "macros": macros})
         task.execute({})
-    assert "hint: name both ends" in str(refused.value)
-    assert not lake.exists()
+        status = sparkify_lake.status(lake)
+        assert (status.known["logs"].files, status.known["logs"].last_day) == (files, day)
 
 
 def test_what_a_retry_cannot_cure_fails_at_once(raw: Path, lake: Path) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -212,6 +214,36 @@ def test_windows_that_hold_nothing(tmp_path: Path, source: Path, run: Callable[.
     assert any(
         "1 log files" in warning and "no day in their path" in warning for warning in report["warnings"]
     )
+
+
+BACKFILL = """
+import sys, time
+import sparkify_lake
+source, lake, since, until = sys.argv[1:]
+for _ in range(100):
+    try:
+        sparkify_lake.run(source, lake, since=since, until=until, quiet=True)
+        break
+    except sparkify_lake.RetryableError:
+        time.sleep(0.05)
+else:
+    sys.exit(75)
+"""
+
+
+def test_two_backfills_at_once_both_end_up_in_the_lake(
+    tmp_path: Path, source: Path, run: Callable[..., Report], snapshot: Callable[[Path], Snapshot]
+) -> None:
+    """A scheduler tries again what ends with 75; both months are in the lake then, whoever was first."""
+    months = (("2018-11-01", "2018-12-01"), ("2018-12-01", "2019-01-01"))
+    for _ in range(3):
+        shutil.rmtree(tmp_path / "lake", ignore_errors=True)
+        words = [sys.executable, "-c", BACKFILL, str(source), str(tmp_path / "lake")]
+        runs = [subprocess.Popen([*words, *month], stderr=subprocess.PIPE) for month in months]
+        assert [(one.communicate()[1], one.returncode) for one in runs] == [(b"", 0)] * 2
+        run(source, tmp_path / "fresh", rebuild=True)
+        assert contents(snapshot(tmp_path / "lake")) == contents(snapshot(tmp_path / "fresh"))
+        assert run(source, tmp_path / "lake")["state"] == "unchanged", "and all is known"
 
 
 # --- status -----------------------------------------------------------------------------------------------

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,3 +137,69 @@ def test_fifteen_thousand_songs(
     data = sample(tmp_path_factory.mktemp("songs"), songs=15_000, events=100_000, days=60)
     weed_bucket.upload(data.input, "in")
     check_counts(weed_bucket, proxy, data, record_property)
+
+
+def foretold(bucket: Bucket, proxy: Proxy) -> dict[str, int]:
+    """What `plan` says that a run will ask, and that it asks nothing more than it must itself."""
+    proxy.clear()
+    given = {**options(proxy), **bucket.server.keys.arguments}
+    plan = sparkify_lake.plan(bucket.url("in"), bucket.url("lake"), quiet=True, **given)
+    assert set(proxy.count()) <= {"LIST", "GET"}, "a plan writes nothing"
+    assert plan.requests is not None
+    told = plan.requests
+    return {"list": told["list"], "get": told["get"], "put": told["put"], "delete": told["delete"]}
+
+
+def asked(proxy: Proxy) -> dict[str, int]:
+    counts = proxy.count()
+    assert counts.get("POST", 0) == 0 and counts.get("HEAD", 0) == 0 and counts.get("other", 0) == 0
+    return {kind: counts.get(kind.upper(), 0) for kind in ("list", "get", "put", "delete")}
+
+
+@pytest.mark.timeout(120)
+def test_incremental_runs_ask_what_plan_said(
+    weed_bucket: Bucket, proxy: Proxy, tmp_path: Path, record_property: Tell
+) -> None:
+    """A day more, a song that nobody played, nothing: the counts are equal, kind by kind."""
+    bucket, source = weed_bucket, tmp_path / "input"
+    sparkify_lake.sample(source, songs=30, events=1200, days=70, users=12, quiet=True)
+    files = sorted((source / "log_data").rglob("*.json"))
+    held = files[-12]
+    name, lines = held.relative_to(source), held.read_text()
+    event = {**json.loads(lines.splitlines()[0]), "page": "NextSong", "userId": "somebody", "song": "new"}
+    held.unlink()
+    bucket.upload(source, "in")
+    run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
+
+    day = {f"in/{name}": (lines + json.dumps(event) + "\n").encode()}
+    song = {"song_id": "SOLONELY", "artist_id": "ARLONELY", "title": "x", "artist_name": "y", "duration": 1.5}
+    lonely = {"in/song_data/lonely.json": json.dumps({**song, "year": 1999}).encode()}
+    for what, arrivals in (("a day", day), ("a song", lonely), ("nothing", {})):
+        for key, body in arrivals.items():
+            bucket.put(key, body)
+        said = foretold(bucket, proxy)
+        done = run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
+        record_property("told", f"{what}: {said}")
+        assert asked(proxy) == said, what
+        assert (changed(done) > 0) == bool(arrivals)
+
+
+def test_a_run_that_is_overtaken_plans_again(weed_bucket: Bucket, tmp_path: Path) -> None:
+    """Two backfills at once: one of them loses its version, sees what the other did, and comes to its end."""
+    bucket, source = weed_bucket, tmp_path / "input"
+    sparkify_lake.sample(source, songs=30, events=1200, days=60, users=12, quiet=True)
+    bucket.upload(source, "in")
+    given = {**options(bucket.server), **bucket.server.keys.arguments, "quiet": True}
+
+    def backfill(since: str, until: str, lake: str) -> dict[str, Any]:
+        done = sparkify_lake.run(bucket.url("in"), bucket.url(lake), since=since, until=until, **given)
+        return dict(done.to_dict())
+
+    for turn in range(3):
+        lake = f"lake{turn}"
+        windows = (("2018-11-01", "2018-12-01"), ("2018-12-01", "2019-01-01"))
+        with ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(backfill, *zip(*windows, strict=True), [lake] * 2))
+        assert sorted(one["version"] for one in done) == [1, 2]
+        last = sparkify_lake.run(bucket.url("in"), bucket.url(lake), **given)
+        assert last.state == "unchanged" and last.input["logs"].files == 60
