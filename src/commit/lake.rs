@@ -46,7 +46,14 @@ impl Lake {
         let (head, recovered) = match head {
             Some(Head { record, is_published: false }) => {
                 let version = record.version;
-                (Some(recover(&*ground, record, cancel)?), Some(version))
+                match recover(&*ground, record, cancel) {
+                    Ok(record) => (Some(record), Some(version)),
+                    // Its own run may have brought it to its end, and tidied up, while this one was helping.
+                    Err(error) => match log::head(&*ground)? {
+                        Some(Head { record, is_published: true }) => (Some(record), None),
+                        _ => return Err(error),
+                    },
+                }
             }
             Some(Head { record, .. }) => (Some(record), None),
             None => (None, None),

@@ -115,10 +115,15 @@ class Bucket:
     def contents(self, prefix: str) -> dict[str, bytes]:
         """Every object below a prefix, by the rest of its key."""
         client = self.server.client()
-        return {
-            key[len(prefix) + 1 :]: client.get_object(Bucket=self.name, Key=key)["Body"].read()
-            for key in self.names(prefix + "/")
-        }
+        for _ in range(20):
+            try:
+                return {
+                    key[len(prefix) + 1 :]: client.get_object(Bucket=self.name, Key=key)["Body"].read()
+                    for key in self.names(prefix + "/")
+                }
+            except client.exceptions.NoSuchKey:
+                continue  # a request of a run that was killed came to its end only now
+        raise AssertionError(f"objects below {prefix} keep vanishing")
 
     def download(self, prefix: str, folder: Path) -> Path:
         """Brings what lies below a prefix into a folder."""
