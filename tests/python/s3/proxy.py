@@ -75,7 +75,7 @@ Fault = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Request:
     """A request as the proxy saw it.
 
@@ -84,7 +84,7 @@ class Request:
         bucket: The first part of the path, decoded.
         key: The rest of it, decoded; for LIST the prefix.
         number: Which of its kind it is, from 1, since the last `clear`.
-        status: Of the answer the client got; 0 when it got none.
+        status: Of the answer the client got; 0 when it got none, or none yet.
     """
 
     kind: Kind
@@ -330,25 +330,22 @@ class _Session:
         self._proxy._numbers[kind] += 1
         number = self._proxy._numbers[kind]
         injection = self._proxy._strikes(kind, key)
-        status = 0
-        try:
-            if self._proxy.latency:
-                await asyncio.sleep(self._proxy.latency)
-            status = await self._answer(head, body, injection)
-        finally:
-            self._proxy.requests.append(
-                Request(
-                    kind=kind,
-                    bucket=bucket,
-                    key=key,
-                    number=number,
-                    status=status,
-                    body=len(body),
-                    conditional="if-match" in head.headers or "if-none-match" in head.headers,
-                    signed="authorization" in head.headers,
-                )
-            )
-        return status != 0 and "close" not in head.headers.get("connection", "").lower()
+        # Told before it is answered: whoever has the last answer may count.
+        request = Request(
+            kind=kind,
+            bucket=bucket,
+            key=key,
+            number=number,
+            status=0,
+            body=len(body),
+            conditional="if-match" in head.headers or "if-none-match" in head.headers,
+            signed="authorization" in head.headers,
+        )
+        self._proxy.requests.append(request)
+        if self._proxy.latency:
+            await asyncio.sleep(self._proxy.latency)
+        request.status = await self._answer(head, body, injection)
+        return request.status != 0 and "close" not in head.headers.get("connection", "").lower()
 
     async def _answer(self, head: _Head, body: bytes, injection: Injection | None) -> int:
         fault = injection.fault if injection else None
