@@ -61,6 +61,8 @@ pub struct Arrivals {
     pub changed: Files,
     /// Files that are no longer there.
     pub gone: Files,
+    /// Such files of which the lake has a copy, so that `--keep-gone` keeps their rows.
+    pub kept: Files,
     /// The last day that the paths of all listed files tell.
     pub last_day: Option<String>,
 }
@@ -149,7 +151,8 @@ pub fn since(plan: &Plan, inputs: &Inputs, record: &Record) -> BTreeMap<&'static
             arrivals.changed.add(&name, bytes);
         }
         for (name, file) in &delta.gone {
-            arrivals.gone.add(name, file.size);
+            let those = if file.copy.is_some() { &mut arrivals.kept } else { &mut arrivals.gone };
+            those.add(name, file.size);
         }
         found.insert(content.name(), arrivals);
     }

@@ -141,6 +141,8 @@ pub struct Config {
     pub allow_duplicates: bool,
     /// Whether the input may be less than half of what it was.
     pub allow_shrink: bool,
+    /// Whether files that are gone keep their rows.
+    pub keep_gone: bool,
     /// Whether everything is read, also when nothing has changed.
     pub rebuild: bool,
     /// Of log files that the lake does not know, those of these days (by their paths) are taken; the end is exclusive.
@@ -150,7 +152,7 @@ pub struct Config {
 }
 
 /// Option names with their defaults, as text: for `--help`, and the list of what is known.
-pub const DEFAULTS: [(&str, &str); 28] = [
+pub const DEFAULTS: [(&str, &str); 29] = [
     ("input", ""),
     ("output", ""),
     ("song_data", "<input>/song_data"),
@@ -169,6 +171,7 @@ pub const DEFAULTS: [(&str, &str); 28] = [
     ("adopt", "false"),
     ("allow_duplicates", "false"),
     ("allow_shrink", "false"),
+    ("keep_gone", "false"),
     ("rebuild", "false"),
     ("since", ""),
     ("until", ""),
@@ -232,6 +235,7 @@ impl Config {
             adopt: truth("adopt")?,
             allow_duplicates: truth("allow_duplicates")?,
             allow_shrink: truth("allow_shrink")?,
+            keep_gone: truth("keep_gone")?,
             rebuild: truth("rebuild")?,
             days: days(text("since"), text("until"))?,
             store: StoreSettings::read(text, truth)?,
@@ -296,6 +300,7 @@ impl Config {
             ("adopt", self.adopt.to_string()),
             ("allow_duplicates", self.allow_duplicates.to_string()),
             ("allow_shrink", self.allow_shrink.to_string()),
+            ("keep_gone", self.keep_gone.to_string()),
             ("rebuild", self.rebuild.to_string()),
         ]);
         for (name, day) in [("since", self.days.start), ("until", self.days.end)] {

@@ -4,20 +4,22 @@
 //! for all.
 //!
 //! Invariant: `get` is exact for an input that stays as it is and is good; of an incremental run all counts are, if each
-//! file that is made again is another one then. `put` is never too small where log files hold what their paths say.
+//! file that is made again is another one then, and no copies of input files are made or read. `put` is never too small
+//! where log files hold what their paths say.
 
 use std::collections::BTreeSet;
 
 use chrono::Datelike;
 use serde::Serialize;
 
+use crate::archive;
 use crate::commit;
 use crate::dates;
 use crate::discover::{Listing, Selection};
 use crate::fetch;
 use crate::judge::Inputs;
 use crate::outlook::{Outlook, Work};
-use crate::plan::Plan;
+use crate::plan::{Content, Plan};
 use crate::schema::Table;
 use crate::store::Location;
 use crate::store::stores::Usage;
@@ -67,6 +69,7 @@ impl Requests {
         plan: &Plan,
         inputs: &Inputs,
         (outlook, version): (&Outlook, Option<u64>),
+        copied: &[(Content, Selection)],
         usage: &Usage,
     ) -> Option<Self> {
         let is_remote = |location: &Location| location.local().is_none();
@@ -75,7 +78,7 @@ impl Requests {
             return None;
         }
         let read = |listing: &Listing, selection: &Selection| -> u64 {
-            let files = selection.iter().filter_map(|index| listing.files.get(*index));
+            let files = selection.iter().filter_map(|index| listing.files.get(*index)).filter(|file| !file.is_gone);
             files.filter(|_| listing.bucket.is_some()).map(|file| fetch::requests(file.size)).sum()
         };
         // What was asked so far, the run will ask too.
@@ -98,6 +101,13 @@ impl Requests {
                 if writes {
                     requests.write(plan, work, version);
                 }
+            }
+        }
+        for (content, files) in copied.iter().filter(|(_, files)| !files.is_empty()) {
+            let listing = inputs.listing(*content);
+            requests.get += read(listing, files);
+            if writes {
+                requests.put += archive::packs_at_most(listing.bytes_of(files), plan.config.threads);
             }
         }
         requests.cost_usd = dollars(requests.list, requests.get, requests.put);

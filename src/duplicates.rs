@@ -3,6 +3,8 @@
 //! In a bucket size and `ETag` tell. On a disk only files of equal size are looked at: a checksum of their first chunk
 //! is taken when it is read anyway, and where that is the same too, the files are compared.
 //!
+//! A file that is gone and came back under another name is not looked for here: [`crate::archive`] knows it.
+//!
 //! Invariant: files that are called the same have the same bytes (in a bucket: the same `ETag`, the store's own
 //! checksum), and a file without a record is nobody's double.
 
@@ -32,10 +34,11 @@ impl SameSized {
             return Self(Vec::new());
         }
         let mut sizes: HashMap<u64, u32> = HashMap::new();
-        for file in listing.files.iter() {
+        for file in listing.files.iter().filter(|file| !file.is_gone) {
             *sizes.entry(file.size).or_default() += 1;
         }
-        Self(listing.files.iter().map(|file| sizes.get(&file.size).is_some_and(|count| *count > 1)).collect())
+        let is_shared = |size: &u64| sizes.get(size).is_some_and(|count| *count > 1);
+        Self(listing.files.iter().map(|file| !file.is_gone && is_shared(&file.size)).collect())
     }
 
     /// What there is to remember of a chunk.
@@ -65,7 +68,7 @@ pub struct Head {
 pub fn first(listing: &Listing, heads: &[Head], counts: impl Fn(usize) -> bool) -> Result<Option<(usize, usize)>> {
     if listing.bucket.is_some() {
         let mut seen: BTreeMap<(u64, &Version), usize> = BTreeMap::new();
-        for (index, file) in listing.files.iter().enumerate().filter(|(index, _)| counts(*index)) {
+        for (index, file) in listing.files.iter().enumerate().filter(|(index, file)| !file.is_gone && counts(*index)) {
             if let Some(other) = seen.insert((file.size, &file.version), index) {
                 return Ok(Some((index, other)));
             }
@@ -120,7 +123,7 @@ mod tests {
         let files = bodies.iter().enumerate().map(|(number, body)| {
             let path = folder.join(format!("{number}.json"));
             std::fs::write(&path, body).unwrap();
-            InputFile { path, size: body.len() as u64, version: Version::Modified(0) }
+            InputFile { path, size: body.len() as u64, version: Version::Modified(0), is_gone: false }
         });
         Listing { files: files.collect(), ..Listing::default() }
     }

@@ -297,17 +297,18 @@ pub fn write_state(
 ) -> Result<State> {
     let mut left = kept;
     if let Some(records) = records {
-        left.songs = Some(stage.put_state("songs", &state::songs_to_bytes(records)?)?);
+        left.songs = Some(stage.put_state("songs.parquet", &state::songs_to_bytes(records)?)?);
     }
     if let Some(users) = users {
-        left.users = Some(stage.put_state("users", &state::users_to_bytes(users)?)?);
+        left.users = Some(stage.put_state("users.parquet", &state::users_to_bytes(users)?)?);
     }
     for told in months {
         let month = MonthState {
             plays: told.plays.rows,
             matched: told.plays.matched,
-            users: stage.put_state(&format!("{}-users", told.month), &state::users_to_bytes(&told.users)?)?,
-            tracks: stage.put_state(&format!("{}-tracks", told.month), &state::tracks_to_bytes(&told.tracks)?)?,
+            users: stage.put_state(&format!("{}-users.parquet", told.month), &state::users_to_bytes(&told.users)?)?,
+            tracks: stage
+                .put_state(&format!("{}-tracks.parquet", told.month), &state::tracks_to_bytes(&told.tracks)?)?,
         };
         left.months.insert(told.month.to_string(), month);
     }

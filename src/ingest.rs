@@ -77,6 +77,13 @@ pub struct SongsRead {
 }
 
 impl SongsRead {
+    /// Takes in what another worker has read.
+    pub fn merge(&mut self, other: Self) {
+        self.songs.merge(other.songs);
+        self.artists.merge(other.artists);
+        self.records.extend(other.records);
+    }
+
     /// Takes in a song that an earlier run has read.
     pub fn add(&mut self, record: SongRecord) {
         self.songs.add(&record.song());
@@ -114,9 +121,7 @@ pub fn songs(
     let parts = each_chunk((listing, selection), config, (scratch, None), control, begin, take, |_| Ok(()))?;
     let mut whole = (SongsRead::default(), Account::default());
     for ((read, _), account) in parts {
-        whole.0.songs.merge(read.songs);
-        whole.0.artists.merge(read.artists);
-        whole.0.records.extend(read.records);
+        whole.0.merge(read);
         whole.1.merge(account);
     }
     Ok(whole)
@@ -196,6 +201,18 @@ fn run_plays(config: &Config) -> usize {
     (bytes / PLAY_BYTES).max(1 << 14)
 }
 
+/// How files are read.
+#[must_use]
+pub fn reading(config: &Config) -> Reading {
+    Reading {
+        chunk_size: config.chunk_size,
+        verify_first: config.on_bad_file == OnBadFile::Quarantine,
+        in_order: false,
+        threads: config.threads,
+        ahead: (config.memory_limit / 8).max(LEAST_AHEAD),
+    }
+}
+
 /// A worker's tools.
 struct Worker {
     decoder: Decoder,
@@ -213,13 +230,7 @@ fn each_chunk<P: Send>(
     end: impl Fn(&mut P) -> Result<()> + Sync,
 ) -> Result<Vec<(P, Account)>> {
     let verify_first = config.on_bad_file == OnBadFile::Quarantine;
-    let reading = Reading {
-        chunk_size: config.chunk_size,
-        verify_first,
-        threads: config.threads,
-        ahead: (config.memory_limit / 8).max(LEAST_AHEAD),
-    };
-    let feed = Feed::new(listing, selection, reading)?;
+    let feed = Feed::new(listing, selection, reading(config))?;
     let limits = || Limits { ts_window: config.ts_window.clone(), ..Limits::default() };
     let parts = for_tasks(
         config.threads,

@@ -62,6 +62,23 @@ impl Inputs {
         selection.clone().unwrap_or_else(|| listing.all())
     }
 
+    /// The files of a content.
+    #[must_use]
+    pub const fn listing(&self, content: Content) -> &Listing {
+        match content {
+            Content::Songs => &self.songs,
+            Content::Logs => &self.logs,
+        }
+    }
+
+    /// The same, to be added to.
+    pub const fn listing_mut(&mut self, content: Content) -> &mut Listing {
+        match content {
+            Content::Songs => &mut self.songs,
+            Content::Logs => &mut self.logs,
+        }
+    }
+
     /// Both contents with their listing and account.
     #[must_use]
     pub fn each(&self) -> [(Content, &Listing, &Account); 2] {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::DateTime;
 
+use crate::archive::Copies;
 use crate::commit::base::{Base, Ledger, LedgerFile};
 use crate::commit::record::Record;
 use crate::decode::UnknownKeys;
@@ -24,8 +25,8 @@ use crate::store::{Location, resolved};
 pub fn of(
     plan: &Plan,
     inputs: &Inputs,
-    base: Option<&Base>,
-    head: Option<&Record>,
+    (base, head): (Option<&Base>, Option<&Record>),
+    copies: &Copies,
     run: &str,
 ) -> BTreeMap<String, Ledger> {
     let mut ledgers = BTreeMap::new();
@@ -41,8 +42,9 @@ pub fn of(
         let files = listing.files.iter().enumerate().map(|(index, file)| {
             let name = name(source, file);
             let is_read = selected.next_if_eq(&&index).is_some();
+            let copy = copies.of(content).get(&name).cloned();
             if let (false, Some(entry)) = (is_read, known.and_then(|known| known.files.get(&name))) {
-                return (name, entry.clone());
+                return (name, LedgerFile { copy, ..entry.clone() });
             }
             let count = counts.next_if(|count| count.file == index).copied().unwrap_or_default();
             let remarks = account.remarks.get(&index).cloned().unwrap_or_default();
@@ -58,6 +60,7 @@ pub fn of(
                 rejects: None,
                 bad: bad.next_if(|(file, _)| *file == index).map(|(_, reason)| (*reason).to_owned()),
                 months: BTreeSet::new(),
+                copy,
             };
             if content == Content::Logs {
                 while let Some((_, month)) = months.next_if(|(file, _)| *file == index) {
@@ -67,8 +70,8 @@ pub fn of(
             if entry.quarantined > 0 || entry.bad.is_some() {
                 let before = before.and_then(|before| before.files.get(&name));
                 let rejects = before.and_then(|before| before.rejects.clone());
-                entry.rejects = rejects
-                    .filter(|rejects| before == Some(&LedgerFile { rejects: Some(rejects.clone()), ..entry.clone() }));
+                entry.rejects =
+                    rejects.filter(|rejects| before.is_some_and(|before| found_the_same(before, &entry, rejects)));
                 entry.rejects.get_or_insert_with(|| run.to_owned());
             }
             (name, entry)
@@ -77,6 +80,12 @@ pub fn of(
         ledgers.insert(content.name().to_owned(), Ledger { location: location(source), files });
     }
     ledgers
+}
+
+/// Whether reading has told what it told before, when `rejects` were written.
+fn found_the_same(before: &LedgerFile, now: &LedgerFile, rejects: &str) -> bool {
+    let (rejects, copy) = (Some(rejects.to_owned()), before.copy.clone());
+    *before == LedgerFile { rejects, copy, ..now.clone() }
 }
 
 /// How many rejects of a content are told with their place.

@@ -17,6 +17,7 @@
 //! [`commit`] alone.
 
 pub mod account;
+pub mod archive;
 pub mod arrivals;
 pub mod cancel;
 pub mod commit;

@@ -8,12 +8,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::account::Account;
+use crate::archive::{self, Copies};
 use crate::commit::base::State;
 use crate::commit::{Lake, Stage};
+use crate::discover::{Listing, Selection};
 use crate::emit::{self, Finished};
 use crate::error::Result;
 use crate::increment::{self, Increment, SongsChange};
-use crate::ingest::{self, Control, LogsRead};
+use crate::ingest::{self, Control, LogsRead, SongsRead};
 use crate::judge::Inputs;
 use crate::plan::{Content, Plan};
 use crate::progress::{Level, Stage as At};
@@ -56,17 +59,52 @@ pub struct Logs {
     months: Option<BTreeSet<Month>>,
 }
 
+/// What a run reads its input with.
+#[derive(Debug)]
+pub struct Desk<'d> {
+    /// What to do.
+    pub plan: &'d Plan,
+    /// What to build upon.
+    pub increment: Option<&'d Increment<'d>>,
+    /// Where the state lies.
+    pub lake: &'d Lake,
+    /// Files that are gone.
+    pub copies: &'d Copies,
+    /// Where there is room.
+    pub scratch: &'d Path,
+    /// Whether to go on.
+    pub control: &'d Control<'d>,
+}
+
+impl Desk<'_> {
+    /// Calls `read` with files that are there, and with files that are gone, where their copies lie.
+    fn each(
+        &self,
+        (content, listing): (Content, &Listing),
+        selection: &Selection,
+        mut read: impl FnMut((&Listing, &Selection)) -> Result<()>,
+    ) -> Result<()> {
+        let (there, gone) = listing.apart(selection);
+        if !there.is_empty() || gone.is_empty() {
+            read((listing, &there))?;
+        }
+        match self.plan.source(content) {
+            Some(source) if !gone.is_empty() => {
+                let place = (source, listing);
+                let brought = archive::bring(self.copies, place, &gone, self.lake, self.scratch)?;
+                read((&brought, &gone))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Reads the song files, or those that are new; `None` when the state does not tell the others.
 ///
 /// # Errors
-/// Those of [`ingest::songs`].
-pub fn songs(
-    plan: &Plan,
-    mut inputs: Inputs,
-    (increment, lake): (Option<&Increment<'_>>, &Lake),
-    scratch: &Path,
-    control: &Control<'_>,
-) -> Result<Option<(Songs, Inputs)>> {
+/// Those of [`ingest::songs`] and [`archive::bring`].
+pub fn songs(desk: &Desk<'_>, mut inputs: Inputs) -> Result<Option<(Songs, Inputs)>> {
+    let Desk { plan, increment, lake, control, .. } = *desk;
     let known = increment.map(|increment| increment.song_records(lake)).transpose()?;
     let known = match known {
         Some(None) => return Ok(None),
@@ -77,7 +115,18 @@ pub fn songs(
         inputs.song_selection = Some(increment.songs.to_read());
         inputs.log_selection = Some(increment.logs.to_read());
     }
-    let mut read = read_songs(plan, &mut inputs, Some(scratch), control)?;
+    tell_files(&inputs, control);
+    let selection = inputs.selection(Content::Songs);
+    control.begin(At::Songs, inputs.songs.bytes_of(&selection));
+    let mut read = SongsRead::default();
+    let mut account = Account::default();
+    desk.each((Content::Songs, &inputs.songs), &selection, |files| {
+        let (songs, of_songs) = ingest::songs(files, &plan.config, Some(desk.scratch), control)?;
+        read.merge(songs);
+        account.merge(of_songs);
+        Ok(())
+    })?;
+    inputs.song_account = account;
     let mut before = None;
     if let Some((unchanged, left)) = known {
         let is_same = increment.is_some_and(|increment| increment.songs.is_empty());
@@ -96,12 +145,7 @@ pub fn songs(
     Ok(Some((Songs { catalogue, artists: read.artists, records, change }, inputs)))
 }
 
-fn read_songs(
-    plan: &Plan,
-    inputs: &mut Inputs,
-    scratch: Option<&Path>,
-    control: &Control<'_>,
-) -> Result<ingest::SongsRead> {
+fn tell_files(inputs: &Inputs, control: &Control<'_>) {
     for (content, listing, _) in inputs.each() {
         let (files, selection) = (listing.files.len(), inputs.selection(content));
         let (name, bytes) = (content.name(), listing.bytes_of(&selection));
@@ -110,11 +154,6 @@ fn read_songs(
             read => format!("{name}: {files} files, {read} of them new, {bytes} bytes"),
         });
     }
-    let selection = inputs.selection(Content::Songs);
-    control.begin(At::Songs, inputs.songs.bytes_of(&selection));
-    let (read, account) = ingest::songs((&inputs.songs, &selection), &plan.config, scratch, control)?;
-    inputs.song_account = account;
-    Ok(read)
 }
 
 /// Sorts records by the names of their files, as the ledger does.
@@ -137,20 +176,18 @@ fn sort_as_ledger(plan: &Plan, inputs: &Inputs, records: &mut [SongRecord]) {
 ///
 /// # Errors
 /// Those of [`ingest::plays`].
-pub fn logs(
-    plan: &Plan,
-    mut inputs: Inputs,
-    songs: &Songs,
-    (increment, lake): (Option<&Increment<'_>>, &Lake),
-    runs: Runs,
-    scratch: &Path,
-    control: &Control<'_>,
-) -> Result<Option<(Logs, Inputs)>> {
+pub fn logs(desk: &Desk<'_>, mut inputs: Inputs, songs: &Songs, runs: Runs) -> Result<Option<(Logs, Inputs)>> {
+    let Desk { plan, increment, lake, control, .. } = *desk;
     let mut read = LogsRead::default();
     let selection = inputs.selection(Content::Logs);
     let (config, target) = (&plan.config, (&songs.catalogue, &runs));
     control.begin(At::Logs, inputs.logs.bytes_of(&selection));
-    ingest::plays((&inputs.logs, &selection), None, config, target, Some(scratch), control, &mut read)?;
+    let take = |selection: &Selection, wanted: Option<&BTreeSet<Month>>, read: &mut LogsRead| {
+        desk.each((Content::Logs, &inputs.logs), selection, |files| {
+            ingest::plays(files, wanted, config, target, Some(desk.scratch), control, read)
+        })
+    };
+    take(&selection, None, &mut read)?;
     let mut months = None;
     if let (Some(increment), Some(change)) = (increment, &songs.change) {
         let mut touched: BTreeSet<Month> = read.months.iter().map(|(_, month)| *month).collect();
@@ -164,7 +201,7 @@ pub fn logs(
             format!("{} months are made again, from {} more log files", touched.len(), others.len())
         });
         control.begin(At::Logs, inputs.logs.bytes_of(&others));
-        ingest::plays((&inputs.logs, &others), Some(&touched), config, target, Some(scratch), control, &mut read)?;
+        take(&others, Some(&touched), &mut read)?;
         let mut all: Vec<usize> = selection.iter().chain(others.iter()).copied().collect();
         all.sort_unstable();
         inputs.log_selection = Some(all.into());
@@ -244,7 +281,11 @@ pub fn all(
     control: &Control<'_>,
 ) -> Result<(Finished, Inputs)> {
     let config = &plan.config;
-    let songs = read_songs(plan, &mut inputs, None, control)?;
+    tell_files(&inputs, control);
+    let selection = inputs.selection(Content::Songs);
+    control.begin(At::Songs, inputs.songs.bytes());
+    let (songs, account) = ingest::songs((&inputs.songs, &selection), config, None, control)?;
+    inputs.song_account = account;
     clock.end("songs");
     let catalogue = Catalogue::new(songs.songs.finish(), config.matching);
     let mut logs = LogsRead::default();

@@ -35,6 +35,8 @@ pub struct Work {
     pub songs: Selection,
     /// Log files to be read.
     pub logs: Selection,
+    /// Files to be copied, by content.
+    pub copied: Vec<(Content, Selection)>,
     /// Whether song files have come, changed or gone.
     pub has_songs: bool,
     /// Whether log files have.
@@ -56,27 +58,33 @@ pub struct Work {
 impl Work {
     /// Whether nothing has to be done.
     #[must_use]
-    pub const fn is_idle(&self) -> bool {
-        !self.has_songs && !self.has_logs
+    pub fn is_idle(&self) -> bool {
+        !self.has_songs && !self.has_logs && self.copied.iter().all(|(_, files)| files.is_empty())
     }
 }
 
 impl Outlook {
     /// Looks ahead.
     #[must_use]
-    pub fn new(plan: &Plan, inputs: &Inputs, record: Option<&Record>, start: &Start<'_>) -> Self {
+    pub fn new(
+        plan: &Plan,
+        inputs: &Inputs,
+        record: Option<&Record>,
+        start: &Start<'_>,
+        copied: Vec<(Content, Selection)>,
+    ) -> Self {
         match (start, record) {
-            (Start::Part(increment), Some(_)) => Self::Part(work(plan, inputs, increment)),
+            (Start::Part(increment), Some(_)) => Self::Part(work(plan, inputs, increment, copied)),
             (Start::Whole(reason), _) => Self::Whole(reason.clone()),
             (Start::Part(_), None) => Self::Whole(None),
         }
     }
 }
 
-fn work(plan: &Plan, inputs: &Inputs, increment: &Increment<'_>) -> Work {
+fn work(plan: &Plan, inputs: &Inputs, increment: &Increment<'_>, copied: Vec<(Content, Selection)>) -> Work {
     let Increment { base, songs, logs, .. } = increment;
-    let mut work =
-        Work { has_songs: !songs.is_empty(), has_logs: !logs.is_empty(), songs: songs.to_read(), ..Work::default() };
+    let (has_songs, has_logs) = (!songs.is_empty(), !logs.is_empty());
+    let mut work = Work { has_songs, has_logs, songs: songs.to_read(), copied, ..Work::default() };
     if work.is_idle() {
         return work;
     }

@@ -28,6 +28,11 @@ pub enum Content {
 }
 
 impl Content {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Songs, Self::Logs];
+}
+
+impl Content {
     /// The name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::archive;
 use crate::commit::record::TableRecord;
 use crate::commit::{self, Survey};
 use crate::costs::Requests;
@@ -117,9 +118,10 @@ impl Preview {
         };
         let Survey { record, is_whole, files } = commit::survey(output, stores, &folders)?;
         increment::restrict(plan, inputs, record.as_ref())?;
+        let copied = archive::foresee(plan, inputs, record.as_ref())?;
         let inputs = &*inputs;
         let start = increment::begin(plan, inputs, record.as_ref(), || is_whole);
-        let outlook = Outlook::new(plan, inputs, record.as_ref(), &start);
+        let outlook = Outlook::new(plan, inputs, record.as_ref(), &start, copied.clone());
         let read = |content: Content, listing: &Listing| match (&outlook, content) {
             (Outlook::Whole(_), _) => listing.all(),
             (Outlook::Part(work), Content::Songs) => Selection::clone(&work.songs),
@@ -133,7 +135,8 @@ impl Preview {
             let location = source.shown.clone();
             let read = read(content, listing);
             let (files_read, bytes_read) = (read.len() as u64, listing.bytes_of(&read));
-            let summary = InputSummary { location, files, bytes, files_read, bytes_read };
+            let files_kept = listing.gone();
+            let summary = InputSummary { location, files, bytes, files_read, bytes_read, files_kept };
             input.insert(content.name(), summary);
             warnings.extend(listing.warnings.iter().cloned());
         }
@@ -154,7 +157,7 @@ impl Preview {
             tables.push(TablePreview { name, folder, location, exists, files, partitions, more_partitions });
         }
         let version = record.as_ref().map(|record| record.version);
-        let requests = Requests::new(plan, inputs, (&outlook, version), &stores.usage());
+        let requests = Requests::new(plan, inputs, (&outlook, version), &copied, &stores.usage());
         let (outlook, rebuilt) = match outlook {
             Outlook::Whole(_) if record.is_none() => ("first", None),
             Outlook::Whole(reason) => ("whole", reason),

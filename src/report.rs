@@ -100,6 +100,8 @@ pub struct InputSummary {
     pub files_read: u64,
     /// Their bytes.
     pub bytes_read: u64,
+    /// Files that are gone, and whose rows were kept; they count among `files`.
+    pub files_kept: u64,
 }
 
 /// One stage's time.
@@ -242,6 +244,7 @@ impl Report {
                 bytes: listing.bytes(),
                 files_read: read.len() as u64,
                 bytes_read: listing.bytes_of(&read),
+                files_kept: listing.gone(),
             };
             self.input.insert(content.name(), summary);
             self.warnings.extend(listing.warnings.iter().cloned());

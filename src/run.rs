@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::archive::{self, Copies};
 use crate::arrivals::{self, Overview};
 use crate::commit::base::Base;
 use crate::commit::{self, Checkup, Lake, OVERTAKEN, Stage, Statement, TableState};
@@ -20,7 +21,7 @@ use crate::increment::{self, Start};
 use crate::ingest::{self, Control};
 use crate::judge::{self, Inputs};
 use crate::ledger;
-use crate::load;
+use crate::load::{self, Desk};
 use crate::outcome::Outcome;
 use crate::plan::{Plan, Source};
 use crate::preview::Preview;
@@ -79,6 +80,7 @@ fn attempt(plan: &Plan, stores: &Stores, whole: Option<String>, control: &Contro
     let (inputs, stage) = threads::both(|| list_all(plan, stores, control), open)?;
     let (stage, mut inputs) = (stage?, inputs?);
     increment::restrict(plan, &mut inputs, stage.lake().record())?;
+    let copies = archive::take(plan, &mut inputs, &stage, control)?;
     let start = whole.map_or_else(
         || increment::begin(plan, &inputs, stage.lake().record(), || stage.standing().is_some()),
         |reason| Start::Whole(Some(reason)),
@@ -90,7 +92,7 @@ fn attempt(plan: &Plan, stores: &Stores, whole: Option<String>, control: &Contro
             None
         }
     };
-    if let Some(increment) = increment.filter(|increment| increment.is_idle())
+    if let Some(increment) = increment.filter(|increment| increment.is_idle() && !copies.is_news)
         && let Some(standing) = stage.standing()
     {
         clock.end("discover");
@@ -104,27 +106,23 @@ fn attempt(plan: &Plan, stores: &Stores, whole: Option<String>, control: &Contro
     ledger::must_not_shrink(plan, &inputs, stage.lake().record())?;
     let scratch = stage.scratch()?;
     clock.end("discover");
-    let Some((songs, inputs)) = load::songs(plan, inputs, (increment, stage.lake()), &scratch, control)? else {
-        return Ok(None);
-    };
+    let desk = Desk { plan, increment, lake: stage.lake(), copies: &copies, scratch: &scratch, control };
+    let Some((songs, inputs)) = load::songs(&desk, inputs)? else { return Ok(None) };
     let partitions = emit::songs(&songs.catalogue, songs.partitions(), config, &stage, control)?;
     clock.end("songs");
 
     let facts = || {
         let runs = Runs::new(ingest::runs_budget(config), scratch.clone());
-        let Some((logs, mut inputs)) =
-            load::logs(plan, inputs, &songs, (increment, stage.lake()), runs, &scratch, control)?
-        else {
-            return Ok(None);
-        };
+        let Some((logs, mut inputs)) = load::logs(&desk, inputs, &songs, runs)? else { return Ok(None) };
         inputs.write_rejects(stage.quarantine(), &mut |name, bytes| stage.put_reject(name, bytes))?;
-        let base = increment.map(|increment| increment.base);
-        let ledgers = ledger::of(plan, &inputs, base, stage.lake().record(), &report.run_id);
+        let before = (increment.map(|increment| increment.base), stage.lake().record());
+        let ledgers = ledger::of(plan, &inputs, before, &copies, &report.run_id);
         let mut outcome = ledger::outcome(plan, &inputs, &ledgers, increment.map(|increment| increment.outcome));
         tell_records(&outcome, control);
         judge::accept(plan, &inputs, &outcome, &ledgers)?;
         clock.end("logs");
-        let Some(left) = load::write(plan, songs, logs, increment, &stage, control)? else { return Ok(None) };
+        let Some(mut left) = load::write(plan, songs, logs, increment, &stage, control)? else { return Ok(None) };
+        left.packs.clone_from(&copies.packs);
         clock.end("write");
         increment::tell(&mut outcome, &left, &config.tables, partitions);
         Ok(Some((inputs, ledgers, outcome, left)))
@@ -173,7 +171,7 @@ pub fn build(config: Config, control: &Control<'_>) -> Result<(Star, Report)> {
     increment::restrict(&plan, &mut inputs, None)?;
     clock.end("discover");
     let (finished, inputs) = load::all(&plan, inputs, runs, &mut clock, control)?;
-    let ledgers = ledger::of(&plan, &inputs, None, None, &report.run_id);
+    let ledgers = ledger::of(&plan, &inputs, (None, None), &Copies::default(), &report.run_id);
     let mut outcome = ledger::outcome(&plan, &inputs, &ledgers, None);
     tell_records(&outcome, control);
     judge::accept(&plan, &inputs, &outcome, &ledgers)?;

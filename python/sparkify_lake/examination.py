@@ -221,7 +221,8 @@ class Arrivals:
         new: Those that the version does not know.
         late: The new ones of a day, by their path, that is not behind the last one that the version knows.
         changed: Those of another size or time.
-        gone: Those that are no longer there.
+        gone: Those that are no longer there; their rows go, too.
+        kept: Those that are no longer there, and of which the lake has a copy: `keep_gone` keeps their rows.
         last_day: The last day in the paths of all of them.
     """
 
@@ -231,12 +232,13 @@ class Arrivals:
     late: Files
     changed: Files
     gone: Files
+    kept: Files
     last_day: str | None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Arrivals:
         """Makes it of its mapping."""
-        files = {name: Files.from_dict(data[name]) for name in ("new", "late", "changed", "gone")}
+        files = {name: Files.from_dict(data[name]) for name in ("new", "late", "changed", "gone", "kept")}
         return cls(**{**data, **files})
 
     @property
@@ -322,13 +324,17 @@ class Status:
             (name, count(k.files), size(k.bytes), k.last_day or "") for name, k in songs_first(self.known)
         ]
         arrived = [
-            (name, *(count(one.files) for one in (a.new, a.late, a.changed, a.gone)), count(a.unchanged))
+            (
+                name,
+                *(count(one.files) for one in (a.new, a.late, a.changed, a.gone, a.kept)),
+                count(a.unchanged),
+            )
             for name, a in songs_first(self.input or {})
         ]
         kinds = [
             (f"{name}, {kind}", ", ".join(files.first) + (" …" if files.files > len(files.first) else ""))
             for name, a in songs_first(self.input or {})
-            for kind, files in (("new", a.new), ("changed", a.changed), ("gone", a.gone))
+            for kind, files in (("new", a.new), ("changed", a.changed), ("gone", a.gone), ("kept", a.kept))
             if files.files
         ]
         if self.lag_days is not None:
@@ -338,7 +344,7 @@ class Status:
             Grid(head=("table", "rows"), rows=rows, texts=("table",)),
             Grid(head=("made from", "files", "size", "last day"), rows=known, texts=("made from",)),
             Grid(
-                head=("arrived", "new", "of them late", "changed", "gone", "unchanged"),
+                head=("arrived", "new", "of them late", "changed", "gone", "kept", "unchanged"),
                 rows=arrived,
                 texts=("arrived",),
             ),

@@ -138,6 +138,8 @@ OPTIONS: tuple[Option, ...] = (
            help="read a log file that is the same as another; its plays count twice"),
     Option(name="allow_shrink", kind="flag", group="Limits", calls=_WRITES,
            help="accept an input that is less than half of the lake's last one"),
+    Option(name="keep_gone", kind="flag", group="Limits", calls=_WRITES,
+           help="keep the rows of files that are gone: the lake keeps a copy of each file"),
     Option(name="rebuild", kind="flag", group="Limits", calls=_WRITES,
            help="read everything, not only what has changed"),
     Option(name="threads", kind="number", group="Limits", metavar="N", help="worker threads"),
@@ -216,6 +218,7 @@ class PlanOptions(ReadOptions, total=False):
     table_names: str | Mapping[str, str] | None
     adopt: bool | None
     allow_shrink: bool | None
+    keep_gone: bool | None
     rebuild: bool | None
 
 

@@ -22,13 +22,23 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceReport:
-    """What was found at one input location, and what of it was read: the lake knew the rest."""
+    """What was found at one input location, and what of it was read: the lake knew the rest.
+
+    Attributes:
+        location: As it was said, resolved.
+        files: How many; those that are gone and were kept count among them.
+        bytes: Their size, as stored.
+        files_read: Those that were read.
+        bytes_read: Their size.
+        files_kept: Those that are no longer there, and whose rows `keep_gone` has kept.
+    """
 
     location: str
     files: int
     bytes: int
     files_read: int
     bytes_read: int
+    files_kept: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,10 +277,12 @@ class RunReport:
 
 def _read(sources: Mapping[str, SourceReport]) -> str:
     """Says how many files were read, where that is not all of them."""
+    kept = sum(source.files_kept for source in sources.values())
+    gone = f"{count(kept)} files are gone, their rows are kept" if kept else ""
     if all(source.files_read == source.files for source in sources.values()):
-        return ""
+        return gone
     told = (f"{count(s.files_read)} of {count(s.files)} files of {name}" for name, s in songs_first(sources))
-    return ", ".join(told) + "; the lake knew the others"
+    return "; ".join(filter(None, (", ".join(told), "the lake knew the others", gone)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

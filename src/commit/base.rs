@@ -75,7 +75,23 @@ pub struct LedgerFile {
     /// The months that its plays lie in, as `2018-11`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub months: BTreeSet<String>,
+    /// The copy of it that stays when it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<FileCopy>,
 }
+
+/// A copy of an input file, without the compression that it came in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileCopy {
+    /// Of its plain bytes, in hexadecimal.
+    pub sha256: String,
+    /// Where it lies: its parts in order, each some whole zstd frames.
+    pub parts: Vec<Part>,
+}
+
+/// A part of a pack: the pack's number, where it begins, and how long it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part(pub u32, pub u64, pub u64);
 
 impl LedgerFile {
     /// Records found in it.
@@ -97,6 +113,9 @@ pub struct State {
     /// By month, as `2018-11`.
     #[serde(default)]
     pub months: BTreeMap<String, MonthState>,
+    /// Copies of input files, many to a file, by number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub packs: BTreeMap<u32, StateFile>,
 }
 
 /// What a month's plays speak of.
@@ -127,7 +146,7 @@ impl State {
     /// All its files.
     pub fn files(&self) -> impl Iterator<Item = &StateFile> {
         let months = self.months.values().flat_map(|month| [&month.users, &month.tracks]);
-        self.songs.iter().chain(&self.users).chain(months)
+        self.songs.iter().chain(&self.users).chain(months).chain(self.packs.values())
     }
 }
 

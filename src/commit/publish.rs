@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::base::Base;
+use super::base::{Base, Ledger, State};
 use super::lake::committed;
 use super::log;
 use super::record::{Done, FORMAT, Record, TableRecord, state_path};
@@ -168,6 +168,22 @@ fn inherit(record: &mut Record, head: &Record) {
         && let Some(ours) = record.bases.pop()
     {
         record.bases = joined(ours, &head.bases);
+    }
+    keep_copies(record, &head.bases);
+}
+
+/// Copies of input files are for good: a ledger that has some stays, also where nothing can be built upon it any more,
+/// until another takes its place.
+fn keep_copies(record: &mut Record, older: &[Base]) {
+    for base in older.iter().rev() {
+        let has_copies = |ledger: &Ledger| ledger.files.values().any(|file| file.copy.is_some());
+        let is_left = |content: &str, ledger: &Ledger| record.ledger(content).is_none() && has_copies(ledger);
+        let left = base.input.iter().filter(|(content, ledger)| is_left(content, ledger));
+        let input: BTreeMap<String, Ledger> = left.map(|(content, ledger)| (content.clone(), ledger.clone())).collect();
+        if !input.is_empty() {
+            let state = State { packs: base.state.packs.clone(), ..State::default() };
+            record.bases.insert(0, Base { listed_at: base.listed_at.clone(), input, state, ..Base::default() });
+        }
     }
 }
 

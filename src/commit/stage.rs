@@ -211,7 +211,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Writes a file of the state, unless the newest version has one of the same bytes. `kind` becomes part of its name.
+    /// Writes a file of the state, unless the newest version has one of the same bytes. Its name ends in `kind`.
     ///
     /// # Errors
     /// The place's.
@@ -221,7 +221,7 @@ impl Stage {
         if let Some(same) = known.find(|file| file.sha256 == sha256) {
             return Ok(same.clone());
         }
-        let file = StateFile { name: format!("{}-{kind}.parquet", self.run), size: bytes.len() as u64, sha256 };
+        let file = StateFile { name: format!("{}-{kind}", self.run), size: bytes.len() as u64, sha256 };
         self.state.lock().unwrap_or_else(PoisonError::into_inner).push(file.name.clone());
         self.lake.ground.write(&state_path(&file.name), bytes)?;
         Ok(file)

@@ -49,7 +49,7 @@ pub(super) fn list(bucket: &Bucket, root: &ObjectPath, glob: Option<&GlobMatcher
 }
 
 fn input_file(object: Object) -> InputFile {
-    InputFile { path: object.key.into(), size: object.size, version: Version::Tag(object.tag) }
+    InputFile { path: object.key.into(), size: object.size, version: Version::Tag(object.tag), is_gone: false }
 }
 
 /// What every match of a pattern begins with.

@@ -33,7 +33,7 @@ pub(super) fn list(root: &Path, glob: Option<&GlobMatcher>, threads: usize, canc
 }
 
 fn input_file(path: PathBuf, metadata: &std::fs::Metadata) -> InputFile {
-    InputFile { path, size: metadata.len(), version: Version::Modified(modified(metadata)) }
+    InputFile { path, size: metadata.len(), version: Version::Modified(modified(metadata)), is_gone: false }
 }
 
 /// Folders still to be read, and how many threads may yet add some.

@@ -32,6 +32,8 @@ pub struct InputFile {
     pub size: u64,
     /// Which one of all that ever lay there.
     pub version: Version,
+    /// Whether it is no longer there, and only the lake has a copy of it.
+    pub is_gone: bool,
 }
 
 /// What tells a version of a file from the others.
@@ -78,6 +80,33 @@ impl Listing {
     #[must_use]
     pub fn all(&self) -> Selection {
         (0..self.files.len()).collect()
+    }
+
+    /// Tells files of a selection that are there from those that are gone.
+    #[must_use]
+    pub fn apart(&self, selection: &Selection) -> (Selection, Selection) {
+        let is_gone = |index: &&usize| self.files.get(**index).is_some_and(|file| file.is_gone);
+        if !selection.iter().any(|index| is_gone(&index)) {
+            return (Arc::clone(selection), [].into());
+        }
+        let (gone, there): (Vec<usize>, Vec<usize>) = selection.iter().partition(is_gone);
+        (there.into(), gone.into())
+    }
+
+    /// Files that are no longer there.
+    #[must_use]
+    pub fn gone(&self) -> u64 {
+        self.files.iter().filter(|file| file.is_gone).count() as u64
+    }
+
+    /// Adds files that are no longer there.
+    pub fn add_gone(&mut self, gone: Vec<InputFile>) {
+        if !gone.is_empty() {
+            let mut files = self.files.to_vec();
+            files.extend(gone);
+            files.sort_unstable();
+            self.files = files.into();
+        }
     }
 
     /// A file for people, by its number.

@@ -35,13 +35,14 @@ pub(super) enum Work {
     },
 }
 
-/// Divides the selected files into pieces of work of about `chunk_size` bytes.
-pub(super) fn divide(listing: &Listing, selection: &[usize], chunk_size: u64) -> Result<Vec<Work>> {
+/// Divides the selected files into pieces of work of about a chunk's bytes.
+pub(super) fn divide(listing: &Listing, selection: &[usize], reading: Reading) -> Result<Vec<Work>> {
+    let chunk_size = reading.chunk_size;
     let mut work = Vec::new();
     let (mut files, mut bytes) = (Vec::new(), 0);
     for index in selection {
         let Some(file) = listing.files.get(*index) else { continue };
-        if file.size > chunk_size && can_be_divided(Listed::new(listing, *index)?)? {
+        if file.size > chunk_size && !reading.in_order && can_be_divided(Listed::new(listing, *index)?)? {
             let mut from = 0;
             while from < file.size {
                 let to = file.size.min(from + chunk_size);

@@ -70,6 +70,8 @@ pub struct Reading {
     pub chunk_size: u64,
     /// Whether a compressed file is unpacked twice: first to see that all of it can be read.
     pub verify_first: bool,
+    /// Whether a file's chunks come in order, from one worker.
+    pub in_order: bool,
     /// Workers that will read.
     pub threads: usize,
     /// Bytes of objects that may be on their way, or waiting for a worker.
@@ -98,7 +100,7 @@ impl<'l> Feed<'l> {
     /// The operating system's, when a large file cannot be opened to see what it is.
     pub fn new(listing: &'l Listing, selection: &Selection, reading: Reading) -> Result<Self> {
         let supply = match &listing.bucket {
-            None => Supply::Local(local::divide(listing, selection, reading.chunk_size)?),
+            None => Supply::Local(local::divide(listing, selection, reading)?),
             Some(bucket) => Supply::Remote(Prefetch::start(bucket, &listing.files, selection, reading)),
         };
         Ok(Self { listing, selected: selection.len(), reading, supply })

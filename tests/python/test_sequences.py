@@ -20,6 +20,7 @@ import oracle
 from arrivals import FULL, HAPPENINGS, Files, Sequence, Step
 from conftest import FOLDERS, Report, Rounds
 from happenings import sequence
+from keeping import KeepingDisk
 from replay import Bodies, Digests, Disk, Outcome, Refusal, Trouble, md5, play, shortened
 from trust.checker import check
 from trust.harness import KILLED, Victim, build_faults, scratch
@@ -33,11 +34,11 @@ def folder() -> Iterator[Path]:
         yield made / "place"
 
 
-def judged(folder: Path, played: Sequence) -> None:
+def judged(folder: Path, played: Sequence, kind: type[Disk] = Disk) -> None:
     """Fails if a step of the sequence breaks the law, with the shortest sequence that does."""
 
     def again() -> Disk:
-        return Disk(folder, played.has_real_times)
+        return kind(folder, played.has_real_times)
 
     if trouble := play(again(), played):
         short, why = shortened(played, trouble, again)
@@ -52,6 +53,18 @@ def test_every_step_ends_as_a_rebuild(
     for seed in range(rounds.seed, rounds.seed + count):
         played = sequence(seed)
         judged(folder, played)
+        steps += len(played.steps)
+    record_property("told", f"{count} sequences from seed {rounds.seed}, {steps} steps")
+
+
+def test_every_step_that_keeps_what_is_gone_ends_as_a_rebuild_of_all(
+    folder: Path, rounds: Rounds, record_property: Callable[[str, object], None]
+) -> None:
+    steps = 0
+    count = rounds(20, 300)
+    for seed in range(rounds.seed, rounds.seed + count):
+        played = sequence(seed)
+        judged(folder, played, KeepingDisk)
         steps += len(played.steps)
     record_property("told", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 

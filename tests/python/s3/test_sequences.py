@@ -15,6 +15,7 @@ import pytest
 from arrivals import FULL, Sequence, Step
 from conftest import FOLDERS, Rounds
 from happenings import sequence
+from keeping import Keeping
 from replay import Bodies, Digests, Input, Outcome, Place, Refusal, call, file_faults, md5, play, rebuilt
 from s3.conftest import new_bucket, options
 from s3.servers import Bucket, Server
@@ -88,6 +89,24 @@ def test_every_step_in_a_bucket_ends_as_a_rebuild(
         steps += len(played.steps)
         with scratch() as folder:
             played_in(InBucket(folder, new_bucket(seaweedfs), seed), played)
+    record_property("told", f"{count} sequences from seed {rounds.seed}, {steps} steps")
+
+
+class KeepingBucket(Keeping, InBucket):
+    """What is gone keeps its rows."""
+
+
+def test_every_step_in_a_bucket_that_keeps_what_is_gone(
+    seaweedfs: Server, rounds: Rounds, record_property: Callable[[str, object], None]
+) -> None:
+    steps = 0
+    count = rounds(2, 20)
+    for seed in range(rounds.seed, rounds.seed + count):
+        played = sequence(seed)
+        steps += len(played.steps)
+        with scratch() as folder:
+            trouble = play(KeepingBucket(folder, new_bucket(seaweedfs), seed), played)
+            assert trouble is None, f"{played}\n{trouble}"
     record_property("told", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 

@@ -39,7 +39,7 @@ RUN = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
 CONTROL = re.compile(
     rf"FORMAT|lock|(log|done)/\d{{20}}\.json|quarantine/{RUN}/(songs|logs)\.jsonl|report/{RUN}\.json"
 )
-STATE = rf"state/{RUN}-(songs|users|\d{{4}}-\d\d-(users|tracks))\.parquet"
+STATE = rf"state/{RUN}-((songs|users|\d{{4}}-\d\d-(users|tracks))\.parquet|pack-\d+\.zst)"
 UNDER_WAY = re.compile(
     rf"stage/{RUN}(/.*)?|(FORMAT|(log|done)/\d{{20}}\.json)\.new|{STATE}(\.new)?|doctor-.*"
 )
@@ -131,7 +131,7 @@ def _state(lake: Path, head: Mapping[str, Any] | None, faults: Faults) -> set[st
     for base in head["bases"] if head else ():
         state = base["state"]
         months = [file for month in state["months"].values() for file in (month["users"], month["tracks"])]
-        for file in (state.get("songs"), state.get("users"), *months):
+        for file in (state.get("songs"), state.get("users"), *months, *state.get("packs", {}).values()):
             if file is None:
                 continue
             path = f"_etl/state/{file['name']}"
