@@ -19,7 +19,14 @@ EVIL = "a<script>alert('x')</script>&\x1b[2J\n.json"
 
 
 def source(location: str, files: int, size: int) -> dict[str, Any]:
-    return {"location": location, "files": files, "bytes": size, "files_read": files, "bytes_read": size}
+    return {
+        "location": location,
+        "files": files,
+        "bytes": size,
+        "files_read": files,
+        "bytes_read": size,
+        "files_kept": 0,
+    }
 
 
 def run_mapping() -> dict[str, Any]:
