@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::fs::File;
+use std::time::Duration;
 
 use super::record::{Conditional, Image, Record};
 use crate::cancel::Cancel;
@@ -49,6 +50,10 @@ pub(super) trait Ground: fmt::Debug + Send + Sync {
 
     /// Which conditions are honoured, found out by trying on a control file that holds `bytes` and keeps them.
     fn conditional(&self, path: &str, bytes: &[u8]) -> Result<Conditional>;
+
+    /// How long after a commit a writer of the version before may still change a file, as long as it is awake; `None`
+    /// where there can be none.
+    fn notices(&self) -> Option<Duration>;
 
     /// Whether two names that differ in the case of letters alone are one file.
     fn folds_case(&self) -> bool;

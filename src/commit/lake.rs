@@ -12,6 +12,7 @@ use super::local::Local;
 use super::log::{self, Head};
 use super::record::{Conditional, Done, Record, sha256, state_path};
 use super::remote::Remote;
+use super::revert;
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Location;
@@ -120,7 +121,12 @@ impl Lake {
 
 /// Publishes what is committed, from the stage of the run that committed it.
 fn recover(ground: &dyn Ground, mut record: Record, cancel: &Cancel) -> Result<Record> {
-    let stamps = ground.replay(&record, None, cancel).map_err(|error| committed(&error, record.version))?;
+    let before = if ground.notices().is_some() { log::record(ground, record.version.saturating_sub(1))? } else { None };
+    let replay = || {
+        revert::outwait(ground, &record, before.as_ref(), cancel)?;
+        ground.replay(&record, None, cancel)
+    };
+    let stamps = replay().map_err(|error| committed(&error, record.version))?;
     let done = Done { version: record.version, stamps };
     let finish = || log::finish(ground, &done).and_then(|()| ground.forget_stage(&record));
     finish().map_err(|error| committed(&error, record.version))?;

@@ -167,6 +167,10 @@ impl Ground for Local {
         Ok(Conditional { put: true, delete: true })
     }
 
+    fn notices(&self) -> Option<Duration> {
+        None
+    }
+
     /// The lock has one name; where another spelling finds it too, case does not count.
     fn folds_case(&self) -> bool {
         let identity = |name: &str| {

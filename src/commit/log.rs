@@ -77,6 +77,12 @@ pub(super) fn head(ground: &dyn Ground) -> Result<Option<Head>> {
     Ok(Some(Head { record, is_published: done.is_some() }))
 }
 
+/// The record of a version; `None` when it is forgotten.
+pub(super) fn record(ground: &dyn Ground, version: u64) -> Result<Option<Record>> {
+    let path = record_path(version);
+    ground.find(&path)?.map(|bytes| Record::from_bytes(&bytes, version, &ground.shown(&path))).transpose()
+}
+
 /// The number of the newest version.
 pub(super) fn newest(ground: &dyn Ground) -> Result<Option<u64>> {
     let entries = ground.lists(&["_etl/log"])?.concat();

@@ -24,6 +24,7 @@ mod log;
 mod publish;
 pub mod record;
 mod remote;
+mod revert;
 mod spool;
 mod stage;
 mod status;

@@ -8,6 +8,7 @@ use super::base::{Base, Ledger, State};
 use super::lake::committed;
 use super::log;
 use super::record::{Done, FORMAT, Record, TableRecord, state_path};
+use super::revert;
 use super::stage::{Stage, TableState};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
@@ -113,6 +114,7 @@ impl Committed {
         };
         let version = record.version;
         let finish = || {
+            revert::outwait(ground, &record, stage.lake.head.as_ref(), cancel)?;
             let stamps = ground.replay(&record, Some(&*stage.ground), cancel)?;
             log::finish(ground, &Done { version, stamps })?;
             ground.remove(&outdated_state(&record, stage.lake.head.as_ref()))?;
@@ -159,7 +161,7 @@ fn inherit(record: &mut Record, head: &Record) {
         table.removed.clear();
         table.marked = true;
         for file in table.files.values_mut() {
-            (file.image, file.replaces) = (None, None);
+            (file.image, file.replaces, file.replaced) = (None, None, None);
         }
         record.tables.insert(folder.clone(), table);
     }

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub const FORMAT: u64 = 1;
 
 /// A version of the lake.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// [`FORMAT`].
     pub format: u64,
@@ -44,7 +44,7 @@ pub struct Record {
 }
 
 /// Which conditions the store honours. A local disk needs none: one run at a time holds the lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conditional {
     /// `If-None-Match` and `If-Match` on PUT.
     pub put: bool,
@@ -66,7 +66,7 @@ pub struct TableRecord {
 }
 
 /// A file of a table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
     /// Bytes.
     pub size: u64,
@@ -84,6 +84,9 @@ pub struct FileRecord {
     /// The stamp of what it replaces; absent when there was nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
+    /// Of the bytes that it replaces, as `sha256`; absent when there was nothing that a version knew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<String>,
 }
 
 /// New bytes of a file, staged.
@@ -292,6 +295,7 @@ mod tests {
             stamp: None,
             image: Some(Image { pack: Some(0), offset: 0 }),
             replaces: Some("\"old\"".to_owned()),
+            replaced: Some(sha256(b"PAR0")),
         };
         let table = TableRecord {
             table: "songs".to_owned(),

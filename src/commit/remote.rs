@@ -35,7 +35,7 @@ const LARGE: usize = 8 << 20;
 
 /// A writer that has not looked at the log for so long looks again before it changes the next file: it may have been
 /// paused, and overtaken.
-const FRESH: Duration = Duration::from_secs(5);
+const FRESH: Duration = Duration::from_millis(500);
 
 /// A prefix of keys.
 #[derive(Debug)]
@@ -184,6 +184,10 @@ impl Ground for Remote {
             self.write(path, bytes)?;
         }
         Ok(Conditional { put, delete })
+    }
+
+    fn notices(&self) -> Option<Duration> {
+        Some(2 * FRESH)
     }
 
     fn folds_case(&self) -> bool {

@@ -206,7 +206,10 @@ impl Stage {
             existing.is_kept.store(true, Ordering::Relaxed);
             staged.unchanged.fetch_add(1, Ordering::Relaxed);
             let stamp = Some(existing.stamp.clone());
-            files.insert(path.clone(), FileRecord { stamp, image: None, replaces: None, ..file.clone() });
+            files.insert(
+                path.clone(),
+                FileRecord { stamp, image: None, replaces: None, replaced: None, ..file.clone() },
+            );
         }
         Ok(())
     }
@@ -235,7 +238,7 @@ impl Stage {
     pub fn put(&self, table: Table, partition: &str, file: &str, bytes: &[u8], rows: u64) -> Result<()> {
         let staged = self.table(table)?;
         let (name, size) = (relative(partition, file), bytes.len() as u64);
-        let record = FileRecord { size, rows, sha256: sha256(bytes), stamp: None, image: None, replaces: None };
+        let record = FileRecord { size, rows, sha256: sha256(bytes), ..FileRecord::default() };
         staged.take(name, record, |path| self.ground.put(path, bytes))
     }
 
@@ -258,7 +261,7 @@ impl Stage {
         let StagedFile { file, table, name } = staged_file;
         let staged = self.table(table)?;
         let (size, sha256) = measure(&file)?;
-        let record = FileRecord { size, rows, sha256, stamp: None, image: None, replaces: None };
+        let record = FileRecord { size, rows, sha256, ..FileRecord::default() };
         let path = staged.path(&name);
         let mut file = Some(file);
         staged.take(name, record, |path| {
@@ -351,6 +354,7 @@ impl StagedTable {
             }
             other => {
                 record.replaces = other.map(|existing| existing.stamp.clone());
+                record.replaced = other.and_then(|existing| existing.sha256.clone());
                 let (image, stamp) = stage(&self.path(&name))?;
                 (record.image, record.stamp) = (Some(image), stamp);
             }
