@@ -10,7 +10,7 @@ use std::fmt;
 use std::fs::File;
 use std::time::Duration;
 
-use super::record::{Conditional, Image, Record};
+use super::record::{Conditional, Image, Record, TableRecord};
 use crate::cancel::Cancel;
 use crate::error::Result;
 
@@ -47,6 +47,12 @@ pub(super) trait Ground: fmt::Debug + Send + Sync {
 
     /// All files below each folder, in no particular order; nothing for one that is not there.
     fn lists(&self, folders: &[&str]) -> Result<Vec<Vec<Entry>>>;
+
+    /// The same for folders of tables, with what a version knows of them: where that saves work.
+    fn tables(&self, tables: &[(&str, Option<&TableRecord>)]) -> Result<Vec<Vec<Entry>>> {
+        let folders: Vec<&str> = tables.iter().map(|(folder, _)| *folder).collect();
+        self.lists(&folders)
+    }
 
     /// Which conditions are honoured, found out by trying on a control file that holds `bytes` and keeps them.
     fn conditional(&self, path: &str, bytes: &[u8]) -> Result<Conditional>;

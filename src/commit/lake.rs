@@ -39,27 +39,27 @@ impl Lake {
             Location::Object(path) => Box::new(Remote::new(stores.open(&path.bucket)?, &path.key)),
         };
         let has_format = log::has_format(&*ground)?;
-        let head = if has_format { log::head(&*ground)? } else { None };
+        let mut head = if has_format { log::head(&*ground)? } else { None };
         let conditional = match &head {
             Some(head) => head.record.conditional,
             None => log::claim(&*ground, !has_format)?,
         };
-        let (head, recovered) = match head {
-            Some(Head { record, is_published: false }) => {
-                let version = record.version;
-                match recover(&*ground, record, cancel) {
-                    Ok(record) => (Some(record), Some(version)),
-                    // Its own run may have brought it to its end, and tidied up, while this one was helping.
-                    Err(error) => match log::head(&*ground)? {
-                        Some(Head { record, is_published: true }) => (Some(record), None),
-                        _ => return Err(error),
-                    },
+        let mut recovered = None;
+        while let Some(Head { record, is_published: false }) = head {
+            let version = record.version;
+            head = match recover(&*ground, record, cancel) {
+                Ok(record) => {
+                    recovered = Some(version);
+                    Some(Head { record, is_published: true })
                 }
-            }
-            Some(Head { record, .. }) => (Some(record), None),
-            None => (None, None),
-        };
-        Ok(Self { ground, head, conditional, recovered })
+                // Its own run may have brought it to its end, and tidied up, while this one was helping.
+                Err(error) => match log::head(&*ground)? {
+                    Some(now) if now.is_published || now.record.version > version => Some(now),
+                    _ => return Err(error),
+                },
+            };
+        }
+        Ok(Self { ground, head: head.map(|head| head.record), conditional, recovered })
     }
 
     /// The newest version; `None` before the first.

@@ -65,6 +65,16 @@ impl Local {
         Self { root: root.to_owned(), _lock: None }
     }
 
+    fn list(&self, folder: &str, known: Option<&TableRecord>) -> Result<Vec<Entry>> {
+        let root = self.root.join(folder);
+        if root.is_symlink() {
+            return Err(Error::new(ErrorKind::Output, format!("{} is a symlink", shown(&root)))
+                .hint("tables are published by renaming: move the whole lake, and name its new place as the output")
+                .context("path", shown(&root)));
+        }
+        tree::files(&root, &known.map(tree::alone).unwrap_or_default())
+    }
+
     fn publish_table(&self, stage: &Path, folder: &str, table: &TableRecord, cancel: &Cancel) -> Result<()> {
         let root = self.root.join(folder);
         let staged = stage.join(folder);
@@ -151,16 +161,11 @@ impl Ground for Local {
     }
 
     fn lists(&self, folders: &[&str]) -> Result<Vec<Vec<Entry>>> {
-        let list = |folder: &&str| {
-            let root = self.root.join(folder);
-            if root.is_symlink() {
-                return Err(Error::new(ErrorKind::Output, format!("{} is a symlink", shown(&root)))
-                    .hint("tables are published by renaming: move the whole lake, and name its new place as the output")
-                    .context("path", shown(&root)));
-            }
-            tree::files(&root)
-        };
-        folders.iter().map(list).collect()
+        folders.iter().map(|folder| self.list(folder, None)).collect()
+    }
+
+    fn tables(&self, tables: &[(&str, Option<&TableRecord>)]) -> Result<Vec<Vec<Entry>>> {
+        tables.iter().map(|(folder, known)| self.list(folder, *known)).collect()
     }
 
     fn conditional(&self, _: &str, _: &[u8]) -> Result<Conditional> {
@@ -217,7 +222,7 @@ impl Ground for Local {
 
     /// Under the lock no other run can be at work: all of them have ended.
     fn make_room(&self, run: &str, kept: &HashSet<String>) -> Result<()> {
-        let entries = tree::files(&self.root.join(STATE))?;
+        let entries = tree::files(&self.root.join(STATE), &tree::Alone::new())?;
         let left: Vec<String> = entries
             .into_iter()
             .filter(|entry| !kept.contains(&entry.path))

@@ -97,9 +97,10 @@ impl Stage {
     /// over), the place's errors otherwise.
     pub fn begin(lake: Lake, run: &str, folders: &[(Table, String)], adopt: bool) -> Result<Self> {
         let mut tables = BTreeMap::new();
-        let names: Vec<&str> = folders.iter().map(|(_, folder)| folder.as_str()).collect();
-        for ((table, folder), entries) in folders.iter().zip(lake.ground.lists(&names)?) {
-            let known = lake.head.as_ref().and_then(|record| record.tables.get(folder));
+        let known = |folder: &str| lake.head.as_ref().and_then(|record| record.tables.get(folder));
+        let names: Vec<_> = folders.iter().map(|(_, folder)| (folder.as_str(), known(folder))).collect();
+        for ((table, folder), entries) in folders.iter().zip(lake.ground.tables(&names)?) {
+            let known = known(folder);
             let mut existing = HashMap::new();
             let mut is_marked = false;
             for entry in entries {

@@ -72,9 +72,11 @@ pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<
     let mut is_whole = head.as_ref().is_some_and(|head| head.is_published);
     let record = head.map(|head| head.record);
     let mut files = Vec::new();
-    for (folder, entries) in folders.iter().zip(ground.lists(folders)?) {
+    let known = |folder: &str| record.as_ref().and_then(|record| record.tables.get(folder));
+    let tables: Vec<_> = folders.iter().map(|folder| (*folder, known(folder))).collect();
+    for (folder, entries) in folders.iter().zip(ground.tables(&tables)?) {
         files.push(entries.len() as u64);
-        let known = record.as_ref().and_then(|record| record.tables.get(*folder));
+        let known = known(folder);
         is_whole &= known.is_some_and(|known| entries.len() == known.files.len() + 1);
         for entry in &entries {
             is_whole = is_whole && (entry.path == SUCCESS || owner(&*ground, folder, entry, known)?.is_some());
