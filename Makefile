@@ -14,7 +14,7 @@ DELAYS ?= 0,30
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test notebooks lint fmt core wheel install airflow docs bench parts scaling profile remote trust fuzz clean tools
+.PHONY: help demo test notebooks lint fmt core wheel install airflow docs bench parts scaling incremental sequences profile remote trust fuzz clean tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,12 @@ bench: install $(VENV)/tested  ## our job beside Polars and DuckDB: SIZES=small,
 
 scaling: install $(VENV)/tested  ## how the job grows: a second run, threads, events, songs (an hour, 25 GB): RUNS=3
 	$(PY) tests/bench/scaling.py --runs $(RUNS)
+
+incremental: install $(VENV)/tested  ## a day more, a song more, nothing new, beside a full run of a year: RUNS=3
+	$(PY) tests/bench/incremental.py --runs $(RUNS)
+
+sequences: install $(VENV)/tested  ## arrivals and runs in every order, each beside a rebuild: a quarter of an hour
+	$(PY) -m pytest -s -p no:cacheprovider --long tests/python/test_sequences.py tests/python/s3/test_sequences.py
 
 profile: install  ## where the job's time goes, as a flame graph (needs perf): SIZE=M
 	$(PY) tests/bench/flame.py --size $(SIZE)

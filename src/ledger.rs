@@ -3,6 +3,7 @@
 //! Invariant: the ledger names every file of the listing once, and its counts are those of the account.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -252,9 +253,23 @@ pub fn name(source: &Source, file: &InputFile) -> String {
         Location::Local(root) => root.as_path(),
         Location::Object(root) => Path::new(&root.key),
     };
-    let below = file.path.strip_prefix(root).unwrap_or(&file.path);
-    // A source may be the file itself.
-    let below = if below.as_os_str().is_empty() { file.path.file_name().map_or(below, Path::new) } else { below };
-    let bytes = below.as_os_str().as_encoded_bytes();
+    let bytes = match below(&file.path, root) {
+        // A source may be the file itself.
+        [] => file.path.file_name().map_or(&[][..], OsStr::as_encoded_bytes),
+        below => below,
+    };
     str::from_utf8(bytes).map_or_else(|_| bytes.escape_ascii().to_string(), str::to_owned)
+}
+
+/// The part of a path below a folder. The names of all files are asked for more than once in a run, and listed paths
+/// begin with their root as it is spelt.
+fn below<'p>(path: &'p Path, root: &Path) -> &'p [u8] {
+    let (bytes, start) = (path.as_os_str().as_encoded_bytes(), root.as_os_str().as_encoded_bytes());
+    match bytes.strip_prefix(start) {
+        Some(rest) if rest.first() == Some(&b'/') => {
+            let slashes = rest.iter().take_while(|byte| **byte == b'/').count();
+            rest.get(slashes..).unwrap_or_default()
+        }
+        _ => path.strip_prefix(root).unwrap_or(path).as_os_str().as_encoded_bytes(),
+    }
 }

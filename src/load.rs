@@ -130,13 +130,23 @@ pub fn songs(desk: &Desk<'_>, mut inputs: Inputs) -> Result<Option<(Songs, Input
     let mut before = None;
     if let Some((unchanged, left)) = known {
         let is_same = increment.is_some_and(|increment| increment.songs.is_empty());
-        before = Some(if is_same { None } else { Some(increment::songs_of(unchanged.iter().chain(&left))) });
-        for record in unchanged {
-            read.add(record);
+        if is_same {
+            // Then the artists and the state stay as they are, too.
+            for record in &unchanged {
+                read.songs.add(&record.song());
+            }
+            before = Some(None);
+        } else {
+            before = Some(Some(increment::songs_of(unchanged.iter().chain(&left))));
+            for record in unchanged {
+                read.add(record);
+            }
         }
     }
     let mut records = read.records;
-    sort_as_ledger(plan, &inputs, &mut records);
+    if !records.is_empty() {
+        sort_as_ledger(plan, &inputs, &mut records);
+    }
     let matching = plan.config.matching;
     let catalogue = Catalogue::new(read.songs.finish(), matching);
     let change = before.map(|before| {

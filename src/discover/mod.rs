@@ -9,6 +9,7 @@
 mod bucket;
 mod local;
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -104,7 +105,7 @@ impl Listing {
         if !gone.is_empty() {
             let mut files = self.files.to_vec();
             files.extend(gone);
-            files.sort_unstable();
+            files.sort_unstable_by(in_order);
             self.files = files.into();
         }
     }
@@ -136,12 +137,22 @@ impl Found {
 
     /// The same in a definite order.
     fn listing(mut self, bucket: Option<Bucket>) -> Listing {
-        self.files.sort_unstable();
-        self.files.dedup();
+        self.files.sort_unstable_by(in_order);
+        self.files.dedup_by(|left, right| left == right && in_order(left, right).is_eq());
         self.warnings.sort_unstable();
         let Self { files, hidden, other, warnings } = self;
         Listing { files: files.into(), bucket, hidden, other, warnings }
     }
+}
+
+/// By path, folder for folder, as [`std::path::Path`] has it, but several times as fast: a slash comes before all other
+/// characters. Names that a bucket tells apart by a double slash stay apart.
+fn in_order(left: &InputFile, right: &InputFile) -> Ordering {
+    let [mine, other] = [left, right].map(|file| file.path.as_os_str().as_encoded_bytes());
+    let end = mine.len().min(other.len());
+    let rank = |bytes: &[u8], at: usize| bytes.get(at).map(|byte| if *byte == b'/' { 0 } else { *byte });
+    let at = mine.iter().zip(other).position(|(mine, other)| mine != other).unwrap_or(end);
+    rank(mine, at).cmp(&rank(other, at))
 }
 
 /// Lists a source: a folder with several threads, a bucket with several requests at once.
