@@ -48,7 +48,7 @@ struct Prices {
 pub struct Requests {
     /// LIST; of a run that reads everything as far as listing has shown.
     pub list: u64,
-    /// GET.
+    /// GET, without those by which a writer sees, twice a second, that nobody has overtaken it.
     pub get: u64,
     /// PUT, at most: what is in place already is not written again.
     pub put: u64,
