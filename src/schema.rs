@@ -158,4 +158,13 @@ impl Table {
     pub const fn is_made_from_songs(self) -> bool {
         matches!(self, Self::Songs | Self::Artists)
     }
+
+    /// Whether files of a content, "songs" or "logs", go into the table.
+    #[must_use]
+    pub fn is_made_from(self, content: &str) -> bool {
+        match content {
+            "songs" => self.is_made_from_songs() || self == Self::Songplays,
+            _ => !self.is_made_from_songs(),
+        }
+    }
 }

@@ -169,7 +169,8 @@ fn inherit(record: &mut Record, head: &Record) {
         && record.package == head.package
         && let Some(ours) = record.bases.pop()
     {
-        record.bases = joined(ours, &head.bases);
+        let table = |folder: &str| record.tables.get(folder).and_then(|table| Table::from_name(&table.table));
+        record.bases = joined(ours, &head.bases, &table);
     }
     keep_copies(record, &head.bases);
 }
@@ -190,7 +191,7 @@ fn keep_copies(record: &mut Record, older: &[Base]) {
 }
 
 /// The bases of the new version: that of its run, and what is left of older ones.
-fn joined(mut ours: Base, older: &[Base]) -> Vec<Base> {
+fn joined(mut ours: Base, older: &[Base], table: &dyn Fn(&str) -> Option<Table>) -> Vec<Base> {
     let mut bases = Vec::new();
     for base in older {
         let is_same =
@@ -220,6 +221,9 @@ fn joined(mut ours: Base, older: &[Base]) -> Vec<Base> {
         if !base.tables.is_disjoint(&ours.tables) {
             base.tables.retain(|table| !ours.tables.contains(table));
             base.outcomes.clear();
+            // What the tables that are left do not come from, a newer base knows better.
+            let left: Vec<Table> = base.tables.iter().filter_map(|folder| table(folder)).collect();
+            base.input.retain(|content, _| left.iter().any(|table| table.is_made_from(content)));
         }
         if !base.tables.is_empty() {
             bases.push(base);
