@@ -33,7 +33,8 @@ const BUCKET: u32 = 16;
 /// A slice ends when it holds at least this many plays; it becomes one row group.
 const SLICE: u64 = 131_072;
 
-/// How many plays fall into each minute or so: what slices are made from.
+/// How many plays fall into each minute or so of each month, by where it begins: what slices are made from. No entry
+/// counts plays of two months, so a month's slices are the same whichever other months are made with it.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram(BTreeMap<i64, u64>);
 
@@ -41,16 +42,24 @@ impl Histogram {
     /// Counts a run of plays, sorted by time.
     pub fn add(&mut self, run: &[Play]) {
         for group in run.chunk_by(|a, b| a.ts() >> BUCKET == b.ts() >> BUCKET) {
-            if let Some(first) = group.first() {
-                *self.0.entry(first.ts() >> BUCKET).or_default() += group.len() as u64;
+            let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
+            let start = (first.ts() >> BUCKET) << BUCKET;
+            // The minute in which a month ends has two entries.
+            let month = Month::start(last.ts());
+            let before = if month > start { group.partition_point(|play| play.ts() < month) } else { 0 };
+            let behind = group.len() - before;
+            for (start, plays) in [(start, before), (start.max(month), behind)] {
+                if plays > 0 {
+                    *self.0.entry(start).or_default() += plays as u64;
+                }
             }
         }
     }
 
     /// Takes in the counts of another part.
     pub fn merge(&mut self, other: &Self) {
-        for (bucket, plays) in &other.0 {
-            *self.0.entry(*bucket).or_default() += plays;
+        for (start, plays) in &other.0 {
+            *self.0.entry(*start).or_default() += plays;
         }
     }
 
@@ -59,25 +68,22 @@ impl Histogram {
     pub fn slices(&self) -> Vec<Slice> {
         let mut slices: Vec<Slice> = Vec::new();
         let mut plays = 0;
-        // Buckets come in order, so a month is looked up once.
+        // Entries come in order, so a month is looked up once.
         let (mut month, mut month_end) = (Month::of(0), i64::MIN);
-        for (bucket, count) in &self.0 {
-            let (mut start, end) = (bucket << BUCKET, (bucket + 1) << BUCKET);
-            while start < end {
-                if start >= month_end {
-                    (month, month_end) = (Month::of(start), Month::end(start));
-                }
-                let until = end.min(month_end);
-                match slices.last_mut() {
-                    Some(last) if last.month == month && plays < SLICE => last.span.end = until,
-                    _ => {
-                        slices.push(Slice { month, span: start..until });
-                        plays = 0;
-                    }
-                }
-                plays += count;
-                start = until;
+        for (start, count) in &self.0 {
+            let (start, end) = (*start, ((start >> BUCKET) + 1) << BUCKET);
+            if start >= month_end {
+                (month, month_end) = (Month::of(start), Month::end(start));
             }
+            let until = end.min(month_end);
+            match slices.last_mut() {
+                Some(last) if last.month == month && plays < SLICE => last.span.end = until,
+                _ => {
+                    slices.push(Slice { month, span: start..until });
+                    plays = 0;
+                }
+            }
+            plays += count;
         }
         slices
     }

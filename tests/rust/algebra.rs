@@ -4,6 +4,8 @@
 //! criterion, the same text escaped in two ways. Then they are shuffled, divided into parts, and the parts are merged
 //! in any order and grouping; the finished table must be the one that a single part gives.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use sparkify_lake::cancel::Cancel;
@@ -261,6 +263,19 @@ proptest! {
         for slice in &slices {
             let last = (slice.span.end - 1) >> 16 << 16;
             prop_assert!(count(&(slice.span.start..last.max(slice.span.start))) < 131_072, "{slice:?}");
+        }
+    }
+
+    /// A month that is made alone, by a later run or another machine, has the row groups that it has among others.
+    #[test]
+    fn slices_of_a_month_do_not_depend_on_other_months(runs in bursts()) {
+        let whole = slices(&runs);
+        for month in whole.iter().map(|slice| slice.month).collect::<BTreeSet<_>>() {
+            let its = |play: &&Play| Month::of(play.ts()) == month;
+            let alone: Vec<Vec<Play>> = runs.iter().map(|run| run.iter().filter(its).copied().collect()).collect();
+            let alone = slices(&alone);
+            let among: Vec<&Slice> = whole.iter().filter(|slice| slice.month == month).collect();
+            prop_assert_eq!(among, alone.iter().collect::<Vec<_>>());
         }
     }
 
