@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -247,11 +248,19 @@ class Proxy:
         return one
 
     def clear(self) -> None:
-        """Forgets all faults and requests, and lets go what hangs."""
+        """Lets go what hangs, and forgets all faults and requests once the clients have gone.
+
+        A run that failed leaves requests behind that it sent and whose answers it did not wait for. They
+        would be taken for the next run's.
+        """
+        self._loop.call_soon_threadsafe(self._release)
+        late = time.monotonic() + 10
+        while self._tasks:
+            assert time.monotonic() < late, f"{len(self._tasks)} clients are still connected"
+            time.sleep(0.002)
         self.injections = []
         self.requests = []
         self._numbers = Counter()
-        self._loop.call_soon_threadsafe(self._release)
 
     def _release(self) -> None:
         self._released.set()
