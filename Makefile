@@ -14,7 +14,7 @@ DELAYS ?= 0,30
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test notebooks lint fmt core wheel install airflow docs bench parts scaling incremental sequences profile remote trust fuzz clean tools
+.PHONY: help demo test notebooks lint fmt core wheel install airflow docs bench parts scaling incremental sequences executors profile remote trust fuzz clean tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ incremental: install $(VENV)/tested  ## a day more, a song more, nothing new, be
 sequences: install $(VENV)/tested  ## arrivals and runs in every order, each beside a rebuild: a quarter of an hour
 	$(PY) -m pytest -s -p no:cacheprovider --long tests/python/test_sequences.py tests/python/s3/test_sequences.py
 
+executors: install $(VENV)/tested  ## the job on Spark and on Ray, beside a local run: SIZE=L RUNS=3
+	$(PY) tests/bench/executors.py --size $(SIZE) --runs $(RUNS)
+
 profile: install  ## where the job's time goes, as a flame graph (needs perf): SIZE=M
 	$(PY) tests/bench/flame.py --size $(SIZE)
 
@@ -109,5 +112,5 @@ $(VENV)/made: pyproject.toml | tools
 
 # The same, with everything that the tests need.
 $(VENV)/tested: $(VENV)/made
-	@$(PY) -m pip install --quiet --disable-pip-version-check $$($(PYTHON) scripts/requirements.py test notebook spark docs)
+	@$(PY) -m pip install --quiet --disable-pip-version-check $$($(PYTHON) scripts/requirements.py test notebook spark ray docs)
 	@touch $@

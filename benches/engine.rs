@@ -15,11 +15,15 @@ use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use sparkify_lake::config::{Compression, Match, Unmatched};
 use sparkify_lake::decode::{Decoded, Decoder, Event, Framing, Limits, Song, cut};
+use sparkify_lake::discover::{InputFile, Version};
 use sparkify_lake::emit::{Finished, gather};
 use sparkify_lake::partition::of_song;
 use sparkify_lake::runs::Runs;
 use sparkify_lake::sample::{SampleSpec, write_sample};
 use sparkify_lake::schema::Table;
+use sparkify_lake::shards::divide;
+use sparkify_lake::shards::task::FileWork;
+use sparkify_lake::store::bucket::Tag;
 use sparkify_lake::tables::cast::Cast;
 use sparkify_lake::tables::catalogue::Catalogue;
 use sparkify_lake::tables::plays::{Play, PlaysPartial};
@@ -309,4 +313,36 @@ fn gathered() -> Gathered<'static> {
     let slices = DATA.finished.runs.histogram.slices();
     let mut slices = slices.iter().map(|slice| gather(&DATA.finished, slice).unwrap());
     slices.find(|gathered| gathered.len() >= 131_072).unwrap()
+}
+
+/// Shards of a large input, on paper: ten terabytes of logs in files of 128 MiB, for 400 slots.
+mod planner {
+    use super::*;
+
+    fn files() -> Vec<InputFile> {
+        let day = |number: usize| format!("2018/{:02}/{:02}", 1 + number / 6_800 % 12, 1 + number / 240 % 28);
+        let file = |number| InputFile {
+            path: format!("data/log_data/{}/part-{number:05}.json.gz", day(number)).into(),
+            size: 128 << 20,
+            version: Version::Tag(Tag("\"0123456789abcdef0123456789abcdef\"".into())),
+            is_gone: false,
+        };
+        (0..81_920).map(file).collect()
+    }
+
+    /// How many bytes say a file.
+    fn told(file: &InputFile) -> usize {
+        serde_json::to_vec(&FileWork::new(file, false).unwrap()).unwrap().len()
+    }
+
+    #[divan::bench]
+    fn shards(bencher: Bencher) {
+        let files = files();
+        let all: Vec<usize> = (0..files.len()).collect();
+        bencher.counter(ItemsCount::new(files.len())).bench_local(|| {
+            let target = divide::target(divide::weight(files.iter()), 400, None);
+            let shards = divide::divide(&files, black_box(&all), target);
+            shards.iter().map(|shard| shard.iter().filter_map(|&file| files.get(file)).map(told).sum::<usize>()).max()
+        });
+    }
 }

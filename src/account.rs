@@ -4,8 +4,11 @@
 //!
 //! Invariant: merging accounts in any order gives the same account, the list of first rejects included.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
 
 use crate::decode::{Reject, Tally, UnknownKeys};
 use crate::duplicates::Head;
@@ -20,7 +23,7 @@ const LOCATED: usize = 20;
 const REASONS: usize = 1000;
 
 /// Where a rejected record lies.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Located {
     /// Which file of the listing.
     pub file: usize,
@@ -31,13 +34,13 @@ pub struct Located {
     /// Line breaks before it, as far as its chunk knows.
     breaks: u64,
     /// Reason code.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// The key it is about.
     pub key: Option<String>,
 }
 
 /// What became of the records of one file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileCount {
     /// Which file of the listing.
     pub file: usize,
@@ -54,7 +57,7 @@ pub struct FileCount {
 }
 
 /// What is worth saying of a file, where there is anything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remarks {
     /// Quarantined records by reason.
     pub reasons: BTreeMap<String, u64>,
@@ -79,7 +82,7 @@ impl FileCount {
 }
 
 /// The accounting of one content's files, or of a part of them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Account {
     /// The counts.
     pub tally: Tally,
@@ -92,11 +95,15 @@ pub struct Account {
     /// The first rejects in the order of the listing.
     pub first: Vec<Located>,
     /// Files left out as a whole, with the reason.
-    pub bad_files: Vec<(usize, &'static str)>,
+    pub bad_files: Vec<(usize, Cow<'static, str>)>,
     /// Beginnings of files whose size another one has as well.
     pub heads: Vec<Head>,
+    /// Whether rejects have been written already, by a worker on its own.
+    pub has_written: bool,
     /// The rejects themselves.
+    #[serde(skip)]
     kept: Quarantine,
+    #[serde(skip)]
     lines: Lines,
 }
 
@@ -144,7 +151,26 @@ impl Account {
         shown: &dyn Fn(usize) -> String,
         put: &mut dyn FnMut(&str, &[u8]) -> Result<()>,
     ) -> Result<bool> {
+        if self.has_written {
+            return Ok(true);
+        }
         self.kept.write(name, &self.bad_files, shown, &|file, chunk| self.lines.before(file, chunk), put)
+    }
+
+    /// The account as others can take it in, once all files of it are read and its rejects are written: lines are
+    /// counted through, and files have the numbers that `number` gives them.
+    #[must_use]
+    pub fn closed(mut self, number: impl Fn(usize) -> usize) -> Self {
+        for located in &mut self.first {
+            located.breaks += self.lines.before(located.file, located.chunk);
+            located.file = number(located.file);
+        }
+        self.files.iter_mut().for_each(|count| count.file = number(count.file));
+        self.remarks = std::mem::take(&mut self.remarks).into_iter().map(|(file, said)| (number(file), said)).collect();
+        self.bad_files.iter_mut().for_each(|(file, _)| *file = number(*file));
+        self.heads.iter_mut().for_each(|head| head.renumber(&number));
+        (self.kept, self.lines) = (Quarantine::default(), Lines::default());
+        self
     }
 
     /// Takes in the counts of a chunk of the file number `file`.
@@ -179,7 +205,7 @@ impl Account {
         };
         let breaks = chunk.lines_before.unwrap_or_default() + reject.line;
         let offset = chunk.offset + reject.offset;
-        self.locate(Located { file: chunk.file, offset, chunk: chunk.offset, breaks, reason, key });
+        self.locate(Located { file: chunk.file, offset, chunk: chunk.offset, breaks, reason: reason.into(), key });
         self.kept.add(chunk, reject);
     }
 
@@ -212,6 +238,7 @@ impl Account {
         self.bad_files.extend(other.bad_files);
         self.bad_files.sort_unstable();
         self.heads.extend(other.heads);
+        self.has_written |= other.has_written;
         self.kept.merge(other.kept);
         self.lines.merge(other.lines);
     }

@@ -129,6 +129,8 @@ pub struct Config {
     pub memory_limit: u64,
     /// Input bytes handed to one decoding step.
     pub chunk_size: u64,
+    /// Input bytes of one task of an executor; by its slots where nothing is said.
+    pub shard_size: Option<u64>,
     /// Tolerated rejects.
     pub max_bad: MaxBad,
     /// What a bad file means.
@@ -152,7 +154,7 @@ pub struct Config {
 }
 
 /// Option names with their defaults, as text: for `--help`, and the list of what is known.
-pub const DEFAULTS: [(&str, &str); 29] = [
+pub const DEFAULTS: [(&str, &str); 30] = [
     ("input", ""),
     ("output", ""),
     ("song_data", "<input>/song_data"),
@@ -165,6 +167,7 @@ pub const DEFAULTS: [(&str, &str); 29] = [
     ("threads", "one per core"),
     ("memory_limit", "1GiB"),
     ("chunk_size", "4MiB"),
+    ("shard_size", "by the executor's slots, 32MiB to 512MiB"),
     ("max_bad", "100 records or 1%, whichever is more"),
     ("on_bad_file", "refuse"),
     ("ts_window", "1990-01-01..2100-01-01"),
@@ -225,6 +228,7 @@ impl Config {
             threads: text("threads").map_or_else(|| Ok(crate::threads::available()), threads)?,
             memory_limit: text("memory_limit").map_or(Ok(1 << 30), |value| size("memory_limit", value, 64 << 20))?,
             chunk_size: text("chunk_size").map_or(Ok(4 << 20), |value| size("chunk_size", value, 1 << 10))?,
+            shard_size: text("shard_size").map(|value| size("shard_size", value, 1)).transpose()?,
             max_bad: text("max_bad").map_or(Ok(MaxBad::Default), max_bad)?,
             on_bad_file: choice(
                 "on_bad_file",
@@ -306,6 +310,7 @@ impl Config {
         for (name, day) in [("since", self.days.start), ("until", self.days.end)] {
             texts.extend(day.map(|day| (name, day.to_string())));
         }
+        texts.extend(self.shard_size.map(|size| ("shard_size", size.to_string())));
         texts.extend(self.store.texts());
         texts
     }

@@ -17,6 +17,12 @@ pub fn span(path: &str) -> Option<Range<NaiveDate>> {
     Some(start..start.checked_add_months(Months::new(1))?)
 }
 
+/// The year and month of a day.
+#[must_use]
+pub fn month_of(day: NaiveDate) -> (i32, u32) {
+    (day.year(), day.month())
+}
+
 /// The last day in a path: `2018-11-05`, `2018/11/05`, `2018_11_05`, `20181105`, `year=2018/month=11/day=05`.
 #[must_use]
 pub fn day(path: &str) -> Option<NaiveDate> {

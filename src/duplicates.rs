@@ -14,6 +14,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
 
 use crate::discover::{Listing, Version};
 use crate::error::{Error, ErrorKind, Result};
@@ -41,10 +42,22 @@ impl SameSized {
         Self(listing.files.iter().map(|file| !file.is_gone && is_shared(&file.size)).collect())
     }
 
+    /// For files of which is known whether they share their size.
+    #[must_use]
+    pub fn known(shared: Vec<bool>) -> Self {
+        Self(shared)
+    }
+
+    /// Whether a file shares its size.
+    #[must_use]
+    pub fn has(&self, file: usize) -> bool {
+        self.0.get(file).copied().unwrap_or_default()
+    }
+
     /// What there is to remember of a chunk.
     #[must_use]
     pub fn head(&self, chunk: &Chunk<'_>) -> Option<Head> {
-        if chunk.offset > 0 || !self.0.get(chunk.file).copied().unwrap_or_default() {
+        if chunk.offset > 0 || !self.has(chunk.file) {
             return None;
         }
         let checksum = digest(&SHA256, chunk.bytes).as_ref().first_chunk().copied().map(u64::from_le_bytes)?;
@@ -53,11 +66,18 @@ impl SameSized {
 }
 
 /// The beginning of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Head {
     file: usize,
     /// Short: what is equal here is compared.
     checksum: u64,
+}
+
+impl Head {
+    /// Gives the file another number.
+    pub fn renumber(&mut self, number: impl Fn(usize) -> usize) {
+        self.file = number(self.file);
+    }
 }
 
 /// The first file in the listing that is the same as one before it, and that one. `heads` are those of all files;

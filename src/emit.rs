@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use hashbrown::HashMap;
 
-use crate::commit::{Stage, StagedFile};
+use crate::commit::{Sink, Stage, StagedFile};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::Control;
@@ -119,19 +119,25 @@ fn folder(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// Stages all other tables of the configuration but the users, who are known only then; of the monthly ones only the
-/// months that may have changed, if they are named.
+/// Takes over the months that were not made again, if those that were are named.
+///
+/// # Errors
+/// [`ErrorKind::Internal`] when a table is not part of the run.
+pub fn keep_months(changed: Option<&BTreeSet<Month>>, config: &Config, stage: &Stage) -> Result<()> {
+    let Some(changed) = changed else { return Ok(()) };
+    let changed: HashSet<String> = changed.iter().map(|month| partition::of_month(*month)).collect();
+    for table in MONTHLY.iter().filter(|table| config.tables.contains(table)) {
+        stage.inherit(*table, |path| !changed.contains(folder(path)))?;
+    }
+    Ok(())
+}
+
+/// Stages all other tables of the configuration but the users, who are known only then; of the monthly ones the months
+/// of the plays that are there.
 ///
 /// # Errors
 /// As [`songs`].
-pub fn tables(
-    finished: &Finished,
-    changed: Option<&BTreeSet<Month>>,
-    config: &Config,
-    stage: &Stage,
-    control: &Control<'_>,
-) -> Result<Vec<MonthTold>> {
-    let wants = |table: &Table| config.tables.contains(table);
+pub fn tables(finished: &Finished, config: &Config, stage: &dyn Sink, control: &Control<'_>) -> Result<Vec<MonthTold>> {
     let slices = if config.tables.iter().all(|table| table.is_made_from_songs()) {
         Vec::new()
     } else {
@@ -139,12 +145,6 @@ pub fn tables(
     };
     let months = Months::new(&slices, (config, finished), stage)?;
     must_be_few(months.joins.len())?;
-    if let Some(changed) = changed {
-        let changed: HashSet<String> = changed.iter().map(|month| partition::of_month(*month)).collect();
-        for table in MONTHLY.iter().filter(|table| wants(table)) {
-            stage.inherit(*table, |path| !changed.contains(folder(path)))?;
-        }
-    }
     let file = file_name(0, config);
     control.begin(At::Write, (slices.len() + finished.dimensions.len()) as u64);
     let dimension = |columns: &Columns| -> Result<()> {
@@ -179,7 +179,11 @@ pub fn users(users: &[User], config: &Config, stage: &Stage) -> Result<()> {
     stage.put(Table::Users, "", &file_name(0, config), &encoded.bytes, users.len() as u64)
 }
 
-fn must_be_few(partitions: usize) -> Result<()> {
+/// Refuses more partitions than readers bear.
+///
+/// # Errors
+/// [`ErrorKind::DataRefused`].
+pub fn must_be_few(partitions: usize) -> Result<()> {
     if partitions <= partition::MOST {
         return Ok(());
     }
@@ -214,7 +218,7 @@ fn file_name(part: usize, config: &Config) -> String {
 struct Months<'s> {
     config: &'s Config,
     finished: &'s Finished,
-    stage: &'s Stage,
+    stage: &'s dyn Sink,
     time: Encoder,
     songplays: Encoder,
     joins: BTreeMap<Month, Mutex<Join>>,
@@ -245,7 +249,7 @@ struct Joined {
 const MONTHLY: [Table; 2] = [Table::Time, Table::Songplays];
 
 impl<'s> Months<'s> {
-    fn new(slices: &[Slice], (config, finished): (&'s Config, &'s Finished), stage: &'s Stage) -> Result<Self> {
+    fn new(slices: &[Slice], (config, finished): (&'s Config, &'s Finished), stage: &'s dyn Sink) -> Result<Self> {
         let mut joins: BTreeMap<Month, Join> = BTreeMap::new();
         for (number, slice) in slices.iter().enumerate() {
             let join = joins.entry(slice.month).or_insert_with(|| Join { next: number, ..Join::default() });

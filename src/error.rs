@@ -40,6 +40,21 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Usage,
+        Self::DataRefused,
+        Self::NoInput,
+        Self::Internal,
+        Self::Output,
+        Self::Storage,
+        Self::Retry,
+        Self::Protocol,
+        Self::Access,
+        Self::Configuration,
+        Self::Interrupted,
+    ];
+
     /// The exit code of sysexits.h; interruption counts as SIGINT here, the front knows the true signal.
     #[must_use]
     pub const fn exit_code(self) -> u8 {

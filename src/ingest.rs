@@ -15,6 +15,7 @@ use crate::decode::{Decoded, Decoder, Limits};
 use crate::discover::{Listing, Selection};
 use crate::duplicates::SameSized;
 use crate::error::Result;
+use crate::executor::Executor;
 use crate::fetch::{Chunk, Feed, Fetched, Listed, Reader, Reading};
 use crate::progress::{Level, Progress, Stage};
 use crate::runs::{PLAY_BYTES, Runs};
@@ -40,6 +41,8 @@ pub struct Control<'c> {
     pub cancel: Cancel,
     /// Where to count.
     pub progress: Option<&'c Progress>,
+    /// Where shards are worked on, if not on this process's threads.
+    pub executor: Option<&'c dyn Executor>,
 }
 
 impl Control<'_> {
@@ -136,10 +139,12 @@ pub struct LogsRead {
     pub months: BTreeSet<(usize, Month)>,
     /// What became of the records.
     pub account: Account,
+    /// How many shards of log files were read.
+    pub shards: usize,
 }
 
 /// Reads the selected log files into sorted runs of plays, those of the months `wanted` or all, and adds what they speak
-/// of to `read`.
+/// of to `read`. Of files that `same_sized` names the beginnings are remembered.
 ///
 /// # Errors
 /// Those of [`songs`], and [`ErrorKind::Storage`] when a run has to go to disk and cannot.
@@ -148,12 +153,11 @@ pub fn plays(
     wanted: Option<&BTreeSet<Month>>,
     config: &Config,
     (catalogue, runs): (&Catalogue, &Runs),
-    scratch: Option<&Path>,
+    (scratch, same_sized): (Option<&Path>, Option<SameSized>),
     control: &Control<'_>,
     read: &mut LogsRead,
 ) -> Result<()> {
     let full = run_plays(config);
-    let same_sized = (!config.allow_duplicates).then(|| SameSized::new(listing));
     // A buffer is looked at after each chunk, so it holds a chunk more than a run.
     let events = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX) / LEAST_EVENT;
     let room = events(listing.bytes_of(selection)).min(full + events(config.chunk_size));
@@ -250,7 +254,7 @@ fn each_chunk<P: Send>(
                     Ok(())
                 }
                 Fetched::Bad { file, code } if verify_first => {
-                    worker.account.bad_files.push((file, code));
+                    worker.account.bad_files.push((file, code.into()));
                     Ok(())
                 }
                 Fetched::Bad { file, code } => Err(Listed::new(listing, file)?.refusal(code)),

@@ -59,7 +59,7 @@ pub fn of(
                 reasons: remarks.reasons,
                 unknown_keys: remarks.unknown_keys.iter().map(|(key, count)| (key.to_owned(), count)).collect(),
                 rejects: None,
-                bad: bad.next_if(|(file, _)| *file == index).map(|(_, reason)| (*reason).to_owned()),
+                bad: bad.next_if(|(file, _)| *file == index).map(|(_, reason)| reason.to_string()),
                 months: BTreeSet::new(),
                 copy,
             };
@@ -149,7 +149,7 @@ pub fn outcome(plan: &Plan, inputs: &Inputs, ledgers: &BTreeMap<String, Ledger>,
                 file: listing.shown(located.file)?,
                 line: account.line(located),
                 offset: located.offset,
-                reason: located.reason.to_owned(),
+                reason: located.reason.to_string(),
                 key: located.key.clone(),
             };
             Some((located.file, reject))

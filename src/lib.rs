@@ -11,6 +11,9 @@
 //! One idea carries the engine: a part of the input becomes a *partial*, and partials merge in any order. Threads,
 //! chunks and files are only different ways to divide the input, so none of them can change a table.
 //!
+//! On a cluster the same two steps are done by workers: reading logs into sorted plays, and making months of them
+//! ([`shards`]); what decides and commits stays where it is.
+//!
 //! Who may know whom: `ffi` knows [`run`]; `run` knows the stages in their order; [`ingest`] and [`emit`] join
 //! neighbouring stages on all threads; a stage knows [`schema`], [`config`], [`error`], [`cancel`], [`progress`] and
 //! the data it takes. Python is known to `ffi` alone, data frames to its conversion alone, deleting and publishing to
@@ -32,6 +35,7 @@ pub mod doctor;
 pub mod duplicates;
 pub mod emit;
 pub mod error;
+pub mod executor;
 pub mod fetch;
 #[cfg(feature = "python")]
 mod ffi;
@@ -56,6 +60,7 @@ pub mod run;
 pub mod runs;
 pub mod sample;
 pub mod schema;
+pub mod shards;
 pub mod star;
 pub mod state;
 pub mod store;

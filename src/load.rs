@@ -10,9 +10,10 @@ use std::path::Path;
 
 use crate::account::Account;
 use crate::archive::{self, Copies};
+use crate::commit::Stage;
 use crate::commit::base::State;
-use crate::commit::{Lake, Stage};
 use crate::discover::{Listing, Selection};
+use crate::duplicates::SameSized;
 use crate::emit::{self, Finished};
 use crate::error::Result;
 use crate::increment::{self, Increment, SongsChange};
@@ -23,6 +24,8 @@ use crate::progress::{Level, Stage as At};
 use crate::report::StageClock;
 use crate::runs::Runs;
 use crate::schema::Table;
+use crate::shards::shuffle::ShuffleFile;
+use crate::shards::{Leader, Reach};
 use crate::tables::artists::{self, ArtistsPartial};
 use crate::tables::cast::Cast;
 use crate::tables::catalogue::Catalogue;
@@ -55,6 +58,8 @@ impl Songs {
 pub struct Logs {
     people: LogsRead,
     runs: Runs,
+    /// Where plays lie that workers have read.
+    shuffled: Vec<ShuffleFile>,
     /// The months that are made again; all of them where nothing is said.
     months: Option<BTreeSet<Month>>,
 }
@@ -66,8 +71,8 @@ pub struct Desk<'d> {
     pub plan: &'d Plan,
     /// What to build upon.
     pub increment: Option<&'d Increment<'d>>,
-    /// Where the state lies.
-    pub lake: &'d Lake,
+    /// What is being written; its lake holds the state.
+    pub stage: &'d Stage,
     /// Files that are gone.
     pub copies: &'d Copies,
     /// Where there is room.
@@ -82,17 +87,17 @@ impl Desk<'_> {
         &self,
         (content, listing): (Content, &Listing),
         selection: &Selection,
-        mut read: impl FnMut((&Listing, &Selection)) -> Result<()>,
+        mut read: impl FnMut((&Listing, &Selection), Reach) -> Result<()>,
     ) -> Result<()> {
         let (there, gone) = listing.apart(selection);
         if !there.is_empty() || gone.is_empty() {
-            read((listing, &there))?;
+            read((listing, &there), Reach::All)?;
         }
         match self.plan.source(content) {
             Some(source) if !gone.is_empty() => {
                 let place = (source, listing);
-                let brought = archive::bring(self.copies, place, &gone, self.lake, self.scratch)?;
-                read((&brought, &gone))
+                let brought = archive::bring(self.copies, place, &gone, self.stage.lake(), self.scratch)?;
+                read((&brought, &gone), Reach::Leader)
             }
             _ => Ok(()),
         }
@@ -104,8 +109,8 @@ impl Desk<'_> {
 /// # Errors
 /// Those of [`ingest::songs`] and [`archive::bring`].
 pub fn songs(desk: &Desk<'_>, mut inputs: Inputs) -> Result<Option<(Songs, Inputs)>> {
-    let Desk { plan, increment, lake, control, .. } = *desk;
-    let known = increment.map(|increment| increment.song_records(lake)).transpose()?;
+    let Desk { plan, increment, stage, control, .. } = *desk;
+    let known = increment.map(|increment| increment.song_records(stage.lake())).transpose()?;
     let known = match known {
         Some(None) => return Ok(None),
         Some(known) => known,
@@ -120,8 +125,12 @@ pub fn songs(desk: &Desk<'_>, mut inputs: Inputs) -> Result<Option<(Songs, Input
     control.begin(At::Songs, inputs.songs.bytes_of(&selection));
     let mut read = SongsRead::default();
     let mut account = Account::default();
-    desk.each((Content::Songs, &inputs.songs), &selection, |files| {
-        let (songs, of_songs) = ingest::songs(files, &plan.config, Some(desk.scratch), control)?;
+    let leader = Leader::new(plan, stage, control).and_then(|leader| leader.for_songs(&inputs.songs, &selection));
+    desk.each((Content::Songs, &inputs.songs), &selection, |files, reach| {
+        let (songs, of_songs) = match &leader {
+            Some(leader) => leader.songs(files, reach)?,
+            None => ingest::songs(files, &plan.config, Some(desk.scratch), control)?,
+        };
         read.merge(songs);
         account.merge(of_songs);
         Ok(())
@@ -187,14 +196,20 @@ fn sort_as_ledger(plan: &Plan, inputs: &Inputs, records: &mut [SongRecord]) {
 /// # Errors
 /// Those of [`ingest::plays`].
 pub fn logs(desk: &Desk<'_>, mut inputs: Inputs, songs: &Songs, runs: Runs) -> Result<Option<(Logs, Inputs)>> {
-    let Desk { plan, increment, lake, control, .. } = *desk;
+    let Desk { plan, increment, stage, control, .. } = *desk;
+    let (leader, mut shuffled) = (Leader::new(plan, stage, control), Vec::new());
     let mut read = LogsRead::default();
     let selection = inputs.selection(Content::Logs);
     let (config, target) = (&plan.config, (&songs.catalogue, &runs));
     control.begin(At::Logs, inputs.logs.bytes_of(&selection));
-    let take = |selection: &Selection, wanted: Option<&BTreeSet<Month>>, read: &mut LogsRead| {
-        desk.each((Content::Logs, &inputs.logs), selection, |files| {
-            ingest::plays(files, wanted, config, target, Some(desk.scratch), control, read)
+    let same_sized = || (!config.allow_duplicates).then(|| SameSized::new(&inputs.logs));
+    let mut take = |selection: &Selection, wanted: Option<&BTreeSet<Month>>, read: &mut LogsRead| {
+        desk.each((Content::Logs, &inputs.logs), selection, |files, reach| match &leader {
+            None => ingest::plays(files, wanted, config, target, (Some(desk.scratch), same_sized()), control, read),
+            Some(leader) => {
+                shuffled.extend(leader.plays(files, wanted, reach, read)?);
+                Ok(())
+            }
         })
     };
     take(&selection, None, &mut read)?;
@@ -203,7 +218,7 @@ pub fn logs(desk: &Desk<'_>, mut inputs: Inputs, songs: &Songs, runs: Runs) -> R
         let mut touched: BTreeSet<Month> = read.months.iter().map(|(_, month)| *month).collect();
         touched.extend(increment.months_left());
         if config.tables.contains(&Table::Songplays) {
-            let Some(matched) = increment.months_with(lake, &change.keys)? else { return Ok(None) };
+            let Some(matched) = increment.months_with(stage.lake(), &change.keys)? else { return Ok(None) };
             touched.extend(matched);
         }
         let others = increment.others(plan, &inputs, &touched);
@@ -219,7 +234,7 @@ pub fn logs(desk: &Desk<'_>, mut inputs: Inputs, songs: &Songs, runs: Runs) -> R
     }
     inputs.log_account = std::mem::take(&mut read.account);
     inputs.months = std::mem::take(&mut read.months);
-    Ok(Some((Logs { people: read, runs, months }, inputs)))
+    Ok(Some((Logs { people: read, runs, shuffled, months }, inputs)))
 }
 
 /// Stages all tables but the songs, and writes the state; `None` when the state of the base does not tell enough.
@@ -237,7 +252,7 @@ pub fn write(
     let config = &plan.config;
     let wants = |table| config.tables.contains(&table);
     let Songs { catalogue, artists, records, .. } = songs;
-    let Logs { people, runs, months } = logs;
+    let Logs { people, runs, shuffled, months } = logs;
     let same_songs = increment.is_some_and(|increment| increment.songs.is_empty());
     let mut dimensions = Vec::new();
     if wants(Table::Artists) {
@@ -248,7 +263,11 @@ pub fn write(
         }
     }
     let finished = Finished { catalogue, dimensions, cast: Cast::new(people.people), runs: runs.finish() };
-    let told = emit::tables(&finished, months.as_ref(), config, stage, control)?;
+    emit::keep_months(months.as_ref(), config, stage)?;
+    let mut told = emit::tables(&finished, config, stage, control)?;
+    if let Some(leader) = Leader::new(plan, stage, control) {
+        told = leader.months(shuffled, finished.catalogue.rows())?;
+    }
     let same_users = months.as_ref().is_some_and(BTreeSet::is_empty) || plan.logs.is_none();
     let users = match (increment, &months) {
         _ if same_users => None,
@@ -301,7 +320,9 @@ pub fn all(
     let mut logs = LogsRead::default();
     let selection = inputs.selection(Content::Logs);
     control.begin(At::Logs, inputs.logs.bytes());
-    ingest::plays((&inputs.logs, &selection), None, config, (&catalogue, &runs), None, control, &mut logs)?;
+    let same_sized = (!config.allow_duplicates).then(|| SameSized::new(&inputs.logs));
+    let files = (&inputs.logs, &selection);
+    ingest::plays(files, None, config, (&catalogue, &runs), (None, same_sized), control, &mut logs)?;
     (inputs.log_account, inputs.months) = (logs.account, logs.months);
     let mut dimensions = Vec::new();
     if config.tables.contains(&Table::Artists) {

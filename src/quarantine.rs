@@ -6,6 +6,7 @@
 //! Invariant: the lines stand in the order of the input, so they do not depend on threads; memory holds one entry for
 //! each chunk with rejects and a buffer, never the rejects.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::os::unix::fs::FileExt;
@@ -130,7 +131,7 @@ impl Quarantine {
     pub fn write(
         &self,
         name: &str,
-        bad_files: &[(usize, &'static str)],
+        bad_files: &[(usize, Cow<'static, str>)],
         shown: &dyn Fn(usize) -> String,
         before: &dyn Fn(usize, u64) -> u64,
         put: &mut dyn FnMut(&str, &[u8]) -> Result<()>,
@@ -310,10 +311,11 @@ mod tests {
     }
 
     fn written(quarantine: &Quarantine, bad_files: &[(usize, &'static str)]) -> Vec<(String, Vec<serde_json::Value>)> {
+        let bad_files: Vec<_> = bad_files.iter().map(|(file, reason)| (*file, Cow::Borrowed(*reason))).collect();
         let mut files = Vec::new();
         let shown = |file| format!("{file}.json");
         quarantine
-            .write("logs", bad_files, &shown, &|_, _| 0, &mut |name, bytes| {
+            .write("logs", &bad_files, &shown, &|_, _| 0, &mut |name, bytes| {
                 let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
                 files.push((name.to_owned(), lines.map(|line| serde_json::from_slice(line).unwrap()).collect()));
                 Ok(())

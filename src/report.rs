@@ -85,6 +85,8 @@ pub struct Report {
     pub peak_rss_bytes: Option<u64>,
     /// Worker threads.
     pub threads: usize,
+    /// Where the work was done: `local`, or the name of an executor.
+    pub executor: String,
 }
 
 /// Input files.
@@ -171,6 +173,7 @@ impl Report {
             warnings: Vec::new(),
             peak_rss_bytes: None,
             threads: config.threads,
+            executor: "local".to_owned(),
         }
     }
 

@@ -65,6 +65,9 @@ pub fn run(config: Config, control: &Control<'_>) -> Result<Report> {
 /// that turns out to be missing.
 fn attempt(plan: &Plan, stores: &Stores, whole: Option<String>, control: &Control<'_>) -> Result<Option<Report>> {
     let (mut report, mut clock) = (Report::begin(&plan.config), StageClock::start());
+    if let Some(executor) = control.executor {
+        executor.name().clone_into(&mut report.executor);
+    }
     let output = plan.output.clone().ok_or_else(|| Error::new(ErrorKind::Internal, "the plan has no output"))?;
     let config = &plan.config;
     let folders: Vec<(Table, String)> = config
@@ -106,7 +109,7 @@ fn attempt(plan: &Plan, stores: &Stores, whole: Option<String>, control: &Contro
     ledger::must_not_shrink(plan, &inputs, stage.lake().record())?;
     let scratch = stage.scratch()?;
     clock.end("discover");
-    let desk = Desk { plan, increment, lake: stage.lake(), copies: &copies, scratch: &scratch, control };
+    let desk = Desk { plan, increment, stage: &stage, copies: &copies, scratch: &scratch, control };
     let Some((songs, inputs)) = load::songs(&desk, inputs)? else { return Ok(None) };
     let partitions = emit::songs(&songs.catalogue, songs.partitions(), config, &stage, control)?;
     clock.end("songs");

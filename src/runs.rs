@@ -12,7 +12,7 @@ use std::io::{BufWriter, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::tables::plays::Play;
@@ -59,7 +59,7 @@ pub struct Run {
 #[derive(Debug)]
 enum Place {
     Memory(Vec<Play>),
-    Disk { file: File, plays: usize, index: Vec<i64> },
+    Disk { file: Arc<File>, start: u64, plays: usize, index: Vec<i64> },
 }
 
 impl Runs {
@@ -111,12 +111,24 @@ impl Runs {
         }
         writer.flush().map_err(failed)?;
         drop(writer);
-        let index = plays.iter().step_by(STRIDE).map(Play::ts).collect();
-        Ok(Run { worker, place: Place::Disk { file, plays: plays.len(), index } })
+        let index = index_of(plays);
+        Ok(Run::on_disk(worker, Arc::new(file), 0, plays.len(), index))
     }
 }
 
+/// The times of every so-and-so-many-th play of a run: what finds a span of time on disk.
+#[must_use]
+pub fn index_of(plays: &[Play]) -> Vec<i64> {
+    plays.iter().step_by(STRIDE).map(Play::ts).collect()
+}
+
 impl Run {
+    /// A run that lies in a file from `start` on, written with [`to_bytes`]; `index` is that of [`index_of`].
+    #[must_use]
+    pub fn on_disk(worker: usize, file: Arc<File>, start: u64, plays: usize, index: Vec<i64>) -> Self {
+        Self { worker, place: Place::Disk { file, start, plays, index } }
+    }
+
     /// Appends the plays of a span of time (milliseconds) to `found`, in order.
     ///
     /// # Errors
@@ -128,12 +140,12 @@ impl Run {
                 let end = plays.partition_point(|play| play.ts() < span.end);
                 found.extend_from_slice(plays.get(start..end).unwrap_or_default());
             }
-            Place::Disk { file, plays, index } => {
+            Place::Disk { file, start, plays, index } => {
                 // The stride before the first entry inside the span may hold its first plays.
                 let first = index.partition_point(|ts| *ts < span.start).saturating_sub(1) * STRIDE;
                 let last = (index.partition_point(|ts| *ts < span.end) * STRIDE).min(*plays);
                 let mut bytes = vec![0; last.saturating_sub(first) * PLAY_BYTES];
-                file.read_exact_at(&mut bytes, (first * PLAY_BYTES) as u64).map_err(|error| {
+                file.read_exact_at(&mut bytes, start + (first * PLAY_BYTES) as u64).map_err(|error| {
                     Error::new(ErrorKind::Storage, "a scratch file could not be read back").cause(error.to_string())
                 })?;
                 let (records, _) = bytes.as_chunks::<PLAY_BYTES>();
@@ -144,7 +156,9 @@ impl Run {
     }
 }
 
-fn to_bytes(play: &Play) -> [u8; PLAY_BYTES] {
+/// A play as it lies in a file.
+#[must_use]
+pub fn to_bytes(play: &Play) -> [u8; PLAY_BYTES] {
     let mut bytes = [0; PLAY_BYTES];
     let (words, _) = bytes.as_chunks_mut::<8>();
     for (word, value) in words.iter_mut().zip(play.to_words()) {
@@ -153,7 +167,9 @@ fn to_bytes(play: &Play) -> [u8; PLAY_BYTES] {
     bytes
 }
 
-fn from_bytes(bytes: &[u8; PLAY_BYTES]) -> Play {
+/// The play that [`to_bytes`] gave.
+#[must_use]
+pub fn from_bytes(bytes: &[u8; PLAY_BYTES]) -> Play {
     let (words, _) = bytes.as_chunks::<8>();
     let word = |position: usize| words.get(position).map_or(0, |word| i64::from_le_bytes(*word));
     Play::from_words([word(0), word(1), word(2), word(3)])

@@ -10,6 +10,8 @@ from typing import Any, TypedDict
 
 from polars import DataFrame
 
+from sparkify_lake.executors import Executor, Kernel
+
 class Tick(TypedDict):
     """How far a call has come; sent about every 100 ms, on the calling thread."""
 
@@ -26,9 +28,15 @@ class Sight(TypedDict):
     region: str | None  # of the bucket; None for a local lake
 
 OnTick = Callable[[Tick], object]
+Crew = tuple[Executor, Kernel]
 
-def run(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
-    """Reads, builds and writes; returns the report."""
+def run(
+    options: Mapping[str, object], on_tick: OnTick | None, executor: Crew | None = None
+) -> dict[str, Any]:
+    """Reads, builds and writes, its shards on the executor if one is given; returns the report."""
+
+def kernel(shard: bytes, secrets: Mapping[str, object]) -> bytes:
+    """Works on a shard of a run that another process leads; returns what became of it."""
 
 def plan(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
     """Looks at input and output; returns what `run` would read and write."""
@@ -38,8 +46,10 @@ def build(
 ) -> tuple[dict[str, DataFrame], dict[str, Any]]:
     """Reads and builds, writes nothing; returns the five tables by name, and the report."""
 
-def doctor(location: str, options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
-    """Examines a place that a job would read or write; returns the checks."""
+def doctor(
+    location: str, options: Mapping[str, object], on_tick: OnTick | None, executor: Crew | None = None
+) -> dict[str, Any]:
+    """Examines a place that a job would read or write, from workers, too; returns the checks."""
 
 def check(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
     """Compares the lake at `output` with its log; returns what was found, and changes nothing."""

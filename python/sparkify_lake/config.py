@@ -77,6 +77,7 @@ class Config:
     settings: Mapping[str, Setting]
     credentials: Mapping[str, Credential] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    executor: object = None  # where an object was passed, such as a SparkSession
 
     def value(self, name: str) -> str | int | bool | None:
         """Returns an option's value, None when nobody set it."""
@@ -191,6 +192,7 @@ def resolve(
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     check_names("program" if as_flags else call, given)
+    executor = given.pop("executor", None) if not isinstance(given.get("executor"), str) else None
     said = _said_in(os.environ if environment is None else environment)
     settings: dict[str, Setting] = {}
     keys = {name: given.pop(name) for name in CREDENTIALS if name in given}
@@ -216,7 +218,9 @@ def resolve(
                 _add(settings, name, value, entry.origin, "file", rank, entry)
     _drop_overruled(settings, warnings)
     credentials = _given_credentials(keys) if keys else _credentials(files, settings.get("profile"), warnings)
-    return Config(call=call, settings=settings, credentials=credentials, warnings=tuple(warnings))
+    return Config(
+        call=call, settings=settings, credentials=credentials, warnings=tuple(warnings), executor=executor
+    )
 
 
 def _add(

@@ -26,8 +26,16 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sparkify_lake._native import OnTick, Sight, Tick
+    from sparkify_lake.executors import Executor, Kernel
     from sparkify_lake.lake import Star
-    from sparkify_lake.options import PlanOptions, ReadOptions, RunOptions, StatusOptions, StoreOptions
+    from sparkify_lake.options import (
+        DoctorOptions,
+        PlanOptions,
+        ReadOptions,
+        RunOptions,
+        StatusOptions,
+        StoreOptions,
+    )
 
 Result = TypeVar("Result")
 
@@ -110,14 +118,14 @@ def build(input: str | PathLike[str] | None = None, **options: Unpack[ReadOption
         return Star(**frames, report=RunReport.from_dict(report))
 
 
-def doctor(location: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Examination:
+def doctor(location: str | PathLike[str] | None = None, **options: Unpack[DoctorOptions]) -> Examination:
     """Examines a place that a job would read or write: credentials, reach, rights, promises, speed.
 
     What it writes there, it removes again.
 
     Args:
         location: A local path or an `s3://` URL; the configured output, unless given.
-        **options: What concerns the store, as for `run`.
+        **options: What concerns the store, as for `run`; and `executor`, whose workers then examine it, too.
 
     Returns:
         The checks; one that fails is no exception.
@@ -245,7 +253,9 @@ def run_with(config: Config, watch: OnTick | None = None) -> RunReport:
 
 
 def _run(config: Config, watch: OnTick | None) -> RunReport:
-    report = RunReport.from_dict(_engine("run", config, watch))
+    crew = _crew(config)
+    made = _called(config, lambda on_tick: _native().run(config.native_options(), on_tick, crew), watch)
+    report = RunReport.from_dict(made)
     if is_in_airflow():
         # Lineage, also of a plain PythonOperator; telling it must not be able to fail a run.
         try:
@@ -272,7 +282,8 @@ def doctor_with(location: object, config: Config) -> Examination:
     # As if it were the output: that decides whether credentials are handed over.
     config = config.with_values("argument location", output=place)
     _warn(config)
-    found = _explained(config, lambda: _native().doctor(place, config.native_options(), None))
+    crew = _crew(config)
+    found = _explained(config, lambda: _native().doctor(place, config.native_options(), None, crew))
     return Examination.from_dict(found)
 
 
@@ -367,6 +378,15 @@ def _called(config: Config, call: Callable[[Any], Result], watch: OnTick | None 
                     told(tick)
 
         return _explained(config, lambda: call(on_tick if watch else show))
+
+
+def _crew(config: Config) -> tuple[Executor, Kernel] | None:
+    """Returns the executor and what it is to do; None for a run on the threads of this process."""
+    if config.executor is None and config.value("executor") is None:
+        return None
+    from sparkify_lake.executors import crew_of
+
+    return _explained(config, lambda: crew_of(config))
 
 
 def _explained(config: Config, call: Callable[[], Result]) -> Result:

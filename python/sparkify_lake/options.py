@@ -143,6 +143,11 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="rebuild", kind="flag", group="Limits", calls=_WRITES,
            help="read everything, not only what has changed"),
     Option(name="threads", kind="number", group="Limits", metavar="N", help="worker threads"),
+    Option(name="executor", kind="choice", group="Limits", metavar="NAME", native=False,
+           calls=_RUNS | {"doctor"}, choices=("local", "spark", "ray"),
+           help="where a run's shards are worked on: local (threads), spark or ray"),
+    Option(name="shard_size", kind="size", group="Limits", metavar="SIZE", calls=_RUNS,
+           help="input of one task of an executor (expert)"),
     Option(name="memory_limit", kind="size", group="Limits", metavar="SIZE",
            help="bounds the plays kept in memory; the rest goes to disk"),
     Option(name="chunk_size", kind="size", group="Limits", metavar="SIZE",
@@ -226,6 +231,14 @@ class RunOptions(PlanOptions, total=False):
     """Keyword arguments of `run`, beside input and output."""
 
     report: Location | None
+    executor: object
+    shard_size: int | str | None
+
+
+class DoctorOptions(StoreOptions, total=False):
+    """Keyword arguments of `doctor`, beside the location."""
+
+    executor: object
 
 
 class StatusOptions(StoreOptions, total=False):

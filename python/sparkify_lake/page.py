@@ -239,6 +239,7 @@ def _facts(report: RunReport) -> str:
         "credentials": report.credentials or "",
         "memory": f"{size(report.peak_rss_bytes)} at most" if report.peak_rss_bytes else "",
         "threads": count(report.threads),
+        "executor": "" if report.executor == "local" else report.executor,
         "coerced": _counts(report.coerced),
         "unknown keys": unknown,
         "options": ", ".join(f"{name}={value}" for name, value in report.options.items() if value),

@@ -136,6 +136,7 @@ class RunReport:
         warnings: What deserves a look.
         peak_rss_bytes: The most memory the process held.
         threads: Worker threads.
+        executor: Where the work was done: `local`, or the name of an executor.
         highlights: What the lake holds at a glance; only of a run that was asked for a page (`report`).
     """
 
@@ -165,6 +166,7 @@ class RunReport:
     warnings: Sequence[str]
     peak_rss_bytes: int | None
     threads: int
+    executor: str = "local"
     requests: Requests | None = None
     highlights: Highlights | None = None
 

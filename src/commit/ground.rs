@@ -99,6 +99,12 @@ pub(super) trait StageGround: fmt::Debug + Send + Sync {
     /// Forgets a file that [`Self::open`] began.
     fn discard(&self, path: &str, file: File) -> Result<()>;
 
+    /// Takes a file of `size` bytes that a worker staged under its own name.
+    fn adopt(&self, path: &str, size: u64) -> Result<(Image, Option<String>)>;
+
+    /// Removes a file that a worker staged under its own name.
+    fn withdraw(&self, path: &str) -> Result<()>;
+
     /// Does of [`Self::seal`] what can be done for the files staged so far, while others are made.
     fn settle(&self) -> Result<()>;
 

@@ -18,6 +18,7 @@ use rustix::io::Errno;
 
 use super::base::STATE;
 use super::ground::{Entry, Ground, StageGround, Stamps};
+use super::outpost::unlike;
 use super::record::{Conditional, Image, Record, TableRecord, stage_of, state_path};
 use super::{SUCCESS, in_publishing_order, tree};
 use crate::cancel::Cancel;
@@ -238,8 +239,13 @@ impl Ground for Local {
         };
         for entry in entries {
             let entry = entry.map_err(failed)?;
-            if entry.file_name() != run {
-                std::fs::remove_dir_all(entry.path()).map_err(failed)?;
+            if entry.file_name() == run {
+                continue;
+            }
+            match std::fs::remove_dir_all(entry.path()) {
+                // A worker of a run that is dead may be at work for a moment; what it adds, a later run removes.
+                Err(error) if matches!(error.kind(), Io::NotFound | Io::DirectoryNotEmpty) => {}
+                removed => removed.map_err(failed)?,
             }
         }
         Ok(())
@@ -271,7 +277,7 @@ fn place(path: &Path, bytes: &[u8], lasting: bool) -> Result<()> {
 }
 
 /// Below a stage: the tables' new files, each in its place.
-const TABLES: &str = "tables";
+pub(super) const TABLES: &str = "tables";
 
 /// A run's stage on a local disk.
 #[derive(Debug)]
@@ -313,6 +319,22 @@ impl StageGround for LocalStage {
 
     fn discard(&self, path: &str, file: File) -> Result<()> {
         drop(file);
+        self.withdraw(path)
+    }
+
+    fn adopt(&self, path: &str, size: u64) -> Result<(Image, Option<String>)> {
+        let path = self.path(path);
+        match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.len() == size => {
+                Ok((Image { pack: None, offset: 0 }, Some(tree::stamp(&metadata))))
+            }
+            Ok(_) => Err(unlike(&shown(&path))),
+            Err(error) if error.kind() == Io::NotFound => Err(unlike(&shown(&path))),
+            Err(error) => Err(Error::io(ErrorKind::Storage, "look at", &path, &error)),
+        }
+    }
+
+    fn withdraw(&self, path: &str) -> Result<()> {
         let path = self.path(path);
         std::fs::remove_file(&path).map_err(|error| Error::io(ErrorKind::Storage, "remove", &path, &error))
     }

@@ -83,8 +83,8 @@ impl Remote {
                     slice(&bytes, image.offset, file.size)
                 }
             };
-            // What another run staged is believed only when it is what the record says.
-            if stage.is_none() && sha256(&body) != file.sha256 {
+            // What another run staged, or a worker, is believed only when it is what the record says.
+            if (stage.is_none() || image.pack.is_none()) && sha256(&body) != file.sha256 {
                 return Err(damaged(&self.shown(&record.stage())));
             }
             let replaces = file.replaces.as_deref().map(|stamp| Tag(stamp.into()));

@@ -120,6 +120,14 @@ impl StageGround for Spool {
         Ok(())
     }
 
+    fn adopt(&self, _: &str, _: u64) -> Result<(Image, Option<String>)> {
+        Ok((Image { pack: None, offset: 0 }, None))
+    }
+
+    fn withdraw(&self, path: &str) -> Result<()> {
+        self.bucket.wait(self.bucket.delete(&format!("{}/tables/{path}", self.stage), None)).map(drop)
+    }
+
     /// Packs are on their way as soon as they are full.
     fn settle(&self) -> Result<()> {
         Ok(())
@@ -146,7 +154,13 @@ impl StageGround for Spool {
         let missing = || Error::new(ErrorKind::Internal, format!("{path} is not in the stage"));
         let Some(pack) = image.pack else {
             let alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
-            return read(alone.get(path).ok_or_else(missing)?, 0, size);
+            if let Some(file) = alone.get(path) {
+                return read(file, 0, size);
+            }
+            drop(alone);
+            // A worker staged it.
+            let key = format!("{}/tables/{path}", self.stage);
+            return Ok(self.bucket.wait(self.bucket.get(&key, None, None))?.to_vec());
         };
         let packs = self.packs();
         let start = packs.starts.get(pack as usize).copied().ok_or_else(missing)?;

@@ -4,20 +4,17 @@
 //! complete in its final place.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-
-use aws_lc_rs::digest::{Context, SHA256};
 
 use super::SUCCESS;
 use super::base::StateFile;
 use super::ground::{Entry, Ground, StageGround};
 use super::lake::Lake;
 use super::publish::{Published, Staged};
-use super::record::{FileRecord, Image, Record, TableRecord, hex, sha256, state_path};
+use super::record::{FileRecord, Image, Record, TableRecord, sha256, stage_of, state_path};
+use super::sink::{Sink, StagedEntry, StagedFile, measure, relative};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Table;
 
@@ -56,24 +53,6 @@ struct StagedTable {
     is_marked: bool,
     unchanged: AtomicU64,
     files: Mutex<BTreeMap<String, FileRecord>>,
-}
-
-/// A large file that is being staged.
-#[derive(Debug)]
-pub struct StagedFile {
-    file: File,
-    table: Table,
-    name: String,
-}
-
-impl StagedFile {
-    /// A second handle for whoever writes the bytes.
-    ///
-    /// # Errors
-    /// The operating system's.
-    pub fn duplicate(&self) -> Result<File> {
-        self.file.try_clone().map_err(|error| Error::io_unnamed(ErrorKind::Storage, "write a staged file", &error))
-    }
 }
 
 /// Where workers put finished files; shared between threads.
@@ -231,45 +210,53 @@ impl Stage {
         Ok(file)
     }
 
-    /// Stages a whole file, unless its bytes are already in place. `partition` is '' or a path without slashes at its
-    /// ends.
+    /// Takes a file that a worker staged for this run. If the same bytes are already in place, the staged copy goes.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`] when the disk is full, among others.
-    pub fn put(&self, table: Table, partition: &str, file: &str, bytes: &[u8], rows: u64) -> Result<()> {
+    /// [`ErrorKind::Protocol`] when it is not there as the worker told, the place's errors otherwise.
+    pub fn adopt(&self, entry: &StagedEntry) -> Result<()> {
+        let table = Table::from_name(&entry.table)
+            .ok_or_else(|| Error::new(ErrorKind::Internal, format!("there is no table {}", entry.table)))?;
         let staged = self.table(table)?;
-        let (name, size) = (relative(partition, file), bytes.len() as u64);
-        let record = FileRecord { size, rows, sha256: sha256(bytes), ..FileRecord::default() };
-        staged.take(name, record, |path| self.ground.put(path, bytes))
-    }
-
-    /// Begins a file that is too large to hold; [`Self::keep`] ends it.
-    ///
-    /// # Errors
-    /// The operating system's.
-    pub fn open(&self, table: Table, partition: &str, file: &str) -> Result<StagedFile> {
-        let name = relative(partition, file);
-        let file = self.ground.open(&self.table(table)?.path(&name))?;
-        Ok(StagedFile { file, table, name })
-    }
-
-    /// Takes a file that [`Self::open`] began and that is complete now. If the same bytes are already in place, the
-    /// staged copy goes.
-    ///
-    /// # Errors
-    /// The operating system's.
-    pub fn keep(&self, staged_file: StagedFile, rows: u64) -> Result<()> {
-        let StagedFile { file, table, name } = staged_file;
-        let staged = self.table(table)?;
-        let (size, sha256) = measure(&file)?;
-        let record = FileRecord { size, rows, sha256, ..FileRecord::default() };
-        let path = staged.path(&name);
-        let mut file = Some(file);
-        staged.take(name, record, |path| {
-            let file = file.take().ok_or_else(|| Error::new(ErrorKind::Internal, "a file was staged twice"))?;
-            self.ground.keep(path, file)
+        let record =
+            FileRecord { size: entry.size, rows: entry.rows, sha256: entry.sha256.clone(), ..FileRecord::default() };
+        let mut is_needed = false;
+        staged.take(entry.path.clone(), record, |path| {
+            is_needed = true;
+            self.ground.adopt(path, entry.size)
         })?;
-        file.map_or(Ok(()), |unneeded| self.ground.discard(&path, unneeded))
+        if is_needed { Ok(()) } else { self.ground.withdraw(&staged.path(&entry.path)) }
+    }
+
+    /// Leaves something for workers in the stage.
+    ///
+    /// # Errors
+    /// The place's.
+    pub fn put_aside(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.lake.ground.write(&format!("{}/{name}", stage_of(&self.run)), bytes)
+    }
+
+    /// What a worker has left in the stage; `None` when it is not there.
+    ///
+    /// # Errors
+    /// The place's.
+    pub fn find_aside(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.lake.ground.find(&format!("{}/{name}", stage_of(&self.run)))
+    }
+
+    /// Removes what was left in the stage and is no longer needed.
+    ///
+    /// # Errors
+    /// The place's.
+    pub fn clear_aside(&self, names: &[String]) -> Result<()> {
+        let paths: Vec<String> = names.iter().map(|name| format!("{}/{name}", stage_of(&self.run))).collect();
+        self.lake.ground.remove(&paths)
+    }
+
+    /// The name of the run.
+    #[must_use]
+    pub fn run(&self) -> &str {
+        &self.run
     }
 
     /// Brings what is staged so far to a place where it survives a crash, so that [`Self::seal`] has less to wait for.
@@ -317,6 +304,35 @@ impl Stage {
         self.tables.get(&table).ok_or_else(|| {
             Error::new(ErrorKind::Internal, format!("the table {} is not part of this run", table.name()))
         })
+    }
+}
+
+impl Sink for Stage {
+    fn put(&self, table: Table, partition: &str, file: &str, bytes: &[u8], rows: u64) -> Result<()> {
+        let staged = self.table(table)?;
+        let (name, size) = (relative(partition, file), bytes.len() as u64);
+        let record = FileRecord { size, rows, sha256: sha256(bytes), ..FileRecord::default() };
+        staged.take(name, record, |path| self.ground.put(path, bytes))
+    }
+
+    fn open(&self, table: Table, partition: &str, file: &str) -> Result<StagedFile> {
+        let name = relative(partition, file);
+        let file = self.ground.open(&self.table(table)?.path(&name))?;
+        Ok(StagedFile { file, table, name, draft: None })
+    }
+
+    fn keep(&self, staged_file: StagedFile, rows: u64) -> Result<()> {
+        let StagedFile { file, table, name, .. } = staged_file;
+        let staged = self.table(table)?;
+        let (size, sha256) = measure(&file)?;
+        let record = FileRecord { size, rows, sha256, ..FileRecord::default() };
+        let path = staged.path(&name);
+        let mut file = Some(file);
+        staged.take(name, record, |path| {
+            let file = file.take().ok_or_else(|| Error::new(ErrorKind::Internal, "a file was staged twice"))?;
+            self.ground.keep(path, file)
+        })?;
+        file.map_or(Ok(()), |unneeded| self.ground.discard(&path, unneeded))
     }
 }
 
@@ -425,25 +441,4 @@ pub(super) fn owner(
     }
     let bytes = ground.find(&format!("{folder}/{}", entry.path))?;
     Ok(bytes.map(|bytes| sha256(&bytes)).filter(|sha256| *sha256 == file.sha256))
-}
-
-/// Size and checksum of a file.
-fn measure(file: &File) -> Result<(u64, String)> {
-    let mut context = Context::new(&SHA256);
-    let mut buffer = vec![0; 1 << 18];
-    let mut size = 0;
-    loop {
-        let read = file
-            .read_at(&mut buffer, size)
-            .map_err(|error| Error::io_unnamed(ErrorKind::Storage, "read a staged file", &error))?;
-        if read == 0 {
-            return Ok((size, hex(context.finish().as_ref())));
-        }
-        context.update(buffer.get(..read).unwrap_or_default());
-        size += read as u64;
-    }
-}
-
-fn relative(partition: &str, file: &str) -> String {
-    if partition.is_empty() { file.to_owned() } else { format!("{partition}/{file}") }
 }

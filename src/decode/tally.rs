@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// Counts of one chunk, or of several merged.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Records, good and bad.
     pub read: u64,
@@ -56,7 +58,7 @@ impl Tally {
 
 /// How often each unknown key occurred. Of more names than fit, the bytewise smallest stay: which ones does not
 /// depend on the order of the input, and their counts are complete.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnknownKeys {
     counts: BTreeMap<Box<str>, u64>,
 }

@@ -7,6 +7,7 @@
 
 mod bucket;
 mod folder;
+mod workers;
 
 use std::time::Instant;
 
@@ -16,6 +17,8 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::Control;
 use crate::store::Location;
+
+pub use workers::must_be_shared;
 
 /// What a check came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -57,23 +60,27 @@ pub struct Examination {
     pub exit_code: u8,
 }
 
-/// Examines `location` with the store options of `config`.
+/// Examines `location` with the store options of `config`; from every worker, too, if there is an executor.
 ///
 /// # Errors
 /// [`ErrorKind::Configuration`] when `location` is none, [`ErrorKind::Interrupted`] when it was stopped; whatever is
 /// wrong with the place is a check that failed.
 pub fn examine(config: &Config, location: &str, control: &Control<'_>) -> Result<Examination> {
     let mut sheet = Sheet { checks: Vec::new(), exit_code: 0 };
-    let shown = match Location::parse("location", location)? {
+    let place = Location::parse("location", location)?;
+    let shown = match &place {
         Location::Local(path) => {
-            folder::examine(&mut sheet, &path)?;
-            crate::error::shown(&path)
+            folder::examine(&mut sheet, path)?;
+            crate::error::shown(path)
         }
         Location::Object(place) => {
-            bucket::examine(&mut sheet, config, &place, control)?;
+            bucket::examine(&mut sheet, config, place, control)?;
             place.to_string()
         }
     };
+    if let Some(executor) = control.executor {
+        workers::examine(&mut sheet, executor, config, &place)?;
+    }
     Ok(Examination { location: shown, checks: sheet.checks, exit_code: sheet.exit_code })
 }
 

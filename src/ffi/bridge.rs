@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::cluster::PyExecutor;
 use super::errors;
 use crate::error::{Error, ErrorKind, Result};
+use crate::executor::Executor;
 use crate::ingest::Control;
 use crate::progress::{Level, Note, Progress};
 
@@ -25,14 +27,28 @@ use crate::progress::{Level, Note, Progress};
 const TICK: Duration = Duration::from_millis(100);
 
 /// Does `work` and returns its result, or raises.
-#[expect(clippy::needless_pass_by_value, reason = "the form in which Python hands it over")]
 pub fn call<T: Send>(
     py: Python<'_>,
     on_tick: Option<Py<PyAny>>,
     work: impl FnOnce(&Control<'_>) -> Result<T> + Send,
 ) -> PyResult<T> {
+    call_on(py, None, on_tick, work)
+}
+
+/// The same with an executor for `work`'s shards.
+#[expect(clippy::needless_pass_by_value, reason = "the form in which Python hands it over")]
+pub fn call_on<T: Send>(
+    py: Python<'_>,
+    executor: Option<&PyExecutor>,
+    on_tick: Option<Py<PyAny>>,
+    work: impl FnOnce(&Control<'_>) -> Result<T> + Send,
+) -> PyResult<T> {
     let progress = Progress::default();
-    let control = &Control { progress: Some(&progress), ..Control::default() };
+    let control = &Control {
+        progress: Some(&progress),
+        executor: executor.map(|executor| executor as &dyn Executor),
+        ..Control::default()
+    };
     let started = Instant::now();
     let (outcome, raised) = std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(1);
@@ -66,6 +82,9 @@ pub fn call<T: Send>(
                 };
                 if let Err(exception) = tick() {
                     control.cancel.cancel();
+                    if let Some(executor) = executor {
+                        executor.cancel(py);
+                    }
                     raised = Some(exception);
                 }
             }

@@ -6,6 +6,7 @@
 //! Invariant: no function blocks without the bridge, so each can be interrupted within a tick.
 
 mod bridge;
+mod cluster;
 mod convert;
 mod errors;
 
@@ -13,8 +14,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyMapping};
+use pyo3::types::{PyBytes, PyDict, PyMapping};
 use serde_json::json;
+
+use cluster::PyExecutor;
 
 use crate::config::{Config, DEFAULTS};
 use crate::error::{Error, ErrorKind};
@@ -23,12 +26,30 @@ use crate::progress::Stage;
 use crate::run as engine;
 use crate::sample::{SampleSpec, write_sample};
 
-/// Runs the job; returns the report.
+/// An executor with the kernel that it is to call.
+type Crew<'py> = Option<(Bound<'py, PyAny>, Py<PyAny>)>;
+
+/// Runs the job, its shards on `executor` if that is given; returns the report.
 #[pyfunction]
-fn run(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
+#[pyo3(signature = (options, on_tick, executor = None))]
+fn run<'py>(
+    py: Python<'py>,
+    options: &Bound<'py, PyMapping>,
+    on_tick: Option<Py<PyAny>>,
+    executor: Crew<'py>,
+) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
-    let report = bridge::call(py, on_tick, |control| engine::run(config, control))?;
+    let executor = executor.map(|(object, kernel)| PyExecutor::new(object, kernel)).transpose()?;
+    let report = bridge::call_on(py, executor.as_ref(), on_tick, |control| engine::run(config, control))?;
     convert::to_python(py, &report)
+}
+
+/// Works on a shard of somebody else's run; `secrets` are credentials, if any were given.
+#[pyfunction]
+fn kernel<'py>(py: Python<'py>, shard: &[u8], secrets: &Bound<'py, PyMapping>) -> PyResult<Bound<'py, PyBytes>> {
+    let secrets = convert::settings(secrets)?;
+    let result = bridge::call(py, None, |control| crate::shards::kernel::work(shard, secrets, control))?;
+    Ok(PyBytes::new(py, &result))
 }
 
 /// Resolves what `run` would read and write; touches nothing.
@@ -58,16 +79,20 @@ fn build<'py>(
     Ok((tables, convert::to_python(py, &report)?))
 }
 
-/// Examines a place that a job would read or write; returns the checks.
+/// Examines a place that a job would read or write, from the workers of `executor`, too; returns the checks.
 #[pyfunction]
-fn doctor(
-    py: Python<'_>,
+#[pyo3(signature = (location, options, on_tick, executor = None))]
+fn doctor<'py>(
+    py: Python<'py>,
     location: &str,
-    options: &Bound<'_, PyMapping>,
+    options: &Bound<'py, PyMapping>,
     on_tick: Option<Py<PyAny>>,
+    executor: Crew<'py>,
 ) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
-    let examination = bridge::call(py, on_tick, |control| crate::doctor::examine(&config, location, control))?;
+    let executor = executor.map(|(object, kernel)| PyExecutor::new(object, kernel)).transpose()?;
+    let examination =
+        bridge::call_on(py, executor.as_ref(), on_tick, |control| crate::doctor::examine(&config, location, control))?;
     convert::to_python(py, &examination)
 }
 
@@ -209,5 +234,6 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
     module.add_function(wrap_pyfunction!(lake_layout, module)?)?;
     module.add_function(wrap_pyfunction!(look, module)?)?;
+    module.add_function(wrap_pyfunction!(kernel, module)?)?;
     Ok(())
 }

@@ -6,6 +6,7 @@
 //! Invariant: a record gives back the song that it was made from, its escapes resolved.
 
 use super::columns::Column;
+use super::songs::SongRow;
 use crate::decode::{Song, Text};
 
 /// Texts of a record: song id, title, artist id, artist name, artist location.
@@ -51,6 +52,23 @@ impl SongRecord {
             duration: song.duration,
             year: song.year,
         }
+    }
+
+    /// A row of the songs table as a record: what it says, and nothing of its artist but id and name.
+    #[must_use]
+    pub fn of_row(row: &SongRow, scratch: &mut String) -> Self {
+        let song = Song {
+            song_id: Text::plain(&row.song_id),
+            title: row.title.as_deref().map(Text::plain),
+            artist_id: row.artist_id.as_deref().map(Text::plain),
+            artist_name: row.artist_name.as_deref().map(Text::plain),
+            artist_location: None,
+            artist_latitude: None,
+            artist_longitude: None,
+            duration: row.duration,
+            year: row.year,
+        };
+        Self::new(0, 0, &song, scratch)
     }
 
     fn text(&self, field: usize) -> Option<&str> {

@@ -137,6 +137,32 @@ impl<const N: usize> Tuples<N> {
         Some(u64::from_le_bytes(*bits)).filter(|bits| *bits != NO_NUMBER).map(f64::from_bits)
     }
 
+    /// All tuples as bytes: how many there are, where each ends, and what they hold.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(8 * (self.ends.len() + 1) + self.bytes.len());
+        for number in std::iter::once(self.ends.len()).chain(self.ends.iter().copied()) {
+            bytes.extend_from_slice(&(number as u64).to_le_bytes());
+        }
+        bytes.extend_from_slice(&self.bytes);
+        bytes
+    }
+
+    /// The tuples that [`Self::to_bytes`] gave, to be read by their ids; `None` when it did not. Others can be added,
+    /// but not found again among these.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let word = |position: usize| {
+            let word = bytes.get(position.checked_mul(8)?..)?.first_chunk::<8>()?;
+            usize::try_from(u64::from_le_bytes(*word)).ok()
+        };
+        let count = word(0)?;
+        let ends = (1..=count).map(word).collect::<Option<Vec<usize>>>()?;
+        let bytes = bytes.get(8 * (count + 1)..)?;
+        let is_whole = ends.is_sorted() && ends.last().copied().unwrap_or_default() == bytes.len();
+        is_whole.then(|| Self { bytes: bytes.to_vec(), ends, ..Self::default() })
+    }
+
     /// How many distinct tuples there are.
     #[must_use]
     pub fn len(&self) -> usize {

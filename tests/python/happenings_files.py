@@ -240,11 +240,15 @@ def other_options(world: World) -> str:
     return f"{name} is {value}"
 
 
-@weight(2)
+SHARDS = ("shard_size", 2_000)
+"""A run with this is worked on by an executor, too: ``LocalExecutor``."""
+
+
+@weight(3)
 def other_resources(world: World) -> str:
     """Options that change no row."""
     name, value = world.random.choice(
-        (("threads", 1), ("chunk_size", "1KiB"), ("memory_limit", "64MiB"), ("rebuild", True))
+        (("threads", 1), ("chunk_size", "1KiB"), ("memory_limit", "64MiB"), ("rebuild", True), SHARDS)
     )
     world.once[name] = value
     return f"with {name} {value}"

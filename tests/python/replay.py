@@ -25,6 +25,7 @@ from arrivals import FULL, Sequence, Step
 from conftest import FOLDERS, Report, column_values, partition_value
 from oracle import COLUMNS, Row, order
 from sparkify_lake import etl
+from sparkify_lake.executors.local import LocalExecutor
 
 Digests = dict[str, str]
 """MD5 of every file in the tables' folders, by path below the lake."""
@@ -279,6 +280,8 @@ class Input:
 def call(source: str, output: str, tables: str, step: Step, **more: Any) -> Outcome | None:
     """Runs the job in this process, as the step says."""
     options = {**step.options, "allow_shrink": True, "quiet": True, **more}
+    if "shard_size" in options and "rebuild" not in more:
+        options["executor"] = LocalExecutor()
     try:
         if step.is_legacy and "rebuild" not in more and tables in ("songs,artists", "users,time,songplays"):
             halves = {"songs,artists": etl.process_song_data, "users,time,songplays": etl.process_log_data}

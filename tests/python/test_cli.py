@@ -38,7 +38,7 @@ class Engine:
         if self.failure is not None:
             raise self.failure
 
-    def run(self, options: dict[str, object], on_tick: object) -> dict[str, Any]:
+    def run(self, options: dict[str, object], on_tick: object, crew: object) -> dict[str, Any]:
         self._called("run", options)
         return run_mapping()
 
@@ -50,7 +50,9 @@ class Engine:
         self._called("sample", {"directory": directory, **options})
         return {"songs": 5, "song_files": 6, "events": 7, "log_files": 8, "bytes": 9, "seconds": 0.1}
 
-    def doctor(self, location: str, options: dict[str, object], on_tick: object) -> dict[str, Any]:
+    def doctor(
+        self, location: str, options: dict[str, object], on_tick: object, crew: object
+    ) -> dict[str, Any]:
         self._called(f"doctor {location}", options)
         return examination_mapping()
 
@@ -396,7 +398,7 @@ SLOW = """
 import sys, time, types
 from sparkify_lake import cli, job
 
-def run(options, on_tick):
+def run(options, on_tick, crew):
     print("at work", flush=True)
     time.sleep(30)
 

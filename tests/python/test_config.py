@@ -18,11 +18,11 @@ from sparkify_lake.errors import AccessDeniedError, ConfigurationError, UsageErr
 from sparkify_lake.options import (
     CREDENTIALS,
     OPTIONS,
+    DoctorOptions,
     LakeOptions,
     PlanOptions,
     ReadOptions,
     RunOptions,
-    StoreOptions,
     hide,
     names_for,
 )
@@ -328,7 +328,7 @@ def test_a_refused_value_is_located_and_not_repeated() -> None:
 
 
 def test_what_the_engine_said_of_a_value_is_not_chained(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(options: dict[str, object], on_tick: object) -> dict[str, object]:
+    def run(options: dict[str, object], on_tick: object, crew: object) -> dict[str, object]:
         context = {"option": "compression"}
         raise ConfigurationError(f"compression cannot be {options['compression']}", context=context)
 
@@ -346,7 +346,7 @@ def test_the_types_of_keywords_follow_the_table() -> None:
     assert set(PlanOptions.__annotations__) == set(names_for("plan")) - positional
     assert set(ReadOptions.__annotations__) == set(names_for("build")) - positional
     assert set(LakeOptions.__annotations__) == set(names_for("open_lake")) - positional
-    assert set(StoreOptions.__annotations__) == set(names_for("doctor"))
+    assert set(DoctorOptions.__annotations__) == set(names_for("doctor"))
     assert len({option.name for option in OPTIONS}) == len(OPTIONS) > 20
 
 

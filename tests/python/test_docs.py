@@ -35,7 +35,17 @@ def test_flags_on_a_page_exist(page: Path) -> None:
     known = {option.flag for option in OPTIONS}
     known |= {f"--no-{option.flag[2:]}" for option in OPTIONS if option.kind == "flag"}
     # Of the command `sample`, and of other programs.
-    known |= {"--help", "--no", "--songs", "--events", "--days", "--users", "--seed"}
+    known |= {
+        "--conf",
+        "--help",
+        "--no",
+        "--runtime-env-json",
+        "--songs",
+        "--events",
+        "--days",
+        "--users",
+        "--seed",
+    }
     text = re.sub(r"<!--.*?-->|--8<--.*", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
     flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", text))
     assert flags <= known, page.name

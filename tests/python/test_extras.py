@@ -68,13 +68,16 @@ def test_dependencies_are_what_the_package_imports() -> None:
     assert len(files) > 12
     assert declared("dependencies") == {"polars", "rich"}
     airflow = [file for file in files if file.name == "airflow.py"]
-    assert imported([file for file in files if file not in airflow]) - {"typing_extensions"} <= {
-        "polars",
-        "rich",
-    }
+    clusters = [PACKAGE / "executors" / "spark.py", PACKAGE / "executors" / "ray.py"]
+    always = [file for file in files if file not in (*airflow, *clusters)]
+    assert imported(always) - {"typing_extensions"} <= {"polars", "rich"}
     # Airflow's own module is imported where Airflow is; its extra brings the provider for connections.
     assert imported(airflow) == {"airflow"}
     assert declared("airflow") - {"polars", "rich"} == {"apache-airflow", "apache-airflow-providers-amazon"}
+    # So are the executors' where they are asked for; PySpark's mapInArrow imports pandas.
+    assert [imported([file]) for file in clusters] == [{"pyarrow"}, {"ray"}]
+    assert declared("spark") - {"polars", "rich"} == {"pandas", "pyarrow", "pyspark"}
+    assert declared("ray") - {"polars", "rich"} == {"ray"}
 
 
 def test_the_notebook_extra_is_what_session_and_notebooks_import(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_import_does_nothing(statement: str) -> None:
 def test_import_loads_nothing_heavy(statement: str) -> None:
     heavy = {
         "sparkify_lake._native", "polars", "rich", "pyarrow", "airflow", "pyspark",
-        "duckdb", "sqlframe", "pandas",
+        "duckdb", "sqlframe", "pandas", "ray", "sparkify_lake.executors",
         "argparse", "logging", "dataclasses", "inspect", "sparkify_lake.config", "sparkify_lake.job",
     }  # fmt: skip
     modules = imported(statement)["modules"]

@@ -27,7 +27,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
     """What a stand-in engine was asked to do."""
     asked: list[dict[str, object]] = []
 
-    def run(options: dict[str, object], on_tick: object) -> dict[str, Any]:
+    def run(options: dict[str, object], on_tick: object, crew: object) -> dict[str, Any]:
         asked.append(options)
         return run_mapping()
 

@@ -45,6 +45,7 @@ def run_mapping() -> dict[str, Any]:
             "songs": source("data/song_data", 71, 17_000),
         },
         "output": "lake",
+        "executor": "local",
         "options": {"compression": "snappy"},
         "stages": [{"name": "discover", "seconds": 0.01}, {"name": "write", "seconds": 1.2}],
         "records": {

@@ -91,7 +91,7 @@ def test_no_secret_is_ever_seen(
     write(template.format(canary, canary).encode("latin-1"), mode=0o644)
     handed_over: list[object] = []
 
-    def run(options: dict[str, object], on_tick: object) -> dict[str, object]:
+    def run(options: dict[str, object], on_tick: object, crew: object) -> dict[str, object]:
         handed_over.append(options)
         if failure is not None:
             raise failure("refused")

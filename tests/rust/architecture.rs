@@ -18,8 +18,18 @@ const WALLS: [(&str, &[&str], &str); 12] = [
     ("rename(", &["commit/"], "publishing belongs to commit"),
     (
         "tempfile::",
-        &["run.rs", "runs.rs", "commit/spool.rs", "doctor/folder.rs", "quarantine.rs"],
-        "temporary files are made where plays and rejects spill, where nothing is published, and for what goes to a bucket",
+        &[
+            "run.rs",
+            "runs.rs",
+            "commit/outpost.rs",
+            "commit/sink.rs",
+            "commit/spool.rs",
+            "doctor/",
+            "quarantine.rs",
+            "shards/shuffle.rs",
+        ],
+        "temporary files are made where plays and rejects spill, where nothing is published, and for what gets its name \
+         once it is complete",
     ),
     ("flock", &["commit/"], "one run a lake is commit's promise"),
     ("std::env", &["ffi/"], "the environment belongs to the front; the build's constants are told there"),
@@ -43,13 +53,14 @@ const IMPURE: [&str; 10] = [
 ];
 
 /// Which modules of the crate a module may know. Not listed: the joints (`run`, `ingest`, `emit`, `star`, `report`,
-/// `judge`, `ledger`, `preview`, `account`, `costs`, `lookup`, `doctor`) and `ffi`, which exist to join others.
-const STAGES: [(&str, &[&str]); 20] = [
+/// `judge`, `ledger`, `preview`, `account`, `costs`, `lookup`, `doctor`, `shards`) and `ffi`, which exist to join others.
+const STAGES: [(&str, &[&str]); 21] = [
     ("error", &[]),
     ("schema", &[]),
     ("progress", &[]),
     ("sample", &[]),
     ("cancel", &["error"]),
+    ("executor", &["error"]),
     ("threads", &["cancel", "error"]),
     ("config", &["error", "schema", "store", "threads"]),
     ("store", &["cancel", "error", "threads"]),

@@ -6,7 +6,7 @@
 //! - [`failures`]: what cannot be done is said with the right kind of error, and the tables are as they were.
 //! - [`accounting`]: every record and every file is accounted for, and what cannot be right as a whole is refused.
 //! - [`recovery`]: what was committed is published, wherever its run was stopped.
-//! - [`doctor`]: good places are told from bad ones, and left as they were.
+//! - [`sharded`]: so is the lake of a run whose work an executor does.
 //! - [`remote_input`]: what lies in a bucket gives the same lake, for as many requests as were promised.
 //! - [`doctor`]: good places are told from bad ones, and left as they were.
 //! - [`store`]: a store that fails is borne, or told apart from one that cannot help it.
@@ -36,6 +36,8 @@ mod recovery;
 mod remote_input;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod sharded;
 #[cfg(test)]
 mod shop;
 #[cfg(test)]

@@ -37,7 +37,7 @@ FACTS = ("time", "songplays")
 KEPT = 16
 RUN = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
 CONTROL = re.compile(
-    rf"FORMAT|lock|(log|done)/\d{{20}}\.json|quarantine/{RUN}/(songs|logs)\.jsonl|report/{RUN}\.json"
+    rf"FORMAT|lock|(log|done)/\d{{20}}\.json|quarantine/{RUN}/(songs|logs)(-\d+)*\.jsonl|report/{RUN}\.json"
 )
 STATE = rf"state/{RUN}-((songs|users|\d{{4}}-\d\d-(users|tracks))\.parquet|pack-\d+\.zst)"
 UNDER_WAY = re.compile(
@@ -301,8 +301,8 @@ def _accounts(lake: Path, head: Mapping[str, Any], report: Mapping[str, Any] | N
             for kind in total:
                 total[kind] += file.get(kind, 0)
             if file.get("quarantined", 0):
-                path = lake / "_etl" / "quarantine" / file.get("rejects", "") / f"{content}.jsonl"
-                kept = _rejects(path, name, faults)
+                folder = lake / "_etl" / "quarantine" / file.get("rejects", "")
+                kept = sum(_rejects(path, name, faults) for path in sorted(folder.glob(f"{content}*.jsonl")))
                 if kept != file["quarantined"]:
                     faults.say(
                         f"{name}: {file['quarantined']} records are in quarantine by the ledger, "

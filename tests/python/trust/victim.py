@@ -30,6 +30,10 @@ def child(task: dict[str, Any], answer: int, hit: int) -> int:
         at, like = ctypes.c_long(task.get("at", 1)), os.fsencode(task.get("like", ""))
         arm(os.fsencode(task["output"]), MODES[task["mode"]], at, like, hit)
     options = task.get("options", {})
+    if "shard_size" in options:
+        from sparkify_lake.executors.local import LocalExecutor
+
+        options["executor"] = LocalExecutor()
     try:
         if task.get("call") == "recover":
             sparkify_lake.recover(task["output"], **options)
