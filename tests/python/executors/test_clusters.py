@@ -71,6 +71,7 @@ def test_the_lake_is_the_local_one_in_a_bucket(
     assert secret not in cluster.log.read_text()
 
 
+@pytest.mark.timeout(2_400)
 def test_a_worker_that_is_killed_is_made_good(
     tmp_path_factory: pytest.TempPathFactory,
     tmp_path: Path,
@@ -114,6 +115,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     started.close()
 
 
+@pytest.mark.timeout(2_400)
 @pytest.mark.parametrize("kind", ["ray", "spark"])
 def test_a_leader_that_is_killed_leaves_nothing_half_visible(
     kind: str,

@@ -215,9 +215,10 @@ def _tables(
     for folder, name in folders.items():
         sides = [state["tables"].get(folder, {"files": {}})["files"] for state in states]
         found = _files(lake, folder, sides, faults)
-        for part in sorted({partition(path) for side in (found, *sides) for path in side}):
-            want = [{p: f["sha256"] for p, f in side.items() if partition(p) == part} for side in sides]
-            have = {path: digest for path, digest in found.items() if partition(path) == part}
+        wanted = [by_partition({path: file["sha256"] for path, file in side.items()}) for side in sides]
+        there = by_partition(found)
+        for part in sorted({part for side in (there, *wanted) for part in side}):
+            want, have = [side.get(part, {}) for side in wanted], there.get(part, {})
             if have not in want:
                 faults.say(f"{folder}/{part} is none of the versions that it may be, or a mix of them")
             begun[name] = begun.get(name, False) or (have == want[-1] != want[0])
@@ -358,6 +359,14 @@ def is_marker(path: str) -> bool:
 
 def partition(path: str) -> str:
     return path.rpartition("/")[0]
+
+
+def by_partition(files: Contents) -> dict[str, Contents]:
+    """The files of a table, apart."""
+    parts: dict[str, Contents] = {}
+    for path, digest in files.items():
+        parts.setdefault(partition(path), {})[path] = digest
+    return parts
 
 
 def sha256(path: Path) -> str:
