@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sparkify_lake import job
+from sparkify_lake import engine
 from sparkify_lake.cli import _HEADINGS
 from sparkify_lake.options import OPTIONS
 
@@ -15,7 +15,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def _options() -> str:
-    defaults = job.defaults()
+    defaults = engine.defaults()
     lines = []
     for group, title in _HEADINGS.items():
         lines += [f"\n## {title}\n", "| flag | keyword, file key | what | default |", "|---|---|---|---|"]

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
         UsageError,
     )
     from sparkify_lake.examination import Check, Checkup, Examination, Status
-    from sparkify_lake.job import build, check, doctor, plan, recover, run, sample, status
+    from sparkify_lake.inspection import check, doctor, recover, status
+    from sparkify_lake.job import build, plan, run, sample
     from sparkify_lake.lake import Lake, Star, open_lake
     from sparkify_lake.preview import Plan
     from sparkify_lake.report import RecordCounts, RunReport, SampleReport, TableReport
@@ -77,7 +78,8 @@ __all__ = [
 
 _MODULES = {
     "examination": ("Check", "Checkup", "Examination", "Status"),
-    "job": ("build", "check", "doctor", "plan", "recover", "run", "sample", "status"),
+    "inspection": ("check", "doctor", "recover", "status"),
+    "job": ("build", "plan", "run", "sample"),
     "lake": ("Lake", "Star", "open_lake"),
     "preview": ("Plan",),
     "report": ("RecordCounts", "RunReport", "SampleReport", "TableReport"),

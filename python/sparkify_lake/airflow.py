@@ -180,7 +180,7 @@ class SparkifyPublishedSensor(BaseSensorOperator):
 
     def poke(self, context: Any) -> Any:
         """Looks once; Airflow calls this."""
-        from sparkify_lake.job import status
+        from sparkify_lake.inspection import status
 
         try:
             found = status(self.output_data, **{**_connection(self.aws_conn_id), **self.options})

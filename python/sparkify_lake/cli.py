@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Literal, NoReturn, TextIO
 
-from sparkify_lake import job
+from sparkify_lake import engine, job
 from sparkify_lake.config import Config, default_of, describe, is_plain, resolve
 from sparkify_lake.errors import InternalError, SparkifyLakeError, Terminated, UsageError
 from sparkify_lake.grid import Grid, as_text, printable
@@ -129,18 +129,14 @@ def _command(words: Sequence[str]) -> int:
         if value is not None and given[name] is not None:
             raise UsageError(f"{name} is given twice", hint=f"as an argument and as --{name}; keep one")
         given[name] = value if value is not None else given[name]
-    if command == "check" or command == "recover":
+    if command in ("check", "recover", "status"):
+        from sparkify_lake import inspection
+
         config = resolve(command, given, as_flags=True)
         with _log_on_stderr(config):
-            checkup = job.check_with(config)
-            print(checkup.to_json() if config.is_on("json") else checkup)
-        return checkup.exit_code
-    if command == "status":
-        config = resolve(command, given, as_flags=True)
-        with _log_on_stderr(config):
-            status = job.status_with(config)
-            print(status.to_json() if config.is_on("json") else status)
-        return status.exit_code
+            found = (inspection.status_with if command == "status" else inspection.check_with)(config)
+            print(found.to_json() if config.is_on("json") else found)
+        return found.exit_code
     if given["dry_run"] and given["report"]:
         raise UsageError("a plan has no page", hint="leave out --report, or --dry-run")
     config = resolve("plan" if given["dry_run"] else "run", given, as_flags=True)
@@ -154,10 +150,12 @@ def _command(words: Sequence[str]) -> int:
 
 
 def _doctor(given: dict[str, Any]) -> int:
+    from sparkify_lake.inspection import doctor_with
+
     location = given.pop("LOCATION")
     config = resolve("doctor", given, as_flags=True)
     with _log_on_stderr(config):
-        examination = job.doctor_with(location, config)
+        examination = doctor_with(location, config)
         print(examination.to_json() if config.is_on("json") else examination)
     return examination.exit_code
 
@@ -176,7 +174,7 @@ def _sample(given: dict[str, Any]) -> None:
 
 
 def _print_config(config: Config) -> None:
-    rows = describe(config, job.defaults())
+    rows = describe(config, engine.defaults())
     if config.is_on("json"):
         from json import dumps
 
@@ -193,7 +191,7 @@ def _print_config(config: Config) -> None:
 
 
 def _version() -> str:
-    facts = job.build_info()
+    facts = engine.build_info()
     rest = ", ".join(f"{name} {value}" for name, value in facts.items() if name != "version" and value)
     return f"sparkify-lake {facts.get('version', '')}" + (f" ({rest})" if rest else "")
 
@@ -283,7 +281,7 @@ def _help(program: str, command: Command) -> str:
 
 def _defaults() -> Mapping[str, str]:
     try:
-        return job.defaults()
+        return engine.defaults()
     except SparkifyLakeError:  # help must work where the engine does not
         return {}
 

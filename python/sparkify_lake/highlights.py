@@ -103,7 +103,7 @@ def looked_through(report: RunReport, config: Config) -> RunReport:
     """
     import polars as pl
 
-    from sparkify_lake.job import lake_layout, look
+    from sparkify_lake.engine import lake_layout, look
     from sparkify_lake.lake import Lake
 
     looking = replace(config, call="open_lake")

@@ -1,43 +1,29 @@
-"""Run, plan, build, doctor and the rest: settings go to the native module, what comes back becomes a report.
+"""Run, plan, build and sample: settings go to the engine, what comes back becomes a report.
 
-The only module that imports `_native`, and only inside a function: importing the package loads no engine.
-
-Invariant: an error of the engine leaves with the origin of the option it complains about.
+Invariant: made-up data goes only where the call itself says, never into a lake that a file names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from sparkify_lake import engine
 from sparkify_lake.config import Config, resolve
-from sparkify_lake.errors import ConfigurationError, InternalError, SparkifyLakeError, UsageError
-from sparkify_lake.examination import Checkup, Examination, Status
+from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.options import BY_NAME, hide, is_remote, plain_value
-from sparkify_lake.preview import Plan
 from sparkify_lake.report import RunReport, SampleReport
 from sparkify_lake.window import is_in_airflow, refuse_empty_window
 
 if TYPE_CHECKING:
-    from logging import Logger
     from os import PathLike
-    from types import ModuleType
 
     from typing_extensions import Unpack
 
-    from sparkify_lake._native import OnTick, Sight, Tick
-    from sparkify_lake.executors import Executor, Kernel
+    from sparkify_lake._native import OnTick
     from sparkify_lake.lake import Star
-    from sparkify_lake.options import (
-        DoctorOptions,
-        PlanOptions,
-        ReadOptions,
-        RunOptions,
-        StatusOptions,
-        StoreOptions,
-    )
-
-Result = TypeVar("Result")
+    from sparkify_lake.options import PlanOptions, ReadOptions, RunOptions
+    from sparkify_lake.preview import Plan
 
 SAMPLE_INPUT = "sparkify-sample/input"
 SAMPLE_OUTPUT = "sparkify-sample/lake"
@@ -108,93 +94,14 @@ def build(input: str | PathLike[str] | None = None, **options: Unpack[ReadOption
     hide(options)
     config = resolve("build", {"input": input, **options})
     if not config.is_on("sample"):
-        frames, report = _engine("build", _checked(config))
+        frames, report = _asked("build", _checked(config))
         return Star(**frames, report=RunReport.from_dict(report))
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory(prefix="sparkify-sample-") as directory:
         make_sample(directory, {}, config)
-        frames, report = _engine("build", config.with_values("sample", input=directory))
+        frames, report = _asked("build", config.with_values("sample", input=directory))
         return Star(**frames, report=RunReport.from_dict(report))
-
-
-def doctor(location: str | PathLike[str] | None = None, **options: Unpack[DoctorOptions]) -> Examination:
-    """Examines a place that a job would read or write: credentials, reach, rights, promises, speed.
-
-    What it writes there, it removes again.
-
-    Args:
-        location: A local path or an `s3://` URL; the configured output, unless given.
-        **options: What concerns the store, as for `run`; and `executor`, whose workers then examine it, too.
-
-    Returns:
-        The checks; one that fails is no exception.
-
-    Raises:
-        SparkifyLakeError: One of its subclasses, when the examination itself cannot be made.
-    """
-    hide(options)
-    return doctor_with(location, resolve("doctor", options))
-
-
-def check(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Checkup:
-    """Compares a lake with its log, file by file; changes nothing.
-
-    On a local disk every byte is read; in a bucket the store's own checksums are compared.
-
-    Args:
-        output: The root of the lake; from the configuration, unless given.
-        **options: What concerns the store, as for `run`.
-
-    Returns:
-        What was found; a file that is missing, changed or foreign is no exception.
-
-    Raises:
-        SparkifyLakeError: One of its subclasses.
-    """
-    hide(options)
-    return check_with(resolve("check", {"output": output, **options}))
-
-
-def status(
-    output: str | PathLike[str] | None = None,
-    input: str | PathLike[str] | None = None,
-    **options: Unpack[StatusOptions],
-) -> Status:
-    """Tells the newest version of a lake from its log; and what has arrived since, at an input that is named.
-
-    Args:
-        output: The root of the lake; from the configuration, unless given.
-        input: The root of the input to compare with what the lake knows. It is listed, not read; unless it
-            (or `song_data`, `log_data`) is an argument, nothing is: the configuration does not count here.
-        **options: `song_data` and `log_data`, and what concerns the store, as for `run`.
-
-    Returns:
-        The newest version, and the arrivals.
-
-    Raises:
-        NoInputError: If there is no lake yet, or no such input.
-        SparkifyLakeError: Another of its subclasses.
-    """
-    hide(options)
-    return status_with(resolve("status", {"output": output, "input": input, **options}))
-
-
-def recover(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Checkup:
-    """Finishes what a run has committed and was stopped before it was published; any later run does so, too.
-
-    Args:
-        output: The root of the lake; from the configuration, unless given.
-        **options: What concerns the store, as for `run`.
-
-    Returns:
-        What the lake is then.
-
-    Raises:
-        SparkifyLakeError: One of its subclasses.
-    """
-    hide(options)
-    return check_with(resolve("recover", {"output": output, **options}))
 
 
 def sample(
@@ -253,8 +160,10 @@ def run_with(config: Config, watch: OnTick | None = None) -> RunReport:
 
 
 def _run(config: Config, watch: OnTick | None) -> RunReport:
-    crew = _crew(config)
-    made = _called(config, lambda on_tick: _native().run(config.native_options(), on_tick, crew), watch)
+    crew = engine.crew(config)
+    made = engine.called(
+        config, lambda on_tick: engine.native().run(config.native_options(), on_tick, crew), watch
+    )
     report = RunReport.from_dict(made)
     if is_in_airflow():
         # Lineage, also of a plain PythonOperator; telling it must not be able to fail a run.
@@ -263,57 +172,15 @@ def _run(config: Config, watch: OnTick | None) -> RunReport:
 
             collect_lineage(report)
         except Exception:
-            _logger().debug("Airflow was not told what was read and written", exc_info=True)
+            engine.logger().debug("Airflow was not told what was read and written", exc_info=True)
     return report
 
 
 def plan_with(config: Config) -> Plan:
     """Plans with settings that are merged already; a sample that is asked for is made, to plan on it."""
-    return Plan.from_dict(_engine("plan", _with_sample(config)))
+    from sparkify_lake.preview import Plan
 
-
-def doctor_with(location: object, config: Config) -> Examination:
-    """Examines a place with settings that are merged already."""
-    if location is None:
-        location = config.value("output")
-    if location is None:
-        raise UsageError("no location to examine", hint="name a local path or an s3:// URL")
-    place = str(plain_value(BY_NAME["output"], location))
-    # As if it were the output: that decides whether credentials are handed over.
-    config = config.with_values("argument location", output=place)
-    _warn(config)
-    crew = _crew(config)
-    found = _explained(config, lambda: _native().doctor(place, config.native_options(), None, crew))
-    return Examination.from_dict(found)
-
-
-def check_with(config: Config) -> Checkup:
-    """Checks or recovers a lake, as the settings' call says."""
-    config = _with_output(config)
-    found = _explained(config, lambda: getattr(_native(), config.call)(config.native_options(), None))
-    return Checkup.from_dict(found)
-
-
-_DO = {"status": "tell the status of"}
-
-
-def status_with(config: Config) -> Status:
-    """Tells the newest version of a lake with settings that are merged already."""
-    inputs = ("input", "song_data", "log_data")
-    config = _with_output(config.without(*(name for name in inputs if config.said(name) is None)))
-    return Status.from_dict(_explained(config, lambda: _native().status(config.native_options())))
-
-
-def _with_output(config: Config) -> Config:
-    """Refuses settings that name no lake."""
-    if config.value("output") is None:
-        raise ConfigurationError(
-            f"no lake to {_DO.get(config.call, config.call)}",
-            hint="pass its root, or set OUTPUT in lake.cfg or SPARKIFY_OUTPUT",
-            context={"option": "output"},
-        )
-    _warn(config)
-    return config
+    return Plan.from_dict(_asked("plan", _with_sample(config)))
 
 
 def make_sample(directory: str, numbers: Mapping[str, int], config: Config) -> SampleReport:
@@ -321,88 +188,15 @@ def make_sample(directory: str, numbers: Mapping[str, int], config: Config) -> S
     directory = str(plain_value(BY_NAME["input"], directory))
     if is_remote(directory):
         raise UsageError("a sample is made on a local disk", hint="name a local folder; copy it from there")
-    made = _called(config, lambda on_tick: _native().sample(directory, dict(numbers), on_tick))
+    made = engine.called(config, lambda on_tick: engine.native().sample(directory, dict(numbers), on_tick))
     return SampleReport(directory=directory, **made)
-
-
-def lake_layout(config: Config) -> dict[str, str]:
-    """Returns the folder of each table below the output, by table name."""
-    layout: dict[str, str] = _explained(config, lambda: _native().lake_layout(config.native_options()))
-    return layout
-
-
-def look(config: Config) -> Sight:
-    """Looks which tables of a lake are there."""
-    sight: Sight = _explained(config, lambda: _native().look(config.native_options()))
-    return sight
-
-
-def defaults() -> dict[str, str]:
-    """Returns each option's default as text."""
-    texts: dict[str, str] = _native().defaults()
-    return texts
-
-
-def build_info() -> dict[str, str]:
-    """Returns the version and how the native module was compiled."""
-    facts: dict[str, str] = _native().build_info()
-    return facts
-
-
-def _native() -> ModuleType:
-    try:
-        from sparkify_lake import _native
-    except ImportError as error:
-        reason = str(error)
-    else:
-        return _native
-    raise InternalError(
-        "the native module of sparkify-lake cannot be loaded",
-        cause=reason,
-        hint="install the package again; in a checkout, build it first: pip install .",
-    )
-
-
-def _engine(call: str, config: Config, watch: OnTick | None = None) -> Any:
-    return _called(config, lambda on_tick: getattr(_native(), call)(config.native_options(), on_tick), watch)
-
-
-def _called(config: Config, call: Callable[[Any], Result], watch: OnTick | None = None) -> Result:
-    from sparkify_lake.progress import shown
-
-    with shown(hidden=config.is_on("quiet") or config.is_on("no_progress")) as show:
-
-        def on_tick(tick: Tick) -> None:
-            for told in (watch, show):
-                if told is not None:
-                    told(tick)
-
-        return _explained(config, lambda: call(on_tick if watch else show))
-
-
-def _crew(config: Config) -> tuple[Executor, Kernel] | None:
-    """Returns the executor and what it is to do; None for a run on the threads of this process."""
-    if config.executor is None and config.value("executor") is None:
-        return None
-    from sparkify_lake.executors import crew_of
-
-    return _explained(config, lambda: crew_of(config))
-
-
-def _explained(config: Config, call: Callable[[], Result]) -> Result:
-    try:
-        return call()
-    except SparkifyLakeError as error:
-        problem = config.explain(error)
-    # Out of the except block, so that the engine's words, which may repeat a value, are not chained to it.
-    raise problem
 
 
 def _with_sample(config: Config) -> Config:
     """Makes the sample if it is asked for, and puts it in the place of the input."""
     if not config.is_on("sample"):
         return _checked(config)
-    _warn(config)
+    engine.warn(config)
     # Only what this very call says counts: sample data must never reach a lake that a file or the
     # environment names.
     directory, output = config.said("input"), config.said("output") or SAMPLE_OUTPUT
@@ -413,7 +207,7 @@ def _with_sample(config: Config) -> Config:
     if directory is not None and not is_remote(directory) and _holds_something(directory):
         raise UsageError(f"{directory} is not empty, so no sample is made there", hint="leave out the sample")
     made = make_sample(directory or SAMPLE_INPUT, {}, config)
-    _logger().info("sample: %s", made)
+    engine.logger().info("sample: %s", made)
     return config.with_values("sample", input=made.directory, output=output).without("song_data", "log_data")
 
 
@@ -426,7 +220,7 @@ def _holds_something(directory: str) -> bool:
 
 def _checked(config: Config) -> Config:
     """Refuses settings that name nothing to do."""
-    _warn(config)
+    engine.warn(config)
     refuse_empty_window(config)
     has_input = any(config.value(name) for name in ("input", "song_data", "log_data"))
     missing = [] if has_input else ["input"]
@@ -443,13 +237,7 @@ def _checked(config: Config) -> Config:
     )
 
 
-def _warn(config: Config) -> None:
-    if not config.is_on("quiet"):
-        for warning in config.warnings:
-            _logger().warning("%s", warning)
-
-
-def _logger() -> Logger:
-    from logging import getLogger
-
-    return getLogger("sparkify_lake")
+def _asked(call: str, config: Config) -> Any:
+    return engine.called(
+        config, lambda on_tick: getattr(engine.native(), call)(config.native_options(), on_tick)
+    )

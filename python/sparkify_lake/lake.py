@@ -179,7 +179,7 @@ class Lake:
         return self._tables()
 
     def _look(self) -> None:
-        from sparkify_lake.job import look
+        from sparkify_lake.engine import look
 
         self._there = look(self._config)["tables"]
 
@@ -223,7 +223,7 @@ def open_lake(output: str | PathLike[str] | None = None, **options: Unpack[LakeO
     """
     hide(options)
     from sparkify_lake.config import resolve, trusts_more
-    from sparkify_lake.job import lake_layout, look
+    from sparkify_lake.engine import lake_layout, look
 
     config = resolve("open_lake", {"output": output, **options})
     root = config.value("output")

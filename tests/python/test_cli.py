@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from sparkify_lake import cli, errors, job
+from sparkify_lake import cli, errors
 from sparkify_lake.errors import ConfigurationError, SparkifyLakeError
 from sparkify_lake.options import OPTIONS
 from test_report import checkup_mapping, examination_mapping, plan_mapping, run_mapping
@@ -85,7 +85,7 @@ def started_as_script(clean: None, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     stand_in = Engine()
-    monkeypatch.setattr(job, "_native", lambda: stand_in)
+    monkeypatch.setattr("sparkify_lake.engine.native", lambda: stand_in)
     return stand_in
 
 
@@ -396,13 +396,13 @@ def test_a_flag_that_a_file_turned_on_can_be_turned_off(program: Program, engine
 # An engine that says when it is at work, and works until it is stopped.
 SLOW = """
 import sys, time, types
-from sparkify_lake import cli, job
+from sparkify_lake import cli, engine
 
 def run(options, on_tick, crew):
     print("at work", flush=True)
     time.sleep(30)
 
-job._native = lambda: types.SimpleNamespace(run=run)
+engine.native = lambda: types.SimpleNamespace(run=run)
 sys.exit(cli.main(["in", "out"]))
 """
 

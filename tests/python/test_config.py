@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from config_files import read, said, write
-from sparkify_lake import job
+from sparkify_lake import engine, job
 from sparkify_lake.cli import SAMPLE_NUMBERS
 from sparkify_lake.config import describe, resolve
 from sparkify_lake.configfile import read_file
@@ -332,7 +332,7 @@ def test_what_the_engine_said_of_a_value_is_not_chained(monkeypatch: pytest.Monk
         context = {"option": "compression"}
         raise ConfigurationError(f"compression cannot be {options['compression']}", context=context)
 
-    monkeypatch.setattr(job, "_native", lambda: types.SimpleNamespace(run=run))
+    monkeypatch.setattr("sparkify_lake.engine.native", lambda: types.SimpleNamespace(run=run))
     write("INPUT=i\nOUTPUT=o\nCOMPRESSION=hunter2\n")
     with pytest.raises(ConfigurationError, match=r"COMPRESSION, dl\.cfg:3, has a value") as caught:
         job.run()
@@ -352,7 +352,7 @@ def test_the_types_of_keywords_follow_the_table() -> None:
 
 def test_the_table_and_the_engine_know_the_same_options() -> None:
     options = {option.name for option in OPTIONS if option.native}
-    assert options | SAMPLE_NUMBERS.keys() == job.defaults().keys()
+    assert options | SAMPLE_NUMBERS.keys() == engine.defaults().keys()
 
 
 KEYS = {"access_key_id": "AKIAX", "secret_access_key": "s"}

@@ -95,7 +95,7 @@ def test_no_lake_and_no_table(source: Path) -> None:
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The tables that a bucket shall hold; the engine itself is asked for everything but a look."""
-    from sparkify_lake import _native, job
+    from sparkify_lake import _native
 
     there: set[str] = set()
 
@@ -105,7 +105,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         return {"tables": found, "region": options.get("region", "the bucket's")}
 
     engine = types.SimpleNamespace(lake_layout=_native.lake_layout, look=look)
-    monkeypatch.setattr(job, "_native", lambda: engine)
+    monkeypatch.setattr("sparkify_lake.engine.native", lambda: engine)
     return there
 
 

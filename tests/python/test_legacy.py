@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import sparkify_lake
-from sparkify_lake import etl, job
+from sparkify_lake import etl
 from test_report import run_mapping
 
 SCRIPT = Path(__file__).resolve().parents[2] / "etl.py"
@@ -31,7 +31,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
         asked.append(options)
         return run_mapping()
 
-    monkeypatch.setattr(job, "_native", lambda: types.SimpleNamespace(run=run))
+    monkeypatch.setattr("sparkify_lake.engine.native", lambda: types.SimpleNamespace(run=run))
     return asked
 
 

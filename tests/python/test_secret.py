@@ -98,7 +98,7 @@ def test_no_secret_is_ever_seen(
         raise SparkifyLakeError("enough")
 
     engine = types.SimpleNamespace(run=run, defaults=dict, build_info=dict)
-    monkeypatch.setattr(job, "_native", lambda: engine)
+    monkeypatch.setattr("sparkify_lake.engine.native", lambda: engine)
     seen = []
     for words in (["--verbose"], ["config"], ["config", "--json"], ["--json"], ["--dry-run"]):
         cli.main(words)
@@ -157,7 +157,9 @@ def test_no_secret_of_an_argument_is_ever_seen(
         raise ConfigurationError("refused")
 
     names = ("run", "plan", "build", "lake_layout", "look", "doctor", "check", "recover")
-    monkeypatch.setattr(job, "_native", lambda: types.SimpleNamespace(**dict.fromkeys(names, fail)))
+    monkeypatch.setattr(
+        "sparkify_lake.engine.native", lambda: types.SimpleNamespace(**dict.fromkeys(names, fail))
+    )
     keys = {"access_key_id": canary, "secret_access_key": canary} | mistake
     places = ["s3://b/i", "s3://b/o"] if call.startswith(("run", "plan", "etl")) else ["s3://b/x"]
     with pytest.raises(SparkifyLakeError) as caught:
