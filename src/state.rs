@@ -74,20 +74,17 @@ pub fn songs_from_bytes(bytes: Bytes, files: impl Iterator<Item = (usize, u64)>)
     let Values::Int32(years) = years else { return Err(unlike()) };
     let mut scratch = String::new();
     let mut records = Vec::with_capacity(ids.len());
-    let text = |texts: &[Option<Box<str>>], row: usize| texts.get(row).cloned().flatten();
     let number = |numbers: &[Option<f64>], row: usize| numbers.get(row).copied().flatten();
     for (file, count) in files {
         for _ in 0..count {
             let row = records.len();
             let Some(song_id) = text(&ids, row) else { return Err(unlike()) };
-            let others = [&titles, &artist_ids, &names, &locations].map(|texts| text(texts, row));
-            let [title, artist_id, artist_name, artist_location] = &others;
             let song = Song {
-                song_id: Text::plain(&song_id),
-                title: title.as_deref().map(Text::plain),
-                artist_id: artist_id.as_deref().map(Text::plain),
-                artist_name: artist_name.as_deref().map(Text::plain),
-                artist_location: artist_location.as_deref().map(Text::plain),
+                song_id: Text::plain(song_id),
+                title: text(&titles, row).map(Text::plain),
+                artist_id: text(&artist_ids, row).map(Text::plain),
+                artist_name: text(&names, row).map(Text::plain),
+                artist_location: text(&locations, row).map(Text::plain),
                 artist_latitude: number(&latitudes, row),
                 artist_longitude: number(&longitudes, row),
                 duration: number(&durations, row),
@@ -157,6 +154,10 @@ pub fn tracks_from_bytes(bytes: Bytes) -> Result<Vec<u64>> {
 
 fn encode(fields: &[Field], columns: &[Column]) -> Result<Bytes> {
     Ok(Encoder::of(fields.iter(), Compression::Zstd)?.encode_columns(columns)?.bytes)
+}
+
+fn text(texts: &[Option<Box<str>>], row: usize) -> Option<&str> {
+    texts.get(row)?.as_deref()
 }
 
 fn texts(values: Values) -> Result<Vec<Option<Box<str>>>> {

@@ -7,8 +7,10 @@
 //! Invariant: merging partials is associative and commutative; the result depends on the set of copies alone.
 
 use std::cmp::Ordering;
+use std::hash::BuildHasher;
 
-use hashbrown::HashMap;
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::columns::{Column, Columns};
 use super::order::{self, owned};
@@ -66,7 +68,9 @@ impl SongRow {
 /// The songs of one part of the input.
 #[derive(Debug, Default)]
 pub struct SongsPartial {
-    rows: HashMap<Box<str>, SongRow>,
+    /// By the song's id, which the row has.
+    rows: HashTable<SongRow>,
+    hasher: DefaultHashBuilder,
     scratch: String,
 }
 
@@ -80,26 +84,25 @@ impl SongsPartial {
     /// Takes in the songs of another part.
     pub fn merge(&mut self, other: Self) {
         if self.rows.is_empty() {
-            self.rows = other.rows;
+            *self = other;
         } else {
-            other.rows.into_values().for_each(|row| self.keep(row));
+            other.rows.into_iter().for_each(|row| self.keep(row));
         }
     }
 
     fn keep(&mut self, row: SongRow) {
-        match self.rows.get_mut(&row.song_id) {
-            None => {
-                self.rows.insert(row.song_id.clone(), row);
-            }
-            Some(kept) if row.compare(kept) == Ordering::Less => *kept = row,
-            Some(_) => {}
+        let hash = |row: &SongRow| self.hasher.hash_one(&row.song_id);
+        match self.rows.entry(hash(&row), |kept| kept.song_id == row.song_id, hash) {
+            Entry::Vacant(place) => drop(place.insert(row)),
+            Entry::Occupied(mut kept) if row.compare(kept.get()) == Ordering::Less => *kept.get_mut() = row,
+            Entry::Occupied(_) => {}
         }
     }
 
     /// The rows, sorted by partition and then by key: by (year, `artist_id`, `song_id`), NULL and '' first.
     #[must_use]
     pub fn finish(self) -> Vec<SongRow> {
-        let mut rows: Vec<SongRow> = self.rows.into_values().collect();
+        let mut rows: Vec<SongRow> = self.rows.into_iter().collect();
         rows.sort_unstable_by(|a, b| {
             (a.year, partition_artist(a), &a.song_id).cmp(&(b.year, partition_artist(b), &b.song_id))
         });
