@@ -15,22 +15,22 @@ use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use sparkify_lake::config::{Compression, Match, Unmatched};
 use sparkify_lake::decode::{Decoded, Decoder, Event, Framing, Limits, Song, cut};
-use sparkify_lake::discover::{InputFile, Version};
-use sparkify_lake::emit::{Finished, gather};
-use sparkify_lake::partition::of_song;
-use sparkify_lake::runs::Runs;
+use sparkify_lake::distributed::protocol::FileWork;
+use sparkify_lake::distributed::split;
+use sparkify_lake::input::list::{InputFile, Version};
+use sparkify_lake::parquet_io::writer::Encoder;
+use sparkify_lake::s3::object::Tag;
 use sparkify_lake::sample::{SampleSpec, write_sample};
 use sparkify_lake::schema::Table;
-use sparkify_lake::shards::divide;
-use sparkify_lake::shards::task::FileWork;
-use sparkify_lake::store::bucket::Tag;
-use sparkify_lake::tables::cast::Cast;
-use sparkify_lake::tables::catalogue::Catalogue;
+use sparkify_lake::tables::partition_path::of_song;
+use sparkify_lake::tables::play_dictionary::PlayDictionary;
 use sparkify_lake::tables::plays::{Play, PlaysPartial};
+use sparkify_lake::tables::song_index::SongIndex;
 use sparkify_lake::tables::songplays::Gathered;
 use sparkify_lake::tables::songs::{SongsPartial, file_columns};
 use sparkify_lake::tables::time;
-use sparkify_lake::write::Encoder;
+use sparkify_lake::transform::sorted_runs::RunBuffer;
+use sparkify_lake::transform::write_tables::{FinishedTables, gather};
 
 fn main() {
     divan::main();
@@ -52,7 +52,7 @@ struct Data {
     /// Plays as they came.
     plays: Vec<Play>,
     /// Everything that is written.
-    finished: Finished,
+    finished: FinishedTables,
 }
 
 impl Data {
@@ -65,17 +65,17 @@ impl Data {
         for song in &songs {
             decode_song(&mut Decoder::new(Limits::default()), song, &mut |song| partial.add(&song));
         }
-        let catalogue = Catalogue::new(partial.finish(), Match::TitleArtistDuration);
+        let catalogue = SongIndex::new(partial.finish(), Match::TitleArtistDuration);
         let all_events = logs.concat();
         let mut partial = PlaysPartial::new(&catalogue, 200_000);
         take_in(&all_events, &mut partial);
         let plays = partial.take_run();
-        let runs = Runs::new(usize::MAX, folder.path().to_owned());
+        let runs = RunBuffer::new(usize::MAX, folder.path().to_owned());
         for remainder in 0..2 {
             let half = plays.iter().enumerate().filter(|(number, _)| number % 2 == remainder);
             runs.add(0, half.map(|(_, play)| *play).collect()).unwrap();
         }
-        let cast = Cast::new(vec![partial.into_people()]);
+        let cast = PlayDictionary::new(vec![partial.into_people()]);
         let events = logs.first().and_then(|log| log.get(..1 << 20)).unwrap();
         let events = events.get(..cut(events).unwrap()).unwrap().to_vec();
         Self {
@@ -84,7 +84,7 @@ impl Data {
             all_events,
             songs,
             plays,
-            finished: Finished { catalogue, dimensions: Vec::new(), cast, runs: runs.finish() },
+            finished: FinishedTables { index: catalogue, dimensions: Vec::new(), dictionary: cast, runs: runs.finish() },
         }
     }
 }
@@ -202,7 +202,7 @@ mod merge {
     /// Decodes and takes in, users and tracks already known.
     #[divan::bench]
     fn plays(bencher: Bencher<'_, '_>) {
-        let mut plays = PlaysPartial::new(&DATA.finished.catalogue, 200_000);
+        let mut plays = PlaysPartial::new(&DATA.finished.index, 200_000);
         take_in(&DATA.all_events, &mut plays);
         bencher.counter(ItemsCount::new(DATA.plays.len())).bench_local(|| {
             take_in(&DATA.all_events, &mut plays);
@@ -236,7 +236,7 @@ mod partition {
 
     #[divan::bench]
     fn folder_names(bencher: Bencher<'_, '_>) {
-        let songs = DATA.finished.catalogue.rows();
+        let songs = DATA.finished.index.rows();
         bencher.counter(ItemsCount::new(songs.len())).bench(|| {
             for song in songs {
                 black_box(of_song(song));
@@ -247,7 +247,7 @@ mod partition {
     /// Allocates as many texts.
     #[divan::bench]
     fn floor_of_copying(bencher: Bencher<'_, '_>) {
-        let names: Vec<String> = DATA.finished.catalogue.rows().iter().map(of_song).collect();
+        let names: Vec<String> = DATA.finished.index.rows().iter().map(of_song).collect();
         bencher.counter(ItemsCount::new(names.len())).bench(|| {
             for name in &names {
                 black_box(name.clone());
@@ -265,7 +265,7 @@ mod writer {
     #[divan::bench]
     fn file_of_one_row(bencher: Bencher<'_, '_>) {
         let encoder = Encoder::new(Table::Songs, Compression::Snappy).unwrap();
-        let songs = DATA.finished.catalogue.rows().get(..1000).unwrap();
+        let songs = DATA.finished.index.rows().get(..1000).unwrap();
         bencher.counter(ItemsCount::new(songs.len())).bench(|| {
             for song in songs.chunks(1) {
                 black_box(encoder.encode(&file_columns(song)).unwrap());
@@ -273,11 +273,11 @@ mod writer {
         });
     }
 
-    /// Copies as many bytes as these files have.
+    /// RetainedFiles as many bytes as these files have.
     #[divan::bench]
     fn floor_of_copying_one_row(bencher: Bencher<'_, '_>) {
         let encoder = Encoder::new(Table::Songs, Compression::Snappy).unwrap();
-        let songs = DATA.finished.catalogue.rows().get(..1000).unwrap();
+        let songs = DATA.finished.index.rows().get(..1000).unwrap();
         let files: Vec<_> = songs.chunks(1).map(|song| encoder.encode(&file_columns(song)).unwrap().bytes).collect();
         bencher.counter(ItemsCount::new(files.len())).bench(|| {
             for file in &files {
@@ -292,7 +292,7 @@ mod writer {
         let encoder = Encoder::new(Table::Songplays, Compression::Snappy).unwrap();
         let gathered = gathered();
         bencher.counter(ItemsCount::new(gathered.len())).bench(|| {
-            let (columns, _) = gathered.columns(&DATA.finished.catalogue, Unmatched::Keep).unwrap();
+            let (columns, _) = gathered.columns(&DATA.finished.index, Unmatched::Keep).unwrap();
             encoder.encode(&columns).unwrap()
         });
     }
@@ -340,8 +340,8 @@ mod planner {
         let files = files();
         let all: Vec<usize> = (0..files.len()).collect();
         bencher.counter(ItemsCount::new(files.len())).bench_local(|| {
-            let target = divide::target(divide::weight(files.iter()), 400, None);
-            let shards = divide::divide(&files, black_box(&all), target);
+            let target = split::target(split::weight(files.iter()), 400, None);
+            let shards = split::divide(&files, black_box(&all), target);
             shards.iter().map(|shard| shard.iter().filter_map(|&file| files.get(file)).map(told).sum::<usize>()).max()
         });
     }

@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 
 use sparkify_lake::config::Config;
-use sparkify_lake::ingest::Control;
-use sparkify_lake::run::run;
+use sparkify_lake::job::run::run;
+use sparkify_lake::runtime::context::Context;
 
 fn main() {
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
@@ -22,7 +22,7 @@ fn main() {
         return;
     }
     let config = Config::from_settings(&settings).expect("options");
-    let report = run(config, &Control::default()).expect("a run");
+    let report = run(config, &Context::default()).expect("a run");
     for stage in &report.stages {
         eprintln!("{:>9} {:.3} s", stage.name, stage.seconds);
     }

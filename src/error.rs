@@ -5,9 +5,8 @@
 //!
 //! Invariant: every error that leaves the crate has a kind, and the kind alone decides the exit code.
 
-use std::fmt;
-use std::io;
 use std::path::Path;
+use std::{fmt, io};
 
 /// The result of everything fallible in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,72 +1,66 @@
 //! Sparkify's JSON to a star schema of Parquet.
 //!
 //! ```text
-//!  config ── plan ── discover ── fetch ── decode ──┬── tables::songs, artists ── tables::catalogue
-//!  (said)   (will)   (files)    (chunks) (records) └── tables::plays ── runs      (songs by name)
-//!                                                        (sorted, spilled)   │         │
-//!                      report ── commit ── write ── partition ── tables::songplays, time, users
-//!                              (publish) (Parquet)  (folders)     (slices of time)
+//!  config ── input::sources ── input::list ── input::read ── decode ──┬── songs, artists ── song index
+//!  (options) (locations)       (files)        (chunks)      (records) │                        │
+//!                                                                     └── plays ── sorted runs ┤
+//!                                                                         (transform::extract) │
+//!  report ── lake::commit ── lake::staging ── parquet_io ── songplays, time, users ────────────┘
+//!            (publish)       (new files)      (Parquet)     (transform::write_tables)
 //! ```
 //!
 //! One idea carries the engine: a part of the input becomes a *partial*, and partials merge in any order. Threads,
 //! chunks and files are only different ways to divide the input, so none of them can change a table.
 //!
-//! On a cluster the same two steps are done by workers: reading logs into sorted plays, and making months of them
-//! ([`shards`]); what decides and commits stays where it is.
+//! On a cluster, workers do the same two steps: reading logs into sorted plays, and making months of them
+//! ([`distributed`]). The leader decides and commits.
 //!
-//! Who may know whom: `ffi` knows [`run`]; `run` knows the stages in their order; [`ingest`] and [`emit`] join
-//! neighbouring stages on all threads; a stage knows [`schema`], [`config`], [`error`], [`cancel`], [`progress`] and
-//! the data it takes. Python is known to `ffi` alone, data frames to its conversion alone, deleting and publishing to
-//! [`commit`] alone.
+//! # The folders, in the order of the data flow
+//!
+//! A folder imports only what is listed before it. `tests/rust/architecture.rs` reads this list and checks every file.
+//!
+//! 1. `error`: the error type
+//! 2. `schema`: the star schema as data
+//! 3. `location`: a path on a disk, or a place in a bucket
+//! 4. `runtime`: cancellation, progress, threads, clock, executor: the context that every stage gets
+//! 5. `sample`: the sample maker
+//! 6. `decode`: bytes of JSON to records, or to rejects with their place
+//! 7. `s3`: the client for buckets: requests, retries, credentials
+//! 8. `config`: the options, checked
+//! 9. `input`: locations to files to chunks of bytes; what identifies a file
+//! 10. `tables`: the rules of the five tables; pure
+//! 11. `parquet_io`: Parquet, written and read
+//! 12. `lake`: the transaction: staging, commit log, publishing, recovery
+//! 13. `quality`: what became of every record, and whether that is good enough
+//! 14. `transform`: chunks to finished tables, on all cores
+//! 15. `incremental`: what has changed since an earlier run, and what has to be made again
+//! 16. `report`: what a run did or would do, and what it costs
+//! 17. `doctor`: whether a location is fit for a lake
+//! 18. `distributed`: the run in shards, on Spark, Ray or local processes
+//! 19. `job`: what a user can ask for, one outline per file
+//! 20. `python`: the boundary to Python
 
-pub mod account;
-pub mod archive;
-pub mod arrivals;
-pub mod cancel;
-pub mod commit;
-pub mod compression;
 pub mod config;
-pub mod costs;
-pub mod dates;
 pub mod decode;
-pub mod delta;
-pub mod discover;
+pub mod distributed;
 pub mod doctor;
-pub mod duplicates;
-pub mod emit;
 pub mod error;
-pub mod executor;
-pub mod fetch;
+pub mod incremental;
+pub mod input;
+pub mod job;
+pub mod lake;
+pub mod location;
+pub mod parquet_io;
 #[cfg(feature = "python")]
-mod ffi;
-#[cfg(test)]
-mod fuzz;
-pub mod increment;
-pub mod ingest;
-pub mod judge;
-pub mod ledger;
-pub mod load;
-pub mod lookup;
-pub mod outcome;
-pub mod outlook;
-pub mod partition;
-pub mod plan;
-pub mod preview;
-pub mod progress;
-pub mod quarantine;
-pub mod read;
+mod python;
+pub mod quality;
 pub mod report;
-pub mod run;
-pub mod runs;
+pub mod runtime;
+pub mod s3;
 pub mod sample;
 pub mod schema;
-pub mod shards;
-pub mod star;
-pub mod state;
-pub mod store;
 pub mod tables;
-pub mod threads;
-pub mod write;
+pub mod transform;
 
 /// One allocator for the whole library: many small allocations on several threads are the job's profile.
 #[global_allocator]

@@ -7,9 +7,90 @@ use std::ops::Range;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
-use super::{LATEST_TS, MaxBad};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Table;
+
+/// `songplay_id` keeps 43 bits for the millisecond: times from 1970 to 2248 fit (see [`crate::tables::songplays`]).
+const LATEST_TS: i64 = 1 << 43;
+
+/// Which song a play belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// The song with the play's title, artist name and duration.
+    TitleArtistDuration,
+    /// The song with the play's title and artist name whose duration is nearest.
+    TitleArtist,
+}
+
+/// What becomes of plays without a song.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmatched {
+    /// Kept, with NULL for the song (left join).
+    Keep,
+    /// Left out (inner join).
+    Drop,
+}
+
+/// Compression of the Parquet pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Fast, and Spark's default.
+    Snappy,
+    /// Smaller.
+    Zstd,
+    /// As is.
+    None,
+}
+
+impl Compression {
+    /// What follows `part-00000` in a file's name, as Spark writes it.
+    #[must_use]
+    pub const fn file_suffix(self) -> &'static str {
+        match self {
+            Self::Snappy => ".snappy.parquet",
+            Self::Zstd => ".zstd.parquet",
+            Self::None => ".parquet",
+        }
+    }
+}
+
+/// What becomes of a file that cannot be read as JSON at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnBadFile {
+    /// The run is refused.
+    Refuse,
+    /// The file is left out, whole, and reported.
+    Quarantine,
+}
+
+/// How many records may be quarantined before the run is refused.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MaxBad {
+    /// The larger of 100 records and 1 % of what was read.
+    Default,
+    /// A number of records.
+    Records(u64),
+    /// A share of what was read, 0 to 100.
+    Percent(f64),
+}
+
+impl MaxBad {
+    /// The number of records allowed when `read` were read.
+    #[must_use]
+    pub fn allowed(self, read: u64) -> u64 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a share of a count, rounded down, is what is meant"
+        )]
+        match self {
+            Self::Default => (read / 100).max(100),
+            Self::Records(records) => records,
+            Self::Percent(percent) => (read as f64 * percent / 100.0) as u64,
+        }
+    }
+}
 
 fn wrong(option: &'static str, value: &str, takes: impl Into<String>) -> Error {
     Error::new(ErrorKind::Configuration, format!("{option} cannot be {value:?}")).hint(takes).context("option", option)

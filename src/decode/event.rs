@@ -3,11 +3,11 @@
 //! Not the songplays table. Invariant: page decides first; an event of another page is filtered whatever else
 //! it holds, and so the outcome does not depend on the order of the keys.
 
-use super::fields::{Fault, Reader, Schema, Spill, Verdict};
-use super::limits::Limits;
-use super::reason::Reason;
-use super::text::Text;
-use super::token::{Members, Token};
+use crate::decode::coercion::{Fault, Reader, Schema, Spill, Verdict};
+use crate::decode::limits::Limits;
+use crate::decode::reject_reason::Reason;
+use crate::decode::text::Text;
+use crate::decode::token::{Members, Token};
 
 /// One play of a song.
 #[derive(Clone, Copy, Debug, PartialEq)]

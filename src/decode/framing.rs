@@ -11,12 +11,10 @@
 //!
 //! Inside one big array there is no such mark, so `Cutter` follows it from the beginning.
 
-use super::careful::balanced_end;
-use super::elements::Elements;
-use super::scan::{is_break, line_end, space_end};
-
-/// The UTF-8 byte order mark.
-pub const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
+use crate::decode::array_splitter::ArraySplitter;
+use crate::decode::byte_search::BOM;
+use crate::decode::byte_search::{is_break, line_end, space_end};
+use crate::decode::strict::balanced_end;
 
 /// How the records of a file follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -147,7 +145,7 @@ fn begins_record(bytes: &[u8], at: usize) -> bool {
 #[derive(Clone, Debug)]
 pub struct Cutter {
     framing: Framing,
-    elements: Elements,
+    elements: ArraySplitter,
     behind_break: bool,
 }
 
@@ -155,7 +153,7 @@ impl Cutter {
     /// At the beginning of a file.
     #[must_use]
     pub fn new(framing: Framing) -> Self {
-        Self { framing, elements: Elements::outside(), behind_break: false }
+        Self { framing, elements: ArraySplitter::outside(), behind_break: false }
     }
 
     /// Takes the bytes behind those of the last call, and returns the last position in them at which a chunk may

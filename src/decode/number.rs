@@ -3,8 +3,8 @@
 //! Not a general number parser: what `scan_number` has not accepted must not be given to the others. Invariant:
 //! a conversion is exact, or it is refused; only decimal to double rounds, to the nearest.
 
-use super::reason::Reason;
-use super::scan::digits_end;
+use crate::decode::byte_search::digits_end;
+use crate::decode::reject_reason::Reason;
 
 /// The end of the number that begins at `at`, strictly by RFC 8259; the error is where the grammar breaks.
 #[inline]

@@ -3,11 +3,11 @@
 //! Neither the songs table nor the artists table. Invariant: an `artist_id` that comes through here can name a
 //! partition folder on every file system the lake is written to.
 
-use super::fields::{Fault, Reader, Schema, Spill, Verdict};
-use super::limits::Limits;
-use super::reason::Reason;
-use super::text::Text;
-use super::token::Members;
+use crate::decode::coercion::{Fault, Reader, Schema, Spill, Verdict};
+use crate::decode::limits::Limits;
+use crate::decode::reject_reason::Reason;
+use crate::decode::text::Text;
+use crate::decode::token::Members;
 
 /// One song and its artist.
 #[derive(Clone, Copy, Debug, PartialEq)]

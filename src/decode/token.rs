@@ -3,8 +3,8 @@
 //! Not a document model: what is nested is kept as bytes and never looked into. Invariant: a token's text has
 //! passed the grammar of its kind, so whoever reads it may rely on that.
 
-use super::number::same_number;
-use super::text::Text;
+use crate::decode::number::same_number;
+use crate::decode::text::Text;
 
 /// The value of a member that a table uses.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ impl Token<'_> {
 /// What one object holds of the keys that tables use.
 #[derive(Clone, Copy, Debug)]
 pub struct Members<'a> {
-    /// By slot: the place of the key in [`Schema::KEYS`](super::fields::Schema::KEYS).
+    /// By slot: the place of the key in [`Schema::KEYS`](crate::decode::coercion::Schema::KEYS).
     pub slots: [Token<'a>; MAX_USED],
     /// A bit for each slot whose key came twice with values that differ.
     pub conflicts: u32,

@@ -8,12 +8,13 @@ use aws_lc_rs::rand;
 use bytes::Bytes;
 
 use crate::config::Config;
-use crate::doctor::{Finding, Sheet, failed};
+use crate::doctor::{Diagnostics, Finding, failed};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ingest::Control;
-use crate::store::ObjectPath;
-use crate::store::bucket::{Bucket, Object, Put, Tag, Written};
-use crate::store::stores::Stores;
+use crate::location::ObjectPath;
+use crate::runtime::context::Context;
+use crate::s3::bucket::Bucket;
+use crate::s3::object::{Object, Put, Tag, Written};
+use crate::s3::stores::Stores;
 
 /// Seconds by which clocks may differ unnoticed, and by which S3 lets them.
 const NOTICED: u64 = 60;
@@ -29,8 +30,8 @@ const WRITES: [&str; 6] =
 const UNSAFE: &str = "two runs at once could harm each other: let a scheduler run one at a time";
 
 /// Examines `place`.
-pub fn examine(sheet: &mut Sheet, config: &Config, place: &ObjectPath, control: &Control<'_>) -> Result<()> {
-    let stores = Stores::new(&config.store, &control.cancel);
+pub fn examine(sheet: &mut Diagnostics, config: &Config, place: &ObjectPath, context: &Context<'_>) -> Result<()> {
+    let stores = Stores::new(&config.store, &context.cancel);
     let mut opened = None;
     sheet.check("credentials", || {
         opened = Some(stores.open(&place.bucket)?);
@@ -63,7 +64,7 @@ impl Patient {
         self.folder.join(name).key
     }
 
-    fn examine(&self, sheet: &mut Sheet) -> Result<()> {
+    fn examine(&self, sheet: &mut Diagnostics) -> Result<()> {
         let bucket = &self.bucket;
         let prefix = if self.place.key.is_empty() { String::new() } else { format!("{}/", self.place.key) };
         let begun = Instant::now();
@@ -109,7 +110,7 @@ impl Patient {
     }
 
     /// Writes the first probe.
-    fn create(&self, sheet: &mut Sheet) -> Result<Option<Tag>> {
+    fn create(&self, sheet: &mut Diagnostics) -> Result<Option<Tag>> {
         let mut made = None;
         sheet.check("put", || {
             match self.put("probe", Bytes::from_static(b"doctor"), Put::Create) {
@@ -131,7 +132,7 @@ impl Patient {
         Ok(made)
     }
 
-    fn read(&self, sheet: &mut Sheet, objects: &[Object], made: Option<&Tag>) -> Result<()> {
+    fn read(&self, sheet: &mut Diagnostics, objects: &[Object], made: Option<&Tag>) -> Result<()> {
         let small = objects.iter().filter(|object| object.size > 0).min_by_key(|object| object.size);
         let own = made.map(|tag| (self.key("probe"), tag.clone(), 6));
         let Some((key, tag, size)) = small.map(|object| (object.key.clone(), object.tag.clone(), object.size)).or(own)
@@ -159,7 +160,7 @@ impl Patient {
         Ok(())
     }
 
-    fn write(&self, sheet: &mut Sheet, made: &Tag) -> Result<()> {
+    fn write(&self, sheet: &mut Diagnostics, made: &Tag) -> Result<()> {
         let other = Tag::spelled("00000000000000000000000000000000");
         let body = || Bytes::from_static(b"another");
         let held = |what: &str| Finding::Fine(format!("{what} is refused, as it should be"));

@@ -6,14 +6,14 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use crate::doctor::{Finding, Sheet, failed};
+use crate::doctor::{Diagnostics, Finding, failed};
 use crate::error::{Error, ErrorKind, Result, shown};
 
 /// Less than this is worth a word.
 const ROOM: u64 = 1 << 30;
 
 /// Examines `path`, or where it would be made.
-pub fn examine(sheet: &mut Sheet, path: &Path) -> Result<()> {
+pub fn examine(sheet: &mut Diagnostics, path: &Path) -> Result<()> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let there = absolute.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(&absolute);
     let exists = sheet.check("exists", || match std::fs::metadata(there) {

@@ -2,14 +2,12 @@
 //!
 //! It knows no time zone: all is UTC. Invariant: the shares of all days add up to the events of the spec.
 
-use super::SampleSpec;
-use super::random::{Random, Stream};
+use crate::sample::SampleSpec;
+use crate::sample::random::{Random, Stream};
 
 /// 2018-11-01, a Thursday, in days since 1970-01-01.
 const FIRST_DAY: u64 = 17_836;
 const DAY_MS: u64 = 86_400_000;
-/// The last day is 2099-12-31: times beyond it are bad records unless somebody asks for them.
-pub(super) const MOST_DAYS: u32 = 29_646;
 /// How busy a day of the week is, from Thursday on.
 const WEEK: [u64; 7] = [110, 112, 62, 52, 96, 92, 118];
 
@@ -74,8 +72,9 @@ pub(super) fn date(day: u32) -> Date {
 
 #[cfg(test)]
 mod tests {
-    use super::{Calendar, Date, MOST_DAYS, date, midnight};
+    use super::{Calendar, Date, date, midnight};
     use crate::sample::SampleSpec;
+    use crate::sample::spec::MOST_DAYS;
 
     #[test]
     fn dates_follow_the_calendar() {

@@ -3,14 +3,15 @@
 //! It opens no file and keeps no day in memory, only the visits that are open at the moment. Invariant: a day is a pure
 //! function of the spec and the day's number, has exactly the events asked for, and its times never go back.
 
-use super::SampleSpec;
-use super::catalogue::{Catalogue, Song};
-use super::people::People;
-use super::random::{Random, Stream};
-use super::session::{Page, Session, Standing, stay};
-use super::text::{Producer, push_decimal, push_escaped, push_integer};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+
+use crate::sample::SampleSpec;
+use crate::sample::catalog::{Catalog, Song};
+use crate::sample::people::People;
+use crate::sample::random::{Random, Stream};
+use crate::sample::session::{Page, Session, Standing, stay};
+use crate::sample::text::{Producer, push_decimal, push_escaped, push_integer};
 
 /// Out of a hundred plays, those of a song in the catalogue, under its exact title, artist and length.
 /// In the real data hardly any are; so many let a demonstration show something.
@@ -29,7 +30,7 @@ pub(super) const HOUR_MS: u64 = 3_600_000;
 #[derive(Clone, Copy)]
 pub(super) struct Sources<'w> {
     pub spec: &'w SampleSpec,
-    pub catalogue: &'w Catalogue<'w>,
+    pub catalogue: &'w Catalog<'w>,
     pub people: &'w People<'w>,
 }
 
@@ -145,7 +146,7 @@ impl<'w> Day<'w> {
     }
 }
 
-fn choose_song(catalogue: &Catalogue<'_>, song: &mut Song, random: &mut Random) {
+fn choose_song(catalogue: &Catalog<'_>, song: &mut Song, random: &mut Random) {
     let drawn = random.below(100);
     if drawn >= MATCHED_PERCENT + OTHER_EDITION_PERCENT || catalogue.songs() == 0 {
         catalogue.describe_outside(random.rank(catalogue.outside_songs(), 16), song);

@@ -3,7 +3,7 @@
 //! It knows nothing of what they name. Invariant: no two things of a kind have the same identifier, and that needs no
 //! list of those given out, because the digits are a bijection of the thing's number.
 
-use super::random::{Random, Stream};
+use crate::sample::random::{Random, Stream};
 
 /// Identifiers are unique below this number: nine hexadecimal digits.
 const IDENTIFIERS: u64 = 1 << 36;
@@ -85,8 +85,9 @@ const fn letter(number: u64) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::Identifiers;
     use std::collections::HashSet;
+
+    use super::Identifiers;
 
     #[test]
     fn identifiers_are_unique_and_look_right() {

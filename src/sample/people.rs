@@ -3,8 +3,8 @@
 //! It knows nothing of what they play. Invariant: a user is a pure function of the seed and the user's number, so any
 //! day can be made without the days before it, and the level at the end of a day is the level at the start of the next.
 
-use super::random::{Random, Stream};
-use super::words::Words;
+use crate::sample::random::{Random, Stream};
+use crate::sample::words::Words;
 
 /// 2018-07-01T00:00:00Z, before which nobody registered, in milliseconds.
 const FIRST_REGISTRATION: u64 = 1_530_403_200_000;
@@ -112,10 +112,11 @@ const fn greatest_common_divisor(left: u64, right: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::People;
     use crate::sample::random::{Random, Stream};
     use crate::sample::words::Words;
-    use std::collections::HashSet;
 
     #[test]
     fn levels_are_handed_from_day_to_day() {

@@ -3,8 +3,8 @@
 //! It writes nothing and knows no song but for its length. Invariant: pages follow each other as in the app (nobody
 //! logs in twice, only who asked for an upgrade submits it, nothing is played while logged out).
 
-use super::people::User;
-use super::random::Random;
+use crate::sample::people::User;
+use crate::sample::random::Random;
 
 /// A page of the app, as the logs name it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

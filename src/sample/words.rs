@@ -4,7 +4,7 @@
 //! It makes nothing itself. Invariant: lists only ever grow by a deliberate change, since any edit changes every
 //! sample that was made before.
 
-use super::text::{Producer, push_escaped};
+use crate::sample::text::{Producer, push_escaped};
 
 /// The lists, split once for a run.
 pub(super) struct Words {

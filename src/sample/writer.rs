@@ -3,15 +3,15 @@
 //! It decides nothing about what is in a file. Invariant: a job writes files of its own only, so that neither the
 //! number of workers nor their order changes a byte, and no worker holds more than its two buffers.
 
-use super::SampleSpec;
-use super::SampleSummary;
-use super::calendar::{Calendar, date, midnight};
-use super::catalogue::{Copy, Song};
-use super::events::{Day, Sources};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::sample::calendar::{Calendar, date, midnight};
+use crate::sample::catalog::{Copy, Song};
+use crate::sample::events::{Day, Sources};
+use crate::sample::{SampleSpec, SampleSummary};
 
 /// A worker's buffer is written when it holds this much.
 const BUFFER_BYTES: usize = 1 << 20;

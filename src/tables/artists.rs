@@ -11,10 +11,11 @@ use std::cmp::Ordering;
 
 use hashbrown::HashMap;
 
-use super::columns::{Column, Columns};
-use super::order::{self, owned};
 use crate::decode::Song;
 use crate::schema::Table;
+use crate::tables::columns::{Column, Columns};
+use crate::tables::ordering;
+use crate::tables::ordering::owned;
 
 /// A row of the artists table, with the song that tells it.
 #[derive(Clone, Debug)]
@@ -43,8 +44,8 @@ impl ArtistRow {
     fn compare(&self, other: &Self) -> Ordering {
         (other.completeness(), &self.song_id, &self.name, &self.location)
             .cmp(&(self.completeness(), &other.song_id, &other.name, &other.location))
-            .then_with(|| order::floats(self.latitude, other.latitude))
-            .then_with(|| order::floats(self.longitude, other.longitude))
+            .then_with(|| ordering::floats(self.latitude, other.latitude))
+            .then_with(|| ordering::floats(self.longitude, other.longitude))
     }
 }
 

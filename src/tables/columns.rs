@@ -1,6 +1,6 @@
 //! Columns of a finished table, in the form that both Parquet and a data frame take without a detour.
 //!
-//! Values are dense (NULLs take no place) and text is coded by a dictionary, because a play repeats its user's
+//! ColumnValues are dense (NULLs take no place) and text is coded by a dictionary, because a play repeats its user's
 //! location and browser thousands of times. It is not a data frame: it has no operations, only contents.
 //!
 //! Invariant: every column of a [`Columns`] has the same number of rows; keys lie within their dictionary.
@@ -108,7 +108,7 @@ impl DictionaryBuilder {
 
 /// The values of one column.
 #[derive(Clone, Debug)]
-pub enum Values {
+pub enum ColumnValues {
     /// 32-bit integers.
     Int32(Vec<i32>),
     /// 64-bit integers, also timestamps in microseconds.
@@ -128,7 +128,7 @@ pub enum Values {
 #[derive(Clone, Debug)]
 pub struct Column {
     /// The values of the rows that hold one, in row order.
-    pub values: Values,
+    pub values: ColumnValues,
     /// Which rows hold one.
     pub presence: Presence,
 }
@@ -137,26 +137,26 @@ impl Column {
     /// A column of optional 32-bit integers.
     pub fn int32(rows: impl IntoIterator<Item = Option<i32>>) -> Self {
         let (values, presence) = dense(rows);
-        Self { values: Values::Int32(values), presence }
+        Self { values: ColumnValues::Int32(values), presence }
     }
 
     /// A column of optional 64-bit integers.
     pub fn int64(rows: impl IntoIterator<Item = Option<i64>>) -> Self {
         let (values, presence) = dense(rows);
-        Self { values: Values::Int64(values), presence }
+        Self { values: ColumnValues::Int64(values), presence }
     }
 
     /// A column of optional doubles.
     pub fn float64(rows: impl IntoIterator<Item = Option<f64>>) -> Self {
         let (values, presence) = dense(rows);
-        Self { values: Values::Float64(values), presence }
+        Self { values: ColumnValues::Float64(values), presence }
     }
 
     /// A column of optional texts that are not expected to repeat.
     pub fn text<'t>(rows: impl IntoIterator<Item = Option<&'t str>>) -> Self {
         let mut dictionary = DictionaryBuilder::default();
         let (keys, presence) = dense(rows.into_iter().map(|row| row.map(|text| dictionary.push(text))));
-        Self { values: Values::Text { dictionary: dictionary.finish(), keys }, presence }
+        Self { values: ColumnValues::Text { dictionary: dictionary.finish(), keys }, presence }
     }
 
     /// A column of optional codes below `codes`. A code that occurs is asked for its text once (`push` puts it into the
@@ -174,7 +174,7 @@ impl Column {
             *key.get_or_insert_with(|| push(code, &mut dictionary))
         });
         let (keys, presence) = dense(rows);
-        Self { values: Values::Text { dictionary: dictionary.finish(), keys }, presence }
+        Self { values: ColumnValues::Text { dictionary: dictionary.finish(), keys }, presence }
     }
 
     /// Number of rows.

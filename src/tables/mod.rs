@@ -6,15 +6,16 @@
 //! Invariant: the tables are a function of the set of records, not of their order or their division into parts.
 
 pub mod artists;
-pub mod cast;
-pub mod catalogue;
 pub mod columns;
-pub mod feeds;
-pub mod order;
+pub mod file_months;
+pub mod interner;
+pub mod ordering;
+pub mod partition_path;
+pub mod play_dictionary;
 pub mod plays;
-pub mod records;
+pub mod song_index;
+pub mod song_record;
 pub mod songplays;
 pub mod songs;
 pub mod time;
-pub mod tuples;
 pub mod users;

@@ -3,11 +3,11 @@
 //! A play is 32 bytes: when, in which session, by whom (a [`Profile`](PROFILE_FIELDS) id) and what (a track id). Full
 //! buffers of plays leave as sorted runs; users and tracks stay, they are dimensions.
 //!
-//! Invariant: a play's ids belong to the [`People`] of the same partial; runs are sorted by [`Play::key`].
+//! Invariant: a play's ids belong to the [`LocalDictionary`] of the same partial; runs are sorted by [`Play::key`].
 
-use super::catalogue::Catalogue;
-use super::tuples::Tuples;
 use crate::decode::Event;
+use crate::tables::interner::Interner;
+use crate::tables::song_index::SongIndex;
 
 /// The fields of an event that tell who acted, in the order of a profile.
 pub const PROFILE_FIELDS: [&str; 7] =
@@ -92,13 +92,13 @@ impl Play {
 
 /// Who and what the plays of a partial speak of.
 #[derive(Debug, Default)]
-pub struct People {
+pub struct LocalDictionary {
     /// Distinct users with everything an event says of them.
-    pub profiles: Tuples<7>,
+    pub profiles: Interner<7>,
     /// The latest event of each profile.
     pub latest: Vec<Key>,
     /// Distinct (song, artist, length).
-    pub tracks: Tuples<2>,
+    pub tracks: Interner<2>,
     /// The song of each track: a position in the catalogue, or [`NO_SONG`].
     pub songs: Vec<u32>,
 }
@@ -109,8 +109,8 @@ const BATCH: usize = 64;
 /// The plays of one part of the logs.
 #[derive(Debug)]
 pub struct PlaysPartial<'c> {
-    catalogue: &'c Catalogue,
-    people: People,
+    catalogue: &'c SongIndex,
+    people: LocalDictionary,
     plays: Vec<Play>,
     room: usize,
     /// The moments of plays whose users and tracks are in the queue.
@@ -125,10 +125,10 @@ impl<'c> PlaysPartial<'c> {
     /// No plays yet; songs are looked up in `catalogue`, and a buffer begins with room for `room` plays: a buffer that
     /// grows is copied, and takes new memory, again and again.
     #[must_use]
-    pub fn new(catalogue: &'c Catalogue, room: usize) -> Self {
+    pub fn new(catalogue: &'c SongIndex, room: usize) -> Self {
         Self {
             catalogue,
-            people: People::default(),
+            people: LocalDictionary::default(),
             plays: Vec::new(),
             room,
             waiting: Vec::with_capacity(BATCH),
@@ -202,7 +202,7 @@ impl<'c> PlaysPartial<'c> {
 
     /// Who and what all plays spoke of, once the last run is taken.
     #[must_use]
-    pub fn into_people(mut self) -> People {
+    pub fn into_people(mut self) -> LocalDictionary {
         self.settle();
         self.people
     }

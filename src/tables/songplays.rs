@@ -14,15 +14,15 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::cast::{Cast, NULL};
-use super::catalogue::Catalogue;
-use super::columns::{Column, Columns};
-use super::plays::{Key, NO_SONG, Play};
-use super::songs::SongRow;
-use super::time::{Month, micros};
 use crate::config::Unmatched;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Table;
+use crate::tables::columns::{Column, Columns};
+use crate::tables::play_dictionary::{NULL, PlayDictionary};
+use crate::tables::plays::{Key, NO_SONG, Play};
+use crate::tables::song_index::SongIndex;
+use crate::tables::songs::SongRow;
+use crate::tables::time::{Month, micros};
 
 /// Bits of `songplay_id` that hold the rank within a millisecond.
 const RANK_BITS: u32 = 20;
@@ -101,14 +101,14 @@ pub struct Slice {
 /// The plays of one slice, gathered from all workers and in their final order.
 #[derive(Debug)]
 pub struct Gathered<'c> {
-    cast: &'c Cast,
+    cast: &'c PlayDictionary,
     plays: Vec<Play>,
 }
 
 impl<'c> Gathered<'c> {
     /// Room for plays that speak of `cast`.
     #[must_use]
-    pub fn new(cast: &'c Cast) -> Self {
+    pub fn new(cast: &'c PlayDictionary) -> Self {
         Self { cast, plays: Vec::new() }
     }
 
@@ -159,7 +159,7 @@ impl<'c> Gathered<'c> {
     ///
     /// # Errors
     /// [`ErrorKind::DataRefused`] when more plays share a millisecond than `songplay_id` can tell apart (2^20).
-    pub fn columns(&self, catalogue: &Catalogue, unmatched: Unmatched) -> Result<(Columns, u64)> {
+    pub fn columns(&self, catalogue: &SongIndex, unmatched: Unmatched) -> Result<(Columns, u64)> {
         let cast = self.cast;
         let song = |play: &Play| Some(cast.song(play)).filter(|song| *song != NO_SONG);
         let ids = self.ids()?;

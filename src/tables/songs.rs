@@ -2,7 +2,7 @@
 //!
 //! The rule (PRODUCT, rule 1): of copies that differ, a known year beats an unknown one (0 or missing), then the
 //! smallest (`artist_id`, title, year, duration) wins; NULL sorts before every value. The artist's name follows as last
-//! criterion: it is no column here, but plays are matched by it (see [`super::catalogue`]).
+//! criterion: it is no column here, but plays are matched by it (see [`crate::tables::song_index`]).
 //!
 //! Invariant: merging partials is associative and commutative; the result depends on the set of copies alone.
 
@@ -12,10 +12,11 @@ use std::hash::BuildHasher;
 use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::columns::{Column, Columns};
-use super::order::{self, owned};
 use crate::decode::Song;
 use crate::schema::Table;
+use crate::tables::columns::{Column, Columns};
+use crate::tables::ordering;
+use crate::tables::ordering::owned;
 
 /// A row of the songs table, with the artist's name as the song file has it.
 #[derive(Clone, Debug)]
@@ -60,7 +61,7 @@ impl SongRow {
     fn compare(&self, other: &Self) -> Ordering {
         (self.has_unknown_year(), &self.artist_id, &self.title, self.year)
             .cmp(&(other.has_unknown_year(), &other.artist_id, &other.title, other.year))
-            .then_with(|| order::floats(self.duration, other.duration))
+            .then_with(|| ordering::floats(self.duration, other.duration))
             .then_with(|| self.artist_name.cmp(&other.artist_name))
     }
 }

@@ -9,8 +9,8 @@ use std::fmt;
 
 use chrono::{DateTime, Datelike};
 
-use super::columns::{Column, Columns};
 use crate::schema::Table;
+use crate::tables::columns::{Column, Columns};
 
 const DAY: i64 = 86_400_000;
 const HOUR: i64 = 3_600_000;

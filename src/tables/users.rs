@@ -8,9 +8,9 @@
 
 use hashbrown::HashMap;
 
-use super::columns::{Column, Columns};
-use super::plays::{Key, People};
 use crate::schema::Table;
+use crate::tables::columns::{Column, Columns};
+use crate::tables::plays::{Key, LocalDictionary};
 
 /// A row of the users table, with what decides between two. Fields in the order in which they decide.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +26,9 @@ pub struct UserRow {
     /// Gender.
     pub gender: Option<Box<str>>,
 }
+
+/// A user with its key.
+pub type User = (Box<str>, UserRow);
 
 /// Users of parts that are taken in one after the other.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +59,7 @@ impl UsersPartial {
 
 /// The users of all parts, sorted by key.
 #[must_use]
-pub fn finish(parts: &[People]) -> Vec<(Box<str>, UserRow)> {
+pub fn finish(parts: &[LocalDictionary]) -> Vec<(Box<str>, UserRow)> {
     let mut users = UsersPartial::default();
     let mut scratch = String::new();
     for people in parts {

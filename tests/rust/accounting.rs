@@ -6,13 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use sparkify_lake::commit::record::Record;
 use sparkify_lake::config::{Config, OnBadFile};
 use sparkify_lake::error::{Error, ErrorKind, Result};
-use sparkify_lake::ingest::Control;
-use sparkify_lake::outcome::Records;
-use sparkify_lake::report::Report;
-use sparkify_lake::run::{build, run};
+use sparkify_lake::job::build::build;
+use sparkify_lake::job::run::run;
+use sparkify_lake::lake::commit_record::CommitRecord;
+use sparkify_lake::lake::read_summary::Records;
+use sparkify_lake::report::run_report::Report;
+use sparkify_lake::runtime::context::Context;
 use sparkify_lake::sample::SampleSpec;
 use sparkify_lake::schema::Table;
 
@@ -21,7 +22,7 @@ use crate::scene::{Scene, difference, tree};
 const TINY: SampleSpec = SampleSpec { songs: 20, events: 400, days: 3, users: 9, seed: 5 };
 
 fn go(config: Config) -> Result<Report> {
-    run(config, &Control::default())
+    run(config, &Context::default())
 }
 
 fn logs(scene: &Scene) -> PathBuf {
@@ -45,9 +46,9 @@ fn read(place: &Path) -> BTreeMap<String, Vec<Value>> {
         .collect()
 }
 
-fn ledger(scene: &Scene, version: u64) -> Record {
+fn ledger(scene: &Scene, version: u64) -> CommitRecord {
     let path = scene.lake("lake").join(format!("_etl/log/{version:020}.json"));
-    Record::from_bytes(&fs::read(path).unwrap(), version, "the record").unwrap()
+    CommitRecord::from_bytes(&fs::read(path).unwrap(), version, "the record").unwrap()
 }
 
 fn refused(config: Config) -> Error {
@@ -117,7 +118,7 @@ fn every_reject_is_kept_once_and_in_order() {
         seen.push(files);
 
         // In memory nothing is kept.
-        let (_, report) = build(Config { output: None, ..config }, &Control::default()).unwrap();
+        let (_, report) = build(Config { output: None, ..config }, &Context::default()).unwrap();
         assert_eq!((report.records["logs"].quarantined, report.quarantine), (faults, None));
     }
     assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "neither threads nor chunks show");
@@ -167,7 +168,7 @@ fn the_ledger_names_every_file_and_its_sums_are_the_report_s() {
     let report = scene.run("lake").unwrap();
     let record = ledger(&scene, 1);
     for (content, ledger) in &record.bases[0].input {
-        let sum = |of: fn(&sparkify_lake::commit::base::LedgerFile) -> u64| ledger.files.values().map(of).sum();
+        let sum = |of: fn(&sparkify_lake::lake::checkpoint::ManifestEntry) -> u64| ledger.files.values().map(of).sum();
         let (loaded, filtered, quarantined) =
             (sum(|file| file.loaded), sum(|file| file.filtered), sum(|file| file.quarantined));
         let read = loaded + filtered + quarantined;

@@ -8,21 +8,21 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use sparkify_lake::cancel::Cancel;
 use sparkify_lake::config::{Compression, Match, Unmatched};
 use sparkify_lake::decode::{Decoded, Decoder, Framing, Limits};
-use sparkify_lake::emit::{Finished, gather};
-use sparkify_lake::runs::Runs;
+use sparkify_lake::parquet_io::writer::Encoder;
+use sparkify_lake::runtime::cancel::Cancel;
 use sparkify_lake::schema::Table;
-use sparkify_lake::tables::artists::{self, ArtistsPartial};
-use sparkify_lake::tables::cast::Cast;
-use sparkify_lake::tables::catalogue::Catalogue;
+use sparkify_lake::tables::artists::ArtistsPartial;
+use sparkify_lake::tables::play_dictionary::PlayDictionary;
 use sparkify_lake::tables::plays::{Play, PlaysPartial};
+use sparkify_lake::tables::song_index::SongIndex;
 use sparkify_lake::tables::songplays::{Histogram, Slice};
-use sparkify_lake::tables::songs::{self, SongsPartial};
-use sparkify_lake::tables::time::{self, Month};
-use sparkify_lake::tables::users;
-use sparkify_lake::write::Encoder;
+use sparkify_lake::tables::songs::SongsPartial;
+use sparkify_lake::tables::time::Month;
+use sparkify_lake::tables::{artists, songs, time, users};
+use sparkify_lake::transform::sorted_runs::RunBuffer;
+use sparkify_lake::transform::write_tables::{FinishedTables, gather};
 
 /// JSON texts; the second and the third mean the same, and so do NULL and nothing at all.
 const TEXTS: [&str; 6] = [r#""""#, r#""a\u00e9""#, r#""aé""#, r#""b""#, "null", ""];
@@ -144,9 +144,9 @@ fn dimensions(records: &[String], division: &Division) -> (SongsPartial, Artists
 /// The files of users, time and songplays, slice by slice, of records divided in that way.
 fn facts(records: &[String], songs: &[String], matching: Match, division: &Division) -> Vec<bytes::Bytes> {
     let (songs, _) = dimensions(songs, &Division::NONE);
-    let catalogue = Catalogue::new(songs.finish(), matching);
+    let catalogue = SongIndex::new(songs.finish(), matching);
     let scratch = tempfile::tempdir().unwrap();
-    let runs = Runs::new(if division.to_disk { 0 } else { usize::MAX }, scratch.path().to_owned());
+    let runs = RunBuffer::new(if division.to_disk { 0 } else { usize::MAX }, scratch.path().to_owned());
     let mut people = Vec::new();
     for (worker, records) in division.deal(records).iter().enumerate() {
         let mut plays = PlaysPartial::new(&catalogue, 1000);
@@ -165,14 +165,19 @@ fn facts(records: &[String], songs: &[String], matching: Match, division: &Divis
     }
     let encode = |table, columns| Encoder::new(table, Compression::None).unwrap().encode(&columns).unwrap().bytes;
     let mut files = vec![encode(Table::Users, users::columns(&users::finish(&people)))];
-    let finished = Finished { catalogue, dimensions: Vec::new(), cast: Cast::new(people), runs: runs.finish() };
+    let finished = FinishedTables {
+        index: catalogue,
+        dimensions: Vec::new(),
+        dictionary: PlayDictionary::new(people),
+        runs: runs.finish(),
+    };
     let slices = finished.runs.histogram.slices();
     let mut plays = 0;
     for slice in &slices {
         let gathered = gather(&finished, slice).unwrap();
         files.push(encode(Table::Time, time::file_columns(gathered.times())));
         for unmatched in [Unmatched::Keep, Unmatched::Drop] {
-            let (columns, matched) = gathered.columns(&finished.catalogue, unmatched).unwrap();
+            let (columns, matched) = gathered.columns(&finished.index, unmatched).unwrap();
             assert!(unmatched == Unmatched::Keep || columns.rows() as u64 == matched);
             files.push(encode(Table::Songplays, columns));
         }

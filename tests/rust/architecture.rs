@@ -1,44 +1,54 @@
-//! The walls between the modules, read from the source text.
+//! The rules of the tree, checked for every file of `src`.
 //!
-//! What a lint can say is in `clippy.toml` and under `[lints]`; this is the rest. Comments and inline tests are not
-//! looked at: only shipped code can breach a wall. Every wall also checks that what it guards is where it is allowed
-//! to be, so that none passes because its subject moved away.
+//! A folder imports only folders that stand before it in the list at the top of `src/lib.rs`, and no two modules import
+//! each other in a circle, except those in [`MUTUAL`]. What a lint can check is in `clippy.toml` and under `[lints]` in
+//! `Cargo.toml`; the rest is here: which words belong where, what the pure modules may not use, and how long a file is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
+
+use crate::module_graph::{Graph, Source, cycles, graph, is_test, sources};
+
+/// Modules that import each other for a reason.
+const MUTUAL: [(&[&str], &str); 1] = [(
+    &["lake::commit", "lake::staging"],
+    "the type chain of the transaction: sealing a `Stage` makes a `Staged`, and a `Published` shows the stage's tables",
+)];
 
 /// A word, where it is allowed (a file, or a folder with `/` at its end), and why nowhere else.
 const WALLS: [(&str, &[&str], &str); 12] = [
-    ("pyo3", &["ffi/"], "the core builds and tests without Python"),
-    ("polars", &["ffi/"], "data frames exist in the hand-over alone"),
-    ("parquet::", &["write.rs", "read.rs"], "one place writes with the file format's library, and one reads"),
-    ("remove_file", &["commit/"], "deleting belongs to commit"),
-    ("remove_dir", &["commit/"], "deleting belongs to commit"),
-    ("rename(", &["commit/"], "publishing belongs to commit"),
+    ("pyo3", &["python/"], "the core builds and tests without Python"),
+    ("polars", &["python/"], "data frames exist at the boundary to Python only"),
+    ("parquet::", &["parquet_io/"], "one file writes with the library of the file format, and one reads"),
+    ("remove_file", &["lake/"], "only the transaction deletes files"),
+    ("remove_dir", &["lake/"], "only the transaction deletes folders"),
+    ("rename(", &["lake/"], "only the transaction publishes"),
     (
         "tempfile::",
         &[
-            "run.rs",
-            "runs.rs",
-            "commit/outpost.rs",
-            "commit/sink.rs",
-            "commit/spool.rs",
+            "distributed/",
             "doctor/",
-            "quarantine.rs",
-            "shards/shuffle.rs",
+            "job/",
+            "lake/staging_sink.rs",
+            "lake/storage/pack_writer.rs",
+            "lake/worker_staging.rs",
+            "quality/quarantine.rs",
+            "transform/sorted_runs.rs",
         ],
-        "temporary files are made where plays and rejects spill, where nothing is published, and for what gets its name \
-         once it is complete",
+        "temporary files are for plays and rejects that spill to disk, for builds in memory, for probes, and for files \
+         that get their name when they are complete",
     ),
-    ("flock", &["commit/"], "one run a lake is commit's promise"),
-    ("std::env", &["ffi/"], "the environment belongs to the front; the build's constants are told there"),
-    ("spawn_scoped", &["threads.rs", "sample/", "ffi/bridge.rs"], "threads live as long as the work"),
-    ("Utc::now", &["report.rs"], "the clock tells when a run was, and nothing else"),
-    ("RandomState", &["report.rs"], "chance names a run, and nothing else"),
+    ("flock", &["lake/"], "only the transaction keeps other runs out"),
+    ("std::env", &["python/"], "the front reads the environment; the engine gets options"),
+    (
+        "spawn_scoped",
+        &["runtime/threads.rs", "sample/", "python/bridge.rs"],
+        "threads end with the work that they were started for",
+    ),
+    ("Utc::now", &["report/run_report.rs"], "the clock says when a run was, and decides nothing"),
+    ("RandomState", &["report/run_report.rs"], "chance names a run, and decides nothing"),
 ];
 
-/// What the pure modules may not know: files, clocks, chance, the world.
+/// What the rules of the tables may not use.
 const IMPURE: [&str; 10] = [
     "std::fs",
     "std::env",
@@ -52,144 +62,102 @@ const IMPURE: [&str; 10] = [
     "async ",
 ];
 
-/// Which modules of the crate a module may know. Not listed: the joints (`run`, `ingest`, `emit`, `star`, `report`,
-/// `judge`, `ledger`, `preview`, `account`, `costs`, `lookup`, `doctor`, `shards`) and `ffi`, which exist to join others.
-const STAGES: [(&str, &[&str]); 21] = [
-    ("error", &[]),
-    ("schema", &[]),
-    ("progress", &[]),
-    ("sample", &[]),
-    ("cancel", &["error"]),
-    ("executor", &["error"]),
-    ("threads", &["cancel", "error"]),
-    ("config", &["error", "schema", "store", "threads"]),
-    ("store", &["cancel", "error", "threads"]),
-    ("plan", &["config", "error", "schema", "store"]),
-    ("compression", &["error"]),
-    ("discover", &["cancel", "error", "plan", "store", "threads"]),
-    ("fetch", &["cancel", "compression", "decode", "discover", "error", "store"]),
-    ("quarantine", &["decode", "error", "fetch"]),
-    ("duplicates", &["discover", "error", "fetch"]),
-    ("decode", &[]),
-    ("tables", &["config", "decode", "error", "schema"]),
-    ("partition", &["tables"]),
-    ("write", &["config", "error", "schema", "tables"]),
-    ("outcome", &[]),
-    ("commit", &["cancel", "error", "outcome", "schema", "store"]),
-];
+/// Lines of the longest file.
+const MAX_LINES: usize = 450;
 
-/// Files have at most this many lines.
-const LONGEST: usize = 450;
+/// Files directly in `src`.
+const MAX_ROOT_FILES: usize = 4;
 
-struct Source {
-    /// Below `src`.
-    path: String,
-    text: String,
-    /// The shipped code in it.
-    code: String,
-}
-
-impl Source {
-    fn new(path: String, text: String) -> Self {
-        let code = if is_test(&path) { String::new() } else { shipped(&text) };
-        Self { path, text, code }
+/// The folders in the order of the data flow, from the numbered list in `lib.rs`.
+fn folder_order(map: &str) -> Vec<String> {
+    let mut order = Vec::new();
+    for line in map.lines() {
+        let Some((number, rest)) = line.strip_prefix("//! ").and_then(|line| line.split_once(". `")) else { continue };
+        if number.parse() == Ok(order.len() + 1) {
+            order.extend(rest.split_once('`').map(|(folder, _)| folder.to_owned()));
+        }
     }
-
-    fn lies_in(&self, places: &[&str]) -> bool {
-        places.iter().any(|place| self.path == *place || place.ends_with('/') && self.path.starts_with(place))
-    }
-
-    /// The top-level module.
-    fn module(&self) -> &str {
-        self.path.split('/').next().unwrap().trim_end_matches(".rs")
-    }
+    order
 }
 
-fn is_test(path: &str) -> bool {
-    path.contains("/tests/") || path.ends_with("/tests.rs") || path == "fuzz.rs"
+/// The folder of a module.
+fn folder(module: &str) -> &str {
+    module.split("::").next().unwrap_or_default()
 }
 
-/// The text without comments and without what follows `#[cfg(test)]` and has a body: inline tests come last.
-fn shipped(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    lines.flat_map(|line| [line.split(" // ").next().unwrap(), "\n"]).collect()
-}
-
-/// All source files; the guard against a scanner that finds nothing.
-fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut sources = Vec::new();
-    let mut folders = vec![root.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                let path = path.strip_prefix(&root).unwrap().to_str().unwrap();
-                sources.push(Source::new(path.to_owned(), text));
+/// Imports of a folder that stands later in the order, as `module imports module`.
+fn against_order(graph: &Graph, order: &[String]) -> Vec<String> {
+    let rank = |module: &str| order.iter().position(|name| name == folder(module));
+    let mut breaches = Vec::new();
+    for (module, imports) in graph {
+        for import in imports.iter().filter(|import| folder(import) != folder(module)) {
+            match (rank(module), rank(import)) {
+                (Some(importing), Some(imported)) if imported < importing => {}
+                _ => breaches.push(format!("{module} imports {import}")),
             }
         }
     }
-    assert!(sources.len() >= 40, "looked at {} files only, below {}", sources.len(), root.display());
-    sources
+    breaches
 }
 
-/// The modules that the code names: `crate::a::b`, `crate::{a, b::c}`.
-fn known(code: &str) -> BTreeSet<String> {
-    let first =
-        |path: &str| -> String { path.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
-    let mut modules = BTreeSet::new();
-    for after in code.split("crate::").skip(1) {
-        match after.strip_prefix('{') {
-            None => {
-                modules.insert(first(after));
-            }
-            Some(group) => {
-                let mut depth = 1;
-                let inside = group.chars().take_while(|c| {
-                    depth += i32::from(*c == '{') - i32::from(*c == '}');
-                    depth > 0
-                });
-                let mut depth = 0;
-                let flat: String = inside
-                    .filter(|c| {
-                        depth += i32::from(*c == '{') - i32::from(*c == '}');
-                        depth == 0
-                    })
-                    .collect();
-                modules.extend(flat.split(',').map(first).filter(|module| !module.is_empty()));
-            }
-        }
+/// The graph of the folders.
+fn folders(graph: &Graph) -> Graph {
+    let mut folders = Graph::new();
+    for (module, imports) in graph {
+        let others = imports.iter().map(|import| folder(import)).filter(|other| *other != folder(module));
+        folders.entry(folder(module).to_owned()).or_default().extend(others.map(str::to_owned));
     }
-    modules
+    folders
 }
 
-/// Breaches of a wall, as `file: what`.
+/// Uses of a word outside the places where it is allowed, as `file: word`.
 fn breaches(sources: &[Source], word: &str, allowed: &[&str]) -> Vec<String> {
-    let outside = sources.iter().filter(|source| !source.lies_in(allowed));
+    let outside = sources.iter().filter(|source| !source.is_in(allowed));
     outside.filter(|source| source.code.contains(word)).map(|source| format!("{}: {word}", source.path)).collect()
 }
 
 #[test]
-fn the_walls_stand() {
+fn folders_import_only_what_stands_before_them() {
+    let sources = sources();
+    let map = sources.iter().find(|source| source.path == "lib.rs").unwrap();
+    let (order, mut graph) = (folder_order(&map.text), graph(&sources));
+    graph.remove("");
+    let listed: BTreeSet<&str> = order.iter().map(String::as_str).collect();
+    let present: BTreeSet<&str> = graph.keys().map(|module| folder(module)).collect();
+    assert_eq!(listed, present, "the list in src/lib.rs names every folder once");
+    assert_eq!(listed.len(), order.len(), "the list in src/lib.rs names every folder once");
+    assert_eq!(against_order(&graph, &order), [""; 0]);
+    assert_eq!(cycles(&folders(&graph)), [[""; 0]; 0], "cycles between folders");
+    // A graph that lost its edges would pass everything above.
+    let imports: usize = graph.values().map(BTreeSet::len).sum();
+    assert!(graph.len() >= 130 && imports >= 700, "{} modules with {imports} imports", graph.len());
+}
+
+#[test]
+fn no_modules_import_each_other_but_the_named_ones() {
+    let mut graph = graph(&sources());
+    graph.remove("");
+    let named: Vec<Vec<&str>> = MUTUAL.iter().map(|(modules, _)| modules.to_vec()).collect();
+    assert_eq!(cycles(&graph), named);
+}
+
+#[test]
+fn words_stay_where_they_belong() {
     let sources = sources();
     for (word, allowed, why) in WALLS {
         assert_eq!(breaches(&sources, word, allowed), [""; 0], "{why}");
         for place in allowed {
-            let inside = sources.iter().filter(|source| source.lies_in(&[place]));
-            assert!(inside.clone().any(|source| source.code.contains(word)), "{word} is no longer in {place}");
+            let inside = sources.iter().filter(|source| source.is_in(&[place]));
+            assert!(inside.clone().any(|source| source.code.contains(word)), "{word} is no longer used in {place}");
         }
     }
 }
 
 #[test]
-fn tables_and_partition_are_pure() {
+fn the_rules_of_the_tables_are_pure() {
     let sources = sources();
-    let pure: Vec<&Source> = sources.iter().filter(|source| source.lies_in(&["tables/", "partition.rs"])).collect();
-    assert!(pure.len() >= 10, "{} files", pure.len());
+    let pure: Vec<&Source> = sources.iter().filter(|source| source.is_in(&["tables/"])).collect();
+    assert!(pure.len() >= 15, "looked at {} files", pure.len());
     for source in pure {
         let found = IMPURE.iter().find(|word| source.code.contains(**word));
         assert_eq!(found, None, "{}", source.path);
@@ -197,51 +165,83 @@ fn tables_and_partition_are_pure() {
 }
 
 #[test]
-fn stages_know_only_what_they_take() {
+fn every_file_says_what_it_is_and_stays_short() {
     let sources = sources();
-    let mut all: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for source in &sources {
-        assert!(!source.code.contains("super::super"), "{} reaches two levels up", source.path);
-        let is_root = !source.path.contains('/');
-        assert!(!is_root || !source.code.contains("super::"), "{} says super for crate", source.path);
-        all.entry(source.module()).or_default().extend(known(&source.code));
-    }
-    for (stage, allowed) in STAGES {
-        let known = all.get(stage).unwrap_or_else(|| panic!("there is no module {stage}"));
-        let unknown: Vec<&String> =
-            known.iter().filter(|module| *module != stage && !allowed.contains(&module.as_str())).collect();
-        assert!(unknown.is_empty(), "{stage} knows {unknown:?}");
-        let unused: Vec<&&str> = allowed.iter().filter(|module| !known.contains(**module)).collect();
-        assert!(unused.is_empty(), "{stage} no longer needs {unused:?}: take it off the list");
-    }
-    for (module, known) in &all {
-        assert!(!known.contains("ffi"), "{module} knows the boundary");
-        assert!(!known.contains("run") || *module == "ffi", "{module} knows the outline of the job");
-    }
-}
-
-#[test]
-fn every_file_opens_with_what_it_is_and_stays_short() {
-    for source in sources() {
-        let Source { path, text, .. } = &source;
+    let in_root: Vec<&str> = sources.iter().map(|source| &*source.path).filter(|path| !path.contains('/')).collect();
+    assert!(in_root.len() <= MAX_ROOT_FILES, "{in_root:?}");
+    for Source { path, text, .. } in &sources {
         assert!(text.starts_with("//! "), "{path} does not say what it is");
-        assert!(text.lines().count() <= LONGEST, "{path} has {} lines", text.lines().count());
-        // The crate's map states no invariant of its own, and tests keep none.
-        let opening: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
-        assert!(opening.contains("Invariant") || is_test(path) || path == "lib.rs", "{path} names no invariant");
+        assert!(text.lines().count() <= MAX_LINES, "{path} has {} lines", text.lines().count());
     }
 }
 
+/// A tree of three folders, `a` before `b` before `c`, with one more file.
+fn planted(path: &str, text: &str) -> Vec<Source> {
+    let mut sources = vec![
+        Source::new("lib.rs", "//! 1. `a`: first\n//! 2. `b`: second\n//! 3. `c`: third\n"),
+        Source::new("a/mod.rs", "pub mod x;\nmod y;\npub use y::Y;\n"),
+        Source::new("a/x.rs", "pub struct X;\n"),
+        Source::new("a/y.rs", "use crate::a::x::X;\npub struct Y(X);\n"),
+        Source::new("b/mod.rs", "use crate::a::{self, Y, x::X};\nfn f() { a::x::f() }\n"),
+        Source::new("c/mod.rs", "use crate::b;\n"),
+    ];
+    sources.retain(|source| source.path != path);
+    sources.push(Source::new(path, text));
+    sources
+}
+
+/// Imports against the order, circles of folders, and circles of modules in a planted tree.
+fn found(path: &str, text: &str) -> (Vec<String>, Vec<Vec<String>>, Vec<Vec<String>>) {
+    let sources = planted(path, text);
+    let map = sources.iter().find(|source| source.path == "lib.rs").unwrap();
+    let (order, mut graph) = (folder_order(&map.text), graph(&sources));
+    graph.remove("");
+    (against_order(&graph, &order), cycles(&folders(&graph)), cycles(&graph))
+}
+
 #[test]
-fn the_scanner_sees_a_breach() {
-    let source = |path: &str, text: &str| Source::new(path.to_owned(), text.to_owned());
-    let breach = [source("tables/x.rs", "use std::fs;\nfn f() { fs::remove_file(\"x\"); }\n")];
-    assert_eq!(breaches(&breach, "remove_file", &["commit/"]), ["tables/x.rs: remove_file"]);
-    assert_eq!(breaches(&breach, "remove_file", &["tables/"]), [""; 0]);
-    assert_eq!(breaches(&breach, "remove_file", &["tables"]), ["tables/x.rs: remove_file"], "a file, not a folder");
-    let harmless =
-        "//! remove_file\n/// remove_file\nfn f() {} // remove_file\n#[cfg(test)]\nmod tests {\nremove_file\n}";
-    assert_eq!(breaches(&[source("x.rs", harmless)], "remove_file", &[]), [""; 0]);
-    let modules = known("use crate::a::b;\nuse crate::{c::{d, e}, f};\nfn g() -> crate::h { $crate::i() }");
-    assert_eq!(modules.into_iter().collect::<String>(), "acfhi");
+fn a_planted_breach_of_each_kind_is_found() {
+    let none = (vec![], vec![], vec![]);
+    assert_eq!(
+        found("a/z.rs", "//! crate::c::C\n// crate::c\nfn f() {} // crate::c::C\n"),
+        none,
+        "comments do not count"
+    );
+    assert_eq!(found("a/z.rs", "#[cfg(test)]\nmod tests {\nuse crate::c::C;\n}\n"), none, "nor do inline tests");
+    assert_eq!(found("a/tests/mod.rs", "use crate::c::C;\n"), none, "nor do files of tests");
+
+    let text = |found: &[String]| found.join("; ");
+    for breach in
+        ["use crate::c::C;\n", "fn f() { crate::c::f() }\n", "use crate::{a::x, c};\n", "use super::super::c;\n"]
+    {
+        let (order, ..) = found("a/z.rs", breach);
+        assert_eq!(text(&order), "a::z imports c", "{breach}");
+    }
+    let (order, ..) = found("d/mod.rs", "use crate::a;\n");
+    assert_eq!(text(&order), "d imports a", "a folder that is not listed");
+
+    let (_, between, _) = found("a/z.rs", "use crate::b::B;\n");
+    assert_eq!(between, [["a", "b"]], "a circle between folders");
+
+    let (_, _, inside) = found("a/x.rs", "use crate::a::Y;\npub struct X;\n");
+    assert_eq!(inside, [["a::x", "a::y"]], "a circle inside a folder, through a re-export");
+    let (_, _, inside) = found("a/mod.rs", "pub mod x;\nuse x::X;\nmod y;\npub use y::Y;\nfn f(_: X) { y::f() }\n");
+    assert_eq!(inside, [[""; 0]; 0], "a folder's own module may use its files");
+    let (_, _, inside) = found("a/x.rs", "use super::f;\npub struct X;\n");
+    assert_eq!(inside, [[""; 0]; 0], "as long as they do not use it");
+
+    let word = planted("b/x.rs", "use std::fs;\nfn f() { fs::remove_file(\"x\"); }\n");
+    assert_eq!(breaches(&word, "remove_file", &["a/"]), ["b/x.rs: remove_file"]);
+    assert_eq!(breaches(&word, "remove_file", &["b/"]), [""; 0]);
+    assert_eq!(breaches(&word, "remove_file", &["b"]), ["b/x.rs: remove_file"], "a file, not a folder");
+}
+
+#[test]
+fn every_test_file_is_left_out_on_purpose() {
+    let tests: BTreeMap<String, usize> = sources()
+        .iter()
+        .filter(|source| is_test(&source.path))
+        .map(|source| (source.path.clone(), source.text.lines().count()))
+        .collect();
+    assert!((10..30).contains(&tests.len()), "{tests:?}");
 }

@@ -5,16 +5,16 @@ use std::fs;
 use std::sync::Mutex;
 
 use sparkify_lake::config::{Config, Settings};
-use sparkify_lake::doctor::{Examination, Outcome, examine};
-use sparkify_lake::ingest::Control;
+use sparkify_lake::doctor::{CheckStatus, Diagnostics, examine};
+use sparkify_lake::runtime::context::Context;
 
 use crate::shop::{Asked, Reply, Shop, error, page, tagged};
 
-fn names(examination: &Examination, outcome: Outcome) -> Vec<&str> {
+fn names(examination: &Diagnostics, outcome: CheckStatus) -> Vec<&str> {
     examination.checks.iter().filter(|check| check.outcome == outcome).map(|check| check.name).collect()
 }
 
-fn look(shop: &Shop) -> Examination {
+fn look(shop: &Shop) -> Diagnostics {
     let endpoint = shop.settings().endpoint_url.unwrap();
     let settings = [
         ("endpoint_url", endpoint.as_str()),
@@ -25,7 +25,7 @@ fn look(shop: &Shop) -> Examination {
     ];
     let settings: Settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let config = Config::from_settings(&settings).unwrap();
-    examine(&config, "s3://b/lake", &Control::default()).unwrap()
+    examine(&config, "s3://b/lake", &Context::default()).unwrap()
 }
 
 /// A store in memory that heeds conditions only if it is `strict`.
@@ -70,7 +70,7 @@ fn store(strict: bool) -> impl Fn(usize, &Asked) -> Reply + Send + Sync {
 fn a_good_store_passes_everything_and_is_left_clean() {
     let shop = Shop::open(store(true));
     let examination = look(&shop);
-    assert_eq!(names(&examination, Outcome::Ok).len(), 14, "{examination:#?}");
+    assert_eq!(names(&examination, CheckStatus::Ok).len(), 14, "{examination:#?}");
     assert_eq!((examination.checks.len(), examination.exit_code), (14, 0));
     let asked = shop.asked();
     let made: Vec<&Asked> = asked.iter().filter(|asked| asked.method == "PUT").collect();
@@ -82,7 +82,7 @@ fn a_good_store_passes_everything_and_is_left_clean() {
 #[test]
 fn a_store_that_ignores_conditions_is_found_out() {
     let examination = look(&Shop::open(store(false)));
-    let odd = names(&examination, Outcome::Warning);
+    let odd = names(&examination, CheckStatus::Warning);
     assert_eq!(odd, ["conditional create", "conditional replace", "multipart", "conditional delete"]);
     assert_eq!(examination.exit_code, 0);
 }
@@ -94,8 +94,8 @@ fn what_may_only_be_read_is_an_input() {
         "GET" => tagged("0f", b"x"),
         _ => error(403, "AccessDenied"),
     }));
-    assert_eq!(names(&examination, Outcome::Warning), ["put"]);
-    assert_eq!(names(&examination, Outcome::Skipped).len(), 6);
+    assert_eq!(names(&examination, CheckStatus::Warning), ["put"]);
+    assert_eq!(names(&examination, CheckStatus::Skipped).len(), 6);
     assert_eq!(examination.exit_code, 0);
 }
 
@@ -103,7 +103,7 @@ fn what_may_only_be_read_is_an_input() {
 fn the_first_failure_is_the_exit_code() {
     let shop = Shop::open(|_, _| error(404, "NoSuchBucket"));
     let examination = look(&shop);
-    assert_eq!(names(&examination, Outcome::Failed), ["list"]);
+    assert_eq!(names(&examination, CheckStatus::Failed), ["list"]);
     assert_eq!(examination.exit_code, 78);
     assert_eq!(shop.methods(), ["GET"], "nothing is written where nothing can be listed");
 }
@@ -114,12 +114,12 @@ fn a_folder_is_examined_without_a_trace() {
     let config = Config::from_settings(&Settings::new()).unwrap();
     let look = |path: &str| {
         let path = folder.path().join(path);
-        examine(&config, path.to_str().unwrap(), &Control::default()).unwrap()
+        examine(&config, path.to_str().unwrap(), &Context::default()).unwrap()
     };
     for place in ["", "not/yet"] {
         let examination = look(place);
         assert_eq!((examination.checks.len(), examination.exit_code), (6, 0), "{examination:#?}");
-        assert!(names(&examination, Outcome::Failed).is_empty());
+        assert!(names(&examination, CheckStatus::Failed).is_empty());
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     fs::write(folder.path().join("file"), "").unwrap();

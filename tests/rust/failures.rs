@@ -4,26 +4,27 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use sparkify_lake::cancel::Cancel;
-use sparkify_lake::commit::Lake;
 use sparkify_lake::config::{Compression, Config, Match, Unmatched};
 use sparkify_lake::decode::{Decoded, Decoder, Framing, Limits};
-use sparkify_lake::discover::{InputFile, Listing, Version, modified};
 use sparkify_lake::error::{Error, ErrorKind};
-use sparkify_lake::ingest::{self, Control};
-use sparkify_lake::run::run;
-use sparkify_lake::runs::Runs;
+use sparkify_lake::input::list::{InputFile, Listing, SelectedFiles, Version, modified};
+use sparkify_lake::job::run::run;
+use sparkify_lake::lake::Lake;
+use sparkify_lake::location::Location;
+use sparkify_lake::parquet_io::writer::Encoder;
+use sparkify_lake::runtime::cancel::Cancel;
+use sparkify_lake::runtime::context::Context;
+use sparkify_lake::s3::settings::StoreSettings;
+use sparkify_lake::s3::stores::Stores;
 use sparkify_lake::sample::SampleSpec;
 use sparkify_lake::schema::Table;
-use sparkify_lake::store::Location;
-use sparkify_lake::store::settings::StoreSettings;
-use sparkify_lake::store::stores::Stores;
-use sparkify_lake::tables::cast::Cast;
-use sparkify_lake::tables::catalogue::Catalogue;
 use sparkify_lake::tables::columns::{Column, Columns};
+use sparkify_lake::tables::play_dictionary::PlayDictionary;
 use sparkify_lake::tables::plays::{Play, PlaysPartial};
+use sparkify_lake::tables::song_index::SongIndex;
 use sparkify_lake::tables::songplays::Gathered;
-use sparkify_lake::write::Encoder;
+use sparkify_lake::transform::extract::Extractor;
+use sparkify_lake::transform::sorted_runs::RunBuffer;
 
 use crate::scene::{SMALL, Scene, difference};
 
@@ -32,7 +33,7 @@ const TINY: SampleSpec = SampleSpec { songs: 10, events: 300, days: 2, ..SMALL }
 /// The error of a run into that lake; what was there before must be there still.
 fn refused(scene: &Scene, config: Config) -> Error {
     let before = scene.tables("lake");
-    let error = run(config, &Control::default()).unwrap_err();
+    let error = run(config, &Context::default()).unwrap_err();
     assert_eq!(difference(&before, &scene.tables("lake")), None, "{error}");
     error
 }
@@ -59,7 +60,7 @@ fn files_of_others_are_not_touched() {
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert!(error.hint_text().unwrap().contains("--adopt"), "{error:?}");
 
-    run(Config { adopt: true, ..scene.config("lake") }, &Control::default()).unwrap();
+    run(Config { adopt: true, ..scene.config("lake") }, &Context::default()).unwrap();
     scene.run("fresh").unwrap();
     assert_eq!(difference(&scene.tables("lake"), &scene.tables("fresh")), None, "adopted and replaced");
 
@@ -101,7 +102,7 @@ fn an_output_that_cannot_be_a_lake_is_refused() {
 
     // Not even root creates folders here.
     let output = Some("/proc/sparkify-lake".to_owned());
-    let error = run(Config { output, ..scene.config("lake") }, &Control::default()).unwrap_err();
+    let error = run(Config { output, ..scene.config("lake") }, &Context::default()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Output | ErrorKind::Access), "{error:?}");
     assert!(error.to_string().contains("/proc/sparkify-lake"), "{error}");
 }
@@ -154,7 +155,7 @@ fn input_and_output_must_lie_apart() {
     let scene = Scene::new(&TINY);
     let inside = Some(scene.input().join("log_data/lake").to_str().unwrap().to_owned());
     for output in [inside, Some(scene.input().to_str().unwrap().to_owned())] {
-        let error = run(Config { output, ..scene.config("lake") }, &Control::default()).unwrap_err();
+        let error = run(Config { output, ..scene.config("lake") }, &Context::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration);
     }
     assert!(!scene.input().join("log_data/lake").exists());
@@ -170,7 +171,9 @@ fn a_file_that_changed_since_it_was_listed_ends_the_run() {
     let config = Config { chunk_size: 1 << 10, ..scene.config("lake") };
     let read = |file: InputFile| {
         let listing = Listing { files: [file].into(), ..Listing::default() };
-        ingest::songs((&listing, &listing.all()), &config, None, &Control::default()).map(|_| ())
+        Extractor { config: &config, scratch: None, context: &Context::default() }
+            .songs(SelectedFiles { listing: &listing, selection: &listing.all() })
+            .map(|_| ())
     };
     assert!(read(listed.clone()).is_ok());
     for file in [
@@ -201,8 +204,8 @@ fn a_disk_that_fails_is_a_storage_error() {
     // Plays that do not fit into memory and have nowhere to go. That they fit is what keeps the first run from failing.
     let nowhere = Path::new("/nonexistent");
     let plays = || vec![Play::new((1, None, None), 0, 0)];
-    assert!(Runs::new(32, nowhere.to_owned()).add(0, plays()).is_ok());
-    let error = Runs::new(31, nowhere.to_owned()).add(0, plays()).unwrap_err();
+    assert!(RunBuffer::new(32, nowhere.to_owned()).add(0, plays()).is_ok());
+    let error = RunBuffer::new(31, nowhere.to_owned()).add(0, plays()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Storage);
     assert!(error.to_string().contains("/nonexistent"), "{error}");
 }
@@ -231,7 +234,7 @@ fn the_system_s_errors_keep_their_meaning() {
 
 #[test]
 fn too_many_plays_in_a_millisecond_are_refused() {
-    let catalogue = Catalogue::new(Vec::new(), Match::TitleArtist);
+    let catalogue = SongIndex::new(Vec::new(), Match::TitleArtist);
     let mut plays = PlaysPartial::new(&catalogue, 1000);
     let line = "{\"page\":\"NextSong\",\"ts\":1541000000000,\"userId\":\"1\"}\n";
     Decoder::new(Limits::default()).events(line.as_bytes(), Framing::Values, &mut |decoded| match decoded {
@@ -239,7 +242,7 @@ fn too_many_plays_in_a_millisecond_are_refused() {
         Decoded::Reject(reject) => panic!("{reject}"),
     });
     let play = plays.take_run();
-    let cast = Cast::new(vec![plays.into_people()]);
+    let cast = PlayDictionary::new(vec![plays.into_people()]);
     let mut gathered = Gathered::new(&cast);
     gathered.add(0, &vec![play[0]; 1 << 20]);
     let (columns, _) = gathered.columns(&catalogue, Unmatched::Keep).unwrap();

@@ -1,6 +1,6 @@
 //! The core as its callers see it: one test binary, through the public API alone, without Python.
 //!
-//! - [`architecture`]: the walls between the modules stand.
+//! - [`architecture`]: the rules of the tree hold; [`module_graph`] reads the imports.
 //! - [`algebra`]: a table is a function of the set of records, however they are divided.
 //! - [`pipeline`]: so is the whole lake, byte for byte; a run changes all of it or nothing.
 //! - [`failures`]: what cannot be done is said with the right kind of error, and the tables are as they were.
@@ -26,6 +26,8 @@ mod architecture;
 mod doctor;
 #[cfg(test)]
 mod failures;
+#[cfg(test)]
+mod module_graph;
 #[cfg(test)]
 mod object_server;
 #[cfg(test)]

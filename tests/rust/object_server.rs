@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use sparkify_lake::store::settings::StoreSettings;
+use sparkify_lake::s3::settings::StoreSettings;
 
 /// The one bucket.
 pub const BUCKET: &str = "bucket";

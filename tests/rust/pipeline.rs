@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use sparkify_lake::config::{Compression, Config};
 use sparkify_lake::error::ErrorKind;
-use sparkify_lake::ingest::Control;
-use sparkify_lake::progress::Progress;
-use sparkify_lake::report::Report;
-use sparkify_lake::run::{preview, run};
+use sparkify_lake::job::plan::plan;
+use sparkify_lake::job::run::run;
+use sparkify_lake::report::run_report::Report;
+use sparkify_lake::runtime::context::Context;
+use sparkify_lake::runtime::progress::Progress;
 use sparkify_lake::sample::{SampleSpec, write_sample};
 use sparkify_lake::schema::Table;
 
@@ -34,7 +35,7 @@ fn neither_threads_nor_chunks_change_a_byte() {
     for (threads, chunk_size) in [(1, 4 << 20), (1, 1 << 10), (2, 20_000), (8, 1 << 10), (8, 4 << 20)] {
         let lake = format!("{threads}-{chunk_size}");
         let config = Config { threads, chunk_size, ..scene.config(&lake) };
-        let other = run(config, &Control::default()).unwrap();
+        let other = run(config, &Context::default()).unwrap();
         assert_eq!(difference(&reference, &scene.tables(&lake)), None, "{threads} threads, chunks of {chunk_size}");
         assert_eq!(other.records, report.records);
     }
@@ -63,7 +64,7 @@ fn how_records_lie_in_files_changes_no_row() {
         fs::write(&log, text).unwrap();
         for chunk_size in [4 << 20, 1 << 10, 50_000] {
             let lake = format!("{form}-{chunk_size}");
-            let report = run(Config { chunk_size, ..scene.config(&lake) }, &Control::default()).unwrap();
+            let report = run(Config { chunk_size, ..scene.config(&lake) }, &Context::default()).unwrap();
             assert_eq!(report.records["logs"].read, 400, "{form} in chunks of {chunk_size}: {:?}", report.reasons);
             assert_eq!(difference(&reference, &scene.tables(&lake)), None, "{form} in chunks of {chunk_size}");
         }
@@ -118,7 +119,7 @@ fn a_changed_input_leaves_no_stale_partition() {
 
     // Another compression gives files of another name.
     let config = Config { compression: Compression::Zstd, ..scene.config("lake") };
-    run(config, &Control::default()).unwrap();
+    run(config, &Context::default()).unwrap();
     assert!(scene.tables("lake").keys().all(|path| path.ends_with("_SUCCESS") || path.ends_with(".zstd.parquet")));
 }
 
@@ -127,11 +128,11 @@ fn little_memory_gives_the_same_bytes() {
     // More plays than one row group holds, in one month: the largest file is joined from several batches.
     let scene = Scene::new(&SampleSpec { songs: 100, events: 200_000, days: 5, users: 300, seed: 3 });
     // One thread takes them in order; of several, the one with the smaller batch is done first.
-    let report = run(Config { threads: 1, ..scene.config("memory") }, &Control::default()).unwrap();
+    let report = run(Config { threads: 1, ..scene.config("memory") }, &Context::default()).unwrap();
     assert!(report.plays.rows > 131_072, "{:?}", report.plays);
     for threads in [2, 3, 8] {
         let lake = format!("disk-{threads}");
-        run(Config { memory_limit: 0, threads, ..scene.config(&lake) }, &Control::default()).unwrap();
+        run(Config { memory_limit: 0, threads, ..scene.config(&lake) }, &Context::default()).unwrap();
         assert_eq!(difference(&scene.tables("memory"), &scene.tables(&lake)), None, "{threads} threads");
     }
 
@@ -155,7 +156,7 @@ fn a_run_stopped_before_it_publishes_changes_no_table() {
     scene.run("new").unwrap();
     let new = scene.tables("new");
 
-    let control = Control::default();
+    let control = Context::default();
     control.cancel.cancel();
     assert_eq!(run(scene.config("old"), &control).unwrap_err().kind(), ErrorKind::Interrupted);
     assert_eq!(difference(&scene.tables("old"), &old), None);
@@ -169,11 +170,11 @@ fn a_run_stopped_before_it_publishes_changes_no_table() {
     assert_eq!(difference(&scene.tables("old"), &new), None, "the next run converges");
 }
 
-/// Runs into the lake `old` and stops the run once it is at that stage. Says whether it stopped before it published;
+/// RunBuffer into the lake `old` and stops the run once it is at that stage. Says whether it stopped before it published;
 /// if it did not, the old lake is put back, its log included.
 fn stop_at(scene: &Scene, stage: &str, (old, old_lake): (&Tree, &Tree), new: &Tree) -> bool {
     let progress = Progress::default();
-    let control = Control { progress: Some(&progress), ..Control::default() };
+    let control = Context { progress: Some(&progress), ..Context::default() };
     let cancel = control.cancel.clone();
     let is_over = AtomicBool::new(false);
     let outcome = std::thread::scope(|scope| {
@@ -214,12 +215,12 @@ fn stop_at(scene: &Scene, stage: &str, (old, old_lake): (&Tree, &Tree), new: &Tr
 #[test]
 fn a_preview_creates_nothing() {
     let scene = Scene::new(&SampleSpec { songs: 5, events: 50, days: 1, ..SMALL });
-    let seen = preview(scene.config("lake"), &Control::default()).unwrap();
+    let seen = plan(scene.config("lake"), &Context::default()).unwrap();
     assert!(!scene.lake("lake").exists());
     assert_eq!(seen.tables.len(), 5);
     assert!(seen.tables.iter().all(|table| !table.exists && table.files == 0));
     scene.run("lake").unwrap();
-    let seen = preview(scene.config("lake"), &Control::default()).unwrap();
+    let seen = plan(scene.config("lake"), &Context::default()).unwrap();
     let files: u64 = seen.tables.iter().map(|table| table.files).sum();
     assert_eq!(files, scene.tables("lake").len() as u64);
 }
@@ -232,7 +233,7 @@ fn a_run_of_chosen_tables_leaves_the_others_alone() {
     drop(fs::remove_dir_all(scene.lake("lake").join("user_table")));
     let tables = vec![Table::Users];
     let config = Config { tables, ..scene.config("lake") };
-    let report = run(config, &Control::default()).unwrap();
+    let report = run(config, &Context::default()).unwrap();
     assert_eq!(report.tables.iter().map(|table| table.name).collect::<Vec<_>>(), ["users"]);
     assert_eq!(difference(&scene.tables("lake"), &all), None);
 }

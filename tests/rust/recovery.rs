@@ -7,15 +7,16 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use sparkify_lake::cancel::Cancel;
-use sparkify_lake::commit::{Checkup, Lake, Problem};
 use sparkify_lake::error::{ErrorKind, Result};
-use sparkify_lake::ingest::Control;
-use sparkify_lake::run::{check, recover};
+use sparkify_lake::job::check::check;
+use sparkify_lake::job::recover::recover;
+use sparkify_lake::lake::{Lake, LakeCheck, Problem};
+use sparkify_lake::location::Location;
+use sparkify_lake::runtime::cancel::Cancel;
+use sparkify_lake::runtime::context::Context;
+use sparkify_lake::s3::settings::StoreSettings;
+use sparkify_lake::s3::stores::Stores;
 use sparkify_lake::sample::{SampleSpec, write_sample};
-use sparkify_lake::store::Location;
-use sparkify_lake::store::settings::StoreSettings;
-use sparkify_lake::store::stores::Stores;
 
 use crate::scene::{SMALL, Scene, Tree, difference, tables, tree};
 
@@ -70,8 +71,8 @@ impl Stopped {
         Ok(lake.recovered())
     }
 
-    fn check(&self) -> Checkup {
-        check(&self.scene.config("lake"), &Control::default()).unwrap()
+    fn check(&self) -> LakeCheck {
+        check(&self.scene.config("lake"), &Context::default()).unwrap()
     }
 
     fn must_be_after(&self) {
@@ -103,7 +104,7 @@ fn a_run_that_stopped_after_its_commit_is_finished() {
     let checkup = stopped.check();
     assert_eq!((checkup.exit_code, checkup.is_published, checkup.version), (75, false, 2));
     assert!(checkup.problem_count >= stopped.staged.len() as u64, "old files, and missing ones");
-    let recovered = recover(&stopped.scene.config("lake"), &Control::default()).unwrap();
+    let recovered = recover(&stopped.scene.config("lake"), &Context::default()).unwrap();
     assert_eq!((recovered.exit_code, recovered.is_published), (0, true));
     stopped.must_be_after();
 }
@@ -154,7 +155,7 @@ fn a_lake_that_was_copied_is_still_ours() {
     let (path, mut bytes) = scene.tables("copy").into_iter().find(|(path, _)| path.ends_with(".parquet")).unwrap();
     bytes[4] ^= 1;
     put(&scene.lake("copy").join(&path), &bytes);
-    let checkup = check(&scene.config("copy"), &Control::default()).unwrap();
+    let checkup = check(&scene.config("copy"), &Context::default()).unwrap();
     assert_eq!((checkup.exit_code, checkup.problems), (76, vec![Problem { path, what: "changed" }]));
     assert_eq!(scene.run("copy").unwrap_err().kind(), ErrorKind::Protocol);
 }

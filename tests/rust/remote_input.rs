@@ -9,17 +9,18 @@ use std::sync::atomic::Ordering;
 
 use flate2::Compression as Level;
 use flate2::write::GzEncoder;
-use sparkify_lake::cancel::Cancel;
 use sparkify_lake::config::{Config, OnBadFile};
-use sparkify_lake::discover::{self, Listing};
 use sparkify_lake::error::{Error, ErrorKind, Result};
-use sparkify_lake::fetch;
-use sparkify_lake::ingest::Control;
-use sparkify_lake::plan::{Content, Source};
-use sparkify_lake::run::{preview, run};
+use sparkify_lake::input::list::Listing;
+use sparkify_lake::input::sources::{Content, Source};
+use sparkify_lake::input::{list, read};
+use sparkify_lake::job::plan::plan;
+use sparkify_lake::job::run::run;
+use sparkify_lake::location::Location;
+use sparkify_lake::runtime::cancel::Cancel;
+use sparkify_lake::runtime::context::Context;
+use sparkify_lake::s3::stores::Stores;
 use sparkify_lake::sample::SampleSpec;
-use sparkify_lake::store::Location;
-use sparkify_lake::store::stores::Stores;
 
 use crate::object_server::{BUCKET, ObjectServer};
 use crate::scene::{SMALL, Scene, difference, tree};
@@ -37,7 +38,7 @@ fn config(scene: &Scene, server: &ObjectServer, lake: &str) -> Config {
 }
 
 fn refused(scene: &Scene, server: &ObjectServer) -> Error {
-    run(config(scene, server, "refused"), &Control::default()).unwrap_err()
+    run(config(scene, server, "refused"), &Context::default()).unwrap_err()
 }
 
 /// Lists everything below `key`, or what matches the glob.
@@ -50,7 +51,7 @@ fn list(server: &ObjectServer, key: &str, glob: Option<&str>) -> Result<Vec<Stri
         shown: location,
     };
     let stores = Stores::new(&server.settings(), &Cancel::default());
-    let Listing { files, .. } = discover::list(&source, 2, &stores, &Cancel::default())?;
+    let Listing { files, .. } = list::list(&source, 2, &stores, &Cancel::default())?;
     Ok(files.iter().map(|file| file.path.to_str().unwrap().to_owned()).collect())
 }
 
@@ -70,7 +71,7 @@ fn a_bucket_and_a_folder_give_the_same_bytes() {
 
     let local = scene.run("local").unwrap();
     let server = uploaded(&scene);
-    let remote = run(config(&scene, &server, "remote"), &Control::default()).unwrap();
+    let remote = run(config(&scene, &server, "remote"), &Context::default()).unwrap();
     assert!(scene.tables("local").len() > 150);
     assert_eq!(difference(&scene.tables("local"), &scene.tables("remote")), None);
     assert_eq!(remote.records, local.records);
@@ -83,7 +84,7 @@ fn a_bucket_and_a_folder_give_the_same_bytes() {
     for (threads, chunk_size, memory_limit) in [(1, 1 << 10, 0), (8, 50_000, 1 << 30)] {
         let lake = format!("{threads}");
         let config = Config { threads, chunk_size, memory_limit, ..config(&scene, &server, &lake) };
-        run(config, &Control::default()).unwrap();
+        run(config, &Context::default()).unwrap();
         assert_eq!(difference(&scene.tables("local"), &scene.tables(&lake)), None, "{threads} threads");
     }
 }
@@ -105,14 +106,14 @@ fn large_objects_are_streamed_in_ranges() {
     fs::write(&packed, &gzip).unwrap();
 
     let sizes: Vec<u64> = tree(&scene.input()).values().map(|body| body.len() as u64).collect();
-    let expected: u64 = sizes.iter().map(|size| fetch::requests(*size)).sum();
+    let expected: u64 = sizes.iter().map(|size| read::requests(*size)).sum();
     assert_eq!(expected, sizes.len() as u64 - 2 + 2 * 4, "two files of four ranges: {sizes:?}");
     let local = scene.run("local").unwrap();
     let server = uploaded(&scene);
-    let remote = run(config(&scene, &server, "remote"), &Control::default()).unwrap();
+    let remote = run(config(&scene, &server, "remote"), &Context::default()).unwrap();
     assert_eq!(difference(&scene.tables("local"), &scene.tables("remote")), None);
     assert_eq!(server.gets(), expected);
-    let lines = |rejects: &[sparkify_lake::outcome::LocatedReject]| -> Vec<(u64, u64)> {
+    let lines = |rejects: &[sparkify_lake::lake::read_summary::LocatedReject]| -> Vec<(u64, u64)> {
         rejects.iter().map(|reject| (reject.line, reject.offset)).collect()
     };
     assert_eq!(lines(&remote.rejects), lines(&local.rejects));
@@ -124,7 +125,7 @@ fn large_objects_are_streamed_in_ranges() {
     server.behaviour.objects.lock().unwrap().insert(key.to_owned(), gzip[..gzip.len() - 9].to_vec());
     server.gets();
     let quarantine = Config { on_bad_file: OnBadFile::Quarantine, ..config(&scene, &server, "quarantine") };
-    let report = run(quarantine, &Control::default()).unwrap();
+    let report = run(quarantine, &Context::default()).unwrap();
     assert_eq!(report.bad_files[0].reason, "gzip_truncated");
     fs::remove_file(packed).unwrap();
     scene.run("without").unwrap();
@@ -232,7 +233,7 @@ fn what_cannot_be_read_is_named() {
     server.behaviour.latency.store(0, Ordering::SeqCst);
 
     let config = Config { input: Some(format!("s3://{BUCKET}/dat")), ..config(&scene, &server, "nothing") };
-    let error = run(config, &Control::default()).unwrap_err();
+    let error = run(config, &Context::default()).unwrap_err();
     assert_eq!((error.kind(), error.message()), (ErrorKind::NoInput, "there is no song_data in s3://bucket/dat"));
 }
 
@@ -242,7 +243,7 @@ fn a_run_is_stopped_while_a_store_is_silent() {
     let server = uploaded(&scene);
     server.behaviour.is_silent.store(true, Ordering::SeqCst);
     let cancel = Cancel::default();
-    let control = Control { cancel: cancel.clone(), ..Control::default() };
+    let control = Context { cancel: cancel.clone(), ..Context::default() };
     let config = config(&scene, &server, "lake");
     std::thread::scope(|scope| {
         let running = scope.spawn(|| run(config, &control).unwrap_err());
@@ -260,10 +261,10 @@ fn a_preview_tells_the_requests() {
     let scene = Scene::new(&TINY);
     let server = uploaded(&scene);
     let files = tree(&scene.input()).len() as u64;
-    let found = preview(config(&scene, &server, "lake"), &Control::default()).unwrap();
+    let found = plan(config(&scene, &server, "lake"), &Context::default()).unwrap();
     let requests = found.requests.unwrap();
     assert_eq!((requests.list, requests.get, requests.put), (4, files, 0), "the output is local");
     assert_eq!(server.gets(), 0, "nothing was read");
-    let local = preview(scene.config("lake"), &Control::default()).unwrap();
+    let local = plan(scene.config("lake"), &Context::default()).unwrap();
     assert!(local.requests.is_none());
 }

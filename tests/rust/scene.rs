@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use sparkify_lake::config::{Config, Settings};
 use sparkify_lake::error::Result;
-use sparkify_lake::ingest::Control;
-use sparkify_lake::report::Report;
-use sparkify_lake::run::run;
+use sparkify_lake::job::run::run;
+use sparkify_lake::report::run_report::Report;
+use sparkify_lake::runtime::context::Context;
 use sparkify_lake::sample::{SampleSpec, write_sample};
 use tempfile::TempDir;
 
@@ -48,9 +48,9 @@ impl Scene {
         Config::from_settings(&settings).unwrap()
     }
 
-    /// Runs the job into that lake.
+    /// RunBuffer the job into that lake.
     pub fn run(&self, lake: &str) -> Result<Report> {
-        run(self.config(lake), &Control::default())
+        run(self.config(lake), &Context::default())
     }
 
     /// The lake of that name as its readers see it.

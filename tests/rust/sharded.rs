@@ -1,17 +1,17 @@
-//! Runs whose shards an executor does: the same lake, however often, in whatever order and however late they are done.
+//! RunBuffer whose shards an executor does: the same lake, however often, in whatever order and however late they are done.
 
 use std::fs;
 use std::sync::Mutex;
 
 use sparkify_lake::config::{Config, Settings};
-use sparkify_lake::discover::{InputFile, Version};
+use sparkify_lake::distributed::protocol::{FileWork, ShardResult};
+use sparkify_lake::distributed::{protocol, split, worker};
 use sparkify_lake::error::{ErrorKind, Result};
-use sparkify_lake::executor::Executor;
-use sparkify_lake::ingest::Control;
-use sparkify_lake::report::Report;
-use sparkify_lake::run::run;
-use sparkify_lake::shards::task::{FileWork, Told};
-use sparkify_lake::shards::{divide, kernel, task};
+use sparkify_lake::input::list::{InputFile, Version};
+use sparkify_lake::job::run::run;
+use sparkify_lake::report::run_report::Report;
+use sparkify_lake::runtime::context::Context;
+use sparkify_lake::runtime::executor::Executor;
 
 use crate::scene::{SMALL, Scene, difference, tree};
 
@@ -37,8 +37,8 @@ impl Executor for Backwards {
 
     fn map(&self, shards: Vec<Vec<u8>>, take: &mut dyn FnMut(usize, &[u8]) -> Result<()>) -> Result<()> {
         for (number, shard) in shards.iter().enumerate().rev() {
-            let early = kernel::work(shard, Settings::new(), &Control::default())?;
-            take(number, &kernel::work(shard, Settings::new(), &Control::default())?)?;
+            let early = worker::work(shard, Settings::new(), &Context::default())?;
+            take(number, &worker::work(shard, Settings::new(), &Context::default())?)?;
             take(number, &early)?;
         }
         self.seen.lock().unwrap().extend(shards);
@@ -47,7 +47,7 @@ impl Executor for Backwards {
 }
 
 fn sharded(scene: &Scene, lake: &str, executor: &Backwards, config: impl FnOnce(Config) -> Config) -> Result<Report> {
-    run(config(scene.config(lake)), &Control { executor: Some(executor), ..Control::default() })
+    run(config(scene.config(lake)), &Context { executor: Some(executor), ..Context::default() })
 }
 
 #[test]
@@ -75,8 +75,9 @@ fn a_worker_that_outlives_its_run_changes_nothing() {
     sharded(&scene, "lake", &executor, |config| Config { shard_size: Some(100_000), ..config }).unwrap();
     let before = tree(&scene.lake("lake"));
     for shard in executor.seen.lock().unwrap().iter() {
-        let (told, _) = task::from_bytes(&kernel::work(shard, Settings::new(), &Control::default()).unwrap()).unwrap();
-        let Told::Failed(failure) = told else { panic!("there is no stage to work in") };
+        let (told, _) =
+            protocol::from_bytes(&worker::work(shard, Settings::new(), &Context::default()).unwrap()).unwrap();
+        let ShardResult::Failed(failure) = told else { panic!("there is no stage to work in") };
         assert_eq!(failure.into_error().kind(), ErrorKind::Output);
     }
     assert_eq!(difference(&before, &tree(&scene.lake("lake"))), None);
@@ -114,7 +115,7 @@ fn a_large_input_is_divided_in_little_time_and_memory() {
         })
         .collect();
     let all: Vec<usize> = (0..files.len()).collect();
-    let shards = divide::divide(&files, &all, divide::target(divide::weight(files.iter()), 400, None));
+    let shards = split::divide(&files, &all, split::target(split::weight(files.iter()), 400, None));
     assert_eq!(shards.iter().flatten().copied().collect::<Vec<_>>(), all, "every file once, in order");
     assert!((1_600..=2_800).contains(&shards.len()), "{} shards", shards.len());
     let longest = shards.iter().map(Vec::len).max().unwrap();

@@ -7,10 +7,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sparkify_lake::cancel::Cancel;
-use sparkify_lake::store::bucket::Bucket;
-use sparkify_lake::store::settings::{Keys, Secret, StoreSettings};
-use sparkify_lake::store::stores::Stores;
+use sparkify_lake::runtime::cancel::Cancel;
+use sparkify_lake::s3::bucket::Bucket;
+use sparkify_lake::s3::settings::{Keys, Secret, StoreSettings};
+use sparkify_lake::s3::stores::Stores;
 
 /// A request as it came.
 #[derive(Clone, Debug)]

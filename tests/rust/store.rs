@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sparkify_lake::error::{ErrorKind, Result};
-use sparkify_lake::store::bucket::{Bucket, MULTIPART_THRESHOLD, Put, Tag, Written};
-use sparkify_lake::store::settings::StoreSettings;
-use sparkify_lake::store::stores::Stores;
+use sparkify_lake::s3::bucket::{Bucket, MULTIPART_THRESHOLD};
+use sparkify_lake::s3::object::{Put, Tag, Written};
+use sparkify_lake::s3::settings::StoreSettings;
+use sparkify_lake::s3::stores::Stores;
 
 use crate::shop::{Asked, Reply, Shop, error, page, tagged};
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::records::Choices;
-use super::{Kind, Outcome, decode_at};
-use crate::decode::{Decoded, Decoder, Framing, Limits, Tally};
+use crate::decode::tests::records::Choices;
+use crate::decode::tests::{Kind, Outcome, decode_at};
+use crate::decode::{ChunkCounts, Decoded, Decoder, Framing, Limits};
 
 fn outcome(decoder: &mut Decoder, kind: Kind, file: &[u8], framing: Framing) -> Outcome {
     decode_at(decoder, kind, file, framing, (0, 0))
@@ -97,7 +97,7 @@ proptest! {
 #[test]
 fn the_made_up_files_keep_both_layers_busy() {
     let mut decoder = Decoder::new(Limits::default());
-    let mut tally = Tally::default();
+    let mut tally = ChunkCounts::default();
     let mut reasons = BTreeSet::new();
     let mut state = 1u64;
     for _ in 0..400 {

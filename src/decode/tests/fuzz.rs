@@ -1,11 +1,11 @@
 //! Damaged files: no bytes make the decoder stop, lose a record, or depend on how it is fed.
 
-use super::agreement::agree;
-use super::records::Choices;
-use super::splits::{in_pieces, ranged, streamed};
-use super::{Kind, decode};
+use crate::decode::tests::agreement::agree;
+use crate::decode::tests::records::Choices;
+use crate::decode::tests::splits::{in_pieces, ranged, streamed};
+use crate::decode::tests::{Kind, decode};
 use crate::decode::{Framing, Limits, sniff};
-use crate::fuzz::{Random, fuzz};
+use crate::runtime::random_damage::{Random, fuzz};
 
 const TOKENS: [&[u8]; 30] = [
     b"{",

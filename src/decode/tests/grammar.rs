@@ -2,8 +2,8 @@
 //!
 //! Each text is the value of a key that no table uses, so that nothing but the grammar is judged.
 
-use super::{Kind, codes};
 use crate::decode::Framing;
+use crate::decode::tests::{Kind, codes};
 
 #[rustfmt::skip]
 const ACCEPTED: &[(&str, &str)] = &[

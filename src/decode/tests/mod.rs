@@ -10,13 +10,13 @@ mod records;
 mod rows;
 mod splits;
 
-use super::{Decoded, Decoder, Framing, Limits, Tally};
+use crate::decode::{ChunkCounts, Decoded, Decoder, Framing, Limits};
 
 /// What a chunk came to: each row and reject with everything in it, and the tally.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Outcome {
     records: Vec<String>,
-    tally: Tally,
+    tally: ChunkCounts,
 }
 
 /// Which schema a test decodes by.

@@ -1,6 +1,6 @@
 //! Records made up from a stream of choices, so that a failing one shrinks.
 
-use super::Kind;
+use crate::decode::tests::Kind;
 
 /// Makes choices until the stream is exhausted, and then always the first one.
 pub struct Choices<'c> {

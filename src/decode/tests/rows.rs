@@ -1,9 +1,9 @@
 //! What rows hold, and where rejects are said to be.
 
-use super::Kind;
-use crate::decode::{Decoded, Decoder, Event, Framing, Limits, Reason, Song, Tally, Text};
+use crate::decode::tests::Kind;
+use crate::decode::{ChunkCounts, Decoded, Decoder, Event, Framing, Limits, Reason, Song, Text};
 
-fn event(record: &str, check: impl FnOnce(Event<'_>)) -> Tally {
+fn event(record: &str, check: impl FnOnce(Event<'_>)) -> ChunkCounts {
     let mut check = Some(check);
     let tally = Decoder::new(Limits::default()).events(record.as_bytes(), Framing::Values, &mut |decoded| {
         let Decoded::Row(event) = decoded else { panic!("{decoded:?}") };
@@ -13,7 +13,7 @@ fn event(record: &str, check: impl FnOnce(Event<'_>)) -> Tally {
     tally
 }
 
-fn song(record: &str, check: impl FnOnce(Song<'_>)) -> Tally {
+fn song(record: &str, check: impl FnOnce(Song<'_>)) -> ChunkCounts {
     let mut check = Some(check);
     let tally = Decoder::new(Limits::default()).songs(record.as_bytes(), Framing::Values, &mut |decoded| {
         let Decoded::Row(song) = decoded else { panic!("{decoded:?}") };

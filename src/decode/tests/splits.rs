@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::records::Choices;
-use super::{Kind, Outcome, decode, decode_at};
+use crate::decode::tests::records::Choices;
+use crate::decode::tests::{Kind, Outcome, decode, decode_at};
 use crate::decode::{Cutter, Decoder, Framing, Limits, cut, first_start};
 
 /// Decodes the pieces between these positions and puts them together.

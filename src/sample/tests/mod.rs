@@ -3,13 +3,15 @@
 
 mod oddities;
 
-use super::{SampleSpec, SampleSummary, write_sample};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::Value;
+
+use crate::sample::{SampleSpec, SampleSummary, write_sample};
 
 const SONG_KEYS: &str = "num_songs artist_id artist_latitude artist_longitude artist_location artist_name song_id \
     title duration year";

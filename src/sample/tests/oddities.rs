@@ -1,16 +1,18 @@
 //! Whether a sample is as odd as the real data: shares, variants, changes of level, numbers where text belongs.
 
-use super::{Sample, share, small, text};
-use crate::sample::SampleSpec;
-use crate::sample::catalogue::{Catalogue, Copy, Song};
-use crate::sample::words::Words;
-use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::sample::SampleSpec;
+use crate::sample::catalog::{Catalog, Copy, Song};
+use crate::sample::tests::{Sample, share, small, text};
+use crate::sample::words::Words;
 
 /// The song files of a large catalogue, made in memory.
 fn catalogue_of(songs: u64) -> Vec<Value> {
     let words = Words::new();
-    let catalogue = Catalogue::new(&words, 42, songs);
+    let catalogue = Catalog::new(&words, 42, songs);
     let (mut song, mut out, mut records) = (Song::default(), Vec::new(), Vec::new());
     for number in 0..songs {
         for copy in [Copy::First, Copy::Repeat] {

@@ -1,7 +1,7 @@
 //! Bytes: rows 1 to 17 of the table.
 
-use super::{artist, check, file, level, line};
 use crate::decode::sniff;
+use crate::decode::tests::bad_input::{artist, check, file, level, line};
 
 #[test]
 fn rows_1_to_16_bytes() {

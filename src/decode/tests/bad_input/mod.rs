@@ -7,8 +7,8 @@ mod bytes;
 mod structure;
 mod values;
 
-use super::{Kind, codes};
 use crate::decode::sniff;
+use crate::decode::tests::{Kind, codes};
 
 const PLAY: &str = r#"{"page":"NextSong","ts":1541121934796,"userId":"26"}"#;
 const SONG: &str = r#"{"song_id":"SOX","artist_id":"ARX"}"#;

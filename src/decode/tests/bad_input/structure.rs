@@ -1,7 +1,7 @@
 //! Structure: rows 30 to 50 of the table.
 
-use super::{PLAY, at, check, file, line, line_of, only, play};
 use crate::decode::tests::Kind;
+use crate::decode::tests::bad_input::{PLAY, at, check, file, line, line_of, only, play};
 
 fn nested(depth: usize) -> String {
     format!("\"x\":{}{}", "[".repeat(depth), "]".repeat(depth))

@@ -1,6 +1,6 @@
-//! Values, meaning and partition values: rows 51 to 82 of the table.
+//! ValueStream, meaning and partition values: rows 51 to 82 of the table.
 
-use super::{artist, at, check, level, only, play, song};
+use crate::decode::tests::bad_input::{artist, at, check, level, only, play, song};
 
 #[test]
 fn rows_51_to_64_values() {

@@ -1,0 +1,304 @@
+//! What the user said, checked value by value.
+//!
+//! Values arrive as text by option name (from arguments, environment and files, already merged by precedence in the
+//! Python front) and leave as typed options. Defaults live here and nowhere else. Nothing is looked up: no file, no
+//! environment, no clock.
+//!
+//! Invariant: a [`Config`] holds only values that make sense by themselves; whether they fit together and fit the
+//! world is [`crate::input::sources`]'s question.
+
+mod values;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use chrono::NaiveDate;
+pub use values::{Compression, Match, MaxBad, OnBadFile, Unmatched};
+use values::{choice, days, flag, folders, max_bad, size, tables, threads, ts_window};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::s3::settings::{SECRETS, StoreSettings};
+use crate::schema::Table;
+
+/// Options as they come: name to text.
+pub type Settings = BTreeMap<String, String>;
+
+/// Everything the user may say, with the defaults filled in.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, on or off, as the user says it")]
+pub struct Config {
+    /// The root that holds `song_data` and `log_data`.
+    pub input: Option<String>,
+    /// Song files: a folder, a file or a glob; replaces what lies below `input`.
+    pub song_data: Option<String>,
+    /// Log files, likewise.
+    pub log_data: Option<String>,
+    /// The root of the lake.
+    pub output: Option<String>,
+    /// The tables to make.
+    pub tables: Vec<Table>,
+    /// Folder name of every table.
+    pub folders: BTreeMap<Table, String>,
+    /// How plays find their song.
+    pub matching: Match,
+    /// What becomes of plays without one.
+    pub unmatched: Unmatched,
+    /// Compression of the files.
+    pub compression: Compression,
+    /// Worker threads.
+    pub threads: usize,
+    /// Upper bound for buffers, in bytes.
+    pub memory_limit: u64,
+    /// Input bytes handed to one decoding step.
+    pub chunk_size: u64,
+    /// Input bytes of one task of an executor; by its slots where nothing is said.
+    pub shard_size: Option<u64>,
+    /// Tolerated rejects.
+    pub max_bad: MaxBad,
+    /// What a bad file means.
+    pub on_bad_file: OnBadFile,
+    /// Plausible event times, in milliseconds since 1970; the end is exclusive.
+    pub ts_window: Range<i64>,
+    /// Whether files that this program did not write may be replaced.
+    pub adopt: bool,
+    /// Whether a log file may be the same as another.
+    pub allow_duplicates: bool,
+    /// Whether the input may be less than half of what it was.
+    pub allow_shrink: bool,
+    /// Whether files that are gone keep their rows.
+    pub keep_gone: bool,
+    /// Whether everything is read, also when nothing has changed.
+    pub rebuild: bool,
+    /// Of log files that the lake does not know, those of these days (by their paths) are taken; the end is exclusive.
+    pub days: Range<Option<NaiveDate>>,
+    /// How object stores are reached.
+    pub store: StoreSettings,
+}
+
+/// Option names with their defaults, as text: for `--help`, and the list of what is known.
+pub const DEFAULTS: [(&str, &str); 30] = [
+    ("input", ""),
+    ("output", ""),
+    ("song_data", "<input>/song_data"),
+    ("log_data", "<input>/log_data"),
+    ("tables", "songs,artists,users,time,songplays"),
+    ("match", "title_artist_duration"),
+    ("unmatched", "keep"),
+    ("compression", "snappy"),
+    ("table_names", "classic"),
+    ("threads", "one per core"),
+    ("memory_limit", "1GiB"),
+    ("chunk_size", "4MiB"),
+    ("shard_size", "by the executor's slots, 32MiB to 512MiB"),
+    ("max_bad", "100 records or 1%, whichever is more"),
+    ("on_bad_file", "refuse"),
+    ("ts_window", "1990-01-01..2100-01-01"),
+    ("adopt", "false"),
+    ("allow_duplicates", "false"),
+    ("allow_shrink", "false"),
+    ("keep_gone", "false"),
+    ("rebuild", "false"),
+    ("since", ""),
+    ("until", ""),
+    ("region", "the bucket's own"),
+    ("endpoint_url", "AWS"),
+    ("profile", ""),
+    ("allow_http", "false"),
+    ("anonymous", "false"),
+    ("ca_file", "the system's certificates"),
+    ("store_patience", "60s"),
+];
+
+impl Config {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for an unknown name, [`ErrorKind::Configuration`] for a value that is not of the option's
+    /// form; both name the option and what it takes.
+    pub fn from_settings(settings: &Settings) -> Result<Self> {
+        for name in settings.keys() {
+            if !DEFAULTS.iter().any(|(known, _)| known == name) && !SECRETS.contains(&name.as_str()) {
+                return Err(Error::new(ErrorKind::Usage, format!("there is no option {name:?}"))
+                    .hint("`sparkify-lake --help` lists the options")
+                    .context("option", name.clone()));
+            }
+        }
+        let text = |name: &str| settings.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+        let truth = |name: &'static str| text(name).map_or(Ok(false), |value| flag(name, value));
+        let location = |name: &str| text(name).map(str::to_owned);
+        Ok(Self {
+            input: location("input"),
+            song_data: location("song_data"),
+            log_data: location("log_data"),
+            output: location("output"),
+            tables: text("tables").map_or_else(|| Ok(Table::ALL.to_vec()), tables)?,
+            folders: folders(text("table_names").unwrap_or("classic"))?,
+            matching: choice(
+                "match",
+                text("match"),
+                &[("title_artist_duration", Match::TitleArtistDuration), ("title_artist", Match::TitleArtist)],
+            )?,
+            unmatched: choice("unmatched", text("unmatched"), &[("keep", Unmatched::Keep), ("drop", Unmatched::Drop)])?,
+            compression: choice(
+                "compression",
+                text("compression"),
+                &[("snappy", Compression::Snappy), ("zstd", Compression::Zstd), ("none", Compression::None)],
+            )?,
+            threads: text("threads").map_or_else(|| Ok(crate::runtime::threads::available()), threads)?,
+            memory_limit: text("memory_limit").map_or(Ok(1 << 30), |value| size("memory_limit", value, 64 << 20))?,
+            chunk_size: text("chunk_size").map_or(Ok(4 << 20), |value| size("chunk_size", value, 1 << 10))?,
+            shard_size: text("shard_size").map(|value| size("shard_size", value, 1)).transpose()?,
+            max_bad: text("max_bad").map_or(Ok(MaxBad::Default), max_bad)?,
+            on_bad_file: choice(
+                "on_bad_file",
+                text("on_bad_file"),
+                &[("refuse", OnBadFile::Refuse), ("quarantine", OnBadFile::Quarantine)],
+            )?,
+            ts_window: ts_window(text("ts_window").unwrap_or("1990-01-01..2100-01-01"))?,
+            adopt: truth("adopt")?,
+            allow_duplicates: truth("allow_duplicates")?,
+            allow_shrink: truth("allow_shrink")?,
+            keep_gone: truth("keep_gone")?,
+            rebuild: truth("rebuild")?,
+            days: days(text("since"), text("until"))?,
+            store: StoreSettings::read(text, truth)?,
+        })
+    }
+}
+
+impl Config {
+    /// The options that decide which rows a table has and which bytes a file: two runs that differ here differ there.
+    #[must_use]
+    pub fn shaping(&self) -> BTreeMap<String, String> {
+        let mut options = self.to_texts();
+        options.retain(|name, _| ["compression", "match", "ts_window", "unmatched"].contains(name));
+        options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// The options that decide what a run says of its input, and whether it accepts it: one text.
+    #[must_use]
+    pub fn deciding(&self) -> String {
+        let names = ["tables", "table_names", "match", "unmatched", "compression", "ts_window"];
+        let judging = ["max_bad", "on_bad_file", "allow_duplicates"];
+        let texts = self.to_texts();
+        let said = |name: &str| texts.get(name).map(|value| format!("{name}={value}"));
+        names.into_iter().chain(judging).filter_map(said).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The options in force, as text in the form that [`Config::from_settings`] takes. Locations are not among them.
+    #[must_use]
+    pub fn to_texts(&self) -> BTreeMap<&'static str, String> {
+        let date = |ts: i64| chrono::DateTime::from_timestamp_millis(ts).unwrap_or_default().date_naive().to_string();
+        let names: Vec<&str> = self.tables.iter().map(|table| table.name()).collect();
+        let folders: Vec<String> =
+            self.folders.iter().map(|(table, folder)| format!("{}={folder}", table.name())).collect();
+        let matching = match self.matching {
+            Match::TitleArtistDuration => "title_artist_duration",
+            Match::TitleArtist => "title_artist",
+        };
+        let unmatched = if self.unmatched == Unmatched::Keep { "keep" } else { "drop" };
+        let compression = match self.compression {
+            Compression::Snappy => "snappy",
+            Compression::Zstd => "zstd",
+            Compression::None => "none",
+        };
+        let max_bad = match self.max_bad {
+            MaxBad::Default => "the larger of 100 and 1%".to_owned(),
+            MaxBad::Records(records) => records.to_string(),
+            MaxBad::Percent(percent) => format!("{percent}%"),
+        };
+        let on_bad_file = if self.on_bad_file == OnBadFile::Refuse { "refuse" } else { "quarantine" };
+        let mut texts = BTreeMap::from([
+            ("tables", names.join(",")),
+            ("match", matching.to_owned()),
+            ("unmatched", unmatched.to_owned()),
+            ("compression", compression.to_owned()),
+            ("table_names", folders.join(",")),
+            ("threads", self.threads.to_string()),
+            ("memory_limit", self.memory_limit.to_string()),
+            ("chunk_size", self.chunk_size.to_string()),
+            ("max_bad", max_bad),
+            ("on_bad_file", on_bad_file.to_owned()),
+            ("ts_window", format!("{}..{}", date(self.ts_window.start), date(self.ts_window.end))),
+            ("adopt", self.adopt.to_string()),
+            ("allow_duplicates", self.allow_duplicates.to_string()),
+            ("allow_shrink", self.allow_shrink.to_string()),
+            ("keep_gone", self.keep_gone.to_string()),
+            ("rebuild", self.rebuild.to_string()),
+        ]);
+        for (name, day) in [("since", self.days.start), ("until", self.days.end)] {
+            texts.extend(day.map(|day| (name, day.to_string())));
+        }
+        texts.extend(self.shard_size.map(|size| ("shard_size", size.to_string())));
+        texts.extend(self.store.texts());
+        texts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, value: &str) -> Result<Config> {
+        Config::from_settings(&Settings::from([(name.to_owned(), value.to_owned())]))
+    }
+
+    #[test]
+    fn days_are_dates_or_times() {
+        let read = |since: &str, until: &str| {
+            let settings =
+                [("since", since), ("until", until)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+            Config::from_settings(&Settings::from(settings)).map(|config| config.days)
+        };
+        let day = |text: &str| (!text.is_empty()).then(|| text.parse::<NaiveDate>().unwrap());
+        for (since, until, from, to) in [
+            ("2018-11-05", "2018-11-06", "2018-11-05", "2018-11-06"),
+            ("2018-11-05", "", "2018-11-05", ""),
+            ("", "2018-11-05T00:00:00+00:00", "", "2018-11-05"),
+            ("2018-11-05T03:00:00Z", "2018-11-05 04:00:00+00:00", "2018-11-05", "2018-11-06"),
+            ("2018-11-05T03:00:00", "2018-11-05T04:00:00", "2018-11-05", "2018-11-06"),
+        ] {
+            assert_eq!(read(since, until).unwrap(), day(from)..day(to), "{since} {until}");
+        }
+        for (since, until) in [("2018-11-05", "2018-11-05"), ("2018-11-06", "2018-11-05"), ("yesterday", ""), ("", "5")]
+        {
+            assert_eq!(read(since, until).unwrap_err().kind(), ErrorKind::Configuration, "{since} {until}");
+        }
+    }
+
+    #[test]
+    fn sizes_take_units() {
+        for (text, bytes) in [("64MiB", 64 << 20), ("1.5GiB", 3 << 29), ("2GB", 2_000_000_000), ("512m", 512 << 20)] {
+            assert_eq!(read("memory_limit", text).unwrap().memory_limit, bytes, "{text}");
+        }
+        for text in ["", "1"] {
+            assert_eq!(read("memory_limit", text).is_ok(), text.is_empty(), "{text:?}: empty means not set");
+        }
+        assert_eq!(read("memory_limit", "64 parsecs").unwrap_err().kind(), ErrorKind::Configuration);
+    }
+
+    #[test]
+    fn overrides_lie_on_top_of_a_naming() {
+        let folders = read("table_names", "plain,users=people").unwrap().folders;
+        assert_eq!(folders[&Table::Users], "people");
+        assert_eq!(folders[&Table::Songs], "songs");
+        assert!(read("table_names", "songs=x,users=x").is_err(), "two tables in one folder");
+        assert!(read("table_names", "songs=../x").is_err(), "a folder name is not a path");
+    }
+
+    #[test]
+    fn limits_of_rejects() {
+        assert_eq!(read("max_bad", "1%").unwrap().max_bad.allowed(1_000), 10);
+        assert_eq!(read("max_bad", "7").unwrap().max_bad.allowed(1_000), 7);
+        assert_eq!(MaxBad::Default.allowed(1_000), 100);
+        assert_eq!(MaxBad::Default.allowed(1_000_000), 10_000);
+        assert!(read("max_bad", "101%").is_err());
+    }
+
+    #[test]
+    fn unknown_names_are_usage_errors() {
+        assert_eq!(read("colour", "red").unwrap_err().kind(), ErrorKind::Usage);
+        assert_eq!(read("match", "title").unwrap_err().kind(), ErrorKind::Configuration);
+        assert!(read("ts_window", "2100-01-01..1990-01-01").is_err());
+    }
+}

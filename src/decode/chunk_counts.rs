@@ -1,0 +1,157 @@
+//! What a chunk held, in numbers.
+//!
+//! Not the report. Invariant: `read == rows + filtered + quarantined`, and merging tallies in any order gives the
+//! same tally.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Counts of one chunk, or of several merged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChunkCounts {
+    /// Records, good and bad.
+    pub read: u64,
+    /// Records that became rows.
+    pub rows: u64,
+    /// Well-formed records that are not wanted.
+    pub filtered: u64,
+    /// Records that were turned away.
+    pub quarantined: u64,
+    /// ValueStream in rows whose form was changed without loss.
+    pub coerced: u64,
+    /// Line feeds.
+    pub newlines: u64,
+    /// Byte order marks between records.
+    pub bom: u64,
+    /// Objects that stand behind another value on the same line.
+    pub several_on_a_line: u64,
+    /// Top-level arrays that began.
+    pub arrays: u64,
+    /// Top-level arrays that ended. Fewer than `arrays` at the end of a file: its tail is missing.
+    pub arrays_closed: u64,
+    /// Objects with a required key and the same key in another case beside it.
+    pub case_variants: u64,
+    /// Keys that the producer is not known to write.
+    pub unknown_keys: UnknownKeys,
+}
+
+impl ChunkCounts {
+    /// Adds the counts of another chunk.
+    pub fn merge(&mut self, other: &Self) {
+        self.read += other.read;
+        self.rows += other.rows;
+        self.filtered += other.filtered;
+        self.quarantined += other.quarantined;
+        self.coerced += other.coerced;
+        self.newlines += other.newlines;
+        self.bom += other.bom;
+        self.several_on_a_line += other.several_on_a_line;
+        self.arrays += other.arrays;
+        self.arrays_closed += other.arrays_closed;
+        self.case_variants += other.case_variants;
+        for (name, count) in other.unknown_keys.iter() {
+            self.unknown_keys.add(name, count);
+        }
+    }
+}
+
+/// How often each unknown key occurred. Of more names than fit, the bytewise smallest stay: which ones does not
+/// depend on the order of the input, and their counts are complete.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnknownKeys {
+    counts: BTreeMap<Box<str>, u64>,
+}
+
+impl UnknownKeys {
+    /// The most names that are kept.
+    pub const MAX_NAMES: usize = 1000;
+    /// The most bytes that are kept of a name.
+    pub const MAX_NAME: usize = 256;
+
+    /// Counts a name `count` more times.
+    pub fn add(&mut self, name: &str, count: u64) {
+        let name = beginning(name, Self::MAX_NAME);
+        if let Some(known) = self.counts.get_mut(name) {
+            *known += count;
+            return;
+        }
+        let full = self.counts.len() >= Self::MAX_NAMES;
+        if full && self.counts.last_key_value().is_some_and(|(last, _)| **last < *name) {
+            return;
+        }
+        self.counts.insert(name.into(), count);
+        if full {
+            self.counts.pop_last();
+        }
+    }
+
+    /// KeyNames and counts, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.counts.iter().map(|(name, count)| (&**name, *count))
+    }
+
+    /// How many names there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// Whether no unknown key occurred.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    /// How often one key occurred.
+    #[must_use]
+    pub fn count(&self, name: &str) -> u64 {
+        self.counts.get(name).copied().unwrap_or_default()
+    }
+}
+
+/// The first bytes of a text, at most so many, and whole characters only.
+fn beginning(text: &str, most: usize) -> &str {
+    let longest = (0..=most).rev().find_map(|length| text.get(..length));
+    longest.filter(|_| text.len() > most).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ChunkCounts, UnknownKeys};
+
+    #[test]
+    fn which_names_stay_does_not_depend_on_the_order() {
+        let names: Vec<String> = (0..3000).map(|number| format!("key{number:04}")).collect();
+        let (mut upwards, mut downwards) = (UnknownKeys::default(), UnknownKeys::default());
+        for name in &names {
+            upwards.add(name, 2);
+        }
+        for name in names.iter().rev() {
+            downwards.add(name, 1);
+            downwards.add(name, 1);
+        }
+        assert_eq!(upwards, downwards);
+        assert_eq!(upwards.len(), UnknownKeys::MAX_NAMES);
+        assert_eq!(upwards.count("key0999"), 2);
+        assert_eq!(upwards.count("key1000"), 0);
+    }
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        let mut keys = UnknownKeys::default();
+        keys.add(&"é".repeat(1000), 1);
+        keys.add(&format!("x{}", "é".repeat(1000)), 1);
+        assert_eq!(keys.iter().map(|(name, _)| name.len()).collect::<Vec<_>>(), [255, 256]);
+    }
+
+    #[test]
+    fn merging_adds_everything() {
+        let mut left = ChunkCounts { read: 1, rows: 1, newlines: 2, ..ChunkCounts::default() };
+        let mut right = ChunkCounts { read: 2, filtered: 1, quarantined: 1, bom: 1, ..ChunkCounts::default() };
+        right.unknown_keys.add("zip", 3);
+        left.merge(&right);
+        assert_eq!((left.read, left.rows, left.filtered, left.quarantined), (3, 1, 1, 1));
+        assert_eq!((left.newlines, left.bom, left.unknown_keys.count("zip")), (2, 1, 3));
+    }
+}

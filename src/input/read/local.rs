@@ -1,0 +1,215 @@
+//! Files of a disk: small ones whole, many to a piece of work; a large plain file in ranges that are read and decoded
+//! independently; compressed files and large top-level arrays as streams.
+//!
+//! Invariant: a file's size and time of modification are compared after the last byte was read and before the last
+//! chunk of a piece of work is yielded, or, of a stream, before the work counts as done.
+
+use std::fs::File;
+use std::io::Read;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+
+use crate::decode::framing;
+use crate::decode::framing::Framing;
+use crate::error::{Error, ErrorKind, Result};
+use crate::input::decompress;
+use crate::input::decompress::Unpacker;
+use crate::input::list::{Listing, Version, modified};
+use crate::input::read::chunks::{HEAD, LARGEST_RECORD, broken, whole};
+use crate::input::read::{Chunk, Fetched, Listed, Reader, Reading, Visit};
+
+/// How far a range is first read beyond its end, to find the end of its last record.
+const LOOK_AHEAD: usize = 16 << 10;
+
+/// Files to a piece of work at most.
+const FILES: usize = 256;
+
+/// A piece of work for one worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ReadTask {
+    /// Whole files.
+    Files(Vec<usize>),
+    /// The records that begin in a range of a plain file.
+    Part {
+        /// Which file.
+        file: usize,
+        /// Which bytes.
+        range: Range<u64>,
+    },
+}
+
+/// Divides the selected files into pieces of work of about a chunk's bytes.
+pub(super) fn divide(listing: &Listing, selection: &[usize], reading: Reading) -> Result<Vec<ReadTask>> {
+    let chunk_size = reading.chunk_size;
+    let mut work = Vec::new();
+    let (mut files, mut bytes) = (Vec::new(), 0);
+    for index in selection {
+        let Some(file) = listing.files.get(*index) else { continue };
+        if file.size > chunk_size && !reading.in_order && can_be_divided(Listed::new(listing, *index)?)? {
+            let mut from = 0;
+            while from < file.size {
+                let to = file.size.min(from + chunk_size);
+                work.push(ReadTask::Part { file: *index, range: from..to });
+                from = to;
+            }
+            continue;
+        }
+        files.push(*index);
+        bytes += file.size;
+        if bytes >= chunk_size || files.len() >= FILES {
+            work.push(ReadTask::Files(std::mem::take(&mut files)));
+            bytes = 0;
+        }
+    }
+    if !files.is_empty() {
+        work.push(ReadTask::Files(files));
+    }
+    Ok(work)
+}
+
+/// Whether the file is plain and holds a sequence of values. Anything else is looked at again when it is read.
+fn can_be_divided(listed: Listed<'_>) -> Result<bool> {
+    let mut head = Vec::with_capacity(HEAD);
+    open(listed)?
+        .take(HEAD as u64)
+        .read_to_end(&mut head)
+        .map_err(|error| Error::io(ErrorKind::Storage, "read", &listed.file.path, &error))?;
+    Ok(decompress::format(&head).is_none() && framing::sniff(&head) == Ok(Framing::Values))
+}
+
+impl Reader {
+    /// Reads one piece of work, chunk by chunk.
+    pub(super) fn read_local(
+        &mut self,
+        listing: &Listing,
+        work: &ReadTask,
+        reading: Reading,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
+        match work {
+            ReadTask::Files(files) => {
+                files.iter().try_for_each(|index| self.file(Listed::new(listing, *index)?, reading, visit))
+            }
+            ReadTask::Part { file, range } => self.part(Listed::new(listing, *file)?, range, visit),
+        }
+    }
+
+    fn file(&mut self, listed: Listed<'_>, reading: Reading, visit: &mut Visit<'_>) -> Result<()> {
+        let size = usize::try_from(listed.file.size).unwrap_or(usize::MAX);
+        if size > reading.chunk() {
+            return self.stream_local(listed, reading, visit);
+        }
+        let mut file = open(listed)?;
+        if self.buffer.len() < size {
+            self.buffer.resize(size, 0);
+        }
+        let read = read_up_to(&mut file, self.buffer.get_mut(..size).unwrap_or_default(), listed)?;
+        must_be_as_listed(&file, listed, read as u64)?;
+        let bytes = self.buffer.get(..read).unwrap_or_default();
+        if decompress::format(bytes).is_some() {
+            return self.stream_local(listed, reading, visit);
+        }
+        whole(listed.index, bytes, visit)
+    }
+
+    fn part(&mut self, listed: Listed<'_>, range: &Range<u64>, visit: &mut Visit<'_>) -> Result<()> {
+        let size = listed.file.size;
+        let file = open(listed)?;
+        // The byte before the range tells whether a record begins at its first byte.
+        let from = range.start.saturating_sub(1);
+        let skipped = usize::from(range.start > 0);
+        let mut wanted = usize::try_from(range.end - from).unwrap_or(usize::MAX) + LOOK_AHEAD;
+        let target = usize::try_from(range.end - from).unwrap_or(usize::MAX);
+        let mut filled = 0;
+        let end = loop {
+            let room = wanted.min(usize::try_from(size - from).unwrap_or(usize::MAX));
+            if self.buffer.len() < room {
+                self.buffer.resize(room, 0);
+            }
+            let buffer = self.buffer.get_mut(filled..room).unwrap_or_default();
+            file.read_exact_at(buffer, from + filled as u64).map_err(|error| listed.failed(error))?;
+            filled = room;
+            if from + filled as u64 == size && range.end == size {
+                break filled;
+            }
+            let bytes = self.buffer.get(..filled).unwrap_or_default();
+            if let Some(end) = next_record(bytes, target) {
+                break end;
+            }
+            if from + filled as u64 == size {
+                break filled;
+            }
+            if filled - target > LARGEST_RECORD {
+                // Other ranges of the file may have been yielded: too late to leave all of it out.
+                return Err(listed.refusal("single_value_too_large"));
+            }
+            wanted = filled * 2;
+        };
+        must_be_as_listed(&file, listed, size)?;
+        let bytes = self.buffer.get(..end).unwrap_or_default();
+        let start = if skipped == 0 { Some(0) } else { next_record(bytes, skipped) };
+        let Some(start) = start.filter(|start| *start < target.max(1)) else {
+            // No record begins in this range: the one that spans it belongs to an earlier range.
+            return Ok(());
+        };
+        let chunk = Chunk {
+            file: listed.index,
+            offset: from + start as u64,
+            lines_before: None,
+            framing: Framing::Values,
+            bytes: bytes.get(start..).unwrap_or_default(),
+        };
+        visit(Fetched::Chunk(chunk))
+    }
+
+    fn stream_local(&mut self, listed: Listed<'_>, reading: Reading, visit: &mut Visit<'_>) -> Result<()> {
+        if reading.verify_first {
+            let file = open(listed)?;
+            let mut unpacker = Unpacker::new(&file).map_err(|error| listed.failed(error))?;
+            if let Some(code) = broken(listed, &mut unpacker)? {
+                return visit(Fetched::Bad { file: listed.index, code });
+            }
+        }
+        let file = open(listed)?;
+        let mut unpacker = Unpacker::new(&file).map_err(|error| listed.failed(error))?;
+        self.stream(listed, &mut unpacker, reading, visit)?;
+        must_be_as_listed(&file, listed, listed.file.size)
+    }
+}
+
+/// The first position from `from` on, not 0, at which a record begins.
+fn next_record(bytes: &[u8], from: usize) -> Option<usize> {
+    let before = from.checked_sub(1)?;
+    framing::first_start(bytes.get(before..)?).map(|position| before + position)
+}
+
+fn open(listed: Listed<'_>) -> Result<File> {
+    File::open(&listed.file.path).map_err(|error| listed.failed(error))
+}
+
+/// Reads until the buffer is full or the file ends.
+fn read_up_to(file: &mut File, buffer: &mut [u8], listed: Listed<'_>) -> Result<usize> {
+    let mut filled = 0;
+    while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match file.read(room) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(listed.failed(error)),
+        }
+        // A regular file gives what it has; less than the room means its end.
+        if filled as u64 == listed.file.size {
+            break;
+        }
+    }
+    Ok(filled)
+}
+
+fn must_be_as_listed(file: &File, listed: Listed<'_>, read: u64) -> Result<()> {
+    let metadata = file.metadata().map_err(|error| listed.failed(error))?;
+    let size = listed.file.size;
+    if read == size && metadata.len() == size && Version::Modified(modified(&metadata)) == listed.file.version {
+        return Ok(());
+    }
+    Err(listed.changed())
+}

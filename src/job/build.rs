@@ -1,0 +1,47 @@
+//! The five tables in memory, without a lake.
+
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::incremental::retained_input::RetainedFiles;
+use crate::incremental::{manifest, plan};
+use crate::input::sources::JobSpec;
+use crate::job::list_input::list_input;
+use crate::job::notes::note_records;
+use crate::job::pipeline;
+use crate::quality::gate;
+use crate::report::run_report::Report;
+use crate::runtime::clock::PhaseClock;
+use crate::runtime::context::Context;
+use crate::s3::stores::Stores;
+use crate::transform::extract;
+use crate::transform::in_memory::{self, Star};
+use crate::transform::sorted_runs::RunBuffer;
+
+/// Reads the input and returns the tables instead of writing them.
+///
+/// # Errors
+/// As [`crate::job::run::run`]; an output is neither needed nor touched.
+pub fn build(config: Config, context: &Context<'_>) -> Result<(Star, Report)> {
+    let mut clock = PhaseClock::start();
+    let stores = Stores::new(&config.store, &context.cancel);
+    let spec = JobSpec::new(config, false, &stores)?;
+    let report = Report::begin(&spec.config);
+    let scratch = tempfile::tempdir().map_err(|error| {
+        Error::new(ErrorKind::Storage, "no folder for scratch files").cause(error.to_string()).hint("set TMPDIR")
+    })?;
+    let runs = RunBuffer::new(extract::runs_budget(&spec.config), scratch.path().to_owned());
+    let mut inputs = list_input(&spec, &stores, context)?;
+    plan::restrict(&spec, &mut inputs, None)?;
+    clock.end("discover");
+    let pipeline::InMemory { finished, stats } = pipeline::all(&spec, &inputs, runs, &mut clock, context)?;
+    let manifests = manifest::build(&spec, &inputs, &stats, (None, None), &RetainedFiles::default(), &report.run_id);
+    let mut summary = manifest::summarize(&spec, &inputs, &stats, &manifests, None);
+    note_records(&summary, context);
+    gate::accept(&spec, &inputs, &stats, &summary, &manifests)?;
+    clock.end("logs");
+    let (star, plays) = in_memory::build(&finished, &spec.config, context)?;
+    clock.end("write");
+    summary.plays = plays;
+    let report = report.built(&spec, &inputs, summary, &star, clock).with_stores(&stores);
+    Ok((star, report))
+}

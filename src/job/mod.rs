@@ -1,0 +1,14 @@
+//! What a user can ask for, one outline per file.
+//!
+//! [`run`] is the job itself; [`pipeline`] is the part of it that reads the input and stages the tables.
+
+pub mod build;
+pub mod check;
+pub mod doctor;
+mod list_input;
+mod notes;
+pub mod pipeline;
+pub mod plan;
+pub mod recover;
+pub mod run;
+pub mod status;

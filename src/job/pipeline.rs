@@ -1,0 +1,360 @@
+//! From listed files to finished tables: everything, or what has changed and what that touches.
+//!
+//! Songs come first, because plays are matched with them. Then the log files that are new are read, then those that feed
+//! the same months, and those whose plays may match a song that is new; every other month stays as it is.
+//!
+//! Invariant: a month is made again from all files that feed it, or not at all.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::distributed::leader::{FileReach, Leader};
+use crate::distributed::shuffle::ShuffleFile;
+use crate::error::Result;
+use crate::incremental::plan::{Increment, KnownSongs, SongsChange};
+use crate::incremental::retained_input::RetainedFiles;
+use crate::incremental::state_error::StateResult;
+use crate::incremental::{plan, retained_input};
+use crate::input::duplicate_files::SameSized;
+use crate::input::file_identity;
+use crate::input::input_files::InputFiles;
+use crate::input::list::{SelectedFiles, Selection};
+use crate::input::sources::{Content, JobSpec};
+use crate::lake::Stage;
+use crate::lake::checkpoint::IncrementalState;
+use crate::quality::input_stats::InputStats;
+use crate::quality::read_stats::ReadStats;
+use crate::runtime::clock::PhaseClock;
+use crate::runtime::context::Context;
+use crate::runtime::progress::{Level, Phase};
+use crate::schema::Table;
+use crate::tables::artists::ArtistsPartial;
+use crate::tables::play_dictionary::PlayDictionary;
+use crate::tables::song_index::SongIndex;
+use crate::tables::song_record::SongRecord;
+use crate::tables::time::Month;
+use crate::tables::users::{User, UsersPartial};
+use crate::tables::{artists, users};
+use crate::transform::extract::{Extractor, LogsRead, PlayTarget, SongsRead};
+use crate::transform::sorted_runs::RunBuffer;
+use crate::transform::write_tables::{FinishedTables, MonthResult};
+use crate::transform::{extract, write_tables};
+
+/// What the song files say.
+#[derive(Debug)]
+pub struct Songs {
+    /// The songs.
+    pub index: SongIndex,
+    artists: ArtistsPartial,
+    /// All song records, sorted as the state keeps them.
+    records: Vec<SongRecord>,
+    /// How the table differs from what it was, where that is known.
+    change: Option<SongsChange>,
+}
+
+impl Songs {
+    /// The partitions that may have changed; all of them where nothing is said.
+    #[must_use]
+    pub fn partitions(&self) -> Option<&BTreeSet<String>> {
+        self.change.as_ref().map(|change| &change.partitions)
+    }
+}
+
+/// What the log files say.
+#[derive(Debug)]
+pub struct Logs {
+    read: LogsRead,
+    runs: RunBuffer,
+    /// Where plays lie that workers have read.
+    shuffled: Vec<ShuffleFile>,
+    /// The months that are made again; all of them where nothing is said.
+    months: Option<BTreeSet<Month>>,
+}
+
+/// What reading needs: what to do, what to build upon, and where things are.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadContext<'d> {
+    /// What to do.
+    pub spec: &'d JobSpec,
+    /// What to build upon.
+    pub increment: Option<&'d Increment<'d>>,
+    /// What is being written; its lake holds the state.
+    pub stage: &'d Stage,
+    /// Copies of files that are no longer there.
+    pub retained: &'d RetainedFiles,
+    /// A folder for temporary files.
+    pub scratch: &'d Path,
+    /// Whether to stop, and where to count.
+    pub context: &'d Context<'d>,
+}
+
+impl ReadContext<'_> {
+    /// Calls `read` with the files that are present, and with restored copies of those that are missing.
+    fn each(
+        &self,
+        content: Content,
+        files: SelectedFiles<'_>,
+        mut read: impl FnMut(SelectedFiles<'_>, FileReach) -> Result<()>,
+    ) -> Result<()> {
+        let SelectedFiles { listing, selection } = files;
+        let (present, missing) = listing.apart(selection);
+        if !present.is_empty() || missing.is_empty() {
+            read(SelectedFiles { listing, selection: &present }, FileReach::All)?;
+        }
+        match self.spec.source(content) {
+            Some(source) if !missing.is_empty() => {
+                let place = (source, listing);
+                let lake = self.stage.lake();
+                let restored = retained_input::restore(self.retained, place, &missing, lake, self.scratch)?;
+                read(SelectedFiles { listing: &restored, selection: &missing }, FileReach::Leader)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn extractor(&self) -> Extractor<'_> {
+        Extractor { config: &self.spec.config, scratch: Some(self.scratch), context: self.context }
+    }
+
+    fn leader(&self) -> Option<Leader<'_>> {
+        Leader::new(self.spec, self.stage, self.context)
+    }
+}
+
+/// Reads the song files, or those that are new, and sets which files of both contents are read.
+///
+/// # Errors
+/// Those of [`Extractor::songs`] and [`retained_input::restore`]; [`StateError::Unusable`][unusable] when the records of
+/// unchanged files are missing.
+///
+/// [unusable]: crate::incremental::state_error::StateError::Unusable
+pub fn songs(read: &ReadContext<'_>, inputs: &mut InputFiles) -> StateResult<(Songs, ReadStats)> {
+    let ReadContext { spec, increment, stage, context, .. } = *read;
+    let known = increment.map(|increment| increment.song_records(stage.lake())).transpose()?;
+    if let Some(increment) = increment {
+        inputs.song_selection = Some(increment.songs.to_read());
+        inputs.log_selection = Some(increment.logs.to_read());
+    }
+    note_files(inputs, context);
+    let selection = inputs.selection(Content::Songs);
+    let files = SelectedFiles { listing: &inputs.songs, selection: &selection };
+    context.begin(Phase::Songs, inputs.songs.bytes_of(&selection));
+    let (mut found, mut stats) = (SongsRead::default(), ReadStats::default());
+    let leader = read.leader().and_then(|leader| leader.for_songs(files));
+    read.each(Content::Songs, files, |files, reach| {
+        let (songs, its_stats) = match &leader {
+            Some(leader) => leader.songs(files, reach)?,
+            None => read.extractor().songs(files)?,
+        };
+        found.merge(songs);
+        stats.merge(its_stats);
+        Ok(())
+    })?;
+    let has_changed = increment.is_some_and(|increment| !increment.songs.is_empty());
+    let mut before = Vec::new();
+    if let Some(KnownSongs { unchanged, stale }) = known {
+        if has_changed {
+            before = plan::songs_of(unchanged.iter().chain(&stale));
+            unchanged.into_iter().for_each(|record| found.add(record));
+        } else {
+            // The artists and the state stay the same, too.
+            unchanged.iter().for_each(|record| found.songs.add(&record.song()));
+        }
+    }
+    let mut records = found.records;
+    sort_as_manifest(spec, inputs, &mut records);
+    let matching = spec.config.matching;
+    let index = SongIndex::new(found.songs.finish(), matching);
+    let change = increment.map(|_| match has_changed {
+        true => plan::songs_change(&before, index.rows(), matching),
+        false => SongsChange::default(),
+    });
+    Ok((Songs { index, artists: found.artists, records, change }, stats))
+}
+
+fn note_files(inputs: &InputFiles, context: &Context<'_>) {
+    for (content, listing) in inputs.each() {
+        let (files, selection) = (listing.files.len(), inputs.selection(content));
+        let (name, bytes) = (content.name(), listing.bytes_of(&selection));
+        context.note(Level::Info, || match selection.len() {
+            read if read == files => format!("{name}: {files} files, {bytes} bytes"),
+            read => format!("{name}: {files} files, {read} of them new, {bytes} bytes"),
+        });
+    }
+}
+
+/// Sorts records by the names of their files, as the manifest does.
+fn sort_as_manifest(spec: &JobSpec, inputs: &InputFiles, records: &mut [SongRecord]) {
+    let Some(source) = spec.source(Content::Songs).filter(|_| !records.is_empty()) else { return };
+    let files = inputs.songs.files.iter().enumerate();
+    let mut names: Vec<(String, usize)> =
+        files.map(|(index, file)| (file_identity::name(source, file), index)).collect();
+    names.sort_unstable();
+    let mut ranks = vec![0; names.len()];
+    for (rank, (_, index)) in names.iter().enumerate() {
+        if let Some(place) = ranks.get_mut(*index) {
+            *place = rank;
+        }
+    }
+    records.sort_by_key(|record| (ranks.get(record.file).copied(), record.offset));
+}
+
+/// Reads the log files, or those that are new and those that have to be read with them; counts go to `stats`.
+///
+/// # Errors
+/// Those of [`Extractor::plays`]; [`StateError::Unusable`][unusable] when the tracks of earlier months are missing.
+///
+/// [unusable]: crate::incremental::state_error::StateError::Unusable
+pub fn logs(
+    read: &ReadContext<'_>,
+    inputs: &mut InputFiles,
+    songs: &Songs,
+    stats: &mut InputStats,
+) -> StateResult<Logs> {
+    let ReadContext { spec, increment, stage, context, .. } = *read;
+    let config = &spec.config;
+    let runs = RunBuffer::new(extract::runs_budget(config), read.scratch.to_owned());
+    let (leader, mut shuffled) = (read.leader(), Vec::new());
+    let mut found = LogsRead::default();
+    let selection = inputs.selection(Content::Logs);
+    let same_sized = || (!config.allow_duplicates).then(|| SameSized::new(&inputs.logs));
+    let mut take = |selection: &Selection, months: Option<&BTreeSet<Month>>, found: &mut LogsRead| {
+        context.begin(Phase::Logs, inputs.logs.bytes_of(selection));
+        let files = SelectedFiles { listing: &inputs.logs, selection };
+        read.each(Content::Logs, files, |files, reach| match &leader {
+            None => {
+                let target = PlayTarget { songs: &songs.index, runs: &runs, months };
+                read.extractor().plays(files, target, same_sized(), found)
+            }
+            Some(leader) => {
+                shuffled.extend(leader.plays(files, months, reach, found)?);
+                Ok(())
+            }
+        })
+    };
+    take(&selection, None, &mut found)?;
+    let mut months = None;
+    if let (Some(increment), Some(change)) = (increment, &songs.change) {
+        let mut touched: BTreeSet<Month> = found.months.iter().map(|(_, month)| *month).collect();
+        touched.extend(increment.affected_months());
+        if config.tables.contains(&Table::Songplays) {
+            touched.extend(increment.months_with(stage.lake(), &change.keys)?);
+        }
+        let others = increment.others(spec, inputs, &touched);
+        context.note(Level::Info, || {
+            format!("{} months are made again, from {} more log files", touched.len(), others.len())
+        });
+        take(&others, Some(&touched), &mut found)?;
+        let mut all: Vec<usize> = selection.iter().chain(others.iter()).copied().collect();
+        all.sort_unstable();
+        inputs.log_selection = Some(all.into());
+        months = Some(touched);
+    }
+    stats.logs = std::mem::take(&mut found.stats);
+    stats.months = std::mem::take(&mut found.months);
+    Ok(Logs { read: found, runs, shuffled, months })
+}
+
+/// Stages all tables but the songs, and writes the state.
+///
+/// # Errors
+/// Those of [`write_tables::tables`]; [`StateError::Unusable`][unusable] when the users of earlier months are missing.
+///
+/// [unusable]: crate::incremental::state_error::StateError::Unusable
+pub fn write(read: &ReadContext<'_>, songs: Songs, logs: Logs) -> StateResult<IncrementalState> {
+    let ReadContext { spec, increment, stage, context, .. } = *read;
+    let config = &spec.config;
+    let wants = |table| config.tables.contains(&table);
+    let Songs { index, artists, records, .. } = songs;
+    let Logs { read: found, runs, shuffled, months } = logs;
+    let same_songs = increment.is_some_and(|increment| increment.songs.is_empty());
+    let mut dimensions = Vec::new();
+    if wants(Table::Artists) {
+        if same_songs {
+            stage.inherit(Table::Artists, |_| true)?;
+        } else {
+            dimensions.push(artists::columns(&artists.finish()));
+        }
+    }
+    let dictionary = PlayDictionary::new(found.people);
+    let finished = FinishedTables { index, dimensions, dictionary, runs: runs.finish() };
+    write_tables::keep_months(months.as_ref(), config, stage)?;
+    let mut results = write_tables::tables(&finished, config, stage, context)?;
+    if let Some(leader) = read.leader() {
+        results = leader.months(shuffled, finished.index.rows())?;
+    }
+    let same_users = months.as_ref().is_some_and(BTreeSet::is_empty) || spec.logs.is_none();
+    let users = match (increment, &months) {
+        _ if same_users => None,
+        (Some(increment), Some(months)) => Some(increment.users(stage.lake(), months, &results)?),
+        _ => Some(users_of(&results)),
+    };
+    if wants(Table::Users) {
+        match &users {
+            Some(users) => write_tables::users(users, config, stage)?,
+            None => stage.inherit(Table::Users, |_| true)?,
+        }
+    }
+    let mut kept = increment.map(|increment| increment.base.state.clone()).unwrap_or_default();
+    if let Some(months) = &months {
+        kept.months.retain(|name, _| !Month::parse(name).is_some_and(|month| months.contains(&month)));
+    }
+    let records = (!same_songs && spec.songs.is_some()).then_some(records.as_slice());
+    Ok(plan::write_state(stage, kept, records, users.as_deref(), &results)?)
+}
+
+/// The users of all months.
+fn users_of(months: &[MonthResult]) -> Vec<User> {
+    let mut users = UsersPartial::default();
+    for (user_id, row) in months.iter().flat_map(|month| &month.users) {
+        users.add(user_id.clone(), row.clone());
+    }
+    users.finish()
+}
+
+/// Everything read, for tables that stay in memory.
+#[derive(Debug)]
+pub struct InMemory {
+    /// The tables.
+    pub finished: FinishedTables,
+    /// What became of the input.
+    pub stats: InputStats,
+}
+
+/// Reads everything, for tables that stay in memory.
+///
+/// # Errors
+/// Those of [`Extractor`].
+pub fn all(
+    spec: &JobSpec,
+    inputs: &InputFiles,
+    runs: RunBuffer,
+    clock: &mut PhaseClock,
+    context: &Context<'_>,
+) -> Result<InMemory> {
+    let config = &spec.config;
+    let extractor = Extractor { config, scratch: None, context };
+    note_files(inputs, context);
+    let selection = inputs.selection(Content::Songs);
+    context.begin(Phase::Songs, inputs.songs.bytes());
+    let (songs, its_stats) = extractor.songs(SelectedFiles { listing: &inputs.songs, selection: &selection })?;
+    clock.end("songs");
+    let index = SongIndex::new(songs.songs.finish(), config.matching);
+    let mut logs = LogsRead::default();
+    let selection = inputs.selection(Content::Logs);
+    context.begin(Phase::Logs, inputs.logs.bytes());
+    let same_sized = (!config.allow_duplicates).then(|| SameSized::new(&inputs.logs));
+    let target = PlayTarget { songs: &index, runs: &runs, months: None };
+    let files = SelectedFiles { listing: &inputs.logs, selection: &selection };
+    extractor.plays(files, target, same_sized, &mut logs)?;
+    let stats = InputStats { songs: its_stats, logs: logs.stats, months: logs.months, quarantine: None };
+    let mut dimensions = Vec::new();
+    if config.tables.contains(&Table::Artists) {
+        dimensions.push(artists::columns(&songs.artists.finish()));
+    }
+    if config.tables.contains(&Table::Users) {
+        dimensions.push(users::columns(&users::finish(&logs.people)));
+    }
+    let dictionary = PlayDictionary::new(logs.people);
+    Ok(InMemory { finished: FinishedTables { index, dimensions, dictionary, runs: runs.finish() }, stats })
+}

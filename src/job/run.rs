@@ -1,0 +1,199 @@
+//! The run, as an outline of its phases.
+//!
+//! ```text
+//! list ── lock │ plan ── songs ─┬─ logs ── (accept?) ── write ── commit ── report
+//!                               └─ write songs, on to the disk
+//! ```
+//!
+//! Invariant: every file is staged, and every refusal made, before a file is published.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::incremental::plan::{self, RunPlan};
+use crate::incremental::state_error::{StateError, StateResult};
+use crate::incremental::{manifest, retained_input};
+use crate::input::file_identity;
+use crate::input::input_files::InputFiles;
+use crate::input::sources::JobSpec;
+use crate::job::list_input::list_input;
+use crate::job::notes::note_records;
+use crate::job::pipeline::{self, ReadContext, Songs};
+use crate::lake::checkpoint::{Checkpoint, IncrementalState, Manifest};
+use crate::lake::read_summary::ReadSummary;
+use crate::lake::{Lake, OVERTAKEN, Published, Stage, Statement, TableChanges};
+use crate::quality::gate;
+use crate::quality::input_stats::InputStats;
+use crate::quality::read_stats::ReadStats;
+use crate::report::run_report::Report;
+use crate::runtime::clock::PhaseClock;
+use crate::runtime::context::Context;
+use crate::runtime::progress::{Level, Phase};
+use crate::runtime::threads;
+use crate::s3::stores::Stores;
+use crate::schema::Table;
+use crate::transform::write_tables;
+
+/// Attempts of a run that loses its version to other runs.
+const MAX_ATTEMPTS: u32 = 4;
+
+/// Up to so many new files are synced to disk at the commit; more are synced while the logs are read.
+const FEW_FILES: u64 = 1000;
+
+/// Runs the job: reads the input, or what has changed of it, writes the tables, publishes them.
+///
+/// # Errors
+/// See [`ErrorKind`]. Whatever the error, no table was changed unless its message says so.
+pub fn run(config: Config, context: &Context<'_>) -> Result<Report> {
+    let stores = Stores::new(&config.store, &context.cancel);
+    let spec = JobSpec::new(config, true, &stores)?;
+    let mut full_reason = None;
+    for number in 1.. {
+        match attempt(&spec, &stores, full_reason.clone(), context) {
+            Ok(report) => return Ok(report),
+            Err(StateError::Unusable) => {
+                full_reason = Some("the state that earlier runs left is missing or damaged".to_owned());
+            }
+            // What the other run did may be what this one has to build upon: plan again.
+            Err(StateError::Failed(error)) if number < MAX_ATTEMPTS && was_overtaken(&error) => {
+                context.note(Level::Info, || format!("{}: planning again", error.message()));
+            }
+            Err(StateError::Failed(error)) => return Err(error),
+        }
+    }
+    Err(Error::new(ErrorKind::Internal, "a run came to no end"))
+}
+
+fn was_overtaken(error: &Error) -> bool {
+    error.context_values().iter().any(|(name, _)| *name == OVERTAKEN)
+}
+
+/// One attempt at a run; `full_reason` says why the whole input is read, if it has to be.
+fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context: &Context<'_>) -> StateResult<Report> {
+    let (mut report, mut clock) = (Report::begin(&spec.config), PhaseClock::start());
+    if let Some(executor) = context.executor {
+        executor.name().clone_into(&mut report.executor);
+    }
+    let (mut inputs, stage) = list_and_open(spec, stores, &report.run_id, context)?;
+    plan::restrict(spec, &mut inputs, stage.lake().record())?;
+    let retained = retained_input::retain(spec, &mut inputs, &stage, context)?;
+    let run_plan = full_reason.map_or_else(
+        || plan::choose(spec, &inputs, stage.lake().record(), || stage.standing().is_some()),
+        |reason| RunPlan::Full(Some(reason)),
+    );
+    report.rebuilt = run_plan.full_reason().cloned();
+    let increment = run_plan.increment();
+    if let Some(increment) = increment.filter(|increment| increment.is_idle() && !retained.is_news)
+        && let Some(standing) = stage.standing()
+    {
+        clock.end("discover");
+        context.note(Level::Info, || format!("nothing has changed since version {}", standing.version));
+        context.begin(Phase::Done, 0);
+        (inputs.song_selection, inputs.log_selection) = (Some([].into()), Some([].into()));
+        let summary = increment.summary.clone();
+        return Ok(report.published(spec, &inputs, summary, &standing, clock).with_stores(stores));
+    }
+    file_identity::outwait_fresh_files(&inputs, &report.started_at);
+    gate::must_not_shrink(spec, &inputs, stage.lake().record())?;
+    let scratch = stage.scratch()?;
+    clock.end("discover");
+
+    let read = ReadContext { spec, increment, stage: &stage, retained: &retained, scratch: &scratch, context };
+    let (songs, song_stats) = pipeline::songs(&read, &mut inputs)?;
+    let partitions = write_tables::songs(&songs.index, songs.partitions(), &spec.config, &stage, context)?;
+    clock.end("songs");
+
+    let run_id = report.run_id.clone();
+    let rest = || write_the_rest(&read, inputs, songs, song_stats, partitions, &run_id, &mut clock);
+    // Syncing many files is waiting, so it is done while the logs are read.
+    let (made, settled) =
+        if partitions > FEW_FILES { threads::both(rest, || stage.settle())? } else { (rest(), Ok(())) };
+    let made = made?;
+    settled?;
+
+    context.begin(Phase::Commit, 0);
+    let checkpoint = Checkpoint {
+        tables: BTreeSet::new(),
+        listed_at: report.started_at.clone(),
+        input: made.manifests,
+        outcomes: BTreeMap::from([(spec.config.deciding(), made.summary.clone())]),
+        state: made.state,
+    };
+    drop(run_plan);
+    let published = publish(stage, checkpoint, &report, spec, context)?;
+    clock.end("commit");
+    context.begin(Phase::Done, 0);
+    Ok(report.published(spec, &made.inputs, made.summary, &published, clock).with_stores(stores))
+}
+
+/// Lists the input and opens the lake, side by side: in a bucket both wait. Errors of the lake come first.
+fn list_and_open(spec: &JobSpec, stores: &Stores, run_id: &str, context: &Context<'_>) -> Result<(InputFiles, Stage)> {
+    let output = spec.output.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "the job has no output"))?;
+    let config = &spec.config;
+    let folder = |table: &Table| Some((*table, config.folders.get(table)?.clone()));
+    let folders: Vec<(Table, String)> = config.tables.iter().filter_map(folder).collect();
+    let open = || {
+        let lake = Lake::open(output, stores, &context.cancel)?;
+        Stage::begin(lake, run_id, &folders, config.adopt)
+    };
+    let (inputs, stage) = threads::both(|| list_input(spec, stores, context), open)?;
+    let stage = stage?;
+    Ok((inputs?, stage))
+}
+
+/// Everything of a run but its songs, staged and ready to be committed.
+struct Made {
+    inputs: InputFiles,
+    manifests: BTreeMap<String, Manifest>,
+    summary: ReadSummary,
+    state: IncrementalState,
+}
+
+/// Reads the logs, decides whether the input is good enough, and stages all tables but the songs.
+fn write_the_rest(
+    read: &ReadContext<'_>,
+    mut inputs: InputFiles,
+    songs: Songs,
+    song_stats: ReadStats,
+    song_partitions: u64,
+    run_id: &str,
+    clock: &mut PhaseClock,
+) -> StateResult<Made> {
+    let ReadContext { spec, increment, stage, retained, context, .. } = *read;
+    let mut stats = InputStats { songs: song_stats, ..InputStats::default() };
+    let logs = pipeline::logs(read, &mut inputs, &songs, &mut stats)?;
+    stats.write_rejects(&inputs, stage.quarantine(), &mut |name, bytes| stage.put_reject(name, bytes))?;
+    let known = (increment.map(|increment| increment.base), stage.lake().record());
+    let manifests = manifest::build(spec, &inputs, &stats, known, retained, run_id);
+    let before = increment.map(|increment| increment.summary);
+    let mut summary = manifest::summarize(spec, &inputs, &stats, &manifests, before);
+    note_records(&summary, context);
+    gate::accept(spec, &inputs, &stats, &summary, &manifests)?;
+    clock.end("logs");
+    let mut state = pipeline::write(read, songs, logs)?;
+    state.packs.clone_from(&retained.packs);
+    clock.end("write");
+    plan::count_tables(&mut summary, &state, &spec.config.tables, song_partitions);
+    Ok(Made { inputs, manifests, summary, state })
+}
+
+/// The transaction: seal what is staged, commit the version, publish it.
+fn publish(
+    stage: Stage,
+    checkpoint: Checkpoint,
+    report: &Report,
+    spec: &JobSpec,
+    context: &Context<'_>,
+) -> Result<Published> {
+    let (committed_at, options) = (report.started_at.clone(), spec.config.shaping());
+    let statement = Statement { committed_at, options, base: checkpoint };
+    let published = stage.seal()?.commit(statement, &context.cancel)?.publish(&context.cancel)?;
+    for (table, changes) in &published.tables {
+        let TableChanges { written, unchanged, removed, .. } = changes;
+        let name = table.name();
+        context
+            .note(Level::Info, || format!("{name}: {written} files written, {unchanged} unchanged, {removed} removed"));
+    }
+    Ok(published)
+}

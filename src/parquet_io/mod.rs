@@ -1,0 +1,4 @@
+//! Parquet, written and read: the only users of the `parquet` crate.
+
+pub mod reader;
+pub mod writer;

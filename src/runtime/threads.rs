@@ -1,0 +1,141 @@
+//! Worker threads that live exactly as long as the work.
+//!
+//! Scoped threads, not a pool: a run that ended, failed or was stopped leaves no thread behind, and a process may fork
+//! between two runs. It knows nothing of what the work is.
+//!
+//! Invariant: when a function here returns, every thread it started has ended.
+
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::cancel::Cancel;
+
+/// How many threads the machine (or its container) runs at once.
+#[must_use]
+pub fn available() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// RunBuffer `work` once on each of `threads` threads (the caller's included) and returns the results in thread order.
+///
+/// # Errors
+/// [`ErrorKind::Storage`] when the operating system refuses a thread. A panic in `work` continues in the caller.
+pub fn on_each<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> Result<Vec<T>> {
+    std::thread::scope(|scope| {
+        let mut others = Vec::new();
+        let mut failure = None;
+        for index in 1..threads.max(1) {
+            let work = &work;
+            match std::thread::Builder::new().name(format!("sparkify-{index}")).spawn_scoped(scope, move || work(index))
+            {
+                Ok(handle) => others.push(handle),
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        let mut results = vec![work(0)];
+        for handle in others {
+            results.push(handle.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        match failure {
+            None => Ok(results),
+            Some(error) => Err(refused(error)),
+        }
+    })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+fn refused(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Storage, "the system refused a worker thread")
+        .cause(error.to_string())
+        .hint("lower --threads")
+}
+
+/// Does the tasks `0..tasks` on `threads` threads. Each thread has a state of its own (`begin`), hands its tasks to
+/// `work` one by one and, when none is left, to `end`; the states come back in thread order.
+///
+/// # Errors
+/// The first error of any thread stops the others at their next task; a stop by `cancel` is an error too.
+pub fn for_tasks<S: Send>(
+    threads: usize,
+    tasks: usize,
+    cancel: &Cancel,
+    begin: impl Fn(usize) -> S + Sync,
+    work: impl Fn(&mut S, usize) -> Result<()> + Sync,
+    end: impl Fn(&mut S) -> Result<()> + Sync,
+) -> Result<Vec<S>> {
+    let queue = Tasks::new(tasks);
+    let parts = on_each(threads.min(tasks), |thread| {
+        let mut state = begin(thread);
+        let mut all = || {
+            while let Some(task) = queue.take() {
+                cancel.check()?;
+                work(&mut state, task)?;
+            }
+            end(&mut state)
+        };
+        match all() {
+            Ok(()) => Ok(state),
+            Err(error) => {
+                queue.stop();
+                Err(error)
+            }
+        }
+    })?;
+    parts.into_iter().collect()
+}
+
+/// Does two things at the same time; the first on this thread.
+///
+/// # Errors
+/// [`ErrorKind::Storage`] when the system refuses a thread.
+pub fn both<A, B: Send>(first: impl FnOnce() -> A, second: impl FnOnce() -> B + Send) -> Result<(A, B)> {
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().name("sparkify-1".to_owned());
+        let second = builder.spawn_scoped(scope, second).map_err(refused)?;
+        Ok((first(), second.join().unwrap_or_else(|panic| resume_unwind(panic))))
+    })
+}
+
+/// Hands out the numbers `0..tasks`, each to one worker.
+#[derive(Debug)]
+pub struct Tasks {
+    next: AtomicUsize,
+    tasks: usize,
+}
+
+impl Tasks {
+    /// Numbers `0..tasks`.
+    #[must_use]
+    pub fn new(tasks: usize) -> Self {
+        Self { next: AtomicUsize::new(0), tasks }
+    }
+
+    /// The next number nobody has.
+    pub fn take(&self) -> Option<usize> {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        (index < self.tasks).then_some(index)
+    }
+
+    /// Nothing more is handed out; used when one worker failed.
+    pub fn stop(&self) {
+        self.next.store(usize::MAX / 2, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_is_taken_once() {
+        let tasks = Tasks::new(1000);
+        let parts = on_each(4, |_| std::iter::from_fn(|| tasks.take()).collect::<Vec<_>>()).unwrap();
+        let mut all: Vec<usize> = parts.into_iter().flatten().collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..1000).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,135 @@
+//! Partition values to folder names and back.
+//!
+//! The names are the ones that Spark writes, because only these are read right by Spark, DuckDB, Polars and pyarrow
+//! alike: UTF-8 as it is, control characters and Hive's special characters as `%XX`, NULL and '' as
+//! `__HIVE_DEFAULT_PARTITION__`.
+//!
+//! Invariant: `unescape(escape(value)) == value`, and no folder name holds `/` or is `.` or `..` (it begins with the
+//! column's name and `=`).
+
+use std::fmt::Write as _;
+
+use crate::tables::songs::{SongRow, partition_artist};
+use crate::tables::time::Month;
+
+/// A table has at most so many partitions: listing more takes readers minutes, and a key column is then no key.
+pub const MAX_PARTITIONS: usize = 200_000;
+
+/// The folder name's value for NULL and ''.
+pub const DEFAULT_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// The path of a songs partition, relative to its table: `year=1999/artist_id=AR…`.
+#[must_use]
+pub fn of_song(row: &SongRow) -> String {
+    let mut path = String::with_capacity(48);
+    path.push_str("year=");
+    match row.year {
+        // Writing to a String cannot fail.
+        Some(year) => {
+            let _ = write!(path, "{year}");
+        }
+        None => path.push_str(DEFAULT_PARTITION),
+    }
+    path.push_str("/artist_id=");
+    match partition_artist(row) {
+        Some(artist) => escape(artist, &mut path),
+        None => path.push_str(DEFAULT_PARTITION),
+    }
+    path
+}
+
+/// The path of a time or songplays partition, relative to its table: `year=2018/month=11`.
+#[must_use]
+pub fn of_month(month: Month) -> String {
+    format!("year={}/month={}", month.year, month.month)
+}
+
+/// Appends the value as Spark writes it in a folder name.
+pub fn escape(value: &str, path: &mut String) {
+    for character in value.chars() {
+        if is_escaped(character) {
+            let _ = write!(path, "%{:02X}", u32::from(character));
+        } else {
+            path.push(character);
+        }
+    }
+}
+
+/// The value that a folder name tells; `None` for NULL.
+#[must_use]
+pub fn unescape(name: &str) -> Option<String> {
+    if name == DEFAULT_PARTITION {
+        return None;
+    }
+    let mut value = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((before, after)) = rest.split_once('%') {
+        value.push_str(before);
+        let code = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        if let (Some(code), Some(tail)) = (code, after.get(2..)) {
+            value.push(char::from(code));
+            rest = tail;
+        } else {
+            value.push('%');
+            rest = after;
+        }
+    }
+    value.push_str(rest);
+    Some(value)
+}
+
+/// Spark's set (`ExternalCatalogUtils.needsEscaping`).
+fn is_escaped(character: char) -> bool {
+    character.is_ascii_control()
+        || matches!(character, '"' | '#' | '%' | '\'' | '*' | '/' | ':' | '=' | '?' | '\\' | '{' | '[' | ']' | '^')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_are_sparks() {
+        let mut path = String::new();
+        escape("AC/DC: 100% \"live\" #1 'x' * ? \\ { [ ] ^ } é\n\u{7f}", &mut path);
+        assert_eq!(path, "AC%2FDC%3A 100%25 %22live%22 %231 %27x%27 %2A %3F %5C %7B %5B %5D %5E } é%0A%7F");
+        assert_eq!(unescape(DEFAULT_PARTITION), None);
+    }
+
+    #[test]
+    fn no_value_leaves_its_folder() {
+        let odd: Vec<char> = "%/\\.=:\0\n\u{7f}é\u{1f600}25AF_ \"'#?*[]{}^".chars().collect();
+        crate::runtime::random_damage::fuzz("escaping partitions", |random| {
+            let value: String = (0..random.below(24))
+                .map(|_| match random.below(3) {
+                    0 => char::from_u32(u32::try_from(random.below(0x11_0000)).unwrap()).unwrap_or('%'),
+                    _ => *random.of(&odd),
+                })
+                .collect();
+            let mut path = "artist_id=".to_owned();
+            escape(&value, &mut path);
+            assert!(!path.bytes().any(|byte| byte == b'/' || byte < 0x20), "{value:?}");
+            let name = path.strip_prefix("artist_id=").unwrap();
+            assert_eq!(unescape(name).as_deref(), Some(value.as_str()));
+            // A name that somebody else made up is read without a panic, and what it tells can be written again.
+            let foreign: String = (0..random.below(12)).map(|_| *random.of(&odd)).collect();
+            if let Some(told) = unescape(&foreign) {
+                let mut again = String::new();
+                escape(&told, &mut again);
+                assert_eq!(unescape(&again), Some(told));
+            }
+        });
+    }
+
+    proptest! {
+        #[test]
+        fn unescape_is_the_inverse(value in any::<String>().prop_filter("reserved", |value| value != DEFAULT_PARTITION)) {
+            let mut path = String::new();
+            escape(&value, &mut path);
+            prop_assert!(!path.contains('/') && !path.contains('\0'));
+            prop_assert_eq!(unescape(&path), Some(value));
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Song records as the files hold them, before rules choose among copies.
+//!
+//! The songs and artists tables keep one of several copies; when a file changes or goes, another copy may be the one to
+//! keep. So all of them are kept, small, for later runs.
+//!
+//! Invariant: a record gives back the song that it was made from, its escapes resolved.
+
+use crate::decode::{Song, Text};
+use crate::tables::columns::Column;
+use crate::tables::songs::SongRow;
+
+/// Texts of a record: song id, title, artist id, artist name, artist location.
+const TEXTS: usize = 5;
+
+/// Stands for NULL where the end of a text is expected.
+const NULL: u32 = u32::MAX;
+
+/// One song object of one file.
+#[derive(Clone, Debug)]
+pub struct SongRecord {
+    /// The file's number.
+    pub file: usize,
+    /// Where in the file its chunk began, which tells the records of a file that several workers read.
+    pub offset: u64,
+    texts: Box<str>,
+    ends: [u32; TEXTS],
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    duration: Option<f64>,
+    year: Option<i32>,
+}
+
+impl SongRecord {
+    /// Takes a song over.
+    #[must_use]
+    pub fn new(file: usize, offset: u64, song: &Song<'_>, scratch: &mut String) -> Self {
+        let fields = [Some(song.song_id), song.title, song.artist_id, song.artist_name, song.artist_location];
+        let (mut texts, mut ends) = (String::new(), [NULL; TEXTS]);
+        for (field, end) in fields.into_iter().zip(&mut ends) {
+            let Some(text) = field else { continue };
+            texts.push_str(text.resolve(scratch));
+            // Texts are at most 1 MiB long, the decoder sees to it.
+            *end = u32::try_from(texts.len()).unwrap_or(NULL - 1);
+        }
+        Self {
+            file,
+            offset,
+            texts: texts.into(),
+            ends,
+            latitude: song.artist_latitude,
+            longitude: song.artist_longitude,
+            duration: song.duration,
+            year: song.year,
+        }
+    }
+
+    /// A row of the songs table as a record: what it says, and nothing of its artist but id and name.
+    #[must_use]
+    pub fn of_row(row: &SongRow, scratch: &mut String) -> Self {
+        let song = Song {
+            song_id: Text::plain(&row.song_id),
+            title: row.title.as_deref().map(Text::plain),
+            artist_id: row.artist_id.as_deref().map(Text::plain),
+            artist_name: row.artist_name.as_deref().map(Text::plain),
+            artist_location: None,
+            artist_latitude: None,
+            artist_longitude: None,
+            duration: row.duration,
+            year: row.year,
+        };
+        Self::new(0, 0, &song, scratch)
+    }
+
+    fn text(&self, field: usize) -> Option<&str> {
+        let end = *self.ends.get(field)?;
+        let before = self.ends.get(..field)?.iter().rev().find(|end| **end != NULL).copied().unwrap_or_default();
+        if end == NULL { None } else { self.texts.get(before as usize..end as usize) }
+    }
+
+    /// The song.
+    #[must_use]
+    pub fn song(&self) -> Song<'_> {
+        let text = |field| self.text(field).map(Text::plain);
+        Song {
+            song_id: text(0).unwrap_or(Text::plain("")),
+            title: text(1),
+            artist_id: text(2),
+            artist_name: text(3),
+            artist_location: text(4),
+            artist_latitude: self.latitude,
+            artist_longitude: self.longitude,
+            duration: self.duration,
+            year: self.year,
+        }
+    }
+}
+
+/// Records as columns: the five texts, latitude, longitude, duration and year.
+#[must_use]
+pub fn columns(records: &[SongRecord]) -> Vec<Column> {
+    let texts = (0..TEXTS).map(|field| Column::text(records.iter().map(|record| record.text(field))));
+    let numbers = [
+        Column::float64(records.iter().map(|record| record.latitude)),
+        Column::float64(records.iter().map(|record| record.longitude)),
+        Column::float64(records.iter().map(|record| record.duration)),
+        Column::int32(records.iter().map(|record| record.year)),
+    ];
+    texts.chain(numbers).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_gives_back_its_song() {
+        let song = Song {
+            song_id: Text::plain("S"),
+            title: None,
+            artist_id: Some(Text::plain("")),
+            artist_name: Some(Text::plain("Sigur R\u{f3}s")),
+            artist_location: None,
+            artist_latitude: Some(-0.0),
+            artist_longitude: None,
+            duration: Some(1.5),
+            year: None,
+        };
+        let record = SongRecord::new(3, 0, &song, &mut String::new());
+        assert_eq!(record.song(), song);
+        assert!(columns(&[record]).iter().all(|column| column.rows() == 1));
+    }
+}
