@@ -1,14 +1,15 @@
-"""Checks that wording which was replaced does not come back. The rules are in ``wording.toml``.
+r"""Checks that wording which was replaced does not come back. The rules are in ``wording.toml``.
 
-``python scripts/wording.py`` checks every tracked .rs, .py, .md, .toml and .cfg file, prints one line per finding and
-exits 1 if there is one. Paths as arguments restrict the check to these files and folders. ``--count`` prints the number
-of findings per rule and top folder instead, ``--guide`` prints the rules as a table.
+``python scripts/wording.py`` checks every tracked .rs, .py, .md, .toml and .cfg file, prints one line per
+finding and exits 1 if there is one. Paths as arguments restrict the check to these files and folders.
+``--count`` prints the number of findings per rule and top folder instead, ``--guide`` prints the rules as a
+table.
 
-A pattern is matched against the text of a file without comment markers, so it also finds wording that continues on the
-next line of a comment:
+A pattern is matched against the text of a file without comment markers, so it also finds wording that
+continues on the next line of a comment:
 
 >>> rule = Rule(pattern=r"object an? file", avoid="one object a file", write="one object per file")
->>> for finding in find("//! Song metadata:\\n//! one object\\n//! a file.\\n", [rule]):
+>>> for finding in find("//! Song metadata:\n//! one object\n//! a file.\n", [rule]):
 ...     print(finding.line, finding.text)
 2 object a file
 """
@@ -35,7 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SUFFIXES = (".rs", ".py", ".md", ".toml", ".cfg")
 
 MARKER = re.compile(r"^[ \t]*(//[/!]?|#+|[-*>|] )?[ \t]*(\"\"\")?|[ \t]*\\?$")
-"""What surrounds the text of a line: indentation, the marker of a comment or of a list, a continued string."""
+"""Around the text of a line: indentation, the marker of a comment or a list, the end of a split string."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,15 +49,16 @@ class Rule:
 
     @functools.cached_property
     def regex(self) -> re.Pattern[str]:
-        """The pattern, in which a space matches a line break, too; it ignores case unless it has capital letters.
+        r"""The compiled pattern: a space also matches a line break, case counts if there are capital letters.
 
-        >>> Rule(pattern="by the way", avoid="", write="").regex.search("By the\\nway").span()
+        >>> Rule(pattern="by the way", avoid="", write="").regex.search("By the\nway").span()
         (0, 10)
-        >>> Rule(pattern=r"^What\\b", avoid="", write="").regex.search("what it is") is None
+        >>> Rule(pattern=r"^What\b", avoid="", write="").regex.search("what it is") is None
         True
         """
         capitals = re.search(r"[A-Z]", re.sub(r"\\[A-Z]", "", self.pattern))
-        return re.compile(self.pattern.replace(" ", r"\s+"), re.MULTILINE if capitals else re.MULTILINE | re.IGNORECASE)
+        case = re.RegexFlag(0) if capitals else re.IGNORECASE
+        return re.compile(self.pattern.replace(" ", r"\s+"), re.MULTILINE | case)
 
     def check(self) -> None:
         """Raises ValueError unless the pattern finds the example, and finds nothing in what replaces it.
@@ -92,10 +94,10 @@ def load() -> tuple[list[Rule], list[str]]:
 
 
 def find(text: str, rules: Sequence[Rule]) -> Iterator[Finding]:
-    """Finds wording to avoid, rule by rule.
+    r"""Finds wording to avoid, rule by rule.
 
-    >>> told = Rule(pattern=r"\\btold\\b", avoid="told", write="reported")
-    >>> list(find("x = untold\\n", [told])), [found.line for found in find("\\n# as\\n# told\\n", [told])]
+    >>> told = Rule(pattern=r"\btold\b", avoid="told", write="reported")
+    >>> list(find("x = untold\n", [told])), [found.line for found in find("\n# as\n# told\n", [told])]
     ([], [3])
     """
     lines = [MARKER.sub("", line) for line in text.split("\n")]
@@ -105,8 +107,8 @@ def find(text: str, rules: Sequence[Rule]) -> Iterator[Finding]:
     bare = "\n".join(lines)
     for rule in rules:
         for match in rule.regex.finditer(bare):
-            line = bisect.bisect_right(starts, match.start())
-            yield Finding(line=line, text=" ".join(match[0].split()), rule=rule)
+            number = bisect.bisect_right(starts, match.start())
+            yield Finding(line=number, text=" ".join(match[0].split()), rule=rule)
 
 
 def tracked(paths: Sequence[str], exclude: Sequence[str]) -> list[str]:
@@ -114,7 +116,8 @@ def tracked(paths: Sequence[str], exclude: Sequence[str]) -> list[str]:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--", *paths], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout
-    return [name for name in listed.split("\0") if name.endswith(SUFFIXES) and not name.startswith(tuple(exclude))]
+    skipped = tuple(exclude)
+    return [name for name in listed.split("\0") if name.endswith(SUFFIXES) and not name.startswith(skipped)]
 
 
 def top(name: str) -> str:
@@ -142,7 +145,7 @@ def main() -> int:
     """Checks the files; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("paths", nargs="*", help="files and folders; all of the repository unless named")
-    parser.add_argument("--count", action="store_true", help="print the number of findings per rule and folder")
+    parser.add_argument("--count", action="store_true", help="print the numbers per rule and folder")
     parser.add_argument("--guide", action="store_true", help="print the rules as a table")
     arguments = parser.parse_args()
     rules, exclude = load()
@@ -160,8 +163,9 @@ def main() -> int:
                 print(f"{name}:{found.line}: {found.text!r}: write: {found.rule.write}")
     if arguments.count:
         for avoid, count in counts.most_common():
-            where = sorted(((folder[avoid], part) for part, folder in folders.items() if folder[avoid]), reverse=True)
-            print(f"{count:5}  {avoid}  ({', '.join(f'{part} {n}' for n, part in where)})")
+            parts = sorted(((folder[avoid], part) for part, folder in folders.items()), reverse=True)
+            where = ", ".join(f"{part} {number}" for number, part in parts if number)
+            print(f"{count:5}  {avoid}  ({where})")
         for part in sorted(folders):
             print(f"{folders[part].total():5}  {part}")
     print(f"{counts.total()} findings in {len(files)} files, {len(rules)} rules", file=sys.stderr)
