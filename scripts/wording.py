@@ -35,7 +35,7 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 SUFFIXES = (".rs", ".py", ".md", ".toml", ".cfg")
 
-MARKER = re.compile(r"^[ \t]*(//[/!]?|#+|[-*>|] )?[ \t]*(\"\"\")?|[ \t]*\\?$")
+MARKER = re.compile(r"^[ \t]*(//[/!]?|#(?!#)|[-*>|] )?[ \t]*(\"\"\")?|[ \t]*\\?$")
 """Around the text of a line: indentation, the marker of a comment or a list, the end of a split string."""
 
 
