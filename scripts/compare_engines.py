@@ -61,15 +61,18 @@ from comparison_lakes import RECORD, STAGE, DifferenceError, Labels, compare, co
 MESSAGES = frozenset({"warnings", "rebuilt"})
 """Fields of reports and dry runs that hold messages."""
 
+EXPECTED = {0, 65, 76}
+"""Exit codes: done, data refused, files of another program."""
+
 IN_SHARDS = """
 import json, sys
 import sparkify_lake
 from sparkify_lake.executors.local import LocalExecutor
 
-call, source, lake, options = sys.argv[1:]
+source, lake, options = sys.argv[1:]
 try:
     options = {**json.loads(options), "executor": LocalExecutor(slots=2, threads=1), "quiet": True}
-    print(getattr(sparkify_lake, call)(source, lake, **options).to_json())
+    print(sparkify_lake.run(source, lake, **options).to_json())
 except sparkify_lake.SparkifyLakeError as error:
     sys.exit(error.exit_code)
 """
@@ -103,21 +106,18 @@ class Build:
         done = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
-        if done.returncode in (1, 2) or done.returncode < 0:  # not an exit code of the program
-            raise DifferenceError(f"{self.python} fails: {done.stderr}")
+        if done.returncode not in EXPECTED:
+            raise DifferenceError(f"{self.python} exits {done.returncode}: {done.stderr}")
         return done.returncode, done.stdout
 
     def run(self, case: Input, options: Mapping[str, Any], lake: Path, step: int) -> dict[str, str]:
         """Makes a dry run and a run; returns what is compared apart from the lake."""
         folder, source = lake.parent, lake.parent / "input"
+        real = ["-m", "sparkify_lake", str(source), str(lake), "--json", "--quiet"]
+        real += map(_flag, options.items())
+        dry = [*real, "--dry-run"]
         if case.uses_executor:
-            code = ["-c", IN_SHARDS]
-            rest = [str(source), str(lake), json.dumps(options)]
-            dry, real = [*code, "plan", *rest], [*code, "run", *rest]
-        else:
-            real = ["-m", "sparkify_lake", str(source), str(lake), "--json", "--quiet"]
-            real += map(_flag, options.items())
-            dry = [*real, "--dry-run"]
+            real = ["-c", IN_SHARDS, str(source), str(lake), json.dumps(options)]
         dry_code, plan = self.call(dry, folder)
         real_code, report = self.call(real, folder)
         self.labels.learn(lake, step, report)

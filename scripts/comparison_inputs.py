@@ -345,7 +345,7 @@ INPUTS = (
     ),
     Input(
         name="sample-beyond-memory",
-        make=sampled(16, songs=300, events=400_000),
+        make=sampled(16, songs=300, events=500_000),
         options={"memory_limit": "64MiB", "chunk_size": "64KiB", "threads": 2},
         steps=_steps("first day song"),
     ),
