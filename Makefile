@@ -14,7 +14,7 @@ DELAYS ?= 0,30
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test notebooks lint fmt core wheel install airflow docs bench parts scaling incremental sequences executors profile remote trust fuzz clean tools
+.PHONY: help demo test notebooks lint wording fmt core wheel install airflow docs bench parts scaling incremental sequences executors profile remote trust fuzz compare clean tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ test: lint core install docs  ## everything: lints, the Rust core without Python
 notebooks: install $(VENV)/tested  ## execute the three notebooks headless, as the tests do
 	$(PY) -m pytest -p no:cacheprovider tests/python/test_notebooks.py
 
-lint: $(VENV)/tested  ## formatting, clippy, ruff, mypy, sources and licences of what is linked
+lint: $(VENV)/tested  ## formatting, clippy, ruff, mypy, sources and licenses of what is linked
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/servers/Cargo.toml
 	cargo clippy --locked $(CORE) --all-targets -- -D warnings
@@ -41,8 +41,12 @@ lint: $(VENV)/tested  ## formatting, clippy, ruff, mypy, sources and licences of
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) -m pip check
-	$(PY) -m doctest scripts/dependencies.py
+	$(PY) -m doctest scripts/dependencies.py scripts/wording.py scripts/compare_engines.py scripts/comparison_lakes.py
 	$(PY) scripts/dependencies.py
+
+wording: $(VENV)/tested  ## American spelling (typos), and wording that was replaced (scripts/wording.toml)
+	$(VENV)/bin/typos
+	$(PY) scripts/wording.py
 
 fmt:  ## format Rust and Python
 	cargo fmt
@@ -97,6 +101,9 @@ trust: install $(VENV)/tested  ## kill, fail and overlap runs, with all rounds: 
 fuzz: tools $(VENV)/tested  ## random damage to what is read, SECONDS=60 for each kind
 	FUZZ_SECONDS=$(SECONDS) cargo test --locked $(CORE) --lib -- --nocapture --test-threads 2 fuzz damage_never no_value_leaves
 	HYPOTHESIS_PROFILE=nightly $(PY) -m pytest -s -p no:cacheprovider --timeout=3600 tests/python/trust/test_damaged_config.py
+
+compare: $(VENV)/tested  ## two builds make the same lakes, byte for byte: OLD=/old/.venv/bin/python NEW=/new/.venv/bin/python
+	$(PY) scripts/compare_engines.py $(OLD) $(NEW)
 
 clean:  ## remove what was made here (not the compiler's output)
 	rm -rf $(VENV) .venv-airflow dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache

@@ -1,6 +1,6 @@
-"""Fails when something is linked that should not be: by where it comes from, or by its licence.
+"""Fails if a linked crate comes from another source than crates.io, or has a license that is not on the list.
 
-Known vulnerabilities are not looked up here: their lists need a network (`cargo audit`, `pip-audit`).
+Known vulnerabilities are not checked here: their lists need a network (`cargo audit`, `pip-audit`).
 """
 
 import json
@@ -10,20 +10,20 @@ import sys
 
 REGISTRY = "registry+https://github.com/rust-lang/crates.io-index"
 
-# Licences that let the wheel be passed on with nothing but their text.
-LICENCES = {
+# Licenses that allow the wheel to be redistributed if it includes their text.
+LICENSES = {
     "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "ISC", "MIT", "MIT-0",
     "Unicode-3.0", "Unlicense", "Zlib", "bzip2-1.0.6", "Apache-2.0 WITH LLVM-exception",
 }  # fmt: skip
 
 BANNED = {
-    "native-tls": "there is one implementation of TLS here: rustls",
-    "openssl-sys": "it ties the wheel to a system's library",
+    "native-tls": "the project uses one implementation of TLS: rustls",
+    "openssl-sys": "it links a system library",
 }
 
 
-def is_allowed(licence: str) -> bool:
-    """Whether an SPDX expression can be met with the licences above.
+def is_allowed(expression: str) -> bool:
+    """Whether an SPDX expression can be met with the licenses above.
 
     >>> is_allowed("GPL-3.0 OR MIT"), is_allowed("GPL-3.0 AND MIT"), is_allowed("(MIT OR X) AND ISC")
     (True, False, True)
@@ -34,9 +34,9 @@ def is_allowed(licence: str) -> bool:
     words = {"OR": "or", "AND": "and"}
 
     def value(found: re.Match[str]) -> str:
-        return words.get(found[0]) or str(found[0] in LICENCES)
+        return words.get(found[0]) or str(found[0] in LICENSES)
 
-    sum_of_products = names.sub(value, licence.replace("/", " OR "))
+    sum_of_products = names.sub(value, expression.replace("/", " OR "))
     return bool(sum_of_products) and bool(eval(sum_of_products, {"__builtins__": {}}))
 
 
@@ -48,7 +48,7 @@ def faults(packages: list[dict[str, str]]) -> list[str]:
         if package["source"] not in (None, REGISTRY):
             found.append(f"{name} comes from {package['source']}")
         if not is_allowed(package["license"] or ""):
-            found.append(f"{name} has the licence {package['license']}")
+            found.append(f"{name} has the license {package['license']}")
         if package["name"] in BANNED:
             found.append(f"{name}: {BANNED[package['name']]}")
     return found
@@ -60,7 +60,7 @@ def main() -> None:
     metadata = json.loads(subprocess.check_output([*command, "x86_64-unknown-linux-gnu"]))
     packages = metadata["packages"]
     found = faults(packages)
-    sys.exit("\n".join(found)) if found else print(f"{len(packages)} crates: sources and licences are fine")
+    sys.exit("\n".join(found)) if found else print(f"{len(packages)} crates: sources and licenses are fine")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ pub const BUCKET: &str = "bucket";
 
 /// What the server has and does.
 #[derive(Debug, Default)]
-pub struct Behaviour {
+pub struct Behavior {
     /// Objects by key.
     pub objects: Mutex<BTreeMap<String, Vec<u8>>>,
     /// Keys that nobody may read.
@@ -47,16 +47,16 @@ pub struct Behaviour {
 /// A running server; it ends with the test's process.
 #[derive(Debug)]
 pub struct ObjectServer {
-    pub behaviour: Arc<Behaviour>,
+    pub behavior: Arc<Behavior>,
     address: String,
 }
 
 impl ObjectServer {
     pub fn start(objects: BTreeMap<String, Vec<u8>>) -> Self {
-        let behaviour = Arc::new(Behaviour { objects: Mutex::new(objects), ..Behaviour::default() });
+        let behavior = Arc::new(Behavior { objects: Mutex::new(objects), ..Behavior::default() });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let shared = Arc::clone(&behaviour);
+        let shared = Arc::clone(&behavior);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let shared = Arc::clone(&shared);
@@ -64,7 +64,7 @@ impl ObjectServer {
                 thread::spawn(move || drop(shared.serve(&stream.unwrap())));
             }
         });
-        Self { behaviour, address }
+        Self { behavior, address }
     }
 
     /// How to reach it.
@@ -79,11 +79,11 @@ impl ObjectServer {
     }
 
     pub fn lists(&self) -> u64 {
-        self.behaviour.lists.swap(0, Ordering::SeqCst)
+        self.behavior.lists.swap(0, Ordering::SeqCst)
     }
 
     pub fn gets(&self) -> u64 {
-        self.behaviour.gets.swap(0, Ordering::SeqCst)
+        self.behavior.gets.swap(0, Ordering::SeqCst)
     }
 }
 
@@ -93,7 +93,7 @@ struct Answer {
     body: Vec<u8>,
 }
 
-impl Behaviour {
+impl Behavior {
     fn serve(&self, stream: &TcpStream) -> std::io::Result<()> {
         stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream);

@@ -122,7 +122,7 @@ fn large_objects_are_streamed_in_ranges() {
 
     // The end is missing: none of it is loaded, which takes reading it twice.
     let key = "data/log_data/2018/11/2018-11-02-events.json.gz";
-    server.behaviour.objects.lock().unwrap().insert(key.to_owned(), gzip[..gzip.len() - 9].to_vec());
+    server.behavior.objects.lock().unwrap().insert(key.to_owned(), gzip[..gzip.len() - 9].to_vec());
     server.gets();
     let quarantine = Config { on_bad_file: OnBadFile::Quarantine, ..config(&scene, &server, "quarantine") };
     let report = run(quarantine, &Context::default()).unwrap();
@@ -175,7 +175,7 @@ fn a_store_with_an_order_of_its_own_loses_nothing() {
     let server = ObjectServer::start(objects);
     let expected = list(&server, "x", None).unwrap();
     assert_eq!(expected.len(), 8000);
-    server.behaviour.is_disorderly.store(true, Ordering::SeqCst);
+    server.behavior.is_disorderly.store(true, Ordering::SeqCst);
     assert!(list(&server, "x", None).unwrap() == expected);
 }
 
@@ -193,13 +193,13 @@ fn keys_enter_by_their_names() {
         assert_eq!(list(&server, nothing, None).unwrap_err().kind(), ErrorKind::NoInput, "{nothing}");
     }
     for odd in ["x//6.json", "x/../6.json", "x/a\tb/6.json"] {
-        server.behaviour.objects.lock().unwrap().insert(odd.to_owned(), Vec::new());
+        server.behavior.objects.lock().unwrap().insert(odd.to_owned(), Vec::new());
         let error = list(&server, "x", None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::DataRefused, "{error}");
         assert!(error.message().contains("6.json") && !error.message().contains('\t'), "{error}");
-        server.behaviour.objects.lock().unwrap().remove(odd);
+        server.behavior.objects.lock().unwrap().remove(odd);
     }
-    server.behaviour.objects.lock().unwrap().insert("x//7.txt".to_owned(), Vec::new());
+    server.behavior.objects.lock().unwrap().insert("x//7.txt".to_owned(), Vec::new());
     assert_eq!(list(&server, "x", None).unwrap().len(), 2, "what is not read need not be addressed");
 }
 
@@ -207,30 +207,30 @@ fn keys_enter_by_their_names() {
 fn what_cannot_be_read_is_named() {
     let scene = Scene::new(&TINY);
     let server = uploaded(&scene);
-    let keys: Vec<String> = server.behaviour.objects.lock().unwrap().keys().cloned().collect();
+    let keys: Vec<String> = server.behavior.objects.lock().unwrap().keys().cloned().collect();
     let songs: Vec<&String> = keys.iter().filter(|key| key.contains("song_data")).collect();
 
-    server.behaviour.rewritten.lock().unwrap().insert(songs[3].clone());
+    server.behavior.rewritten.lock().unwrap().insert(songs[3].clone());
     let error = refused(&scene, &server);
     assert_eq!(error.kind(), ErrorKind::Retry);
     assert!(error.message().contains(songs[3].as_str()), "{error}");
-    server.behaviour.rewritten.lock().unwrap().clear();
+    server.behavior.rewritten.lock().unwrap().clear();
 
-    server.behaviour.denied.lock().unwrap().insert(songs[5].clone());
+    server.behavior.denied.lock().unwrap().insert(songs[5].clone());
     let error = refused(&scene, &server);
     assert_eq!(error.kind(), ErrorKind::Access);
     assert!(error.message().contains(songs[5].as_str()), "{error}");
 
     // So slow that all requests are under way before the first answer.
-    server.behaviour.latency.store(200, Ordering::SeqCst);
-    server.behaviour.denied.lock().unwrap().extend(songs.iter().map(|key| (*key).clone()));
+    server.behavior.latency.store(200, Ordering::SeqCst);
+    server.behavior.denied.lock().unwrap().extend(songs.iter().map(|key| (*key).clone()));
     let error = refused(&scene, &server);
     assert_eq!(error.kind(), ErrorKind::Access);
     for key in &songs[..10] {
         assert!(error.message().contains(key.as_str()), "{error}");
     }
     assert_eq!(error.message().matches("s3://").count(), 10, "{error}");
-    server.behaviour.latency.store(0, Ordering::SeqCst);
+    server.behavior.latency.store(0, Ordering::SeqCst);
 
     let config = Config { input: Some(format!("s3://{BUCKET}/dat")), ..config(&scene, &server, "nothing") };
     let error = run(config, &Context::default()).unwrap_err();
@@ -241,19 +241,19 @@ fn what_cannot_be_read_is_named() {
 fn a_run_is_stopped_while_a_store_is_silent() {
     let scene = Scene::new(&TINY);
     let server = uploaded(&scene);
-    server.behaviour.is_silent.store(true, Ordering::SeqCst);
+    server.behavior.is_silent.store(true, Ordering::SeqCst);
     let cancel = Cancel::default();
     let control = Context { cancel: cancel.clone(), ..Context::default() };
     let config = config(&scene, &server, "lake");
     std::thread::scope(|scope| {
         let running = scope.spawn(|| run(config, &control).unwrap_err());
-        while server.behaviour.gets.load(Ordering::SeqCst) == 0 {
+        while server.behavior.gets.load(Ordering::SeqCst) == 0 {
             std::thread::yield_now();
         }
         cancel.cancel();
         assert_eq!(running.join().unwrap().kind(), ErrorKind::Interrupted);
     });
-    server.behaviour.is_silent.store(false, Ordering::SeqCst);
+    server.behavior.is_silent.store(false, Ordering::SeqCst);
 }
 
 #[test]

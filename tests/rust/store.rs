@@ -58,7 +58,7 @@ fn a_cut_page_is_asked_for_again_and_odd_keys_survive() {
 }
 
 #[test]
-fn ones_own_write_is_recognised_after_a_lost_answer() {
+fn ones_own_write_is_recognized_after_a_lost_answer() {
     for (there, expected) in [(&b"mine"[..], done("0f")), (&b"theirs"[..], Written::Refused)] {
         for (condition, header) in [(Put::Create, "if-none-match"), (Put::Replace(&Tag::spelled("1")), "if-match")] {
             let shop = Shop::open(move |number, _| match number {
