@@ -84,7 +84,12 @@ impl Data {
             all_events,
             songs,
             plays,
-            finished: FinishedTables { index: catalogue, dimensions: Vec::new(), dictionary: cast, runs: runs.finish() },
+            finished: FinishedTables {
+                index: catalogue,
+                dimensions: Vec::new(),
+                dictionary: cast,
+                runs: runs.finish(),
+            },
         }
     }
 }

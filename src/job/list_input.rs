@@ -1,13 +1,15 @@
-//! Lists the files of both contents.
+//! Lists the files of both contents, and opens the lake beside.
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::input::input_files::InputFiles;
 use crate::input::list::{self, Listing};
 use crate::input::sources::{JobSpec, Source};
+use crate::lake::{Lake, Stage};
 use crate::runtime::context::Context;
 use crate::runtime::progress::Phase;
 use crate::runtime::threads;
 use crate::s3::stores::Stores;
+use crate::schema::Table;
 
 /// Lists song files and log files, side by side: in a bucket, listing is waiting.
 ///
@@ -23,4 +25,27 @@ pub fn list_input(spec: &JobSpec, stores: &Stores, context: &Context<'_>) -> Res
     };
     let (songs, logs) = threads::both(|| list(&spec.songs), || list(&spec.logs))?;
     Ok(InputFiles { songs: songs?, logs: logs?, ..InputFiles::default() })
+}
+
+/// Lists the input and opens the lake for writing, side by side: in a bucket both wait.
+///
+/// # Errors
+/// The lake's errors come first, then those of [`list_input`].
+pub fn list_and_open(
+    spec: &JobSpec,
+    stores: &Stores,
+    run_id: &str,
+    context: &Context<'_>,
+) -> Result<(InputFiles, Stage)> {
+    let output = spec.output.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "the job has no output"))?;
+    let config = &spec.config;
+    let folder = |table: &Table| Some((*table, config.folders.get(table)?.clone()));
+    let folders: Vec<(Table, String)> = config.tables.iter().filter_map(folder).collect();
+    let open = || {
+        let lake = Lake::open(output, stores, &context.cancel)?;
+        Stage::begin(lake, run_id, &folders, config.adopt)
+    };
+    let (inputs, stage) = threads::both(|| list_input(spec, stores, context), open)?;
+    let stage = stage?;
+    Ok((inputs?, stage))
 }

@@ -1,6 +1,7 @@
-//! Notes for the log that more than one job leaves.
+//! Notes for the log that jobs leave.
 
 use crate::lake::read_summary::ReadSummary;
+use crate::lake::{Published, TableChanges};
 use crate::runtime::context::Context;
 use crate::runtime::progress::Level;
 
@@ -8,5 +9,15 @@ use crate::runtime::progress::Level;
 pub(super) fn note_records(summary: &ReadSummary, context: &Context<'_>) {
     for (content, records) in &summary.records {
         context.note(Level::Info, || format!("{content}: {records}"));
+    }
+}
+
+/// Notes how many files of each table were written, left unchanged, and removed.
+pub(super) fn note_changes(published: &Published, context: &Context<'_>) {
+    for (table, changes) in &published.tables {
+        let TableChanges { written, unchanged, removed, .. } = changes;
+        let name = table.name();
+        context
+            .note(Level::Info, || format!("{name}: {written} files written, {unchanged} unchanged, {removed} removed"));
     }
 }

@@ -17,12 +17,12 @@ use crate::incremental::{manifest, retained_input};
 use crate::input::file_identity;
 use crate::input::input_files::InputFiles;
 use crate::input::sources::JobSpec;
-use crate::job::list_input::list_input;
-use crate::job::notes::note_records;
+use crate::job::list_input::list_and_open;
+use crate::job::notes::{note_changes, note_records};
 use crate::job::pipeline::{self, ReadContext, Songs};
 use crate::lake::checkpoint::{Checkpoint, IncrementalState, Manifest};
 use crate::lake::read_summary::ReadSummary;
-use crate::lake::{Lake, OVERTAKEN, Published, Stage, Statement, TableChanges};
+use crate::lake::{OVERTAKEN, Statement};
 use crate::quality::gate;
 use crate::quality::input_stats::InputStats;
 use crate::quality::read_stats::ReadStats;
@@ -32,7 +32,6 @@ use crate::runtime::context::Context;
 use crate::runtime::progress::{Level, Phase};
 use crate::runtime::threads;
 use crate::s3::stores::Stores;
-use crate::schema::Table;
 use crate::transform::write_tables;
 
 /// Attempts of a run that loses its version to other runs.
@@ -121,25 +120,13 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
         state: made.state,
     };
     drop(run_plan);
-    let published = publish(stage, checkpoint, &report, spec, context)?;
+    let (committed_at, options) = (report.started_at.clone(), spec.config.shaping());
+    let statement = Statement { committed_at, options, base: checkpoint };
+    let published = stage.seal()?.commit(statement, &context.cancel)?.publish(&context.cancel)?;
+    note_changes(&published, context);
     clock.end("commit");
     context.begin(Phase::Done, 0);
     Ok(report.published(spec, &made.inputs, made.summary, &published, clock).with_stores(stores))
-}
-
-/// Lists the input and opens the lake, side by side: in a bucket both wait. Errors of the lake come first.
-fn list_and_open(spec: &JobSpec, stores: &Stores, run_id: &str, context: &Context<'_>) -> Result<(InputFiles, Stage)> {
-    let output = spec.output.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "the job has no output"))?;
-    let config = &spec.config;
-    let folder = |table: &Table| Some((*table, config.folders.get(table)?.clone()));
-    let folders: Vec<(Table, String)> = config.tables.iter().filter_map(folder).collect();
-    let open = || {
-        let lake = Lake::open(output, stores, &context.cancel)?;
-        Stage::begin(lake, run_id, &folders, config.adopt)
-    };
-    let (inputs, stage) = threads::both(|| list_input(spec, stores, context), open)?;
-    let stage = stage?;
-    Ok((inputs?, stage))
 }
 
 /// Everything of a run but its songs, staged and ready to be committed.
@@ -176,24 +163,4 @@ fn write_the_rest(
     clock.end("write");
     plan::count_tables(&mut summary, &state, &spec.config.tables, song_partitions);
     Ok(Made { inputs, manifests, summary, state })
-}
-
-/// The transaction: seal what is staged, commit the version, publish it.
-fn publish(
-    stage: Stage,
-    checkpoint: Checkpoint,
-    report: &Report,
-    spec: &JobSpec,
-    context: &Context<'_>,
-) -> Result<Published> {
-    let (committed_at, options) = (report.started_at.clone(), spec.config.shaping());
-    let statement = Statement { committed_at, options, base: checkpoint };
-    let published = stage.seal()?.commit(statement, &context.cancel)?.publish(&context.cancel)?;
-    for (table, changes) in &published.tables {
-        let TableChanges { written, unchanged, removed, .. } = changes;
-        let name = table.name();
-        context
-            .note(Level::Info, || format!("{name}: {written} files written, {unchanged} unchanged, {removed} removed"));
-    }
-    Ok(published)
 }
