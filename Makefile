@@ -30,7 +30,7 @@ test: lint core install docs  ## everything: lints, the Rust core without Python
 	@PYTHON=$(PYTHON) sh scripts/airflow.sh
 
 notebooks: install $(VENV)/tested  ## execute the three notebooks headless, as the tests do
-	$(PY) -m pytest -p no:cacheprovider tests/python/test_notebooks.py
+	$(PY) -m pytest -p no:cacheprovider tests/python/package/test_notebooks.py
 
 lint: $(VENV)/tested  ## formatting, clippy, ruff, mypy, sources and licences of what is linked
 	cargo fmt --check
@@ -77,7 +77,7 @@ incremental: install $(VENV)/tested  ## a day more, a song more, nothing new, be
 	$(PY) tests/bench/incremental.py --runs $(RUNS)
 
 sequences: install $(VENV)/tested  ## arrivals and runs in every order, each beside a rebuild: a quarter of an hour
-	$(PY) -m pytest -s -p no:cacheprovider --long tests/python/test_sequences.py tests/python/s3/test_sequences.py
+	$(PY) -m pytest -s -p no:cacheprovider --long tests/python/incremental/test_sequences.py tests/python/s3/test_sequences.py
 
 executors: install $(VENV)/tested  ## the job on Spark and on Ray, beside a local run: SIZE=L RUNS=3
 	$(PY) tests/bench/executors.py --size $(SIZE) --runs $(RUNS)
@@ -92,11 +92,11 @@ remote: install $(VENV)/tested  ## our job beside Polars, on S3 in memory: DELAY
 	$(PY) tests/bench/s3.py --delays $(DELAYS) --runs $(RUNS)
 
 trust: install $(VENV)/tested  ## kill, fail and overlap runs, with all rounds: some twenty minutes
-	$(PY) -m pytest -s -p no:cacheprovider --long tests/python/trust tests/python/s3/test_trust.py
+	$(PY) -m pytest -s -p no:cacheprovider --long tests/python/crash tests/python/s3/test_crashes.py
 
 fuzz: tools $(VENV)/tested  ## random damage to what is read, SECONDS=60 for each kind
 	FUZZ_SECONDS=$(SECONDS) cargo test --locked $(CORE) --lib -- --nocapture --test-threads 2 fuzz damage_never no_value_leaves
-	HYPOTHESIS_PROFILE=nightly $(PY) -m pytest -s -p no:cacheprovider --timeout=3600 tests/python/trust/test_damaged_config.py
+	HYPOTHESIS_PROFILE=nightly $(PY) -m pytest -s -p no:cacheprovider --timeout=3600 tests/python/config/test_damaged_config.py
 
 clean:  ## remove what was made here (not the compiler's output)
 	rm -rf $(VENV) .venv-airflow dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache

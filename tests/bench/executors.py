@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "python" / "executors"))
+sys.path.insert(0, str(HERE.parent / "python" / "support"))
 
 from bench import SIZES, WORK  # noqa: E402
 
@@ -42,7 +42,7 @@ class Cluster:
     def __init__(self, kind: str) -> None:
         begun = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE.parent / "python" / "executors" / "cluster.py"), kind],
+            [sys.executable, str(HERE.parent / "python" / "support" / "cluster_program.py"), kind],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=(WORK / f"{kind}.log").open("w"),

@@ -13,33 +13,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
-from urllib.parse import unquote
+from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from oracle import COLUMNS, PARTITIONED_BY, Row, order
-from oracle_records import NULL_PARTITION
-
-ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = {
-    "songs": "songs_table",
-    "artists": "artists_table",
-    "users": "user_table",
-    "time": "time_table",
-    "songplays": "songplays_table",
-}
-
-Tables: TypeAlias = dict[str, list[Row]]
-Report: TypeAlias = dict[str, Any]
-Snapshot: TypeAlias = dict[str, tuple[int, int, str]]
-Finished: TypeAlias = "subprocess.CompletedProcess[str]"
+from support.lake_files import (
+    FOLDERS,
+    Report,
+    Snapshot,
+    Tables,
+    column_values,
+    data_files,
+    partition_value,
+    sorted_rows,
+)
+from support.oracle import COLUMNS, PARTITIONED_BY, Row, order
+from support.processes import ROOT, Finished, clean_environment
+from support.rounds import Rounds
 
 _COMMON: dict[str, Any] = {
     "deadline": None,
@@ -57,17 +50,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("trust")
     group.addoption("--long", action="store_true", help="tests of trust with all their rounds: minutes each")
     group.addoption("--seed", type=int, default=None, help="the seed of tests that kill and stop at random")
-
-
-@dataclass(frozen=True)
-class Rounds:
-    """How often a test that kills or stops at random does so, and from which seed."""
-
-    is_long: bool
-    seed: int
-
-    def __call__(self, short: int, long: int) -> int:
-        return long if self.is_long else short
 
 
 @pytest.fixture(scope="session")
@@ -188,57 +170,7 @@ def program() -> Callable[..., Finished]:
     return call
 
 
-def clean_environment(more: dict[str, str] | None = None) -> dict[str, str]:
-    """The environment of a child process: ours, but for settings of the package, and no progress bar."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SPARKIFY_", "AWS_"))}
-    return {**kept, "SPARKIFY_NO_PROGRESS": "1", **(more or {})}
-
-
-def holds_a_lock(process: subprocess.Popen[str]) -> bool:
-    """Whether the process holds a lock on a file (Linux tells in /proc): it is at work on its output."""
-    try:
-        descriptors = list(Path(f"/proc/{process.pid}/fdinfo").iterdir())
-    except OSError:
-        return False
-    for descriptor in descriptors:
-        with suppress(OSError):  # closed meanwhile
-            if "lock:" in descriptor.read_text():
-                return True
-    return False
-
-
 # --- reading a lake back ----------------------------------------------------------------------------------
-
-
-def plain_type(kind: pa.DataType) -> str:
-    """An Arrow type by its meaning: the width of text offsets is nobody's business."""
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return "string"
-    return str(kind)
-
-
-def column_values(column: pa.ChunkedArray) -> list[Any]:
-    """Python values; timestamps as microseconds since 1970, after a look at their unit and zone."""
-    if pa.types.is_timestamp(column.type):
-        assert (column.type.unit, column.type.tz) == ("us", "UTC"), column.type
-        column = column.cast(pa.int64())
-    values: list[Any] = column.to_pylist()
-    return values
-
-
-def sorted_rows(table: str, frame: pa.Table) -> list[Row]:
-    """The rows of an Arrow table in the oracle's order of columns and rows."""
-    columns = [column_values(frame.column(name)) for name in COLUMNS[table]]
-    return sorted(zip(*columns, strict=True), key=lambda row: order(*row))
-
-
-def partition_value(table: str, component: str) -> tuple[str, Any]:
-    name, _, value = component.partition("=")
-    assert name in PARTITIONED_BY[table], f"{component!r} is no partition of {table}"
-    if value == NULL_PARTITION:
-        return name, None
-    decoded = unquote(value, errors="strict")
-    return name, decoded if name == "artist_id" else int(decoded)
 
 
 @pytest.fixture(scope="session")
@@ -263,11 +195,6 @@ def read_back() -> Callable[[Path], Tables]:
     return call
 
 
-def data_files(folder: Path) -> list[Path]:
-    """The data files below a folder (or below every table's folder of a lake), sorted."""
-    return sorted(path for path in folder.rglob("*.parquet") if path.is_file() and "_etl" not in path.parts)
-
-
 @pytest.fixture(scope="session")
 def snapshot() -> Callable[[Path], Snapshot]:
     """``snapshot(output)`` -> {relative path: (inode, mtime, sha256)} of all files in the table folders."""
@@ -283,11 +210,6 @@ def snapshot() -> Callable[[Path], Snapshot]:
         return found
 
     return call
-
-
-def contents(taken: Snapshot) -> dict[str, str]:
-    """A snapshot without inodes and times: what is in the files."""
-    return {path: digest for path, (_, _, digest) in taken.items()}
 
 
 @pytest.fixture

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 import sparkify_lake
-from conftest import FOLDERS, Rounds
-from executors.conftest import Cluster, end, start, tables
-from s3.conftest import differences, new_bucket, options, seaweedfs, tables_of, tree
-from s3.servers import Server
-from trust.checker import check
+from s3.conftest import seaweedfs
+from support.clusters import Cluster, end, start, tables
+from support.lake_checker import check
+from support.lake_files import FOLDERS
+from support.rounds import Rounds
+from support.s3_jobs import differences, new_bucket, options, tables_of, tree
+from support.s3_servers import Server
 
 __all__ = ["seaweedfs"]  # a fixture
 pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(900)]

@@ -17,9 +17,6 @@ from typing import Any
 import pytest
 
 import sparkify_lake
-from conftest import Report, Snapshot, contents
-from generate import write_input
-from generate_records import play, song, song_of_each_artist
 from sparkify_lake.errors import (
     ConfigurationError,
     DataRefusedError,
@@ -29,6 +26,9 @@ from sparkify_lake.errors import (
 )
 from sparkify_lake.executors import Executor, Kernel
 from sparkify_lake.executors.local import LocalExecutor
+from support.generate_inputs import write_input
+from support.generate_records import play, song, song_of_each_artist
+from support.lake_files import Report, Snapshot, contents
 
 pytestmark = pytest.mark.usefixtures("alone")
 SEED = 8

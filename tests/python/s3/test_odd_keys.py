@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from conftest import Finished
-from generate_records import song
-from s3.conftest import Data, assert_error, differences, report
-from s3.servers import Bucket
+from support.generate_records import song
+from support.processes import Finished
+from support.s3_jobs import Data, assert_error, differences, report
+from support.s3_servers import Bucket
 
 pytestmark = pytest.mark.timeout(120)
 

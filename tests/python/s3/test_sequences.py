@@ -12,14 +12,27 @@ from typing import Any
 
 import pytest
 
-from arrivals import FULL, Sequence, Step
-from conftest import FOLDERS, Rounds
-from happenings import sequence
-from keeping import Keeping
-from replay import Bodies, Digests, Input, Outcome, Place, Refusal, call, file_faults, md5, play, rebuilt
-from s3.conftest import new_bucket, options
-from s3.servers import Bucket, Server
-from trust.harness import scratch
+from support.crash_harness import scratch
+from support.input_mutations import FULL, Sequence, Step
+from support.lake_files import FOLDERS
+from support.random_sequences import sequence
+from support.retained_input_replay import Keeping
+from support.rounds import Rounds
+from support.s3_jobs import new_bucket, options
+from support.s3_servers import Bucket, Server
+from support.sequence_replay import (
+    Bodies,
+    Digests,
+    Input,
+    Outcome,
+    Place,
+    Refusal,
+    call,
+    file_faults,
+    md5,
+    play,
+    rebuilt,
+)
 
 pytestmark = pytest.mark.timeout(7_200)
 TABLES = tuple(f"{folder}/" for folder in FOLDERS.values())

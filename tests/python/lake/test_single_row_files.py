@@ -1,0 +1,60 @@
+"""Files of one row, with any value in it, as pyarrow, Polars and DuckDB read them; `test_spark_reader` has Spark.
+
+Their encoding has no dictionary, no page index and a few hundred bytes: where a reader and a writer would
+disagree, it is here. What must be in them is the oracle's word. (JSON has no NaN; `write` tests that.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from support import oracle
+from support.generate_inputs import write_input
+from support.generate_single_rows import lone_plays, lone_songs
+from support.lake_files import FOLDERS, Report, data_files, sorted_rows
+from support.table_readers import by_duckdb, by_polars, by_pyarrow
+
+pytestmark = pytest.mark.usefixtures("alone")
+SEEDS = (1, 2, 3)
+TABLES = ("songs", "time", "songplays")
+
+
+@pytest.fixture(scope="module", params=SEEDS, ids=lambda seed: f"seed {seed}")
+def lone(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    alone: Path,
+    run: Callable[..., Report],
+) -> tuple[Path, oracle.Expected]:
+    """A lake whose songs, plays and times lie one in a file, and what must be in it."""
+    seed: int = request.param
+    folder = tmp_path_factory.mktemp("lone")
+    songs, events = lone_songs(seed, 250), lone_plays(seed, 120)
+    expected = oracle.expect((one.raw for one in songs), (one.raw for one in events))
+    assert not expected.songs.reasons
+    assert not expected.logs.reasons
+    run(write_input(folder / "in", songs, events, seed), folder / "lake")
+    return folder / "lake", expected
+
+
+def test_each_file_has_one_row(lone: tuple[Path, oracle.Expected]) -> None:
+    lake, _ = lone
+    for table, files in (("songs", 250), ("time", 120), ("songplays", 120)):
+        rows = [pq.ParquetFile(file).metadata.num_rows for file in data_files(lake / FOLDERS[table])]
+        assert rows == [1] * files, table
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("reader", [by_pyarrow, by_polars, by_duckdb])
+def test_read_by(
+    lone: tuple[Path, oracle.Expected], table: str, reader: Callable[[Path, tuple[str, ...]], pa.Table]
+) -> None:
+    lake, expected = lone
+    frame = reader(lake / FOLDERS[table], oracle.PARTITIONED_BY[table])
+    seen = [oracle.as_read_back(table, row) for row in expected.tables[table]]
+    assert sorted_rows(table, frame) == sorted(seen, key=lambda row: oracle.order(*row))

@@ -1,0 +1,32 @@
+"""Child processes of the tests: their environment, and what Linux tells about them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeAlias
+
+ROOT = Path(__file__).resolve().parents[3]
+"""The folder of the project."""
+Finished: TypeAlias = "subprocess.CompletedProcess[str]"
+
+
+def clean_environment(more: dict[str, str] | None = None) -> dict[str, str]:
+    """The environment of a child process: ours, but for settings of the package, and no progress bar."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SPARKIFY_", "AWS_"))}
+    return {**kept, "SPARKIFY_NO_PROGRESS": "1", **(more or {})}
+
+
+def holds_a_lock(process: subprocess.Popen[str]) -> bool:
+    """Whether the process holds a lock on a file (Linux tells in /proc): it is at work on its output."""
+    try:
+        descriptors = list(Path(f"/proc/{process.pid}/fdinfo").iterdir())
+    except OSError:
+        return False
+    for descriptor in descriptors:
+        with suppress(OSError):  # closed meanwhile
+            if "lock:" in descriptor.read_text():
+                return True
+    return False
