@@ -20,6 +20,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from support.generate_inputs import write_input
+from support.generate_records import play, song
 from support.lake_files import (
     FOLDERS,
     Report,
@@ -219,3 +221,16 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("SPARKIFY_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A small input: 30 songs, 60 plays."""
+    return write_input(tmp_path / "in", [song(n) for n in range(30)], [play(n) for n in range(60)], 3)
+
+
+@pytest.fixture
+def lake(tmp_path: Path, source: Path, run: Callable[..., Report]) -> Path:
+    """A lake that is already there."""
+    run(source, tmp_path / "lake")
+    return tmp_path / "lake"

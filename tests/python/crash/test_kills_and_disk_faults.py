@@ -1,7 +1,7 @@
 """A run that is killed, or whose disk fails, anywhere: old or new, never a mix; a rerun makes it whole.
 
-Every operation on a file is met once: ``file_faults.c`` counts them and ends the process right before the n-th,
-for every n. So is every operation of the recovery that comes after it. Kills by the clock come on top.
+Every operation on a file is met once: ``file_faults.c`` counts them and ends the process right before the
+n-th, for every n. So is every operation of the recovery that comes after it. Kills by the clock come on top.
 """
 
 from __future__ import annotations

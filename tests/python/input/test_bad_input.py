@@ -1,6 +1,6 @@
 """Every row of the catalogue of bad input: accepted, put into quarantine, or refused, and accounted for.
 
-The rows are data (`bad_input_rows`). Each case is run for real; afterwards every record of the input is in
+The rows are data (`bad_input_catalog`). Each case is run for real; afterwards every record of the input is in
 exactly one place: loaded, filtered or in the quarantine's files, with its bytes.
 """
 

@@ -1,4 +1,4 @@
-"""Files of one row, with any value in it, as pyarrow, Polars and DuckDB read them; `test_spark_reader` has Spark.
+"""Files of one row with any value, read by pyarrow, Polars and DuckDB; `test_spark_reader` has Spark.
 
 Their encoding has no dictionary, no page index and a few hundred bytes: where a reader and a writer would
 disagree, it is here. What must be in them is the oracle's word. (JSON has no NaN; `write` tests that.)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from support.processes import Finished
+from support.s3_faults import Kind
 from support.s3_jobs import Data, assert_error, differences, report
-from support.s3_proxy import Kind, Proxy
+from support.s3_proxy import Proxy
 from support.s3_servers import (
     ANYTHING,
     REGION,

@@ -21,8 +21,9 @@ import pytest
 from support.crash_harness import KILLED, Versions, Victim, scratch, told
 from support.lake_checker import check, contents
 from support.rounds import Rounds
+from support.s3_faults import Fault, Kind
 from support.s3_jobs import home, new_bucket, options
-from support.s3_proxy import Fault, Kind, Proxy
+from support.s3_proxy import Proxy
 from support.s3_servers import Bucket, Server
 
 pytestmark = pytest.mark.timeout(900)

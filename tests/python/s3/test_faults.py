@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import sparkify_lake
+from support.s3_faults import FAULTS, Fault, Kind
 from support.s3_jobs import Data, differences, digests, new_bucket, options, sample, tables_of
-from support.s3_proxy import FAULTS, Fault, Kind, Proxy
+from support.s3_proxy import Proxy
 from support.s3_servers import Bucket, Server
 
 # Time enough for a retry or two, not for a hang: the proxy's silence is longer than this.

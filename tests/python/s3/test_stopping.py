@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from support.processes import Finished, clean_environment
+from support.s3_faults import Kind
 from support.s3_jobs import Data, differences, flags, home, report
-from support.s3_proxy import Kind, Proxy
+from support.s3_proxy import Proxy
 from support.s3_servers import Bucket
 
 pytestmark = pytest.mark.timeout(120)

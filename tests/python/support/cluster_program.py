@@ -1,7 +1,7 @@
 """A cluster in a process of its own, with the program that uses it: a job is a line of JSON on stdin.
 
-``python cluster_program.py spark|connect|ray`` starts two worker processes, then says what it is; every job is
-answered by a line. It ends, with all that it started, when stdin does.
+``python cluster_program.py spark|connect|ray`` starts two worker processes, then says what it is; every job
+is answered by a line. It ends, with all that it started, when stdin does.
 """
 
 from __future__ import annotations

@@ -30,3 +30,15 @@ def holds_a_lock(process: subprocess.Popen[str]) -> bool:
             if "lock:" in descriptor.read_text():
                 return True
     return False
+
+
+def assert_refused(finished: Finished, *codes: int, says: str = "") -> None:
+    lines = finished.stderr.strip().splitlines()
+    assert finished.returncode in codes, finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert not finished.stdout
+    errors = [line for line in lines if line.startswith("error: ")]
+    assert len(errors) == 1, finished.stderr
+    assert any(line.startswith("hint: ") and len(line) > 12 for line in lines), finished.stderr
+    assert len(errors[0]) < 400
+    assert says.lower() in finished.stderr.lower()
