@@ -19,19 +19,8 @@ from typing import Any
 import pytest
 
 from sparkify_lake.errors import SparkifyLakeError
-from support.bad_input_catalog import (
-    BASE,
-    HOME,
-    LINE,
-    ROWS,
-    TS,
-    Case,
-    Data,
-    Elsewhere,
-    Unsupported,
-    play,
-    song,
-)
+from support.bad_input_cases import BASE, HOME, LINE, TS, Case, Data, Elsewhere, Unsupported, play, song
+from support.bad_input_catalog import ROWS
 from support.lake_files import Report, Snapshot, Tables, data_files
 from support.processes import ROOT, Finished
 
