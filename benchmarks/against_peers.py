@@ -1,6 +1,6 @@
 """The job against its peers: whole processes, interleaved, medians, one table.
 
-    python tests/bench/bench.py --sizes small,M --runs 3 [--spark] [--json FILE] [--append RESULTS.md]
+    python benchmarks/against_peers.py --sizes small,M --runs 3 [--spark] [--json FILE] [--append RESULTS.md]
 
 Each engine reads the same generated data and writes the same five tables into a fresh folder. A first
 round is not timed: it warms the page cache, and the run goes on only if all engines made as many rows of
@@ -18,148 +18,40 @@ between machines, seconds do not.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
-import os
-import platform
 import shutil
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import asdict
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-WORK = ROOT / "target" / "bench"
+from measurement import (
+    HERE,
+    SIZES,
+    WORK,
+    Engine,
+    Measure,
+    adopt_orphans,
+    data,
+    machine,
+    measure,
+    median,
+    ratio,
+)
+from peers import engines, package_version
+
 TABLES = ("songs", "artists", "users", "time", "songplays")
-SIZES = {
-    "small": {"songs": 71, "events": 8_056, "days": 30, "users": 96},
-    "M": {"songs": 15_000, "events": 500_000, "days": 60, "users": 5_000},
-    "L": {"songs": 15_000, "events": 5_000_000, "days": 60, "users": 20_000},
-}
-PR_SET_CHILD_SUBREAPER = 36
-
-
-@dataclass(frozen=True, kw_only=True)
-class Engine:
-    name: str
-    package: str
-    command: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measure:
-    """What one process and its children took."""
-
-    wall_s: float
-    cpu_s: float
-    peak_rss_mib: float
-
-
-def engines(with_spark: bool) -> list[Engine]:
-    def python(*words: str) -> tuple[str, ...]:
-        return (sys.executable, *words)
-
-    found = [
-        Engine(
-            name="sparkify-lake",
-            package="sparkify-lake",
-            command=python(str(ROOT / "etl.py"), "{input}", "{output}", "--quiet", "--table-names", "plain"),
-        ),
-        Engine(
-            name="Polars, tuned",
-            package="polars",
-            command=python(str(HERE / "peer_polars.py"), "{input}", "{output}", "--tuned"),
-        ),
-        Engine(
-            name="Polars, idiomatic",
-            package="polars",
-            command=python(str(HERE / "peer_polars.py"), "{input}", "{output}"),
-        ),
-        Engine(
-            name="DuckDB",
-            package="duckdb",
-            command=python(str(HERE / "peer_duckdb.py"), "{input}", "{output}"),
-        ),
-    ]
-    if with_spark:
-        command = python(str(HERE / "peer_spark.py"), "{input}", "{output}")
-        found.append(Engine(name="Spark", package="pyspark", command=command))
-    return found
-
-
-def package_version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def data(size: str) -> Path:
-    """The generated input of that size, made once."""
-    folder = WORK / "data" / size
-    if not (folder / "complete").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        numbers = [word for name, number in SIZES[size].items() for word in (f"--{name}", str(number))]
-        command = [
-            sys.executable,
-            "-m",
-            "sparkify_lake",
-            "sample",
-            str(folder / "input"),
-            "--quiet",
-            *numbers,
-        ]
-        subprocess.run(command, cwd=WORK, env=environment(), stdout=subprocess.DEVNULL, check=True)
-        (folder / "complete").touch()
-    return folder / "input"
-
-
-def environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("SPARKIFY_")}
-
-
-def adopt_orphans() -> None:
-    """Makes children of finished children ours to wait for: Spark's JVM is one."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if not hasattr(libc, "prctl") or libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        print("warning: grandchildren are not measured on this system", file=sys.stderr)
-
-
-def measure(engine: Engine, source: Path, output: Path) -> Measure:
-    """Runs an engine once, as a process of its own, in a fresh folder."""
-    command = [word.format(input=source, output=output) for word in engine.command]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    log = output.with_suffix(".log")
-    os.sync()  # what the engine before left in the page cache is not written at this one's expense
-    cpu = peak = 0.0
-    with log.open("wb") as out:
-        begun = time.perf_counter()
-        child = subprocess.Popen(command, cwd=output.parent, env=environment(), stdout=out, stderr=out)
-        wall, status = 0.0, 0
-        while True:
-            try:
-                pid, code, usage = os.wait4(-1, 0)
-            except ChildProcessError:
-                break
-            if pid == child.pid:
-                wall, status = time.perf_counter() - begun, code
-                child.returncode = os.waitstatus_to_exitcode(code)
-            cpu += usage.ru_utime + usage.ru_stime
-            peak = max(peak, usage.ru_maxrss / 1024)
-    if status != 0:
-        sys.exit(f"{engine.name} failed with {child.returncode}:\n{log.read_text(errors='replace')[-3000:]}")
-    return Measure(wall_s=wall, cpu_s=cpu, peak_rss_mib=peak)
 
 
 def counts(output: Path) -> dict[str, int]:
     """What `count` finds, in a process of its own: what this one takes, an engine's peak begins with."""
-    command = [sys.executable, "-c", "import bench, sys; bench.count(sys.argv[1])", str(output)]
+    command = [
+        sys.executable,
+        "-c",
+        "import against_peers, sys; against_peers.count(sys.argv[1])",
+        str(output),
+    ]
     found: dict[str, int] = json.loads(subprocess.check_output(command, cwd=HERE))
     return found
 
@@ -204,27 +96,6 @@ def compare(size: str, chosen: Sequence[Engine], runs: int) -> dict[str, list[Me
     return taken
 
 
-def median(measures: Sequence[Measure]) -> Measure:
-    return Measure(
-        wall_s=statistics.median(one.wall_s for one in measures),
-        cpu_s=statistics.median(one.cpu_s for one in measures),
-        peak_rss_mib=statistics.median(one.peak_rss_mib for one in measures),
-    )
-
-
-def ratio(ours: Sequence[Measure], theirs: Sequence[Measure]) -> Measure:
-    """The median over the turns of how one compares to the other: both had the same minute of the machine."""
-    turns = [
-        Measure(
-            wall_s=one.wall_s / other.wall_s,
-            cpu_s=one.cpu_s / other.cpu_s,
-            peak_rss_mib=one.peak_rss_mib / other.peak_rss_mib,
-        )
-        for one, other in zip(ours, theirs, strict=True)
-    ]
-    return median(turns)
-
-
 def table(results: dict[str, dict[str, list[Measure]]], chosen: Sequence[Engine]) -> str:
     lines = [
         "| size | engine | wall s | CPU s | peak RSS MiB | ours / peer: wall | CPU | RSS |",
@@ -240,15 +111,6 @@ def table(results: dict[str, dict[str, list[Measure]]], chosen: Sequence[Engine]
             cells += [f"{number:.2f}" if engine is not chosen[0] else "" for number in ratios]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def machine() -> str:
-    """What was measured on, and when."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return (
-        f"{datetime.now(tz=timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores, {memory:.0f} GiB, "
-        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}."
-    )
 
 
 def heading(sizes: Sequence[str], runs: int) -> str:

@@ -1,10 +1,11 @@
 """The job in a bucket against its peers: the same server, the same minutes, interleaved; medians, one table.
 
-    python tests/bench/s3.py --songs 15000 --events 100000 --days 60 --delays 0,30 --runs 3
+    python benchmarks/s3.py --songs 15000 --events 100000 --days 60 --delays 0,30 --runs 3
 
 The server is the S3 in memory of ``tests/servers`` (built with cargo into the folder of the compiler's
 output), behind a line that makes every request late where a delay is asked for. The input is made once and
-uploaded once a server. Every run writes below a prefix of its own. Engines take turns, as in ``bench.py``.
+uploaded once a server. Every run writes below a prefix of its own. Engines take turns, as in
+``against_peers.py``.
 
 Beside our figure stands what the requests alone would take: their number times the delay, divided by how
 many may be under way at once.
@@ -26,7 +27,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench import HERE, ROOT, WORK, Engine, Measure, environment, machine, median
+from measurement import HERE, ROOT, WORK, Engine, Measure, environment, machine, median
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIABENCH00000000001", "AWS_SECRET_ACCESS_KEY": "bench-secret"}
 BUCKET = "lake"

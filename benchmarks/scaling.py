@@ -1,9 +1,10 @@
 """How the job grows: a second run, more threads, three times the events, ten times the songs.
 
-    python tests/bench/scaling.py --runs 3 [--append RESULTS.md]
+    python benchmarks/scaling.py --runs 3 [--append RESULTS.md]
 
 Each row sets one figure of this job against another one that was measured in turn with it, so it travels
-between machines. What is measured, and how, is `bench`'s. It needs some 25 GB of disk below ``target/bench``.
+between machines. `measurement` says what is measured, and how. It needs some 25 GB of disk below
+``target/bench``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import SIZES, WORK, Engine, Measure, adopt_orphans, data, engines, machine, measure, median, ratio
+from measurement import SIZES, WORK, Engine, Measure, adopt_orphans, data, machine, measure, median, ratio
+from peers import engines
 
 SIZES |= {
     "3L": {**SIZES["L"], "events": 3 * SIZES["L"]["events"]},

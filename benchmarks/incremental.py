@@ -1,12 +1,12 @@
 """What a run costs when little is new: a day, a song, nothing; and how much is remembered of each file.
 
-    python tests/bench/incremental.py --runs 3 [--only year,known] [--append RESULTS.md]
+    python benchmarks/incremental.py --runs 3 [--only year,known] [--append RESULTS.md]
 
 A year of M: 15,000 songs, 366 days of logs, of which a day in the middle of a month is held back. In each
 turn a new lake is made of the rest, then the day comes, then a song that nobody played, then nothing; every
 run is a process of its own, set against the full one of its turn. Then 100,000 small files: how long a run
 takes that finds nothing new, or one file more, and how many bytes below `_etl` each of them takes. What is
-measured, and how, is `bench`'s. It needs some 3 GB of disk below ``target/bench``.
+measured, and how, is `measurement`'s. It needs some 3 GB of disk below ``target/bench``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,19 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from bench import ROOT, SIZES, WORK, Engine, Measure, adopt_orphans, data, machine, measure, median, ratio
+from measurement import (
+    ROOT,
+    SIZES,
+    WORK,
+    Engine,
+    Measure,
+    adopt_orphans,
+    data,
+    machine,
+    measure,
+    median,
+    ratio,
+)
 
 SIZES |= {"year": {**SIZES["M"], "days": 366}}
 HELD_BACK = "2019-10-16-events.json"

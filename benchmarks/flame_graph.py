@@ -1,8 +1,8 @@
 """Where the job's time goes: a flame graph, and the functions that take most.
 
-    python tests/bench/flame.py --size M [--threads N]
+    python benchmarks/flame_graph.py --size M [--threads N]
 
-It builds the job as a program of its own (``benches/job.rs``: no interpreter, the names of our functions),
+It builds the job as a program of its own (``benchmarks/job.rs``: no interpreter, the names of our functions),
 lets ``perf`` look at its stacks a thousand times a second, and has inferno draw them. ``perf`` is Linux's;
 inferno is a Rust program, installed below ``target/bench`` when it is not there. The picture is
 ``target/bench/flame/<size>.svg``; the wider a box, the more processor time, waiting is not seen.
@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench import ROOT, SIZES, WORK, data
+from measurement import ROOT, SIZES, WORK, data
 
 TOOLS = WORK / "tools"
 MOST = 25
@@ -60,7 +60,7 @@ def stacks(job: str, size: str, threads: int, place: Path) -> str:
     if script.wait() != 0:
         sys.exit("perf could not read what it had recorded")
     recorded.unlink()
-    # As in `bench`: removing thousands of files now would slow down the next run, and be all one saw of it.
+    # As in `against_peers`: removing thousands of files now would slow down the next run and hide the rest.
     for old in place.glob("lake-*"):
         if old.stat().st_mtime < time.time() - 600:
             shutil.rmtree(old)

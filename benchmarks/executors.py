@@ -1,6 +1,6 @@
 """The job on executors beside the job on threads: the same data, in turns, the run's own seconds.
 
-    python tests/bench/executors.py --size L --runs 3 [--kinds spark,ray]
+    python benchmarks/executors.py --size L --runs 3 [--kinds spark,ray]
 
 A cluster of two workers with a core each stands for two machines; the local run has two threads. Starting
 the cluster, and the first task of each of its workers, is told apart. What counts is the time of the run as
@@ -22,10 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "python" / "support"))
-
-from bench import SIZES, WORK  # noqa: E402
+from measurement import ROOT, SIZES, WORK
 
 NUMBERS = itertools.count()
 LEADER = """
@@ -42,7 +39,7 @@ class Cluster:
     def __init__(self, kind: str) -> None:
         begun = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE.parent / "python" / "support" / "cluster_program.py"), kind],
+            [sys.executable, str(ROOT / "tests" / "python" / "support" / "cluster_program.py"), kind],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=(WORK / f"{kind}.log").open("w"),
