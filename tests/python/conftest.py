@@ -1,8 +1,6 @@
-"""Fixtures: where the shared data lie, how the package is called, how a lake is read back.
+"""Fixtures for all tests: the shared data set, calls of the package, and reading a lake back.
 
-The lake is read back here without the package's own reader and without anybody's idea of partitions:
-files are opened one by one and the folder names are decoded by hand. Other readers have their own tests
-(test_readers, test_spark).
+The lake is read back without the package's own reader (see ``support/lake_files.py``).
 """
 
 from __future__ import annotations
@@ -48,15 +46,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--large", action="store_true", help="run what takes minutes: 15,000 songs in a bucket")
-    group = parser.getgroup("trust")
-    group.addoption("--long", action="store_true", help="tests of trust with all their rounds: minutes each")
-    group.addoption("--seed", type=int, default=None, help="the seed of tests that kill and stop at random")
+    parser.addoption(
+        "--large", action="store_true", help="run tests that take minutes: 15,000 songs in a bucket"
+    )
+    group = parser.getgroup("random rounds")
+    group.addoption(
+        "--long", action="store_true", help="run random tests with all their rounds: minutes each"
+    )
+    group.addoption("--seed", type=int, default=None, help="seed of the random tests")
 
 
 @pytest.fixture(scope="session")
 def rounds(request: pytest.FixtureRequest) -> Rounds:
-    """Few rounds from a fixed seed; with ``--long`` many from a new one."""
+    """A few rounds from a fixed seed; with ``--long`` many rounds from a new seed."""
     is_long = bool(request.config.getoption("long"))
     given = request.config.getoption("seed")
     return Rounds(is_long, given if given is not None else time.time_ns() % 10**9 if is_long else 1)
@@ -68,10 +70,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Prints what tests counted: a guard says how much it looked at."""
+    """Prints the summaries that tests record: how many things they checked."""
     for report in terminalreporter.stats.get("passed", []):
         for name, value in report.user_properties:
-            if name == "told":
+            if name == "summary":
                 terminalreporter.write_line(f"{report.nodeid.rpartition('/')[2]}: {value}")
 
 
@@ -85,26 +87,26 @@ def pytest_report_header(config: pytest.Config) -> str:
         if seed is not None
         else "random seed, printed on failure"
     )
-    return f"generated cases: {now.max_examples} a test, {chosen}"
+    return f"generated cases: {now.max_examples} per test, {chosen}"
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with the real small data set and its expected tables, beside the project."""
+    """The folder with the real small data set and its expected tables, next to the project."""
     folder = ROOT.parent / "shared"
     if not (folder / "data" / "sparkify").is_dir():
-        pytest.skip("the shared data set (../shared/data) is not beside the project")
+        pytest.skip("the shared data set (../shared/data) is not next to the project")
     return folder
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An empty working directory and an environment without our settings: nothing configured by accident."""
+def isolated_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty working directory and an environment without settings, for a whole module."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("SPARKIFY_", "AWS_")):
                 patch.delenv(name)
-        folder = tmp_path_factory.mktemp("alone")
+        folder = tmp_path_factory.mktemp("isolated")
         patch.chdir(folder)
         yield folder
 
@@ -215,8 +217,8 @@ def snapshot() -> Callable[[Path], Snapshot]:
 
 
 @pytest.fixture
-def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty current directory and none of our variables."""
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty working directory and an environment without settings of the package, for one test."""
     monkeypatch.chdir(tmp_path)
     for name in list(os.environ):
         if name.startswith("SPARKIFY_"):
@@ -231,6 +233,6 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def lake(tmp_path: Path, source: Path, run: Callable[..., Report]) -> Path:
-    """A lake that is already there."""
+    """An existing lake."""
     run(source, tmp_path / "lake")
     return tmp_path / "lake"

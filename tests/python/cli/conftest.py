@@ -14,7 +14,7 @@ Program = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def started_as_script(clean: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def started_as_script(isolated: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["etl.py"])
 
 

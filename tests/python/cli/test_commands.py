@@ -18,8 +18,10 @@ pytestmark = pytest.mark.usefixtures("started_as_script")
 SCRIPT = ROOT / "etl.py"
 
 
-def test_sample_run(program: Program, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Neither file nor environment may lead sample data into a real lake.
+def test_sample_flag_ignores_configured_locations(
+    program: Program, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Sample data must not get into a real lake, whatever is configured.
     Path("lake.cfg").write_text("INPUT=real\nOUTPUT=real lake\nSONG_DATA=real songs\nCOMPRESSION=zstd\n")
     monkeypatch.setenv("SPARKIFY_OUTPUT", "real too")
     code, out, err = program("--sample")
@@ -32,7 +34,7 @@ def test_sample_run(program: Program, engine: FakeEngine, monkeypatch: pytest.Mo
     ]
 
 
-def test_a_sample_is_not_poured_into_data(program: Program, engine: FakeEngine) -> None:
+def test_sample_refuses_a_folder_that_is_not_empty(program: Program, engine: FakeEngine) -> None:
     Path("data").mkdir()
     assert program("data", "lake", "--sample")[0] == 0
     Path("data/mine.json").touch()
@@ -59,7 +61,7 @@ def test_doctor_command(program: Program, engine: FakeEngine) -> None:
     assert (code, json.loads(out)) == (77, examination_mapping())
 
 
-def test_doctor_looks_at_the_configured_output(program: Program, engine: FakeEngine) -> None:
+def test_doctor_examines_the_configured_output(program: Program, engine: FakeEngine) -> None:
     code, _, err = program("doctor")
     assert code == 64 and err.startswith("error: no location to examine\nhint: ")
     Path("dl.cfg").write_text("OUTPUT=s3a://b/lake\nINPUT=in\nKEY=AKIAX\nSECRET=s\nTHREADS=3\n")
@@ -68,7 +70,7 @@ def test_doctor_looks_at_the_configured_output(program: Program, engine: FakeEng
     called, options = engine.calls[0]
     assert called == "doctor s3a://b/lake"
     assert options.keys() == {"access_key_id", "secret_access_key", "keys_origin"}
-    # A place on this machine is no place for credentials.
+    # A local location needs no credentials.
     program("doctor", "/tmp")
     assert engine.calls[1] == ("doctor /tmp", {})
 
@@ -119,7 +121,7 @@ def test_config_command(program: Program, engine: FakeEngine, monkeypatch: pytes
     assert engine.calls == []
 
 
-def test_help_has_a_line_for_every_option(program: Program, engine: FakeEngine) -> None:
+def test_help_lists_every_option(program: Program, engine: FakeEngine) -> None:
     code, out, err = program("--help")
     assert (code, err) == (0, "")
     lines = out.splitlines()
@@ -146,14 +148,14 @@ def test_version(program: Program) -> None:
         ("/bin/sparkify-lake", "sparkify-lake"),
     ],
 )
-def test_the_program_is_called_as_it_was_started(
+def test_usage_names_the_command_that_started_the_program(
     program: Program, monkeypatch: pytest.MonkeyPatch, argv: str, name: str
 ) -> None:
     monkeypatch.setattr(sys, "argv", [argv])
     assert f"\n  {name} [INPUT [OUTPUT]]" in program("--help")[1]
 
 
-def test_a_flag_that_a_file_turned_on_can_be_turned_off(program: Program, engine: FakeEngine) -> None:
+def test_a_no_flag_overrides_a_configuration_file(program: Program, engine: FakeEngine) -> None:
     Path("lake.cfg").write_text("ADOPT=yes\nJSON=on\n")
     code, out, _ = program("in", "out", "--no-adopt", "--no-json")
     assert code == 0

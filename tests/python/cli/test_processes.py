@@ -1,4 +1,4 @@
-"""The program as a process of its own: signals, pipes, encodings, and the installed engine."""
+"""The program as a separate process: signals, pipes, encodings, and the installed engine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("started_as_script")
 SCRIPT = ROOT / "etl.py"
 
 
-# An engine that says when it is at work, and works until it is stopped.
+# An engine that prints a line when it starts and runs until it is stopped.
 SLOW = """
 import sys, time, types
 from sparkify_lake import cli, engine
@@ -37,9 +37,10 @@ sys.exit(cli.main(["in", "out"]))
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 @pytest.mark.parametrize(
-    ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "terminated\n")]
+    ("number", "code", "message"),
+    [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "terminated\n")],
 )
-def test_signals(number: signal.Signals, code: int, said: str) -> None:
+def test_signals_stop_the_program(number: signal.Signals, code: int, message: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", SLOW], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -47,16 +48,16 @@ def test_signals(number: signal.Signals, code: int, said: str) -> None:
         assert process.stdout.readline() == "at work\n"
         process.send_signal(number)
         _, err = process.communicate(timeout=10)
-    assert (process.returncode, err) == (code, said)
+    assert (process.returncode, err) == (code, message)
 
 
-def test_the_signal_handler_is_given_back(program: Program) -> None:
+def test_the_signal_handler_is_restored(program: Program) -> None:
     before = signal.getsignal(signal.SIGTERM)
     assert program("in", "out")[0] == 0
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def started(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+def run_python(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *words],
         capture_output=True,
@@ -69,8 +70,8 @@ def started(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("start", [[str(SCRIPT)], ["-m", "sparkify_lake"]], ids=["script", "module"])
-def test_script_and_module_are_one_program(start: list[str]) -> None:
-    done = started(*start, "--sample", "--json")
+def test_script_and_module_run_the_same_program(start: list[str]) -> None:
+    done = run_python(*start, "--sample", "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["state"] == "published"
@@ -80,42 +81,42 @@ def test_script_and_module_are_one_program(start: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_nothing_configured_as_a_process() -> None:
-    done = started(str(SCRIPT))
+def test_the_script_without_configuration_fails() -> None:
+    done = run_python(str(SCRIPT))
     assert (done.returncode, done.stdout) == (78, "")
     assert "--sample" in done.stderr
 
 
-def test_input_that_is_not_there() -> None:
-    done = started(str(SCRIPT), "nowhere", "lake")
+def test_a_missing_input_is_an_error() -> None:
+    done = run_python(str(SCRIPT), "nowhere", "lake")
     assert (done.returncode, done.stdout) == (66, "")
     assert done.stderr.startswith("error: ") and "nowhere" in done.stderr
     assert not Path("lake").exists()
 
 
 @pytest.mark.parametrize("output", ["arn:aws:s3:::bucket", "gs://bucket/lake", "s3://key:secret@bucket/lake"])
-def test_output_that_cannot_be_used(output: str) -> None:
+def test_an_unsupported_output_is_an_error(output: str) -> None:
     Path("in/song_data").mkdir(parents=True)
     Path("in/log_data").mkdir(parents=True)
-    done = started(str(SCRIPT), "in", output)
+    done = run_python(str(SCRIPT), "in", output)
     assert (done.returncode, done.stdout) == (78, "")
     assert "hint: " in done.stderr
 
 
-def test_a_name_that_the_terminal_lacks() -> None:
-    done = started(
+def test_characters_that_the_terminal_cannot_encode_are_escaped() -> None:
+    done = run_python(
         "-X", "utf8=0", "-m", "sparkify_lake", "é", "lake", env={**os.environ, "PYTHONIOENCODING": "ascii"}
     )
     assert done.returncode == 66
     assert r"\xe9" in done.stderr
-    done = started("-m", "sparkify_lake", "config", "é", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    done = run_python("-m", "sparkify_lake", "config", "é", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert r"\xe9" in done.stdout
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes are POSIX's")
 @pytest.mark.parametrize("unbuffered", ["", "1"])  # the pipe breaks at the end, or at the first line
-def test_a_reader_that_had_enough(unbuffered: str) -> None:
+def test_a_closed_pipe_is_not_an_error(unbuffered: str) -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     reader, writer = os.pipe()
     os.close(reader)
@@ -125,15 +126,15 @@ def test_a_reader_that_had_enough(unbuffered: str) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_run_loads_neither_polars_nor_rich() -> None:
+def test_a_run_imports_neither_polars_nor_rich() -> None:
     script = (
         "import sys; from sparkify_lake import cli; code = cli.main(['--sample']); "
         "heavy = sorted({'polars', 'rich', 'pyarrow', 'airflow'} & sys.modules.keys()); print(code, heavy)"
     )
-    assert started("-c", script).stdout.splitlines()[-1] == "0 []"
+    assert run_python("-c", script).stdout.splitlines()[-1] == "0 []"
 
 
-def test_a_stand_in_has_the_functions_of_the_engine() -> None:
+def test_the_fake_engine_has_only_functions_of_the_engine() -> None:
     from sparkify_lake import _native
 
     assert isinstance(_native, types.ModuleType)

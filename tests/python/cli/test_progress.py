@@ -1,4 +1,4 @@
-"""Progress: a bar in a terminal, a line now and then elsewhere, nothing for a short run."""
+"""Progress: a bar in a terminal, occasional log lines elsewhere, nothing for a short run."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def tick(
 
 
 class Terminal(io.StringIO):
-    """A terminal that remembers what was drawn, and may go away."""
+    """A terminal that records what is drawn, and that can be closed."""
 
-    gone = False
+    is_closed = False
 
     def isatty(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        if self.gone:
+        if self.is_closed:
             raise BrokenPipeError
         return super().write(text)
 
@@ -47,19 +47,19 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
 
 
-def test_lines_come_at_most_every_ten_seconds() -> None:
-    said: list[str] = []
-    lines = Lines(said.append)
+def test_progress_lines_appear_at_most_every_ten_seconds() -> None:
+    written: list[str] = []
+    lines = Lines(written.append)
     for tenth in range(351):
         lines.tick(tick(tenth / 10, done=tenth, total=1000))
-    assert said == [
+    assert written == [
         "write: 10%, 100 of 1,000 files, after 10.0 s",
         "write: 20%, 200 of 1,000 files, after 20.0 s",
         "write: 30%, 300 of 1,000 files, after 30.0 s",
     ]
 
 
-def test_lines_go_to_our_logger(caplog: pytest.LogCaptureFixture) -> None:
+def test_progress_lines_go_to_the_package_logger(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="sparkify_lake"), shown(stream=io.StringIO()) as on_tick:
         assert on_tick is not None
         on_tick(tick(11))
@@ -68,7 +68,7 @@ def test_lines_go_to_our_logger(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_a_bar_in_a_terminal() -> None:
+def test_a_terminal_shows_a_progress_bar() -> None:
     terminal = Terminal()
     threads = threading.active_count()
     with shown(stream=terminal) as on_tick:
@@ -79,10 +79,10 @@ def test_a_bar_in_a_terminal() -> None:
         on_tick(tick(0.7, stage="write"))
         assert "25 of 100 files" in terminal.getvalue()
         assert threading.active_count() == threads
-    assert terminal.getvalue().endswith("\x1b[2K"), "the bar is wiped"
+    assert terminal.getvalue().endswith("\x1b[2K"), "the bar is cleared"
 
 
-def test_no_colour_means_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_color_turns_colors_off(monkeypatch: pytest.MonkeyPatch) -> None:
     def drawn() -> str:
         terminal = Terminal()
         with shown(stream=terminal) as on_tick:
@@ -95,7 +95,7 @@ def test_no_colour_means_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b[38;5;" not in drawn()
 
 
-def test_a_short_run_shows_nothing_and_loads_nothing() -> None:
+def test_a_short_run_shows_no_bar_and_imports_no_rich() -> None:
     terminal = Terminal()
     bar = Bar(terminal)
     loaded = "rich.progress" in sys.modules
@@ -106,37 +106,37 @@ def test_a_short_run_shows_nothing_and_loads_nothing() -> None:
     assert ("rich.progress" in sys.modules) is loaded
 
 
-def test_hidden() -> None:
+def test_hidden_progress_has_no_callback() -> None:
     with shown(hidden=True, stream=Terminal()) as on_tick:
         assert on_tick is None
 
 
-def test_a_notebook_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notebook_shows_a_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ipykernel", sys)
     made: list[object] = []
 
-    class Watched(Bar):
+    class RecordedBar(Bar):
         def __init__(self, stream: object) -> None:
             made.append(stream)
             super().__init__(None)
 
-    monkeypatch.setattr(progress, "Bar", Watched)
+    monkeypatch.setattr(progress, "Bar", RecordedBar)
     with shown():
         pass
     assert len(made) == 1
 
 
-def test_a_terminal_that_goes_away_stops_nothing() -> None:
+def test_a_closed_terminal_does_not_stop_the_run() -> None:
     terminal = Terminal()
     with shown(stream=terminal) as on_tick:
         assert on_tick is not None
         on_tick(tick(0.6))
-        terminal.gone = True
+        terminal.is_closed = True
         on_tick(tick(0.7))
         on_tick(tick(0.8))
 
 
-def test_the_bar_is_wiped_when_the_run_is_interrupted() -> None:
+def test_the_bar_is_cleared_when_the_run_is_interrupted() -> None:
     terminal = Terminal()
     with pytest.raises(KeyboardInterrupt), shown(stream=terminal) as on_tick:
         assert on_tick is not None
@@ -145,7 +145,7 @@ def test_the_bar_is_wiped_when_the_run_is_interrupted() -> None:
     assert terminal.getvalue().endswith("\x1b[2K")
 
 
-def test_a_closed_stream_is_no_terminal() -> None:
+def test_a_closed_stream_is_not_a_terminal() -> None:
     closed = io.StringIO()
     closed.close()
     assert not progress.is_terminal(closed)
@@ -160,14 +160,14 @@ def test_a_closed_stream_is_no_terminal() -> None:
         (tick(1, done=2048, total=None, unit="bytes"), "write: 2.0 KiB"),
     ],
 )
-def test_words(shown_tick: Tick, text: str) -> None:
+def test_describe_without_a_total(shown_tick: Tick, text: str) -> None:
     assert describe(shown_tick) == text
 
 
-def test_what_the_engine_says_goes_to_logging(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_engine_messages_go_to_logging(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     sparkify_lake.sample(tmp_path / "input", songs=5, events=50, days=1, users=3)
     with caplog.at_level(logging.INFO, logger="sparkify_lake.engine"):
         sparkify_lake.run(tmp_path / "input", tmp_path / "lake")
-    said = [record.getMessage() for record in caplog.records if record.name == "sparkify_lake.engine"]
-    assert any(line.startswith("logs: 50 records read, ") for line in said), said
-    assert "songplays: 1 files written, 0 unchanged, 0 removed" in said
+    messages = [record.getMessage() for record in caplog.records if record.name == "sparkify_lake.engine"]
+    assert any(line.startswith("logs: 50 records read, ") for line in messages), messages
+    assert "songplays: 1 files written, 0 unchanged, 0 removed" in messages

@@ -1,4 +1,4 @@
-"""The program: what goes to stdout, what to stderr, and every exit code.
+"""The program: stdout, stderr, and every exit code.
 
 These tests run it in this process on a fake engine, because they are about the Python side.
 """
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("started_as_script")
 SCRIPT = ROOT / "etl.py"
 
 
-def test_input_and_output(program: Program, engine: FakeEngine) -> None:
+def test_arguments_and_options_reach_the_engine(program: Program, engine: FakeEngine) -> None:
     code, out, err = program("in", "out", "--compression", "zstd", "--threads=2", "--adopt")
     assert (code, err) == (0, "")
     assert out.startswith("published in 1.3 s\n")
@@ -30,12 +30,12 @@ def test_input_and_output(program: Program, engine: FakeEngine) -> None:
     assert engine.calls == [("run", options)]
 
 
-def test_nothing_configured_says_what_to_set(program: Program, engine: FakeEngine) -> None:
+def test_no_configuration_lists_the_ways_to_configure(program: Program, engine: FakeEngine) -> None:
     code, out, err = program()
     assert (code, out) == (78, "")
     assert err.startswith("error: no input and no output configured\nhint: ")
-    for way_out in ("INPUT and OUTPUT", "lake.cfg", "SPARKIFY_INPUT", "--sample"):
-        assert way_out in err
+    for option in ("INPUT and OUTPUT", "lake.cfg", "SPARKIFY_INPUT", "--sample"):
+        assert option in err
     assert engine.calls == []
 
 
@@ -43,13 +43,13 @@ def test_nothing_configured_says_what_to_set(program: Program, engine: FakeEngin
     ("words", "missing"),
     [(["in"], "output"), (["--output", "o"], "input"), (["--output", "o", "--log-data", "l"], None)],
 )
-def test_half_a_configuration(program: Program, words: list[str], missing: str | None) -> None:
+def test_the_missing_location_is_named(program: Program, words: list[str], missing: str | None) -> None:
     code, _, err = program(*words)
     assert code == (78 if missing else 0)
     assert f"error: no {missing} configured\n" in err or missing is None
 
 
-def test_the_environment_and_the_files_count(
+def test_environment_and_files_are_read(
     program: Program, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("dl.cfg").write_text("[LOCAL]\nINPUT_DATA=in\nOUTPUT_DATA=out\n")
@@ -58,21 +58,21 @@ def test_the_environment_and_the_files_count(
     assert engine.calls == [("run", {"input": "in", "output": "elsewhere"})]
 
 
-def test_json(program: Program) -> None:
+def test_json_prints_the_report(program: Program) -> None:
     code, out, err = program("in", "out", "--json")
     assert (code, err) == (0, "")
     assert json.loads(out) == run_mapping()
     assert json.loads(program("in", "out", "--json", "--dry-run")[1]) == plan_mapping()
 
 
-def test_dry_run(program: Program, engine: FakeEngine) -> None:
+def test_dry_run_only_plans(program: Program, engine: FakeEngine) -> None:
     code, out, _ = program("in", "out", "--dry-run")
     assert code == 0
     assert out.startswith("plan: nothing was written\n")
     assert [name for name, _ in engine.calls] == ["plan"]
 
 
-def test_warnings_are_for_people_and_quiet_silences_them(program: Program) -> None:
+def test_warnings_go_to_stderr_unless_quiet(program: Program) -> None:
     Path("lake.cfg").write_text("COLOUR=red\n")
     code, out, err = program("in", "out")
     assert (code, err) == (0, "warning: lake.cfg: an unknown key is ignored: COLOUR on line 1\n")
@@ -89,7 +89,7 @@ def test_warnings_are_for_people_and_quiet_silences_them(program: Program) -> No
         ),
         (["--ouput=x"], "error: there is no option --ouput\nhint: did you mean --output?\n"),
         (["--zzz"], "error: there is no option --zzz\nhint: python etl.py --help lists the options\n"),
-        # No abbreviations: --out may be another option one day.
+        # No abbreviations: --out could become another option.
         (["--out", "x"], "error: there is no option --out\n"),
         (["a", "b", "c"], "error: there is no place for 'c'\n"),
         (["--output"], "error: --output: expected one argument\n"),
@@ -105,11 +105,11 @@ def test_warnings_are_for_people_and_quiet_silences_them(program: Program) -> No
         (["doctor", "x", "--compression", "zstd"], "error: there is no option --compression\n"),
         (["check", "x", "--output", "y"], "error: output is given twice\n"),
         (["check", "x", "--threads", "2"], "error: there is no option --threads\n"),
-        # A process list shows flags.
+        # Flags are visible in the process list, so credentials have none.
         (["i", "o", "--secret-access-key", "s"], "error: there is no option --secret-access-key\n"),
     ],
 )
-def test_usage(program: Program, engine: FakeEngine, words: list[str], complaint: str) -> None:
+def test_usage_errors(program: Program, engine: FakeEngine, words: list[str], complaint: str) -> None:
     code, out, err = program(*words)
     assert (code, out) == (78 if "--config=x" in words else 64, "")
     assert err.startswith(complaint)
@@ -123,7 +123,7 @@ CLASSES = [
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_an_error_is_lines_and_an_exit_code(
+def test_errors_print_message_cause_and_hint(
     program: Program, engine: FakeEngine, kind: type[SparkifyLakeError]
 ) -> None:
     engine.failure = kind("it failed \x1b[2J", cause="because", hint="do this")
@@ -132,11 +132,11 @@ def test_an_error_is_lines_and_an_exit_code(
     )  # fmt: skip
 
 
-def test_exit_codes_are_all_tested() -> None:
+def test_all_exit_codes_are_tested() -> None:
     assert {kind.exit_code for kind in CLASSES} == {64, 65, 66, 70, 73, 74, 75, 76, 77, 78}
 
 
-def test_a_bad_value_is_usage_or_configuration_by_its_origin(program: Program, engine: FakeEngine) -> None:
+def test_the_exit_code_of_a_bad_value_depends_on_its_origin(program: Program, engine: FakeEngine) -> None:
     engine.failure = ConfigurationError(
         'compression cannot be "zip"', hint="it takes one of …", context={"option": "compression"}
     )
@@ -147,7 +147,7 @@ def test_a_bad_value_is_usage_or_configuration_by_its_origin(program: Program, e
     assert err.startswith("error: COMPRESSION, lake.cfg:1, has a value that compression does not take\n")
 
 
-def test_a_bug_is_a_short_notice(program: Program, engine: FakeEngine) -> None:
+def test_an_unexpected_exception_is_reported_as_a_bug(program: Program, engine: FakeEngine) -> None:
     engine.failure = KeyError("oops")
     code, out, err = program("in", "out")
     assert (code, out) == (70, "")
@@ -156,11 +156,11 @@ def test_a_bug_is_a_short_notice(program: Program, engine: FakeEngine) -> None:
     assert "Traceback" in program("in", "out", "--verbose")[2]
 
 
-def test_an_engine_that_cannot_be_loaded(
+def test_a_missing_native_module_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "sparkify_lake._native", None)
     monkeypatch.delattr("sparkify_lake._native", raising=False)
     assert cli.main(["in", "out"]) == 70
     assert "the native module of sparkify-lake cannot be loaded" in capsys.readouterr().err
-    assert cli.main(["--help"]) == 0, "help needs no engine"
+    assert cli.main(["--help"]) == 0, "--help works without the native module"

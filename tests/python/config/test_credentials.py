@@ -16,17 +16,17 @@ from sparkify_lake.options import (
     hide,
 )
 from sparkify_lake.secret import Secret
-from support.config_files import read, write
+from support.config_files import read_config, write_config
 
-pytestmark = pytest.mark.usefixtures("clean")
+pytestmark = pytest.mark.usefixtures("isolated")
 
 
 KEYS = {"access_key_id": "AKIAX", "secret_access_key": "s"}
 
 
-def handed_over(**arguments: object) -> dict[str, str]:
-    """What the engine is told about credentials, opened."""
-    options = read(**arguments).native_options()
+def native_credentials(**arguments: object) -> dict[str, str]:
+    """The credentials that reach the engine, in plain text."""
+    options = read_config(**arguments).native_options()
     names = ("access_key_id", "secret_access_key", "session_token", "keys_origin")
     return {
         name: value.reveal() if isinstance(value, Secret) else str(value)
@@ -35,39 +35,41 @@ def handed_over(**arguments: object) -> dict[str, str]:
     }
 
 
-def test_credentials_reach_the_engine_only_for_a_store() -> None:
-    write("[AWS]\nKEY=AKIAX\nSECRET=s\nTOKEN=t\n")
-    assert handed_over(input="in", output="out") == {}
+def test_credentials_reach_the_engine_only_for_s3_locations() -> None:
+    write_config("[AWS]\nKEY=AKIAX\nSECRET=s\nTOKEN=t\n")
+    assert native_credentials(input="in", output="out") == {}
     expected = {**KEYS, "session_token": "t", "keys_origin": "dl.cfg"}
     for name in ("input", "output", "song_data", "log_data"):
         for scheme in ("s3", "s3a", "s3n"):
-            assert handed_over(**{name: f"{scheme}://bucket/x"}) == expected
+            assert native_credentials(**{name: f"{scheme}://bucket/x"}) == expected
 
 
-def test_credentials_of_arguments_win_as_a_whole() -> None:
-    # The token belongs to the file's own pair: mixed, no request would be signed right.
-    write("[AWS]\nKEY=AKIAY\nSECRET=r\nTOKEN=t\n")
-    assert handed_over(output="s3://b/x", **KEYS) == {**KEYS, "keys_origin": "arguments"}
+def test_credentials_from_arguments_replace_all_credentials_of_the_file() -> None:
+    # The token belongs to the keys of the file: mixed with other keys, every signature would be wrong.
+    write_config("[AWS]\nKEY=AKIAY\nSECRET=r\nTOKEN=t\n")
+    assert native_credentials(output="s3://b/x", **KEYS) == {**KEYS, "keys_origin": "arguments"}
     masked = {name: Secret(value) for name, value in KEYS.items()}
-    assert handed_over(output="s3://b/x", **masked) == {**KEYS, "keys_origin": "arguments"}
-    config = read(**KEYS, session_token="t2")
+    assert native_credentials(output="s3://b/x", **masked) == {**KEYS, "keys_origin": "arguments"}
+    config = read_config(**KEYS, session_token="t2")
     assert config.credentials["session_token"].origin == "argument session_token"
 
 
-def test_a_profile_that_is_said_louder_than_credentials_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
-    write("[AWS]\nKEY=AKIAX\nSECRET=s\nPROFILE=theirs\n")
-    assert handed_over(output="s3://b/x")["keys_origin"] == "dl.cfg", "of one file, the keys count"
-    config = read(profile="dev")
+def test_a_profile_with_higher_precedence_replaces_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_config("[AWS]\nKEY=AKIAX\nSECRET=s\nPROFILE=theirs\n")
+    assert native_credentials(output="s3://b/x")["keys_origin"] == "dl.cfg", (
+        "in one file, the keys take precedence over the profile"
+    )
+    config = read_config(profile="dev")
     assert config.credentials == {}
     assert config.warnings == (
         "the credentials of dl.cfg:2 are ignored, because argument profile names a profile",
     )
     monkeypatch.setenv("SPARKIFY_PROFILE", "dev")
-    assert handed_over(output="s3://b/x") == {}
-    assert handed_over(output="s3://b/x", **KEYS)["keys_origin"] == "arguments"
+    assert native_credentials(output="s3://b/x") == {}
+    assert native_credentials(output="s3://b/x", **KEYS)["keys_origin"] == "arguments"
     monkeypatch.delenv("SPARKIFY_PROFILE")
-    write("[LAKE]\nPROFILE=ours\n", "lake.cfg")
-    assert handed_over(output="s3://b/x") == {}
+    write_config("[LAKE]\nPROFILE=ours\n", "lake.cfg")
+    assert native_credentials(output="s3://b/x") == {}
 
 
 @pytest.mark.parametrize(
@@ -79,13 +81,13 @@ def test_a_profile_that_is_said_louder_than_credentials_is_meant(monkeypatch: py
         ({**KEYS, "secret_access_key": 7}, "secret_access_key cannot be of type int"),
     ],
 )
-def test_credentials_that_are_not_complete(given: dict[str, object], complaint: str) -> None:
-    write("[AWS]\nKEY=AKIAX\nSECRET=s\n")
+def test_incomplete_credential_arguments_are_refused(given: dict[str, object], complaint: str) -> None:
+    write_config("[AWS]\nKEY=AKIAX\nSECRET=s\n")
     with pytest.raises(UsageError, match=complaint):
-        read(output="s3://b/x", **given)
+        read_config(output="s3://b/x", **given)
 
 
-def test_credentials_are_no_flags_and_no_variables_of_ours() -> None:
+def test_credentials_have_no_flags_and_no_variables() -> None:
     variables = {f"SPARKIFY_{name.upper()}": "x" for name in CREDENTIALS}
     assert resolve("run", {}, environment=variables).credentials == {}
     with pytest.raises(UsageError, match="there is no option 'access_key_id'"):
@@ -93,7 +95,7 @@ def test_credentials_are_no_flags_and_no_variables_of_ours() -> None:
     assert not {option.name for option in OPTIONS} & set(CREDENTIALS)
 
 
-def test_keywords_with_credentials_are_masked_in_place() -> None:
+def test_credential_keywords_are_masked_in_place() -> None:
     options: dict[str, object] = {**KEYS, "region": "r", "session_token": None}
     hide(options)
     assert repr(options) == (
@@ -101,12 +103,12 @@ def test_keywords_with_credentials_are_masked_in_place() -> None:
     )
 
 
-def test_options_of_the_store_come_from_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    write("[LAKE]\nENDPOINT_URL=http://localhost:9000\nALLOW_HTTP=yes\nCA_FILE=~/ca.pem\n", "lake.cfg")
+def test_store_options_come_from_every_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_config("[LAKE]\nENDPOINT_URL=http://localhost:9000\nALLOW_HTTP=yes\nCA_FILE=~/ca.pem\n", "lake.cfg")
     monkeypatch.setenv("SPARKIFY_STORE_PATIENCE", "5s")
     monkeypatch.setenv("HOME", "/home/me")
     for call in ("run", "plan", "build", "open_lake", "doctor"):
-        assert read(call, profile="dev", anonymous=True).native_options() == {
+        assert read_config(call, profile="dev", anonymous=True).native_options() == {
             "endpoint_url": "http://localhost:9000",
             "allow_http": "yes",
             "ca_file": "/home/me/ca.pem",
@@ -126,27 +128,27 @@ def test_options_of_the_store_come_from_everywhere(monkeypatch: pytest.MonkeyPat
         ("input", "s3://bucket/a@b", "s3://bucket/a@b"),
     ],
 )
-def test_a_secret_in_a_url_is_not_shown(name: str, value: str, shown: str) -> None:
-    rows = {row[0]: row[1] for row in describe(read(**{name: value}), {})}
+def test_a_secret_in_a_url_is_masked(name: str, value: str, shown: str) -> None:
+    rows = {row[0]: row[1] for row in describe(read_config(**{name: value}), {})}
     assert rows[name] == shown
 
 
-def test_reading_never_writes_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    write("[AWS]\nKEY=AKIAX\nSECRET=s\nREGION=r\n")
+def test_reading_does_not_change_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_config("[AWS]\nKEY=AKIAX\nSECRET=s\nREGION=r\n")
     before = dict(os.environ)
-    read()
+    read_config()
     assert dict(os.environ) == before
 
 
-def test_the_reader_never_raises(tmp_path: Path) -> None:
-    assert read_file(tmp_path).refusal is not None, "a folder is not a file"
+def test_read_file_returns_errors_instead_of_raising(tmp_path: Path) -> None:
+    assert read_file(tmp_path).refusal is not None, "a folder cannot be read as a file"
     assert read_file(tmp_path / "nowhere").refusal is not None
 
 
-def test_a_region_has_a_source_below_lake_cfg() -> None:
-    write("[AWS]\nAWS_DEFAULT_REGION=a\n")
-    assert read().settings["region"].origin == "dl.cfg:2"
-    write("[LAKE]\nREGION=b\n", "lake.cfg")
-    region = read().settings["region"]
+def test_the_region_of_dl_cfg_has_the_lowest_precedence() -> None:
+    write_config("[AWS]\nAWS_DEFAULT_REGION=a\n")
+    assert read_config().settings["region"].origin == "dl.cfg:2"
+    write_config("[LAKE]\nREGION=b\n", "lake.cfg")
+    region = read_config().settings["region"]
     assert (region.value, region.origin) == ("b", "lake.cfg:2")
-    assert read(region="c").value("region") == "c"
+    assert read_config(region="c").value("region") == "c"

@@ -1,4 +1,4 @@
-"""Any bytes in dl.cfg: they are read or refused, and no text of the file is ever repeated."""
+"""Random bytes in dl.cfg: they are read or refused, and no secret in them is shown."""
 
 from __future__ import annotations
 
@@ -19,23 +19,25 @@ TEXT = st.lists(PIECES | st.text(max_size=6), max_size=30).map("".join)
 BYTES = TEXT.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary(max_size=80)
 
 
-def everything_said(read: ConfigFile) -> str:
+def all_text(read: ConfigFile) -> str:
     refusal = read.refusal
-    told = [] if refusal is None else [str(refusal), repr(refusal), repr(refusal.hint), repr(refusal.context)]
+    shown = (
+        [] if refusal is None else [str(refusal), repr(refusal), repr(refusal.hint), repr(refusal.context)]
+    )
     places = [entry.place + entry.origin for entry in read.entries]
-    return "\n".join([repr(read), *read.warnings, *told, *places])
+    return "\n".join([repr(read), *read.warnings, *shown, *places])
 
 
 @given(BYTES, st.sampled_from(["dl.cfg", "lake.cfg"]))
-def test_any_bytes_are_read_or_refused(content: bytes, name: str) -> None:
+def test_random_bytes_are_read_or_refused(content: bytes, name: str) -> None:
     with scratch() as folder:
         path = folder / name
         path.write_bytes(content)
         path.chmod(0o600)
         read = read_file(path)
-    said = everything_said(read)
+    shown = all_text(read)
     assert read.refusal is None or not read.entries
-    assert "\x1b" not in said
+    assert "\x1b" not in shown
     lines = []
     with contextlib.suppress(UnicodeDecodeError):
         lines = content.decode("utf-8-sig").splitlines()
@@ -48,10 +50,10 @@ def test_any_bytes_are_read_or_refused(content: bytes, name: str) -> None:
     st.sampled_from(["SECRET", "AWS_SECRET_ACCESS_KEY", "KEY", "nonsense", ""]),
     st.sampled_from("=: "),
 )
-def test_a_secret_is_never_repeated(before: str, after: str, key: str, sign: str) -> None:
+def test_a_secret_is_never_shown(before: str, after: str, key: str, sign: str) -> None:
     with scratch() as folder:
         path = folder / "dl.cfg"
         path.write_bytes(f"{before}\n{key} {sign} {SECRET}\n{after}".encode("utf-8", "surrogatepass"))
         path.chmod(0o600)
-        said = everything_said(read_file(path))
-    assert SECRET not in said
+        shown = all_text(read_file(path))
+    assert SECRET not in shown

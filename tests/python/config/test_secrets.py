@@ -1,4 +1,4 @@
-"""Secrets: a type that does not show them, and a search for one in everything that people see."""
+"""Secrets: the type that hides them, and a search for a secret in all visible output."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ import sparkify_lake
 from sparkify_lake import cli, etl, job
 from sparkify_lake.errors import ConfigurationError, SparkifyLakeError
 from sparkify_lake.secret import Secret
-from support.config_files import read, write
+from support.config_files import read_config, write_config
 
-pytestmark = pytest.mark.usefixtures("clean")
+pytestmark = pytest.mark.usefixtures("isolated")
 
 
-def test_secret() -> None:
+def test_secret_is_not_shown_and_not_serialized() -> None:
     secret = Secret("hunter2")
     shown = [
         repr(secret),
@@ -34,7 +34,7 @@ def test_secret() -> None:
         f"{secret:>9}",
         f"{secret!r}",
         repr([secret]),
-        "%s" % secret,  # noqa: UP031  # one more way to show it
+        "%s" % secret,  # noqa: UP031  # one more way to format it
     ]
     assert not any("hunter2" in text for text in shown)
     assert shown[3] == "      ***"
@@ -54,7 +54,7 @@ def test_secret() -> None:
 
 @pytest.fixture
 def logged() -> Iterator[io.StringIO]:
-    """Everything that anybody logs, at any level."""
+    """Everything that is logged, at any level."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     root = logging.getLogger()
@@ -68,7 +68,7 @@ def logged() -> Iterator[io.StringIO]:
 
 CANARY_FILES = [
     "[AWS]\nKEY={}\nSECRET='{}'\nOUTPUT_DATA=o\nINPUT_DATA=i\n",
-    # Here the engine is given them.
+    # With S3 locations, the engine gets the credentials.
     "[AWS]\nKEY={}\nSECRET={}\nOUTPUT_DATA=s3a://b/o\nINPUT_DATA=s3a://b/i\n",
     "[AWS]\nKEY=AKIAX\nSECRET={}\nAWS_SECRET_ACCESS_KEY={}2\n",
     "[AWS]\nSECRET=x\n{}\n{}\n",
@@ -80,7 +80,7 @@ CANARY_FILES = [
 
 @pytest.mark.parametrize("failure", [None, ConfigurationError, KeyError])
 @pytest.mark.parametrize("template", CANARY_FILES)
-def test_no_secret_is_ever_seen(
+def test_no_secret_of_a_file_is_shown(
     template: str,
     failure: type[Exception] | None,
     monkeypatch: pytest.MonkeyPatch,
@@ -88,11 +88,11 @@ def test_no_secret_is_ever_seen(
     logged: io.StringIO,
 ) -> None:
     canary = "wJalrXUtnFEMI" + secrets.token_hex(12)
-    write(template.format(canary, canary).encode("latin-1"), mode=0o644)
-    handed_over: list[object] = []
+    write_config(template.format(canary, canary).encode("latin-1"), mode=0o644)
+    native_arguments: list[object] = []
 
     def run(options: dict[str, object], on_tick: object, crew: object) -> dict[str, object]:
-        handed_over.append(options)
+        native_arguments.append(options)
         if failure is not None:
             raise failure("refused")
         raise SparkifyLakeError("enough")
@@ -106,14 +106,14 @@ def test_no_secret_is_ever_seen(
         job.run(sample=None)
     except Exception as error:
         assert error.__traceback__ is not None
-        inner = error.__traceback__.tb_next  # this very frame knows the secret
+        inner = error.__traceback__.tb_next  # the frame of this test holds the secret
         trace = traceback.TracebackException(type(error), error, inner, capture_locals=True)
         seen += [repr(error), str(error), "".join(trace.format())]
         seen += [repr(vars(error)), repr(error.__context__), repr(error.__cause__)]
         if isinstance(error, SparkifyLakeError):
             seen.append(repr(pickle.dumps(error)))
     try:
-        config = read()
+        config = read_config()
     except SparkifyLakeError:
         pass
     else:
@@ -121,8 +121,8 @@ def test_no_secret_is_ever_seen(
         with pytest.raises(TypeError):
             pickle.dumps(config)
     captured = capfd.readouterr()
-    seen += [captured.out, captured.err, logged.getvalue(), repr(os.environ), repr(handed_over)]
-    assert captured.err and len(seen) > 9, "something was said"
+    seen += [captured.out, captured.err, logged.getvalue(), repr(os.environ), repr(native_arguments)]
+    assert captured.err and len(seen) > 9, "there was output to search"
     assert [text for text in seen if canary[:16] in text] == []
 
 
@@ -142,7 +142,7 @@ CALLS: dict[str, Callable[..., object]] = {
 
 @pytest.mark.parametrize("mistake", [{}, {"region": " "}, {"colour": "red"}, {"session_token": ""}])
 @pytest.mark.parametrize("call", CALLS)
-def test_no_secret_of_an_argument_is_ever_seen(
+def test_no_secret_of_an_argument_is_shown(
     call: str,
     mistake: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
@@ -150,10 +150,10 @@ def test_no_secret_of_an_argument_is_ever_seen(
     logged: io.StringIO,
 ) -> None:
     canary = "wJalrXUtnFEMI" + secrets.token_hex(12)
-    handed_over: list[object] = []
+    native_arguments: list[object] = []
 
     def fail(*arguments: object) -> None:
-        handed_over.extend(arguments)
+        native_arguments.extend(arguments)
         raise ConfigurationError("refused")
 
     names = ("run", "plan", "build", "lake_layout", "look", "doctor", "check", "recover")
@@ -165,12 +165,19 @@ def test_no_secret_of_an_argument_is_ever_seen(
     with pytest.raises(SparkifyLakeError) as caught:
         CALLS[call](*places, **keys)
     error = caught.value
-    # From the first frame of ours on: the one above it is the caller's, and holds what he wrote.
+    # From the first frame of the package on: the frame above it is the caller's and holds the secret.
     assert error.__traceback__ is not None
     trace = traceback.TracebackException(type(error), error, error.__traceback__.tb_next, capture_locals=True)
     text = "".join(trace.format())
-    assert text.count("sparkify_lake") > 2, "the trace shows frames of ours"
-    assert mistake or ("refused" in text and handed_over), "the engine was called"
+    assert text.count("sparkify_lake") > 2, "the traceback has frames of the package"
+    assert mistake or ("refused" in text and native_arguments), "the engine was called"
     captured = capfd.readouterr()
-    seen = [text, repr(pickle.dumps(error)), captured.out, captured.err, logged.getvalue(), repr(handed_over)]
+    seen = [
+        text,
+        repr(pickle.dumps(error)),
+        captured.out,
+        captured.err,
+        logged.getvalue(),
+        repr(native_arguments),
+    ]
     assert [one for one in seen if canary[:16] in one] == []

@@ -1,4 +1,4 @@
-"""A window of no width is refused with the reason; Airflow's reason where Airflow is."""
+"""An empty time window is refused; the hint explains Airflow's empty data intervals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import sparkify_lake
 from sparkify_lake.errors import ConfigurationError, UsageError
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated_module")
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("window", ["2018-11-01..2018-11-01", ("2018-11-01", "2018-11-01 ")])
 @pytest.mark.parametrize("call", ["run", "plan"])
-def test_a_window_of_no_width(source: Path, tmp_path: Path, window: str | tuple[str, str], call: str) -> None:
+def test_an_empty_window_is_refused(
+    source: Path, tmp_path: Path, window: str | tuple[str, str], call: str
+) -> None:
     with pytest.raises(UsageError) as caught:
         getattr(sparkify_lake, call)(source, tmp_path / "lake", ts_window=window)
     assert caught.value.message == "ts_window begins where it ends, at 2018-11-01: it would select nothing"
@@ -31,7 +33,9 @@ def test_a_window_of_no_width(source: Path, tmp_path: Path, window: str | tuple[
     assert not (tmp_path / "lake").exists()
 
 
-def test_in_airflow_and_in_a_file(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hint_for_an_empty_window_in_airflow(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "airflow.models", types.ModuleType("models"))
     (tmp_path / "lake.cfg").write_text("[LAKE]\nTS_WINDOW = 2018-11-01..2018-11-01\n")
     with pytest.raises(ConfigurationError) as caught:

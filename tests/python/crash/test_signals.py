@@ -19,7 +19,7 @@ from support.generate_records import play, song
 from support.lake_files import FOLDERS, Report, Snapshot, Tables, contents, data_files
 from support.processes import clean_environment, holds_a_lock
 
-pytestmark = [pytest.mark.usefixtures("alone"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.usefixtures("isolated_module"), pytest.mark.timeout(180)]
 
 STOPS_WITHIN = 0.5  # seconds from the signal: the promise
 TEARDOWN = 0.5  # seconds on top for the interpreter to end and the system to take back its memory
@@ -83,7 +83,10 @@ def wait_for(moment: str, process: subprocess.Popen[str], output: Path, seconds:
 
 @pytest.fixture(scope="module")
 def whole(
-    tmp_path_factory: pytest.TempPathFactory, large: Path, alone: Path, snapshot: Callable[[Path], Snapshot]
+    tmp_path_factory: pytest.TempPathFactory,
+    large: Path,
+    isolated_module: Path,
+    snapshot: Callable[[Path], Snapshot],
 ) -> tuple[float, dict[str, str]]:
     """How long a run takes from the lock to the end, and what is in its files."""
     output = tmp_path_factory.mktemp("whole") / "lake"

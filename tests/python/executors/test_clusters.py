@@ -12,7 +12,7 @@ import pytest
 
 import sparkify_lake
 from s3.conftest import seaweedfs
-from support.clusters import Cluster, end, start, tables
+from support.clusters import Cluster, kill, start, tables
 from support.lake_checker import check
 from support.lake_files import FOLDERS
 from support.rounds import Rounds
@@ -98,7 +98,7 @@ def test_a_worker_that_is_killed_is_made_good(
                     if (lake / "songs_table" / "_SUCCESS").exists():
                         break
                     time.sleep(0.001)
-                end(random.choice(workers))
+                kill(random.choice(workers))
                 killed += not (lake / "songs_table" / "_SUCCESS").exists()
                 report = cluster.answer()
                 assert report.get("state") == "published", report

@@ -30,7 +30,7 @@ from support.generate_inputs import write_input
 from support.generate_records import play, song, song_of_each_artist
 from support.lake_files import Report, Snapshot, contents
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated_module")
 SEED = 8
 # What says how a run went, not what it made.
 HOW = (
@@ -47,7 +47,7 @@ HOW = (
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory, alone: Path) -> Path:
+def source(tmp_path_factory: pytest.TempPathFactory, isolated_module: Path) -> Path:
     """Logs of 70 days in four months, songs, and records that are turned away."""
     folder = tmp_path_factory.mktemp("shards") / "in"
     sparkify_lake.sample(folder, songs=60, events=6_000, days=70, users=40, quiet=True)

@@ -20,7 +20,7 @@ from sparkify_lake.errors import NoInputError, UsageError
 from support.lake_files import Report, Snapshot, contents
 from support.processes import Finished
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated_module")
 DAYS = 40
 LONELY = {
     "song_id": "SOLONELY", "artist_id": "ARLONELY", "title": "played by nobody", "artist_name": "nobody",

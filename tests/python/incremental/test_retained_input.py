@@ -20,7 +20,7 @@ from sparkify_lake.errors import DataRefusedError, ProtocolError
 from support.lake_files import FOLDERS, Report
 from support.processes import Finished
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated_module")
 
 
 @pytest.fixture

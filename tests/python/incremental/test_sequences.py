@@ -26,7 +26,7 @@ from support.retained_input_replay import KeepingDisk
 from support.rounds import Rounds
 from support.sequence_replay import Bodies, Digests, Disk, Outcome, Refusal, Trouble, md5, play, shortened
 
-pytestmark = [pytest.mark.usefixtures("alone"), pytest.mark.timeout(7_200)]
+pytestmark = [pytest.mark.usefixtures("isolated_module"), pytest.mark.timeout(7_200)]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_every_step_ends_as_a_rebuild(
         played = sequence(seed)
         judged(folder, played)
         steps += len(played.steps)
-    record_property("told", f"{count} sequences from seed {rounds.seed}, {steps} steps")
+    record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 
 def test_every_step_that_keeps_what_is_gone_ends_as_a_rebuild_of_all(
@@ -67,7 +67,7 @@ def test_every_step_that_keeps_what_is_gone_ends_as_a_rebuild_of_all(
         played = sequence(seed)
         judged(folder, played, KeepingDisk)
         steps += len(played.steps)
-    record_property("told", f"{count} sequences from seed {rounds.seed}, {steps} steps")
+    record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 
 # --- kills ------------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def test_runs_that_are_killed_change_nothing_about_it(
             trouble = play(place, played)
             assert trouble is None and not place.unsound, f"{played}\n{trouble}\n{place.unsound}"
             kills += place.kills
-    record_property("told", f"{count} sequences from seed {rounds.seed}, runs {dict(kills)}")
+    record_property("summary", f"{count} sequences from seed {rounds.seed}, runs {dict(kills)}")
     assert kills["killed"] >= 4 * count
 
 
@@ -307,7 +307,7 @@ def test_a_mistake_is_noticed(
     folder: Path, mistake: Mistake, says: str, record_property: Callable[[str, object], None]
 ) -> None:
     seed, trouble = mistaken(folder, mistake, says)
-    record_property("told", f"noticed in sequence {seed}, step {trouble.step}")
+    record_property("summary", f"noticed in sequence {seed}, step {trouble.step}")
     assert trouble.step > 1, "the first run has nothing to be wrong about"
 
 

@@ -17,7 +17,7 @@ from support.generate_inputs import write_input
 from support.generate_records import play, song, song_of_each_artist
 from support.lake_files import Report, Snapshot, Tables, contents
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated_module")
 TOLD = (
     "input", "records", "filtered", "reasons", "coerced", "unknown_keys", "rejects", "bad_files", "plays",
     "quarantine", "warnings", "output", "version", "options",

@@ -1,7 +1,7 @@
-"""Bad files and too many bad records, with the real program.
+"""Bad files and too many bad records, with the installed program.
 
-Each failure is one sentence and a hint, has its own exit code, shows no traceback, and leaves the existing
-tables unchanged, byte for byte.
+Each failure prints one sentence and a hint, has its own exit code, shows no traceback, and leaves the
+existing tables unchanged, byte for byte.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from support.generate_records import play, song
 from support.lake_files import Report, Snapshot, Tables
 from support.processes import Finished, assert_refused
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated_module")
 Program = Callable[..., Finished]
 
 
@@ -37,7 +37,7 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("reason", list(BAD_FILES))
-def test_bad_files(
+def test_a_bad_file_is_refused_or_quarantined(
     tmp_path: Path,
     source: Path,
     lake: Path,
@@ -52,14 +52,14 @@ def test_bad_files(
     assert_refused(program(source, lake, cwd=tmp_path), 65, says="bad.json")
     assert snapshot(lake) == before
     report = run(source, lake, on_bad_file="quarantine")
-    assert snapshot(lake) == before, "all or nothing of a file, and the rest is as it was"
+    assert snapshot(lake) == before, "no record of a bad file is loaded, and the tables do not change"
     assert report["records"]["logs"]["read"] == 60
     assert [(Path(one["file"]).name, one["reason"]) for one in report["bad_files"]] == [("bad.json", reason)]
     assert any("left out" in warning for warning in report["warnings"])
 
 
 def logs_of(tmp_path: Path, good: int, bad: int) -> Path:
-    """One song and ``good + bad`` events, the bad ones first."""
+    """An input with one song and ``good + bad`` events, the bad events first."""
     source = tmp_path / f"in-{good}-{bad}"
     for folder in ("song_data", "log_data"):
         (source / folder).mkdir(parents=True)
@@ -83,7 +83,7 @@ def logs_of(tmp_path: Path, good: int, bad: int) -> Path:
         (0, 3, "1000", False),
     ],
 )
-def test_thresholds(
+def test_max_bad_limits_the_rejected_records(
     tmp_path: Path,
     lake: Path,
     program: Program,
@@ -101,11 +101,11 @@ def test_thresholds(
         assert snapshot(lake) == before
         return
     assert finished.returncode == 0, finished.stderr
-    told = json.loads(finished.stdout)["records"]["logs"]
-    assert told == {"read": good + bad, "loaded": good, "filtered": 0, "quarantined": bad}
+    records = json.loads(finished.stdout)["records"]["logs"]
+    assert records == {"read": good + bad, "loaded": good, "filtered": 0, "quarantined": bad}
 
 
-def test_rejects_are_found_where_the_report_says(tmp_path: Path, run: Callable[..., Report]) -> None:
+def test_rejects_are_at_the_reported_lines_and_offsets(tmp_path: Path, run: Callable[..., Report]) -> None:
     source = logs_of(tmp_path, 3, 0)
     file = source / "log_data" / "a.json"
     lines = file.read_bytes().splitlines()
@@ -132,7 +132,7 @@ def test_rejects_are_found_where_the_report_says(tmp_path: Path, run: Callable[.
     "cut", [b'{"page":"NextSong","ts":15411', b'{"page":"NextSong","artist":"Stephen Ly', b'{"page":']
 )
 @pytest.mark.parametrize("place", ["in the middle", "at the end"])
-def test_a_record_cut_off_takes_no_other_with_it(
+def test_a_truncated_record_does_not_affect_other_records(
     tmp_path: Path, build: Callable[..., tuple[Tables, Report]], cut: bytes, place: str
 ) -> None:
     source = logs_of(tmp_path, 4, 0)

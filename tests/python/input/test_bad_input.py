@@ -1,7 +1,7 @@
-"""Every row of the catalogue of bad input: accepted, put into quarantine, or refused, and accounted for.
+"""The catalog of bad input (`support/bad_input_catalog.py`): each row is accepted, quarantined or refused.
 
-The rows are data (`bad_input_catalog`). Each case is run for real; afterwards every record of the input is in
-exactly one place: loaded, filtered or in the quarantine's files, with its bytes.
+Each case is a real run. After it, every record of the input is in exactly one place: loaded, filtered, or in
+the quarantine with its bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from support.bad_input_catalog import ROWS
 from support.lake_files import Report, Snapshot, Tables, data_files
 from support.processes import ROOT, Finished
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated_module")
 
 CASES = [
     (number, case)
@@ -50,31 +50,33 @@ def write(root: Path, *files: Mapping[str, Data]) -> Path:
     return root
 
 
-def kept(report: Report, content: str) -> list[dict[str, Any]]:
-    """The lines of the quarantine of that content."""
+def quarantined(report: Report, content: str) -> list[dict[str, Any]]:
+    """The lines in the quarantine: of songs or of logs."""
     if report["quarantine"] is None:
         return []
     files = sorted(Path(report["quarantine"]).glob(f"{content}*.jsonl"))
     return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 
-def test_the_catalogue_is_complete(record_property: Callable[[str, object], None]) -> None:
-    """118 rows, each run here, named elsewhere (and there), or said not to be ours."""
+def test_the_catalog_is_complete(record_property: Callable[[str, object], None]) -> None:
+    """The catalog has 118 rows: run here, covered by another existing test, or not supported."""
     assert list(ROWS) == list(range(1, 119))
     here = {number for number, _ in CASES}
     unsupported = [number for number, row in ROWS.items() if isinstance(row, Unsupported)]
     for number, row in ROWS.items():
-        assert isinstance(row, Unsupported) or row, f"row {number} says nothing"
+        assert isinstance(row, Unsupported) or row, f"row {number} is empty"
     missing = [
         f"row {number}: {other.file}: {other.test}" for number, other in ELSEWHERE if not exists(other)
     ]
     others = 118 - len(here) - len(unsupported)
-    told = f"{len(here)} rows run here in {len(CASES)} cases, {others} elsewhere, not ours: {unsupported}"
-    print(told)
-    record_property("catalogue", told)
+    summary = (
+        f"{len(here)} rows run here in {len(CASES)} cases, {others} elsewhere, unsupported: {unsupported}"
+    )
+    print(summary)
+    record_property("catalog", summary)
     assert not missing, "\n".join(missing)
     assert unsupported == [84]
-    assert len(here) >= 75, told
+    assert len(here) >= 75, summary
 
 
 def exists(other: Elsewhere) -> bool:
@@ -84,7 +86,7 @@ def exists(other: Elsewhere) -> bool:
 
 
 @pytest.mark.parametrize(("number", "case"), CASES, ids=[f"{number}, {case.name}" for number, case in CASES])
-def test_row(
+def test_catalog_row(
     tmp_path: Path,
     run: Callable[..., Report],
     read_back: Callable[[Path], Tables],
@@ -98,7 +100,7 @@ def test_row(
             run(source, lake, **case.options)
         assert caught.value.exit_code == case.exit, caught.value
         assert case.says in str(caught.value)
-        assert not data_files(lake), "nothing is published"
+        assert not data_files(lake), "no table is published"
         return
     report = run(source, lake, **case.options)
     content = case.content
@@ -118,8 +120,8 @@ def test_row(
 
 
 def check_quarantine(report: Report, case: Case, source: Path) -> None:
-    """Every reject is in a file, in order, with the bytes that stand at its place."""
-    lines = [line for line in kept(report, case.content) if line["offset"] is not None]
+    """Every reject is in the quarantine, in order, with the bytes at its offset."""
+    lines = [line for line in quarantined(report, case.content) if line["offset"] is not None]
     codes = [line["reason"] + (f":{line['key']}" if line["key"] else "") for line in lines]
     assert codes == list(case.rejects)
     for line in lines:
@@ -135,11 +137,11 @@ def check_quarantine(report: Report, case: Case, source: Path) -> None:
             with pytest.raises(UnicodeDecodeError):
                 record[: 64 << 10].decode()
         if total <= 64 << 10:
-            assert data[start + total : start + total + 1] in (b"", b"\n"), "the whole record"
+            assert data[start + total : start + total + 1] in (b"", b"\n"), "the reject is a whole record"
 
 
 def check_report(report: Report, case: Case, lake: Path, read_back: Callable[[Path], Tables]) -> None:
-    """What a case says of its report, and of the tables."""
+    """The expectations of a case on its report and on the tables."""
     for path, expected in case.report.items():
         if path == "partition":
             partitions = {
@@ -151,7 +153,7 @@ def check_report(report: Report, case: Case, lake: Path, read_back: Callable[[Pa
             assert any(expected in warning for warning in report["warnings"]), report["warnings"]
         elif path == "bad_file":
             assert [one["reason"] for one in report["bad_files"]] == [expected]
-            [line] = kept(report, case.content)
+            [line] = quarantined(report, case.content)
             assert (line["reason"], line["line"], line["offset"]) == (expected, None, None)
         elif path == "time":
             text, *rest = expected
@@ -170,10 +172,10 @@ def check_report(report: Report, case: Case, lake: Path, read_back: Callable[[Pa
             assert value == expected, path
 
 
-# --- rows that are more than a file and its outcome -------------------------------------------------------
+# --- rows that need more than one file and its outcome ----------------------------------------------------
 
 
-def test_a_late_event_changes_its_month_alone(
+def test_a_late_event_changes_only_its_month(
     tmp_path: Path, run: Callable[..., Report], snapshot: Callable[[Path], Snapshot]
 ) -> None:
     """Row 73."""
@@ -189,7 +191,7 @@ def test_a_late_event_changes_its_month_alone(
     assert changed == {f"time_table/{file}", f"songplays_table/{file}"}
 
 
-def test_a_file_name_that_is_no_text(tmp_path: Path, run: Callable[..., Report]) -> None:
+def test_a_file_name_that_is_not_utf8_is_escaped(tmp_path: Path, run: Callable[..., Report]) -> None:
     """Row 96."""
     source = write(tmp_path / "in", BASE)
     name = os.fsencode(source / "log_data") + b"/caf\xe9\n.json"
@@ -197,8 +199,8 @@ def test_a_file_name_that_is_no_text(tmp_path: Path, run: Callable[..., Report])
         file.write(LINE + b"junk\n")
     report = run(source, tmp_path / "lake")
     assert report["records"]["logs"] == {"read": 5, "loaded": 4, "filtered": 0, "quarantined": 1}
-    [line] = kept(report, "logs")
-    assert line["file"].endswith("caf\ufffd\\n.json"), "shown in one line"
+    [line] = quarantined(report, "logs")
+    assert line["file"].endswith("caf\ufffd\\n.json"), "the name is shown on one line"
     record = json.loads(next((tmp_path / "lake" / "_etl" / "log").iterdir()).read_bytes())["record"]
     assert [name for name in record["bases"][0]["input"]["logs"]["files"] if "caf" in name] == [
         "caf\\xe9\\n.json"
@@ -214,7 +216,7 @@ def test_a_file_that_several_patterns_match_is_read_once(
     assert (report["input"]["logs"]["files"], report["plays"]["rows"]) == (1, 3)
 
 
-def test_an_input_that_shrank(
+def test_an_input_that_shrank_is_refused(
     tmp_path: Path, run: Callable[..., Report], snapshot: Callable[[Path], Snapshot]
 ) -> None:
     """Row 99."""
@@ -231,11 +233,13 @@ def test_an_input_that_shrank(
     assert snapshot(tmp_path / "lake") == before
     report = run(source, tmp_path / "lake", allow_shrink=True)
     assert report["plays"]["rows"] == 4
-    assert run(source, tmp_path / "lake")["version"] == report["version"], "the new size is the measure now"
+    assert run(source, tmp_path / "lake")["version"] == report["version"], (
+        "later runs are compared with the new size"
+    )
 
 
-def test_few_open_files(tmp_path: Path, program: Callable[..., Finished]) -> None:
-    """Row 107: no more files are open than threads have, however many there are."""
+def test_a_low_limit_of_open_files_is_enough(tmp_path: Path, program: Callable[..., Finished]) -> None:
+    """Row 107: the number of open files depends on the threads, not on the input."""
     many = {f"log_data/{n}.json": play(f'"sessionId":{n}') for n in range(500)}
     many |= {f"song_data/{n}.json": song(f'"A{n}"', f'"song_id":"S{n}"') for n in range(500)}
     source = write(tmp_path / "in", BASE, many, {"log_data/odd.json": HOME + b"\njunk\n"})
@@ -243,10 +247,10 @@ def test_few_open_files(tmp_path: Path, program: Callable[..., Finished]) -> Non
     assert finished.returncode == 0, finished.stderr
 
 
-def test_tables_of_another_form_are_foreign(
+def test_tables_with_another_partitioning_are_foreign(
     tmp_path: Path, run: Callable[..., Report], read_back: Callable[[Path], Tables]
 ) -> None:
-    """Row 116: what another program laid out is refused, what we laid out otherwise is replaced."""
+    """Row 116: tables of another program are refused; tables with another compression are replaced."""
     source = write(tmp_path / "in", BASE)
     other = tmp_path / "lake" / "songplays_table" / "day=2018-11-02" / "part-0.parquet"
     other.parent.mkdir(parents=True)
@@ -254,7 +258,7 @@ def test_tables_of_another_form_are_foreign(
     with pytest.raises(SparkifyLakeError) as caught:
         run(source, tmp_path / "lake")
     assert caught.value.exit_code == 76
-    assert "day=2018-11-02" in str(caught.value), "the difference is shown"
+    assert "day=2018-11-02" in str(caught.value), "the message names the folder"
     assert other.read_bytes() == b"PAR1"
     run(source, tmp_path / "lake", adopt=True)
     run(source, tmp_path / "lake", compression="zstd")
@@ -262,8 +266,8 @@ def test_tables_of_another_form_are_foreign(
     assert all(file.name == "part-00000.zstd.parquet" for file in data_files(tmp_path / "lake"))
 
 
-def test_memory_does_not_grow_with_a_value(tmp_path: Path, program: Callable[..., Finished]) -> None:
-    """Row 16: a file of 1 GiB that is one value is refused with far less memory than that."""
+def test_a_huge_value_does_not_need_as_much_memory(tmp_path: Path, program: Callable[..., Finished]) -> None:
+    """Row 16: a file of 1 GiB that is one value is refused with much less memory."""
     source = write(tmp_path / "in", BASE)
     with (source / "log_data" / "large.json").open("wb") as file:
         file.write(b'{"x":"')
@@ -273,11 +277,11 @@ def test_memory_does_not_grow_with_a_value(tmp_path: Path, program: Callable[...
     assert finished.returncode == 65, finished.stderr
     assert "single_value_too_large" in finished.stderr
     grown = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    assert max(before, 600 << 10) >= grown, "in KiB: twice the largest value, and what Python takes"
+    assert max(before, 600 << 10) >= grown, "in KiB: twice the largest value, plus Python itself"
 
 
-def test_millions_of_rejects_take_no_memory(tmp_path: Path, program: Callable[..., Finished]) -> None:
-    """What is rejected goes to disk: 150 MB of rejects are more than the memory that is used."""
+def test_many_rejects_do_not_need_memory(tmp_path: Path, program: Callable[..., Finished]) -> None:
+    """Rejects go to disk: 150 MB of rejects need less memory than their size."""
     source = write(tmp_path / "in", BASE)
     reject = b'{"page":"NextSong","ts":1,"userId":"' + b"x" * 450 + b'"}\n'
     (source / "log_data" / "bad.json").write_bytes(reject * 300_000)
@@ -286,19 +290,19 @@ def test_millions_of_rejects_take_no_memory(tmp_path: Path, program: Callable[..
     report = json.loads(finished.stdout)
     assert report["records"]["logs"]["quarantined"] == 300_000
     files = sorted((tmp_path / report["quarantine"]).iterdir())
-    assert len(files) >= 2, "in files of a size that fits into memory"
+    assert len(files) >= 2, "split into files that fit into memory"
     assert sum(file.read_bytes().count(b"\n") for file in files) == 300_000
     assert sum(file.stat().st_size for file in files) > 150 << 20
     assert report["peak_rss_bytes"] < 150 << 20, report["peak_rss_bytes"]
 
 
-def test_the_quarantine_can_be_repaired_and_read_again(tmp_path: Path, run: Callable[..., Report]) -> None:
-    """What is kept is enough to find, repair and load a record."""
+def test_quarantined_records_can_be_repaired_and_loaded(tmp_path: Path, run: Callable[..., Report]) -> None:
+    """The quarantine has enough to find, repair and load a record."""
     bad = play(ts=f'"ts":{TS // 1000}')
     source = write(tmp_path / "in", BASE, {"log_data/case.json": LINE + bad + b"\n"})
     report = run(source, tmp_path / "lake")
     assert report["plays"]["rows"] == 4
-    [line] = kept(report, "logs")
+    [line] = quarantined(report, "logs")
     repaired = json.loads(line["bytes"])
     repaired["ts"] *= 1000
     data = Path(line["file"]).read_bytes()
@@ -307,5 +311,5 @@ def test_the_quarantine_can_be_repaired_and_read_again(tmp_path: Path, run: Call
     report = run(source, tmp_path / "lake")
     assert (report["plays"]["rows"], report["quarantine"]) == (5, None)
     assert len(list((tmp_path / "lake" / "_etl" / "quarantine").rglob("*.jsonl"))) == 1, (
-        "the first run's stays"
+        "the quarantine of the first run is kept"
     )

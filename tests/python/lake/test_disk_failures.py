@@ -1,7 +1,7 @@
 """Missing permissions, full disks and read-only disks.
 
-Each failure is one sentence and a hint, has its own exit code, shows no traceback, and leaves the existing
-tables unchanged, byte for byte.
+Each failure prints one sentence and a hint, has its own exit code, shows no traceback, and leaves the
+existing tables unchanged, byte for byte.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from support.generate_inputs import write_large
 from support.lake_files import Snapshot
 from support.processes import Finished, assert_refused
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated_module")
 Program = Callable[..., Finished]
 
 
 def without_privileges() -> tuple[str, ...]:
-    """A command prefix under which permission bits bind, even for root."""
+    """A command prefix that makes permission bits apply even to root."""
     if os.geteuid() != 0:
         return ()
     if shutil.which("setpriv") is None:
-        pytest.skip("runs as root and setpriv is missing: permission bits would not bind")
+        pytest.skip("runs as root and setpriv is missing: permission bits would not apply")
     prefix = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
     if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("runs as root and may not drop capabilities: permission bits would not bind")
+        pytest.skip("runs as root and may not drop capabilities: permission bits would not apply")
     return prefix
 
 
 @pytest.mark.parametrize("closed", ["file", "folder"])
-def test_input_that_may_not_be_read(
+def test_an_input_without_read_permission_is_refused(
     tmp_path: Path,
     lake: Path,
     source: Path,
@@ -53,7 +53,7 @@ def test_input_that_may_not_be_read(
     before = snapshot(lake)
     path.chmod(0)
     try:
-        # Rebuilt, because rights are no part of what makes a known file another one.
+        # With --rebuild, because a change of permissions does not count as a change of the file.
         finished = program(source, lake, "--rebuild", cwd=tmp_path, under=without_privileges())
     finally:
         path.chmod(0o755)
@@ -61,7 +61,9 @@ def test_input_that_may_not_be_read(
     assert snapshot(lake) == before
 
 
-def test_output_that_may_not_be_written(tmp_path: Path, source: Path, program: Program) -> None:
+def test_an_output_without_write_permission_is_refused(
+    tmp_path: Path, source: Path, program: Program
+) -> None:
     (tmp_path / "closed").mkdir()
     (tmp_path / "closed").chmod(0o555)
     finished = program(source, "closed/lake", cwd=tmp_path, under=without_privileges())
@@ -71,7 +73,7 @@ def test_output_that_may_not_be_written(tmp_path: Path, source: Path, program: P
 
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """A file system of its own of that size."""
+    """A separate file system of that size."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     if (
@@ -86,16 +88,16 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("size", ["16k", "256k", "2m"])
-def test_full_disk(
+def test_a_full_disk_leaves_no_visible_table(
     tmp_path: Path, source: Path, program: Program, snapshot: Callable[[Path], Snapshot], size: str
 ) -> None:
     large = write_large(tmp_path / "large", songs=1_000, events=60_000)
     with small_disk(tmp_path / "disk", size) as disk:
         assert_refused(program(large, disk / "lake", cwd=tmp_path), 74)
-        assert not snapshot(disk / "lake"), "nothing is visible"
+        assert not snapshot(disk / "lake"), "no table is visible"
 
 
-def test_full_disk_keeps_the_old_tables(
+def test_a_full_disk_keeps_the_old_tables(
     tmp_path: Path, source: Path, program: Program, snapshot: Callable[[Path], Snapshot]
 ) -> None:
     large = write_large(tmp_path / "large", songs=1_000, events=60_000)
@@ -106,11 +108,11 @@ def test_full_disk_keeps_the_old_tables(
         assert_refused(program(large, disk / "lake", cwd=tmp_path), 74)
         assert snapshot(disk / "lake") == before
         finished = program(source, disk / "lake", cwd=tmp_path)
-        assert finished.returncode == 0, f"the failed run left its spool behind: {finished.stderr}"
+        assert finished.returncode == 0, f"the failed run left temporary files: {finished.stderr}"
         assert snapshot(disk / "lake") == before
 
 
-def test_read_only_disk(
+def test_a_read_only_disk_is_refused(
     tmp_path: Path, source: Path, program: Program, snapshot: Callable[[Path], Snapshot]
 ) -> None:
     with small_disk(tmp_path / "disk", "3m") as disk:

@@ -1,7 +1,7 @@
 """Files in the folders of the tables that no run of this package wrote.
 
-Each failure is one sentence and a hint, has its own exit code, shows no traceback, and leaves the existing
-tables unchanged, byte for byte.
+Each failure prints one sentence and a hint, has its own exit code, shows no traceback, and leaves the
+existing tables unchanged, byte for byte.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 from support.lake_files import FOLDERS, Report, Snapshot, Tables, data_files
 from support.processes import Finished, assert_refused
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated_module")
 Program = Callable[..., Finished]
 
 
@@ -27,7 +27,7 @@ Program = Callable[..., Finished]
         "user_table/.a.crc",
     ],
 )
-def test_foreign_files_are_not_touched(
+def test_foreign_files_are_refused_and_kept(
     tmp_path: Path, source: Path, program: Program, snapshot: Callable[[Path], Snapshot], name: str
 ) -> None:
     foreign = tmp_path / "lake" / name
@@ -38,7 +38,7 @@ def test_foreign_files_are_not_touched(
     assert foreign.read_text() == "someone else's"
 
 
-def test_foreign_file_beside_our_own(
+def test_a_foreign_file_next_to_written_files_is_refused(
     tmp_path: Path, source: Path, lake: Path, program: Program, snapshot: Callable[[Path], Snapshot]
 ) -> None:
     shutil.copy(data_files(lake / "artists_table")[0], lake / "artists_table" / "artists.parquet")
@@ -47,7 +47,7 @@ def test_foreign_file_beside_our_own(
     assert snapshot(lake) == before
 
 
-def test_a_name_like_ours_that_no_version_knows_is_foreign(
+def test_a_file_with_a_written_name_that_no_version_has_is_foreign(
     tmp_path: Path,
     source: Path,
     lake: Path,
@@ -63,12 +63,12 @@ def test_a_name_like_ours_that_no_version_knows_is_foreign(
     report = run(source, lake, adopt=True)
     after = snapshot(lake)
     data = {path for path in before if not path.endswith("_SUCCESS")}
-    assert after.keys() == before.keys(), "what was adopted is removed"
-    assert all(after[path] == before[path] for path in data), "and the rest untouched"
+    assert after.keys() == before.keys(), "adopted files are removed"
+    assert all(after[path] == before[path] for path in data), "and all other files are unchanged"
     assert [table["removed"] for table in report["tables"]] == [0, 1, 0, 0, 0]
 
 
-def test_adopting_what_spark_wrote(
+def test_adopt_replaces_the_files_of_spark(
     tmp_path: Path, source: Path, run: Callable[..., Report], read_back: Callable[[Path], Tables]
 ) -> None:
     run(source, tmp_path / "fresh")
@@ -76,8 +76,8 @@ def test_adopting_what_spark_wrote(
         "songs_table/year=1/artist_id=X/part-0.parquet",
         "artists_table/part-0.parquet",
         "artists_table/.part-0.crc",
-        "time_table/year=2018",  # a file where our folder is due
-        "user_table/part-00000.snappy.parquet/x",  # a folder where our file is due
+        "time_table/year=2018",  # a file in place of a folder
+        "user_table/part-00000.snappy.parquet/x",  # a folder in place of a file
     ):
         (tmp_path / "lake" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "lake" / name).write_text("old")
@@ -90,4 +90,4 @@ def test_adopting_what_spark_wrote(
         if path.is_file()
     }
     assert left == {"part-00000.snappy.parquet", "_SUCCESS"}
-    run(source, tmp_path / "lake")  # and from now on the lake is ours
+    run(source, tmp_path / "lake")  # the lake now belongs to this package

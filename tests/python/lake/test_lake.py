@@ -1,4 +1,4 @@
-"""Reading a lake back with Polars: columns, types and NULLs, whatever the folders are called and hold."""
+"""open_lake: columns, types and NULLs, table names, and lakes in buckets."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ INPUT = Path("data")
 NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
-pytestmark = pytest.mark.usefixtures("clean")
+pytestmark = pytest.mark.usefixtures("isolated")
 
 
 @pytest.fixture
-def source(clean: None) -> Path:
+def source(isolated: None) -> Path:
     sparkify_lake.sample(INPUT, songs=20, events=300, days=3, users=5)
     return INPUT
 
 
-def test_a_star_and_its_lake_have_the_same_columns_types_and_rows(source: Path) -> None:
+def test_built_tables_and_opened_lake_have_the_same_columns_types_and_rows(source: Path) -> None:
     star = sparkify_lake.build(source)
     assert list(star) == list(TABLES) == list(COLUMNS)
     sparkify_lake.run(source, "lake")
@@ -44,14 +44,14 @@ def test_a_star_and_its_lake_have_the_same_columns_types_and_rows(source: Path) 
 
 
 @pytest.mark.parametrize("names", [None, "plain", "songs=tracks", "plain,songs=tracks,users=people"])
-def test_folder_names(source: Path, names: str | None) -> None:
+def test_the_lake_is_opened_with_any_table_names(source: Path, names: str | None) -> None:
     sparkify_lake.run(source, "la[k]e *", table_names=names)
     found = sparkify_lake.open_lake("la[k]e *", table_names=names if names and "=" in names else None)
     assert all(table.exists for table in found.tables())
     assert found.songs.collect().height > 0
 
 
-def test_null_and_escaped_partitions(tmp_path: Path) -> None:
+def test_null_and_escaped_partition_values_are_decoded(tmp_path: Path) -> None:
     base = pl.DataFrame({"song_id": ["S"], "title": ["T"], "duration": [1.5]})
     paths = ("year=0/artist_id=A%2FB é", f"year={NULL}/artist_id={NULL}", "year=1999/artist_id=007")
     for path in paths:
@@ -64,7 +64,7 @@ def test_null_and_escaped_partitions(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_table_without_a_row(tmp_path: Path, table: str) -> None:
+def test_an_empty_table_has_all_columns(tmp_path: Path, table: str) -> None:
     folder = tmp_path / "lake" / ("user_table" if table == "users" else f"{table}_table")
     folder.mkdir(parents=True)
     (folder / "_SUCCESS").touch()
@@ -74,7 +74,7 @@ def test_a_table_without_a_row(tmp_path: Path, table: str) -> None:
     assert set(PARTITIONS[table]) <= set(frame.columns)
 
 
-def test_no_lake_and_no_table(source: Path) -> None:
+def test_a_missing_lake_and_a_missing_table_are_errors(source: Path) -> None:
     with pytest.raises(sparkify_lake.NoInputError, match="there is no lake at nowhere"):
         sparkify_lake.open_lake("nowhere")
     with pytest.raises(sparkify_lake.ConfigurationError, match="no lake to open"):
@@ -89,12 +89,12 @@ def test_no_lake_and_no_table(source: Path) -> None:
     assert "(not there)" in repr(lake)
 
 
-# --- in a bucket; the tests with a server lie in s3/ ---
+# --- in a bucket, without a server; s3/ has tests with servers ---
 
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The tables that a bucket shall hold; the engine itself is asked for everything but a look."""
+    """The tables that exist in the bucket; everything except the check for tables is the real engine."""
     from sparkify_lake import _native
 
     there: set[str] = set()
@@ -111,7 +111,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 @pytest.fixture
 def scanned(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What Polars was told last; nothing is sent."""
+    """The last arguments of scan_parquet; no request is sent."""
     seen: dict[str, Any] = {}
 
     def scan(source: str, **options: Any) -> pl.LazyFrame:
@@ -124,7 +124,9 @@ def scanned(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("root", ["s3://b/x", "s3a://b//x/", Path("s3n://b/x")])
-def test_a_lake_in_a_bucket(bucket: set[str], scanned: dict[str, Any], root: str | Path) -> None:
+def test_the_tables_of_a_lake_in_a_bucket(
+    bucket: set[str], scanned: dict[str, Any], root: str | Path
+) -> None:
     with pytest.raises(sparkify_lake.NoInputError, match="there is no lake at s3") as caught:
         sparkify_lake.open_lake(root)
     assert "songs_table" in str(caught.value.cause) and "songplays" in str(caught.value.cause)
@@ -136,32 +138,32 @@ def test_a_lake_in_a_bucket(bucket: set[str], scanned: dict[str, Any], root: str
         ("users", "s3://b/x/users"),
     ]
     assert lake.songs.collect_schema().names() == list(COLUMNS["songs"])
-    # Without the slash at its end, Polars takes the name for a file's.
+    # Without the trailing slash, Polars takes the location for a file.
     assert scanned["source"] == "s3://b/x/songs/"
     with pytest.raises(sparkify_lake.NoInputError, match="no table time"):
         _ = lake.time
     bucket.add("time")
-    assert lake.time is not None and scanned["source"] == "s3://b/x/time/", "it is looked for again"
+    assert lake.time is not None and scanned["source"] == "s3://b/x/time/", "the table is looked up again"
 
 
-def test_polars_is_told_how_the_store_is_reached(bucket: set[str], scanned: dict[str, Any]) -> None:
+def test_store_options_are_passed_to_polars(bucket: set[str], scanned: dict[str, Any]) -> None:
     bucket.add("users")
 
-    def told(**options: Any) -> dict[str, Any]:
+    def polars_options(**options: Any) -> dict[str, Any]:
         _ = sparkify_lake.open_lake("s3://b/x", **options).users
         return {name: scanned[name] for name in ("storage_options", "credential_provider") if name in scanned}
 
-    # Nothing configured: the region is the bucket's own, credentials Polars looks for in AWS's places.
-    assert told() == {"storage_options": {"aws_region": "the bucket's"}}
+    # Without configuration, the region is the bucket's, and Polars looks for credentials itself.
+    assert polars_options() == {"storage_options": {"aws_region": "the bucket's"}}
     Path("lake.cfg").write_text("ENDPOINT_URL=http://localhost:9000/\nALLOW_HTTP=yes\nREGION=r\n")
     reach = {"aws_endpoint_url": "http://localhost:9000", "aws_region": "r", "allow_http": "true"}
-    assert told() == {"storage_options": reach}
-    assert told(profile="dev") == {"storage_options": {**reach, "aws_profile": "dev"}}
+    assert polars_options() == {"storage_options": reach}
+    assert polars_options(profile="dev") == {"storage_options": {**reach, "aws_profile": "dev"}}
     unsigned = {"storage_options": {**reach, "aws_skip_signature": "true"}, "credential_provider": None}
-    assert told(anonymous=True) == unsigned
+    assert polars_options(anonymous=True) == unsigned
 
 
-def test_a_local_lake_knows_no_store(source: Path, scanned: dict[str, Any]) -> None:
+def test_a_local_lake_passes_no_store_options(source: Path, scanned: dict[str, Any]) -> None:
     sparkify_lake.run(source, "lake")
     Path("lake.cfg").write_text("REGION=r\n")
     lake = sparkify_lake.open_lake("lake", access_key_id="AKIAX", secret_access_key="s")
@@ -173,7 +175,7 @@ def test_a_local_lake_knows_no_store(source: Path, scanned: dict[str, Any]) -> N
 KEYS = {"access_key_id": "AKIAX", "secret_access_key": "hunter2", "session_token": "hunter3"}
 
 
-def test_credentials_reach_polars_and_nobody_else(bucket: set[str], scanned: dict[str, Any]) -> None:
+def test_credentials_reach_only_polars(bucket: set[str], scanned: dict[str, Any]) -> None:
     bucket.add("users")
     lake = sparkify_lake.open_lake("s3://b/x", **KEYS)  # type: ignore[arg-type]
     assert lake.users is not None
@@ -187,7 +189,7 @@ def test_credentials_reach_polars_and_nobody_else(bucket: set[str], scanned: dic
     assert scanned["credential_provider"]() == (expected, None)
 
 
-def test_certificates_that_polars_will_not_know(
+def test_a_ca_file_that_polars_does_not_use_causes_a_warning(
     bucket: set[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bucket.add("users")
@@ -200,7 +202,7 @@ def test_certificates_that_polars_will_not_know(
     assert caplog.text == ""
 
 
-def test_a_lake_is_pickled_with_its_settings(source: Path) -> None:
+def test_pickling_a_lake_keeps_its_settings(source: Path) -> None:
     sparkify_lake.run(source, "lake", table_names="plain")
     Path("lake.cfg").write_text("OUTPUT=lake\n")
     again = pickle.loads(pickle.dumps(sparkify_lake.open_lake()))
@@ -208,7 +210,7 @@ def test_a_lake_is_pickled_with_its_settings(source: Path) -> None:
     assert all(table.exists for table in again.tables())
 
 
-def test_the_output_may_be_configured(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_lake_uses_the_configured_output(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sparkify_lake.run(source, "lake", table_names="users=people")
     Path("lake.cfg").write_text("OUTPUT=lake\nTABLE_NAMES=users=people\nCOMPRESSION=zstd\n")
     assert sparkify_lake.open_lake().users.collect().height > 0

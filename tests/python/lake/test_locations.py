@@ -1,7 +1,7 @@
 """Inputs and outputs that a run refuses: missing, empty, overlapping or of the wrong kind.
 
-Each failure is one sentence and a hint, has its own exit code, shows no traceback, and leaves the existing
-tables unchanged, byte for byte.
+Each failure prints one sentence and a hint, has its own exit code, shows no traceback, and leaves the
+existing tables unchanged, byte for byte.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from support.generate_records import play
 from support.lake_files import Report, Snapshot
 from support.processes import Finished, assert_refused
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated_module")
 Program = Callable[..., Finished]
 
 
-def test_nothing_configured(tmp_path: Path, program: Program) -> None:
+def test_no_configuration_is_an_error(tmp_path: Path, program: Program) -> None:
     finished = program(cwd=tmp_path)
     assert_refused(finished, 78, says="--sample")
 
@@ -36,7 +36,7 @@ def test_nothing_configured(tmp_path: Path, program: Program) -> None:
         ("in/song_data", 66),
     ],
 )
-def test_no_input(
+def test_a_missing_or_empty_input_is_refused(
     tmp_path: Path, lake: Path, program: Program, snapshot: Callable[[Path], Snapshot], given: str, code: int
 ) -> None:
     (tmp_path / "empty" / "song_data").mkdir(parents=True)
@@ -50,22 +50,22 @@ def test_no_input(
         (tmp_path / "in" / "song-data").rename(tmp_path / "in" / "song_data")
     before = snapshot(lake)
     assert_refused(program(tmp_path / given, lake, cwd=tmp_path), code)
-    assert snapshot(lake) == before, "no input never empties a table"
+    assert snapshot(lake) == before, "a missing input never empties a table"
 
 
 @pytest.mark.parametrize(
     "output", ["in", "in/", "in/lake", "in/../in/lake", ".", "link", "link/lake", "in/song_data"]
 )
-def test_output_and_input_must_not_overlap(
+def test_overlapping_input_and_output_are_refused(
     tmp_path: Path, source: Path, program: Program, output: str
 ) -> None:
     (tmp_path / "link").symlink_to(source)
     before = sorted(path for path in tmp_path.rglob("*"))
     assert_refused(program(source, output, cwd=tmp_path), 78)
-    assert sorted(path for path in tmp_path.rglob("*")) == before, "nothing was made"
+    assert sorted(path for path in tmp_path.rglob("*")) == before, "no file was created"
 
 
-def test_input_through_a_symlink_into_the_output(tmp_path: Path, source: Path, program: Program) -> None:
+def test_an_input_symlink_into_the_output_is_refused(tmp_path: Path, source: Path, program: Program) -> None:
     shutil.copytree(source, tmp_path / "lake" / "raw")
     (tmp_path / "elsewhere").symlink_to(tmp_path / "lake" / "raw")
     assert_refused(program("elsewhere", "lake", cwd=tmp_path), 78)
@@ -74,12 +74,14 @@ def test_input_through_a_symlink_into_the_output(tmp_path: Path, source: Path, p
 @pytest.mark.parametrize(
     "output", ["arn:aws:s3:::bucket", "", "gs://bucket/lake", "s3://key:secret@bucket/lake"]
 )
-def test_outputs_that_cannot_be(tmp_path: Path, source: Path, program: Program, output: str) -> None:
+def test_unsupported_outputs_are_refused(tmp_path: Path, source: Path, program: Program, output: str) -> None:
     assert_refused(program(f"--input={source}", f"--output={output}", cwd=tmp_path), 78)
 
 
 @pytest.mark.parametrize("taken", ["lake", "lake/songs_table", "lake/_etl"])
-def test_a_file_where_a_folder_should_be(tmp_path: Path, source: Path, program: Program, taken: str) -> None:
+def test_a_file_in_place_of_a_folder_is_kept(
+    tmp_path: Path, source: Path, program: Program, taken: str
+) -> None:
     (tmp_path / taken).parent.mkdir(exist_ok=True)
     (tmp_path / taken).write_text("precious")
     assert_refused(program(source, "lake", cwd=tmp_path), 73, 76)

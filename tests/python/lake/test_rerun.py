@@ -1,4 +1,4 @@
-"""Running again: the same input writes nothing, another leaves nothing stale, two at once harm nothing."""
+"""A second run: on the same input, on another input, and at the same time as the first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.generate_records import Record, play, song, song_of_each_artist
 from support.lake_files import FOLDERS, Report, Snapshot, Tables, contents
 from support.processes import clean_environment, holds_a_lock
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated_module")
 SONGS = [*song_of_each_artist(), *map(song, range(20))]
 EVENTS = [*map(play, range(150))]
 
@@ -34,7 +34,7 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("rebuild", [False, True], ids=["known", "rebuilt"])
-def test_the_same_input_again_touches_no_file(
+def test_a_second_run_on_the_same_input_changes_no_file(
     rebuild: bool,
     tmp_path: Path,
     source: Path,
@@ -45,7 +45,7 @@ def test_the_same_input_again_touches_no_file(
     before = snapshot(tmp_path / "lake")
     assert len(before) >= 30
     second = run(source, tmp_path / "lake", threads=1, rebuild=rebuild)
-    assert snapshot(tmp_path / "lake") == before, "bytes, inodes and times of modification"
+    assert snapshot(tmp_path / "lake") == before, "same bytes, inodes and modification times"
     assert [table["written"] for table in second["tables"]] == [0] * 5
     assert [table["removed"] for table in second["tables"]] == [0] * 5
     for one, two in zip(first["tables"], second["tables"], strict=True):
@@ -57,7 +57,7 @@ def test_the_same_input_again_touches_no_file(
         )
 
 
-def test_another_input_leaves_nothing_stale(
+def test_a_run_on_another_input_removes_stale_files(
     tmp_path: Path,
     source: Path,
     run: Callable[..., Report],
@@ -70,13 +70,13 @@ def test_another_input_leaves_nothing_stale(
     report = run(write_input(tmp_path / "next", fewer, later, 4), tmp_path / "lake", allow_shrink=True)
     assert read_back(tmp_path / "lake") == rows_of(fewer, later)
     after = snapshot(tmp_path / "lake")
-    gone = {path for path in before if path not in after}
-    assert len(gone) >= 10
-    assert sum(table["removed"] for table in report["tables"]) == len(gone)
+    removed = {path for path in before if path not in after}
+    assert len(removed) >= 10
+    assert sum(table["removed"] for table in report["tables"]) == len(removed)
     kept = [path for path in after if path in before and path.endswith(".parquet")]
     same = [path for path in kept if after[path][2] == before[path][2]]
     assert len(same) >= 10
-    assert all(after[path] == before[path] for path in same), "what did not change was not written"
+    assert all(after[path] == before[path] for path in same), "unchanged files were not written again"
     for folder in FOLDERS.values():
         empty = [
             path
@@ -84,12 +84,12 @@ def test_another_input_leaves_nothing_stale(
             if path.is_dir() and not any(path.iterdir())
         ]
         assert not empty, "folders of removed partitions are removed"
-    # And a lake that was always that small is the same, byte for byte.
+    # A new lake of the same input is equal, byte for byte.
     run(tmp_path / "next", tmp_path / "fresh")
     assert contents(snapshot(tmp_path / "fresh")) == contents(after)
 
 
-def test_another_compression_leaves_no_second_copy(
+def test_another_compression_replaces_all_files(
     tmp_path: Path, source: Path, run: Callable[..., Report], read_back: Callable[[Path], Tables]
 ) -> None:
     for compression, suffix in (
@@ -108,7 +108,7 @@ def test_another_compression_leaves_no_second_copy(
         assert read_back(tmp_path / "lake") == rows_of(SONGS, EVENTS)
 
 
-def test_old_plays_keep_their_ids_when_later_days_arrive(
+def test_old_plays_keep_their_ids_when_later_days_are_added(
     tmp_path: Path, run: Callable[..., Report], read_back: Callable[[Path], Tables]
 ) -> None:
     by_day = sorted(EVENTS, key=lambda one: oracle_records.play(one.raw)[0].ts)  # type: ignore[union-attr]
@@ -122,7 +122,7 @@ def test_old_plays_keep_their_ids_when_later_days_arrive(
 
 
 @pytest.mark.skipif(not Path("/proc/self/fdinfo").is_dir(), reason="needs /proc to see when the lock is held")
-def test_a_second_run_beside_the_first_is_turned_away(
+def test_a_concurrent_run_is_refused(
     tmp_path: Path, source: Path, run: Callable[..., Report], read_back: Callable[[Path], Tables]
 ) -> None:
     import sparkify_lake
@@ -140,9 +140,9 @@ def test_a_second_run_beside_the_first_is_turned_away(
     try:
         deadline = time.monotonic() + 30
         while not holds_a_lock(first):
-            assert first.poll() is None, f"the first run ended early: {first.communicate()}"
+            assert first.poll() is None, f"the first run ended too early: {first.communicate()}"
             assert time.monotonic() < deadline, "the first run never took a lock"
-        first.send_signal(signal.SIGSTOP)  # the first run holds the lake for as long as this test needs
+        first.send_signal(signal.SIGSTOP)  # the first run keeps its lock during the test
         with pytest.raises(sparkify_lake.RetryableError, match="another run") as raised:
             run(source, tmp_path / "lake")
         assert raised.value.exit_code == 75
@@ -156,4 +156,4 @@ def test_a_second_run_beside_the_first_is_turned_away(
     plays = read_back(tmp_path / "lake")["songplays"]
     assert len(plays) == len({row[0] for row in plays}) == 200_000 - 200_000 // 8
     run(source, tmp_path / "lake", allow_shrink=True)
-    assert read_back(tmp_path / "lake") == rows_of(SONGS, EVENTS), "the lock is gone with its holder"
+    assert read_back(tmp_path / "lake") == rows_of(SONGS, EVENTS), "the lock ends with its process"

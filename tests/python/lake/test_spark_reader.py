@@ -1,7 +1,6 @@
-"""Spark reads the lake: all five tables, right types, right values, nasty partitions, files of one row.
+"""Spark reads the lake: types and values of all five tables, escaped partitions, files of one row.
 
-Skipped where pyspark or a Java runtime is missing; it is the one reader that the other tests cannot stand
-in for.
+Skipped without pyspark or a Java runtime.
 """
 
 from __future__ import annotations
@@ -16,10 +15,15 @@ import pytest
 from support import oracle
 from support.generate_inputs import write_input
 from support.generate_records import play, song, song_of_each_artist
-from support.generate_single_rows import lone_plays, lone_songs
+from support.generate_single_rows import single_row_plays, single_row_songs
 from support.lake_files import FOLDERS, Report
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.usefixtures("alone")]
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("isolated_module"),
+]
 SEED = 4
 TYPES = {
     "songs": ["string", "string", "string", "int", "double"],
@@ -52,33 +56,33 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     session.stop()
 
 
-@pytest.fixture(scope="module", params=["nasty", "lone"])
+@pytest.fixture(scope="module", params=["escaped partitions", "single rows"])
 def lake(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
-    alone: Path,
+    isolated_module: Path,
     run: Callable[..., Report],
 ) -> tuple[Path, oracle.Expected]:
-    """A lake of nasty partitions, and one whose songs, plays and times lie one in a file."""
+    """A lake with escaped partitions, and one whose songs, plays and times are each alone in a file."""
     print(f"seed {SEED}")
     folder = tmp_path_factory.mktemp("spark")
-    if request.param == "nasty":
+    if request.param == "escaped partitions":
         songs = [*song_of_each_artist(), *(song(SEED + number) for number in range(40))]
         events = [play(SEED + number) for number in range(200)]
     else:
-        songs, events = lone_songs(SEED, 250), lone_plays(SEED, 120)
+        songs, events = single_row_songs(SEED, 250), single_row_plays(SEED, 120)
     run(write_input(folder / "in", songs, events, SEED), folder / "lake")
     return folder / "lake", oracle.expect((one.raw for one in songs), (one.raw for one in events))
 
 
 @pytest.mark.parametrize("table", list(FOLDERS))
-def test_spark_reads(spark: Any, lake: tuple[Path, oracle.Expected], table: str) -> None:
+def test_spark_reads_the_table(spark: Any, lake: tuple[Path, oracle.Expected], table: str) -> None:
     from pyspark.sql import functions
 
     place, expected = lake
     reader = spark.read
     if table == "songs":
-        # Partition values have no type of their own: without a schema Spark guesses one from all of them.
+        # Partition values have no stored type: without a schema, Spark infers one from all of them.
         reader = reader.schema("song_id string, title string, duration double, year int, artist_id string")
     frame = reader.parquet(str(place / FOLDERS[table]))
     assert sorted(frame.columns) == sorted(oracle.COLUMNS[table])

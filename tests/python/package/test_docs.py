@@ -1,4 +1,4 @@
-"""The pages say what is so: messages that exist, options that exist, schemas that are true."""
+"""The documentation matches the code: messages, options, and included sections."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 def sources() -> str:
     files = [*(ROOT / "src").rglob("*.rs"), *(ROOT / "python").rglob("*.py")]
     assert len(files) > 100
-    # A message that is broken into two literals, or lines, is one message.
+    # A message may be split into two literals or lines.
     return re.sub(r'"\s*"|\\\n\s*', "", "\n".join(file.read_text() for file in files))
 
 
-def test_the_messages_of_troubleshooting_exist() -> None:
+def test_messages_in_troubleshooting_exist() -> None:
     page = (ROOT / "docs" / "troubleshooting.md").read_text()
     cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| ")]
     quoted = [words for cell in cells for words in re.findall(r"`([^`]+)`", cell)]
-    quoted = [words for words in quoted if " " in words]  # the others are names
+    quoted = [words for words in quoted if " " in words]  # the others are single names
     text = sources()
     assert len(quoted) > 25
     assert [words for words in quoted if words not in text] == []
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.name)
-def test_flags_on_a_page_exist(page: Path) -> None:
+def test_flags_in_the_documentation_exist(page: Path) -> None:
     known = {option.flag for option in OPTIONS}
     known |= {f"--no-{option.flag[2:]}" for option in OPTIONS if option.kind == "flag"}
-    # Of the command `sample`, and of other programs.
+    # Flags of the command `sample`, and of other programs.
     known |= {
         "--conf",
         "--help",
@@ -51,13 +51,13 @@ def test_flags_on_a_page_exist(page: Path) -> None:
     assert flags <= known, page.name
 
 
-def test_the_readme_has_every_option() -> None:
+def test_the_readme_lists_every_option() -> None:
     text = (ROOT / "README.md").read_text()
     assert [option.flag for option in OPTIONS if f"| `{option.flag}" not in text] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_what_a_page_includes_is_there(page: Path) -> None:
+def test_included_sections_exist(page: Path) -> None:
     for line in page.read_text().splitlines():
         if "--8" in line or "8<" in line:
             found = re.fullmatch(r'\s*--8<-- "([^":]+)(?::(\w+))?"', line)

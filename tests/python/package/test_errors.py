@@ -1,4 +1,4 @@
-"""Errors: one class per exit code, catchable by builtin parents, whole after a pickle."""
+"""Errors: one class per exit code, builtin parents, and pickling."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ PARENTS: list[tuple[type[SparkifyLakeError], int, type[Exception]]] = [
 
 
 @pytest.mark.parametrize(("kind", "code", "parent"), PARENTS)
-def test_classes(kind: type[SparkifyLakeError], code: int, parent: type[Exception]) -> None:
+def test_exit_codes_and_parents_of_error_classes(
+    kind: type[SparkifyLakeError], code: int, parent: type[Exception]
+) -> None:
     error = kind("it failed")
     assert error.exit_code == code
     assert isinstance(error, parent)
@@ -37,7 +39,7 @@ def test_classes(kind: type[SparkifyLakeError], code: int, parent: type[Exceptio
     assert getattr(sparkify_lake, kind.__name__) is kind
 
 
-def test_every_class_is_in_the_table() -> None:
+def test_every_error_class_is_tested() -> None:
     defined = {
         kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__
     }
@@ -45,7 +47,7 @@ def test_every_class_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind, _, _ in PARENTS])
-def test_fields_survive_a_pickle_and_a_copy(kind: type[SparkifyLakeError]) -> None:
+def test_fields_survive_pickling_and_copying(kind: type[SparkifyLakeError]) -> None:
     error = kind("it failed", cause="because", hint="do this", context={"path": "a/b", "option": "output"})
     copies = [pickle.loads(pickle.dumps(error, protocol)) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
     for again in (*copies, copy.copy(error), copy.deepcopy(error)):
@@ -55,13 +57,13 @@ def test_fields_survive_a_pickle_and_a_copy(kind: type[SparkifyLakeError]) -> No
         assert str(again) == str(error)
 
 
-def test_notes_survive_a_pickle() -> None:
+def test_notes_survive_pickling() -> None:
     error = errors.StorageError("it failed")
     setattr(error, "__notes__", ["task 3"])  # noqa: B010  # add_note() came with 3.11
     assert pickle.loads(pickle.dumps(error)).__notes__ == ["task 3"]
 
 
-def test_text() -> None:
+def test_text_of_an_error() -> None:
     error = errors.NoInputError("there is nothing", cause="the folder is empty", hint="look elsewhere")
     assert str(error) == "there is nothing\ncause: the folder is empty\nhint: look elsewhere"
     assert str(errors.NoInputError("there is nothing")) == "there is nothing"
@@ -70,6 +72,6 @@ def test_text() -> None:
     )
 
 
-def test_a_signal_is_no_ordinary_exception() -> None:
+def test_terminated_is_not_an_ordinary_exception() -> None:
     assert not issubclass(Terminated, Exception)
     assert Terminated.exit_code == 143

@@ -1,4 +1,4 @@
-"""The functions of the Spark job, called as notebooks and DAGs call them."""
+"""The functions of the Spark job (`etl.py`), called as in notebooks and DAGs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 
 import sparkify_lake
-from report.test_report import run_mapping
 from sparkify_lake import etl
+from support.report_samples import run_mapping
 
 SCRIPT = Path(__file__).resolve().parents[3] / "etl.py"
 
 
-pytestmark = pytest.mark.usefixtures("clean")
+pytestmark = pytest.mark.usefixtures("isolated")
 
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
-    """What a stand-in engine was asked to do."""
+    """The options of each call of a fake engine."""
     asked: list[dict[str, object]] = []
 
     def run(options: dict[str, object], on_tick: object, crew: object) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
 
 
 def airflow_context() -> dict[str, Any]:
-    """Keywords that Airflow's PythonOperator passes to a function that takes any."""
+    """The keywords that Airflow's PythonOperator passes to a function with ``**kwargs``."""
     names = """
         conf dag dag_run data_interval_end data_interval_start ds ds_nodash exception expanded_ti_count inlets
         inlet_events logical_date macros map_index_template outlets outlet_events params
@@ -47,7 +47,7 @@ def airflow_context() -> dict[str, Any]:
     return {name: object() for name in names.split()}
 
 
-def test_script_and_package_are_the_same_functions() -> None:
+def test_the_script_exports_the_functions_of_the_package() -> None:
     spec = importlib.util.spec_from_file_location("the_script", SCRIPT)
     assert spec is not None and spec.loader is not None
     script = importlib.util.module_from_spec(spec)
@@ -56,11 +56,11 @@ def test_script_and_package_are_the_same_functions() -> None:
     assert sorted(script.__all__) == sorted(etl.__all__) == names
     for name in names:
         assert getattr(script, name) is getattr(etl, name)
-    assert len(SCRIPT.read_text().splitlines()) < 15, "a few lines"
+    assert len(SCRIPT.read_text().splitlines()) < 15, "the script has only a few lines"
 
 
 @pytest.mark.parametrize("process", [etl.process_song_data, etl.process_log_data])
-def test_signatures(process: Any) -> None:
+def test_signatures_of_the_functions(process: Any) -> None:
     parameters = inspect.signature(process).parameters
     assert list(parameters)[:3] == ["spark", "input_data", "output_data"]
     assert all(parameters[name].default is inspect.Parameter.empty for name in list(parameters)[:3])
@@ -71,7 +71,9 @@ def test_signatures(process: Any) -> None:
     )
 
 
-def test_a_notebook_cell(calls: list[dict[str, object]], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_functions_in_a_notebook_cell(
+    calls: list[dict[str, object]], capsys: pytest.CaptureFixture[str]
+) -> None:
     spark = etl.create_spark_session()
     spark.sparkContext.setLogLevel("ERROR")
     assert etl.process_song_data(spark, "data", "lake") is None  # type: ignore[func-returns-value]
@@ -84,7 +86,9 @@ def test_a_notebook_cell(calls: list[dict[str, object]], capsys: pytest.CaptureF
     assert capsys.readouterr().out.count("published in 1.3 s") == 2
 
 
-def test_a_dag(calls: list[dict[str, object]], caplog: pytest.LogCaptureFixture) -> None:
+def test_the_functions_ignore_the_context_of_airflow(
+    calls: list[dict[str, object]], caplog: pytest.LogCaptureFixture
+) -> None:
     context = airflow_context()
     op_kwargs: dict[str, Any] = {"spark": object(), "input_data": "data/", "output_data": Path("lake")}
     with caplog.at_level(logging.DEBUG):
@@ -99,10 +103,10 @@ def test_a_dag(calls: list[dict[str, object]], caplog: pytest.LogCaptureFixture)
         locations,
         {**locations, "compression": "zstd"},
     ]
-    assert caplog.text == "", "nothing of the context is mistaken for an option"
+    assert caplog.text == "", "no key of the context is taken for an option"
 
 
-def test_a_misspelt_keyword_is_worth_a_word(
+def test_a_misspelled_keyword_causes_a_warning(
     calls: list[dict[str, object]], caplog: pytest.LogCaptureFixture
 ) -> None:
     etl.main("data", "lake", ouput_data="elsewhere", compresion="zstd")
@@ -110,7 +114,7 @@ def test_a_misspelt_keyword_is_worth_a_word(
     assert "compresion is ignored; did you mean compression?" in caplog.text
 
 
-def test_main_takes_what_is_configured(
+def test_main_reads_the_configuration(
     calls: list[dict[str, object]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("dl.cfg").write_text("[S3]\nINPUT_DATA=in\nOUTPUT_DATA=out\nMATCH=title_artist\n")
@@ -120,7 +124,7 @@ def test_main_takes_what_is_configured(
     assert capsys.readouterr().out == ""
 
 
-def test_tables_of_a_function_are_its_own(calls: list[dict[str, object]]) -> None:
+def test_a_function_refuses_other_tables(calls: list[dict[str, object]]) -> None:
     Path("lake.cfg").write_text("TABLES=time\n")
     etl.process_song_data(None, "in", "out", tables="users")
     assert calls[0]["tables"] == "songs,artists"
@@ -134,7 +138,7 @@ def test_an_empty_output_is_refused(output: str, calls: list[dict[str, object]])
     assert calls == []
 
 
-def test_a_session_says_what_it_is_not() -> None:
+def test_the_session_without_spark_explains_itself() -> None:
     spark = etl.create_spark_session()
     assert repr(spark) == "<SparklessSession: sparkify-lake runs without Spark>"
     with pytest.raises(AttributeError, match=r"spark\.catalog is not covered.*\n.*open_lake"):

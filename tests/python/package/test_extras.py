@@ -1,4 +1,4 @@
-"""What is installed: the plain package needs polars and rich, and the extras are what the code imports."""
+"""Dependencies: the plain package needs polars and rich; the extras match the imports."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import sparkify_lake
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = Path(sparkify_lake.__file__).parent
-# What a module is called by pip, where that differs.
-DISTRIBUTIONS = {"sqlglot": "sqlframe"}  # SQLFrame brings its own version of it
-# Imported by nobody here: the kernel, and what DuckDB looks for when a function is given a time.
-UNSEEN = {"ipykernel", "pytz"}
+# The distribution of a module, where the names differ.
+DISTRIBUTIONS = {"sqlglot": "sqlframe"}  # SQLFrame depends on its own version
+# Not imported here: the kernel, and the package that DuckDB needs for times in functions.
+NOT_IMPORTED = {"ipykernel", "pytz"}
 
 
 def declared(name: str) -> set[str]:
@@ -31,7 +31,7 @@ def declared(name: str) -> set[str]:
 
 
 def imported(files: list[Path]) -> set[str]:
-    """The top-level modules that files import at run time, but for the standard library and ours."""
+    """The top-level modules that files import at run time, except the standard library and this package."""
     found = set()
     for file in files:
         tree = ast.parse(file.read_text())
@@ -53,7 +53,7 @@ def imported(files: list[Path]) -> set[str]:
 
 
 def notebook_code(folder: Path) -> list[Path]:
-    """The notebooks' cells as Python files."""
+    """The code cells of the notebooks as Python files."""
     files = []
     for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
         cells = json.loads(notebook.read_text())["cells"]
@@ -63,7 +63,7 @@ def notebook_code(folder: Path) -> list[Path]:
     return files
 
 
-def test_dependencies_are_what_the_package_imports() -> None:
+def test_dependencies_match_the_imports_of_the_package() -> None:
     files = [file for file in PACKAGE.rglob("*.py") if "session" not in file.relative_to(PACKAGE).parts]
     assert len(files) > 12
     assert declared("dependencies") == {"polars", "rich"}
@@ -71,24 +71,24 @@ def test_dependencies_are_what_the_package_imports() -> None:
     clusters = [PACKAGE / "executors" / "spark.py", PACKAGE / "executors" / "ray.py"]
     always = [file for file in files if file not in (*airflow, *clusters)]
     assert imported(always) - {"typing_extensions"} <= {"polars", "rich"}
-    # Airflow's own module is imported where Airflow is; its extra brings the provider for connections.
+    # The Airflow module is imported only with Airflow; the extra adds the provider for connections.
     assert imported(airflow) == {"airflow"}
     assert declared("airflow") - {"polars", "rich"} == {"apache-airflow", "apache-airflow-providers-amazon"}
-    # So are the executors' where they are asked for; PySpark's mapInArrow imports pandas.
+    # The executors import their libraries only when they are used; mapInArrow of PySpark imports pandas.
     assert [imported([file]) for file in clusters] == [{"pyarrow"}, {"ray"}]
     assert declared("spark") - {"polars", "rich"} == {"pandas", "pyarrow", "pyspark"}
     assert declared("ray") - {"polars", "rich"} == {"ray"}
 
 
-def test_the_notebook_extra_is_what_session_and_notebooks_import(tmp_path: Path) -> None:
+def test_the_notebook_extra_matches_the_imports_of_session_and_notebooks(tmp_path: Path) -> None:
     files = [*(PACKAGE / "session").glob("*.py"), *notebook_code(tmp_path)]
     assert len(files) > 12
     extra = declared("notebook") - declared("dependencies")
-    # pandas is imported by DuckDB, for toPandas; the cells call it through its frames.
-    assert imported(files) - {"polars"} == extra - UNSEEN - {"pandas"}
+    # DuckDB imports pandas for toPandas; the cells use it only through its frames.
+    assert imported(files) - {"polars"} == extra - NOT_IMPORTED - {"pandas"}
 
 
-# A process that has the plain package only: other modules are not there.
+# A process with the plain package only: imports of other packages fail.
 PLAIN = """
 import importlib.abc, pickle, sys
 
@@ -126,7 +126,7 @@ session.deactivate()
 """
 
 
-def test_a_plain_install_runs_and_names_the_way_out(tmp_path: Path) -> None:
+def test_a_plain_install_runs_and_names_the_missing_extra(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PLAIN],
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
@@ -142,7 +142,7 @@ def test_a_plain_install_runs_and_names_the_way_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["create_spark_session()", "create_spark_session().sparkContext"])
-def test_a_session_loads_nothing_heavy(call: str) -> None:
+def test_a_session_imports_nothing_heavy(call: str) -> None:
     code = f"import sys\nfrom sparkify_lake.etl import create_spark_session\n{call}\nprint(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60

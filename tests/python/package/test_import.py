@@ -1,4 +1,4 @@
-"""Importing is free: Airflow parses DAG files again and again, and notebooks import before all else."""
+"""The import of the package is cheap: Airflow imports DAG files again and again."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ IMPORTS = [
     "import sparkify_lake.errors",
 ]
 
-# Runs in a process of its own; says how long the import took and what happened meanwhile.
-WATCH = """
+# Runs in a separate process; prints how long the import took and its side effects.
+MEASURE_IMPORT = """
 import json, sys, time
 sys.path.insert(0, sys.argv[2])
 opened, events = [], []
@@ -48,7 +48,7 @@ print(json.dumps({"seconds": took, "modules": modules, "opened": opened, "events
 
 def imported(statement: str, mode: str = "watch") -> dict[str, object]:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", WATCH, statement, str(ROOT), mode],
+        [sys.executable, "-W", "error", "-c", MEASURE_IMPORT, statement, str(ROOT), mode],
         capture_output=True,
         text=True,
         check=True,
@@ -60,24 +60,26 @@ def imported(statement: str, mode: str = "watch") -> dict[str, object]:
 
 @pytest.mark.parametrize("statement", IMPORTS)
 def test_import_takes_less_than_40_ms(statement: str) -> None:
-    imported(statement)  # writes the byte code, once
+    imported(statement)  # writes the byte code
     times = [imported(statement, "measure")["seconds"] for _ in range(7)]
     assert statistics.median(float(str(time)) for time in times) < 0.040
 
 
 @pytest.mark.parametrize("statement", IMPORTS)
-def test_import_does_nothing(statement: str) -> None:
+def test_import_has_no_side_effects(statement: str) -> None:
     seen = imported(statement)
     assert isinstance(seen["modules"], list) and isinstance(seen["opened"], list)
-    assert any(name.startswith("sparkify_lake") for name in seen["modules"]), "the watch saw the import"
-    assert any(path.endswith((".py", ".pyc")) for path in seen["opened"]), "the watch saw files"
+    assert any(name.startswith("sparkify_lake") for name in seen["modules"]), "the audit hook saw the import"
+    assert any(path.endswith((".py", ".pyc")) for path in seen["opened"]), (
+        "the audit hook saw the opened files"
+    )
     assert [path for path in seen["opened"] if ".py" not in Path(path).name] == []
     assert seen["events"] == []
     assert seen["threads"] == 1
 
 
 @pytest.mark.parametrize("statement", IMPORTS)
-def test_import_loads_nothing_heavy(statement: str) -> None:
+def test_import_imports_nothing_heavy(statement: str) -> None:
     heavy = {
         "sparkify_lake._native", "polars", "rich", "pyarrow", "airflow", "pyspark",
         "duckdb", "sqlframe", "pandas", "ray", "sparkify_lake.executors",
@@ -88,7 +90,7 @@ def test_import_loads_nothing_heavy(statement: str) -> None:
     assert heavy.intersection(modules) == set()
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_exists() -> None:
     assert len(sparkify_lake.__all__) > 20
     for name in sparkify_lake.__all__:
         assert getattr(sparkify_lake, name) is not None, name
@@ -96,12 +98,12 @@ def test_every_public_name_is_there() -> None:
     assert sorted(sparkify_lake.__all__) == sparkify_lake.__all__
 
 
-def test_an_unknown_name_is_an_attribute_error() -> None:
+def test_an_unknown_name_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = sparkify_lake.nothing
 
 
-def test_only_one_module_loads_the_native_module() -> None:
+def test_only_one_module_imports_the_native_module() -> None:
     package = Path(sparkify_lake.__file__).parent
     modules = sorted(package.glob("*.py"))
     assert len(modules) > 10
@@ -113,11 +115,11 @@ def test_only_one_module_loads_the_native_module() -> None:
             importers.append(module.name)
     assert importers == ["airflow.py", "engine.py", "job.py", "lake.py", "progress.py"]
     assert "from sparkify_lake import _native" in (package / "engine.py").read_text(), (
-        "the others for types only"
+        "the other modules import it for types only"
     )
 
 
-def test_errors_import_nothing_of_ours() -> None:
+def test_errors_imports_no_other_module_of_the_package() -> None:
     modules = imported("import sparkify_lake.errors")["modules"]
     assert isinstance(modules, list)
     assert {name for name in modules if name.startswith("sparkify_lake")} == {

@@ -1,4 +1,4 @@
-"""The notebooks: executed headless, stripped of outputs, on the public API only."""
+"""The notebooks: they run headless, are stored without outputs, and use only the public API."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ PLOTS = {"01_run_the_etl": 0, "02_explore_the_lake": 5, "03_from_spark": 0}
 pytestmark = pytest.mark.slow
 
 
-def test_there_are_three() -> None:
+def test_there_are_three_notebooks() -> None:
     assert [notebook.stem for notebook in NOTEBOOKS] == list(PLOTS)
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs(
+def test_the_notebook_runs(
     notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Any
 ) -> None:
-    # Nothing is configured by accident, nothing is left behind, and the kernel is the Python of the tests.
+    # No configuration of the user, no files left over, and the Python of the tests as the kernel.
     for name in [name for name in os.environ if name.startswith(("SPARKIFY_", "AWS_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -49,16 +49,18 @@ def test_it_runs(
     outputs = [output for cell in book.cells for output in cell.get("outputs", [])]
     assert len(outputs) > 5
     assert [output for output in outputs if output.output_type == "error"] == []
-    told = [output.text for output in outputs if output.get("name") == "stderr"]
-    assert [text for text in told if "deactivate() undoes it" not in text] == [], "no warning, no noise"
+    errors = [output.text for output in outputs if output.get("name") == "stderr"]
+    assert [text for text in errors if "deactivate() undoes it" not in text] == [], (
+        "no warnings and no other output on stderr"
+    )
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert len(pictures) == PLOTS[notebook.stem]
     assert all(len(picture.data["image/png"]) > 10_000 for picture in pictures)
-    record_property("told", f"{time.monotonic() - began:.1f} s, {len(pictures)} plots")
+    record_property("summary", f"{time.monotonic() - began:.1f} s, {len(pictures)} plots")
 
 
 def kernel(folder: Path) -> Path:
-    """A kernel that is this very Python, whatever else is installed for Jupyter on the machine."""
+    """A kernel with this Python, whatever other kernels are installed."""
     place = folder / "jupyter" / "kernels" / "sparkify"
     place.mkdir(parents=True)
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -69,7 +71,7 @@ def kernel(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_is_stripped(notebook: Path) -> None:
+def test_the_notebook_has_no_outputs(notebook: Path) -> None:
     book = nbformat.read(notebook, as_version=4)
     nbformat.validate(book)
     code = [cell for cell in book.cells if cell.cell_type == "code"]
@@ -80,10 +82,10 @@ def test_it_is_stripped(notebook: Path) -> None:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_uses_the_public_api_only(notebook: Path) -> None:
+def test_the_notebook_uses_only_the_public_api(notebook: Path) -> None:
     book = nbformat.read(notebook, as_version=4)
     public = {*sparkify_lake.__all__, "session"}
-    looked_at = 0
+    checked = 0
     for cell in book.cells:
         if cell.cell_type != "code":
             continue
@@ -93,7 +95,7 @@ def test_it_uses_the_public_api_only(notebook: Path) -> None:
                 if isinstance(node.value, ast.Name) and node.value.id in ("sparkify_lake", "session"):
                     names = public if node.value.id == "sparkify_lake" else set(session.__all__)
                     assert node.attr in names, ast.unparse(node)
-                    looked_at += 1
+                    checked += 1
             elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sparkify_lake"):
                 assert node.module == "sparkify_lake" and [one.name for one in node.names] == ["session"]
-    assert looked_at > 1
+    assert checked > 1

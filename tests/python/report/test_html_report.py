@@ -30,7 +30,7 @@ needs_browser = pytest.mark.skipif(
     BROWSER is None, reason="needs Chromium, such as Debian's package chromium"
 )
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated_module")
 
 SEEN = Highlights(
     unit="day",
@@ -138,7 +138,7 @@ def test_the_lowest_column_is_drawn_to_scale() -> None:
 
 
 @pytest.fixture(scope="module")
-def made(alone: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunReport]:
+def made(isolated_module: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunReport]:
     """A folder with sample data, their lake and the page of its run."""
     folder = tmp_path_factory.mktemp("page")
     sparkify_lake.sample(folder / "data", quiet=True)

@@ -129,7 +129,7 @@ def test_every_fault_at_every_kind(
         for number in sorted({1, (last + 1) // 2, last} if fault != "hang" else {(last + 1) // 2}):
             outcome = one_case(place, later, fault, kind, number)
             outcomes[outcome] = outcomes.get(outcome, 0) + 1
-    record_property("told", f"{sum(outcomes.values())} cases: {outcomes}")
+    record_property("summary", f"{sum(outcomes.values())} cases: {outcomes}")
     assert outcomes.get("not reached", 0) <= 4, "faults were not met: the counts of requests vary too much"
     assert outcomes.get("right", 0) >= 1, "a single fault of any kind is overcome somewhere"
 

@@ -185,7 +185,7 @@ def test_incremental_runs_ask_what_plan_said(
             bucket.put(key, body)
         said = foretold(bucket, proxy)
         done = run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
-        record_property("told", f"{what}: {said}")
+        record_property("summary", f"{what}: {said}")
         assert asked(proxy) == said, what
         assert (changed(done) > 0) == bool(arrivals)
 

@@ -102,7 +102,7 @@ def test_every_step_in_a_bucket_ends_as_a_rebuild(
         steps += len(played.steps)
         with scratch() as folder:
             played_in(InBucket(folder, new_bucket(seaweedfs), seed), played)
-    record_property("told", f"{count} sequences from seed {rounds.seed}, {steps} steps")
+    record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 
 class KeepingBucket(Keeping, InBucket):
@@ -120,7 +120,7 @@ def test_every_step_in_a_bucket_that_keeps_what_is_gone(
         with scratch() as folder:
             trouble = play(KeepingBucket(folder, new_bucket(seaweedfs), seed), played)
             assert trouble is None, f"{played}\n{trouble}"
-    record_property("told", f"{count} sequences from seed {rounds.seed}, {steps} steps")
+    record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 
 def test_a_stale_object_is_noticed(seaweedfs: Server) -> None:

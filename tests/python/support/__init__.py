@@ -2,5 +2,5 @@
 
 import pytest
 
-# Their assertions show values when they fail, as those of test modules do.
+# Assertions in these modules show values when they fail, as in test modules.
 pytest.register_assert_rewrite("support.lake_files", "support.s3_jobs", "support.sequence_replay")

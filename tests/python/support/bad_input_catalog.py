@@ -54,10 +54,10 @@ ROWS: dict[int, Row] = {
     93: python("s3/test_access", "test_no_permission_on_one_object"),
     94: python("s3/test_access", "test_an_archived_object", "test_a_key_of_kms_that_is_denied"),
     95: python("lake/test_locations", "test_special_files_are_never_opened"),
-    96: python("input/test_bad_input", "test_a_file_name_that_is_no_text"),
+    96: python("input/test_bad_input", "test_a_file_name_that_is_not_utf8_is_escaped"),
     97: python("input/test_bad_input", "test_a_file_that_several_patterns_match_is_read_once"),
-    98: python("lake/test_locations", "test_no_input"),
-    99: python("input/test_bad_input", "test_an_input_that_shrank"),
+    98: python("lake/test_locations", "test_a_missing_or_empty_input_is_refused"),
+    99: python("input/test_bad_input", "test_an_input_that_shrank_is_refused"),
     # --- environment ---
     100: python("s3/test_access", "test_a_wrong_region", "test_a_missing_bucket"),
     101: python("s3/test_access", "test_a_token_that_expires_during_the_run"),
@@ -66,16 +66,24 @@ ROWS: dict[int, Row] = {
         *python("s3/test_faults", "test_every_fault_at_every_kind", "test_a_store_that_keeps_failing"),
         *rust("store", "patience_ends"),
     ],
-    104: python("lake/test_disk_failures", "test_full_disk", "test_full_disk_keeps_the_old_tables"),
+    104: python(
+        "lake/test_disk_failures",
+        "test_a_full_disk_leaves_no_visible_table",
+        "test_a_full_disk_keeps_the_old_tables",
+    ),
     105: [
-        *python("lake/test_disk_failures", "test_read_only_disk", "test_output_that_may_not_be_written"),
+        *python(
+            "lake/test_disk_failures",
+            "test_a_read_only_disk_is_refused",
+            "test_an_output_without_write_permission_is_refused",
+        ),
         *python("s3/test_access", "test_no_permission_to_write", "test_no_permission_to_delete"),
     ],
     106: [
-        *python("tables/test_invariance", "test_the_least_memory_gives_the_same_files"),
+        *python("tables/test_invariance", "test_the_smallest_memory_limit_gives_the_same_files"),
         *rust("pipeline", "little_memory_gives_the_same_bytes"),
     ],
-    107: python("input/test_bad_input", "test_few_open_files"),
+    107: python("input/test_bad_input", "test_a_low_limit_of_open_files_is_enough"),
     108: python(
         "s3/test_access",
         "test_encrypted_with_a_certificate_of_ones_own",
@@ -85,12 +93,12 @@ ROWS: dict[int, Row] = {
     110: python("crash/test_signals", "test_a_run_in_a_forked_child"),
     # --- configuration and concurrency ---
     111: [
-        *python("lake/test_locations", "test_output_and_input_must_not_overlap"),
-        *python("lake/test_locations", "test_input_through_a_symlink_into_the_output"),
+        *python("lake/test_locations", "test_overlapping_input_and_output_are_refused"),
+        *python("lake/test_locations", "test_an_input_symlink_into_the_output_is_refused"),
         *python("s3/test_jobs", "test_overlapping_places_are_refused"),
     ],
     112: [
-        *python("lake/test_rerun", "test_a_second_run_beside_the_first_is_turned_away"),
+        *python("lake/test_rerun", "test_a_concurrent_run_is_refused"),
         *python("crash/test_overlapping_runs", "test_overlapping_runs_end_as_one_after_the_other"),
     ],
     113: python(
@@ -99,15 +107,17 @@ ROWS: dict[int, Row] = {
         "test_a_recovery_killed_before_every_operation",
     ),
     114: python(
-        "lake/test_foreign_files", "test_foreign_files_are_not_touched", "test_foreign_file_beside_our_own"
+        "lake/test_foreign_files",
+        "test_foreign_files_are_refused_and_kept",
+        "test_a_foreign_file_next_to_written_files_is_refused",
     ),
-    115: python("lake/test_foreign_files", "test_adopting_what_spark_wrote"),
-    116: python("input/test_bad_input", "test_tables_of_another_form_are_foreign"),
+    115: python("lake/test_foreign_files", "test_adopt_replaces_the_files_of_spark"),
+    116: python("input/test_bad_input", "test_tables_with_another_partitioning_are_foreign"),
     117: python(
         "config/test_config_files",
-        "test_layouts",
-        "test_oddities_are_named_with_their_line",
-        "test_two_values_are_refused_and_an_argument_settles_it",
+        "test_supported_layouts_of_dl_cfg",
+        "test_warnings_name_the_line",
+        "test_conflicting_values_are_refused_unless_an_argument_decides",
     ),
     118: rust("failures", "a_lake_of_a_newer_version_is_not_touched"),
 }

@@ -1,7 +1,7 @@
-"""A cluster in a process of its own, with the program that uses it: a job is a line of JSON on stdin.
+"""A program that starts a cluster and runs jobs on it: each job is a line of JSON on stdin.
 
-``python cluster_program.py spark|connect|ray`` starts two worker processes, then says what it is; every job
-is answered by a line. It ends, with all that it started, when stdin does.
+``python cluster_program.py spark|connect|ray`` starts two worker processes and prints a line when they are
+ready; it answers every job with a line. When stdin is closed, it stops everything that it started.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def two_nodes(address: str | None = None) -> Iterator[str]:
 
 
 def readers(session: Any, lake: str) -> dict[str, Any]:
-    """What Spark sees of the five tables: types, partition columns, rows."""
+    """The five tables as Spark reads them: types, partition columns, and the number of rows."""
     found = {}
     for path in sorted(Path(lake).iterdir()):
         if path.name.startswith("_"):
@@ -96,13 +96,13 @@ def main(kind: str, *address: str) -> None:
     warnings.simplefilter("ignore")
     os.environ["PYSPARK_PYTHON"] = sys.executable
     out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what clusters print is no answer
-    ways = {
+    os.dup2(2, 1)  # what the cluster prints must not mix with the answers
+    sessions = {
         "spark": lambda: spark("local-cluster[2,1,1024]"),
         "connect": connect,
         "ray": lambda: two_nodes(*address),
     }
-    with ways[kind]() as executor:
+    with sessions[kind]() as executor:
         print(json.dumps({"pid": os.getpid(), "cluster": os.environ.get("CLUSTER")}), file=out, flush=True)
         for line in sys.stdin:
             print(json.dumps(answer(json.loads(line), executor)), file=out, flush=True)

@@ -26,17 +26,17 @@ NEEDS = {
 
 
 class Cluster:
-    """A cluster that does jobs, and can be hurt."""
+    """A cluster that runs jobs, and whose processes can be killed."""
 
     def __init__(self, kind: str, log: Path, *address: str) -> None:
         self.kind = kind
         self.log = log
-        with log.open("a") as said:
+        with log.open("a") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, str(HERE / "cluster_program.py"), kind, *address],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=said,
+                stderr=stderr,
                 env=clean_environment({"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}),
                 text=True,
                 start_new_session=True,
@@ -52,15 +52,15 @@ class Cluster:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, f"{self.kind} ended:\n{self.log.read_text()[-2_000:]}"
-        told: dict[str, Any] = json.loads(line)
-        return told
+        parsed: dict[str, Any] = json.loads(line)
+        return parsed
 
     def run(self, source: Path, lake: Path | str, **options: Any) -> dict[str, Any]:
         self.ask("run", input=source, output=lake, **options)
         return self.answer()
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that work on shards: of Spark the executors, of Ray the workers of both nodes."""
+        """The processes that run shards: the executors of Spark, the workers of both Ray nodes."""
         is_worker = {
             "spark": lambda line: "CoarseGrainedExecutorBackend" in line,
             "ray": lambda line: line.startswith("ray::") and "Agent" not in line,
@@ -75,7 +75,7 @@ class Cluster:
         return found
 
     def kill(self) -> None:
-        """Kills the process that leads runs, and nothing else."""
+        """Kills only the process that leads the runs."""
         self.process.kill()
         self.process.wait()
 
@@ -104,7 +104,7 @@ def start(kind: str, folder: Path, *address: str) -> Cluster:
 
 
 def tables(lake: Path) -> dict[str, str]:
-    """SHA-256 of every data file that a reader finds."""
+    """The SHA-256 of every data file of the tables."""
     return {
         path.relative_to(lake).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in lake.rglob("*")
@@ -112,6 +112,6 @@ def tables(lake: Path) -> dict[str, str]:
     }
 
 
-def end(process: psutil.Process) -> None:
-    """Kills a process as a machine that fails does."""
+def kill(process: psutil.Process) -> None:
+    """Kills a process without warning, as a failing machine does."""
     os.kill(process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Configuration files for tests: written, read, and what they said."""
+"""Configuration files: writing them, reading them, and the values that were read."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 from sparkify_lake.config import Config, resolve
 
 
-def write(text: str | bytes, name: str = "dl.cfg", mode: int = 0o600) -> Path:
+def write_config(text: str | bytes, name: str = "dl.cfg", mode: int = 0o600) -> Path:
     path = Path(name)
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     path.chmod(mode)
     return path
 
 
-def read(call: str = "run", /, **arguments: object) -> Config:
+def read_config(call: str = "run", /, **arguments: object) -> Config:
     return resolve(call, arguments)  # type: ignore[arg-type]
 
 
-def said(config: Config) -> dict[str, str]:
-    """What dl.cfg said: credentials and locations, revealed."""
+def values_of(config: Config) -> dict[str, str]:
+    """The values of a configuration, with credentials in plain text."""
     found = {name: one.value.reveal() for name, one in config.credentials.items()}
     return found | {name: str(setting.value) for name, setting in config.settings.items()}

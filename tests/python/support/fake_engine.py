@@ -8,7 +8,7 @@ from support.report_samples import checkup_mapping, examination_mapping, plan_ma
 
 
 class FakeEngine:
-    """A stand-in for the native module: remembers its calls, answers with a report, or fails as told."""
+    """Replaces the native module: records its calls, and returns a fixed result or raises `failure`."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, object]]] = []

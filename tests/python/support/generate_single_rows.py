@@ -40,7 +40,7 @@ def put(random: Random, pairs: Pairs, key: str, value: str) -> None:
         pairs.append((key, "null" if chance < 0.3 else value))
 
 
-def lone_songs(seed: int, count: int) -> list[Record]:
+def single_row_songs(seed: int, count: int) -> list[Record]:
     """Songs, each the only one of its artist."""
     random = Random(seed)
     songs = []
@@ -58,7 +58,7 @@ def lone_songs(seed: int, count: int) -> list[Record]:
     return songs
 
 
-def lone_plays(seed: int, count: int) -> list[Record]:
+def single_row_plays(seed: int, count: int) -> list[Record]:
     """Plays, each the only one of its month."""
     random = Random(seed)
     plays = []

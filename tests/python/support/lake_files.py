@@ -1,6 +1,6 @@
-"""The files of a lake, read without the package's own reader and without a reader's idea of partitions.
+"""The files of a lake, read without the package's own reader.
 
-Files are opened one by one and the folder names are decoded by hand. Other readers have tests of their own
+Files are opened one by one, and partition folders are decoded here. Other readers have their own tests
 (`lake/test_readers.py`, `lake/test_spark_reader.py`).
 """
 
@@ -28,14 +28,14 @@ Snapshot: TypeAlias = dict[str, tuple[int, int, str]]
 
 
 def plain_type(kind: pa.DataType) -> str:
-    """An Arrow type by its meaning: the width of text offsets is nobody's business."""
+    """The name of an Arrow type; all kinds of strings are ``string``."""
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return "string"
     return str(kind)
 
 
 def column_values(column: pa.ChunkedArray) -> list[Any]:
-    """Python values; timestamps as microseconds since 1970, after a look at their unit and zone."""
+    """Python values; timestamps as microseconds since 1970, after a check of their unit and time zone."""
     if pa.types.is_timestamp(column.type):
         assert (column.type.unit, column.type.tz) == ("us", "UTC"), column.type
         column = column.cast(pa.int64())
@@ -44,14 +44,14 @@ def column_values(column: pa.ChunkedArray) -> list[Any]:
 
 
 def sorted_rows(table: str, frame: pa.Table) -> list[Row]:
-    """The rows of an Arrow table in the oracle's order of columns and rows."""
+    """The rows of an Arrow table, with columns and rows in the order of the oracle."""
     columns = [column_values(frame.column(name)) for name in COLUMNS[table]]
     return sorted(zip(*columns, strict=True), key=lambda row: order(*row))
 
 
 def partition_value(table: str, component: str) -> tuple[str, Any]:
     name, _, value = component.partition("=")
-    assert name in PARTITIONED_BY[table], f"{component!r} is no partition of {table}"
+    assert name in PARTITIONED_BY[table], f"{component!r} is not a partition of {table}"
     if value == NULL_PARTITION:
         return name, None
     decoded = unquote(value, errors="strict")
@@ -63,6 +63,6 @@ def data_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*.parquet") if path.is_file() and "_etl" not in path.parts)
 
 
-def contents(taken: Snapshot) -> dict[str, str]:
-    """A snapshot without inodes and times: what is in the files."""
-    return {path: digest for path, (_, _, digest) in taken.items()}
+def contents(snapshot: Snapshot) -> dict[str, str]:
+    """The digests of a snapshot, without inodes and times."""
+    return {path: digest for path, (_, _, digest) in snapshot.items()}

@@ -1,4 +1,4 @@
-"""Child processes of the tests: their environment, and what Linux tells about them."""
+"""Child processes of the tests: their environment, their locks, and their error output."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ Finished: TypeAlias = "subprocess.CompletedProcess[str]"
 
 
 def clean_environment(more: dict[str, str] | None = None) -> dict[str, str]:
-    """The environment of a child process: ours, but for settings of the package, and no progress bar."""
+    """The environment of a child process: without settings of the package and without a progress bar."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SPARKIFY_", "AWS_"))}
     return {**kept, "SPARKIFY_NO_PROGRESS": "1", **(more or {})}
 
 
 def holds_a_lock(process: subprocess.Popen[str]) -> bool:
-    """Whether the process holds a lock on a file (Linux tells in /proc): it is at work on its output."""
+    """Whether the process holds a lock on a file, which means that it is writing (from Linux's /proc)."""
     try:
         descriptors = list(Path(f"/proc/{process.pid}/fdinfo").iterdir())
     except OSError:
         return False
     for descriptor in descriptors:
-        with suppress(OSError):  # closed meanwhile
+        with suppress(OSError):  # closed in the meantime
             if "lock:" in descriptor.read_text():
                 return True
     return False
 
 
 def assert_refused(finished: Finished, *codes: int, says: str = "") -> None:
+    """One error line, a hint, one of the exit codes; no traceback and nothing on stdout."""
     lines = finished.stderr.strip().splitlines()
     assert finished.returncode in codes, finished.stderr
     assert "Traceback" not in finished.stderr

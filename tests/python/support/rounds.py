@@ -1,4 +1,4 @@
-"""The length and the seed of tests that depend on chance."""
+"""The number of rounds and the seed of random tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rounds:
-    """How often a test that kills or stops at random does so, and from which seed."""
+    """The number of rounds of a random test, and its seed."""
 
     is_long: bool
     seed: int

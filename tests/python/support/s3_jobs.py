@@ -24,13 +24,13 @@ def new_bucket(server: Server) -> Bucket:
 
 
 def home(folder: Path) -> dict[str, str]:
-    """An environment in which no credentials are lying about."""
+    """An environment without credentials."""
     return {"HOME": str(folder), "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """An input on disk and what a local run makes of it."""
+    """An input on disk, and the lake that a local run writes from it."""
 
     input: Path
     lake: dict[str, bytes]
@@ -38,7 +38,7 @@ class Data:
 
 
 def tables_of(lake: dict[str, Body]) -> dict[str, Body]:
-    """What readers of tables see: everything but `_etl/`."""
+    """The files of the tables: everything except `_etl/`."""
     return {key: body for key, body in lake.items() if not key.startswith("_etl/")}
 
 
@@ -61,7 +61,7 @@ def digests(lake: dict[str, bytes]) -> dict[str, str]:
 
 
 def differences(lake: dict[str, Body], expected: dict[str, Body]) -> list[str]:
-    """What is wrong with the tables of a lake, or with their digests; nothing when they are as expected."""
+    """The differences between the tables of a lake (or their digests) and the expected ones."""
     lake = tables_of(lake)
     wrong = [f"missing: {key}" for key in expected.keys() - lake.keys()]
     wrong += [f"too many: {key}" for key in lake.keys() - expected.keys()]
@@ -70,31 +70,31 @@ def differences(lake: dict[str, Body], expected: dict[str, Body]) -> list[str]:
 
 
 def options(server: Server | Proxy) -> dict[str, Any]:
-    """Keyword arguments that lead to a server."""
+    """Keyword arguments for runs on a server."""
     return {"endpoint_url": server.url, "allow_http": True, "region": REGION}
 
 
 def flags(server: Server | Proxy) -> list[str]:
-    """The same as flags."""
+    """Flags for runs on a server."""
     return [f"--endpoint-url={server.url}", "--allow-http", f"--region={REGION}"]
 
 
 def report(finished: Finished) -> dict[str, Any]:
-    """The report of a run with `--json` that went well."""
+    """The report of a successful run with `--json`."""
     assert finished.returncode == 0, finished.stderr
-    told: dict[str, Any] = json.loads(finished.stdout)
-    return told
+    parsed: dict[str, Any] = json.loads(finished.stdout)
+    return parsed
 
 
 def assert_error(finished: Finished, code: int, *says: str) -> None:
-    """One sentence, a hint, the exit code; no traceback, nothing on stdout."""
+    """One error line, a hint, the exit code; no traceback and nothing on stdout."""
     lines = finished.stderr.strip().splitlines()
     assert finished.returncode == code, finished.stderr
     assert "Traceback" not in finished.stderr, finished.stderr
     assert not finished.stdout
     errors = [line for line in lines if line.startswith("error: ")]
     assert len(errors) == 1, finished.stderr
-    assert len(errors[0]) < 1500, "one sentence, of which ten keys may be a part"
+    assert len(errors[0]) < 1500, "one sentence, which may list ten keys"
     assert any(line.startswith("hint: ") and len(line) > 12 for line in lines), finished.stderr
     for words in says:
         assert words.lower() in finished.stderr.lower(), (words, finished.stderr)

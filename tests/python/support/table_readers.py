@@ -1,4 +1,4 @@
-"""Other programs that read a table: the folder and its partition keys in, an Arrow table out."""
+"""Other libraries as readers of a table: from a folder and its partition keys to an Arrow table."""
 
 from __future__ import annotations
 

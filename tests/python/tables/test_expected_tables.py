@@ -1,4 +1,4 @@
-"""The real small data set against tables that another engine made of it: values, types, columns, counts."""
+"""The real small data set compared with tables from another engine: values, types, columns, counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from support import oracle
 from support.lake_files import FOLDERS, Report, Tables, column_values, data_files, plain_type
 
-GOLDEN_ROWS = {"songs": 71, "artists": 69, "users": 96, "time": 6813, "songplays": 6820}
+ROW_COUNTS = {"songs": 71, "artists": 69, "users": 96, "time": 6813, "songplays": 6820}
 FILE_TYPES = {
     "songs": {"song_id": "string", "title": "string", "duration": "double"},
     "artists": dict(zip(oracle.COLUMNS["artists"], ["string"] * 3 + ["double"] * 2, strict=True)),
@@ -29,20 +29,20 @@ FILE_TYPES = {
         "user_agent": "string",
     },
 }
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated_module")
 
 
 @pytest.fixture(scope="module")
-def golden(
-    shared: Path, alone: Path, run: Callable[..., Report], tmp_path_factory: pytest.TempPathFactory
+def lake(
+    shared: Path, isolated_module: Path, run: Callable[..., Report], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    output = tmp_path_factory.mktemp("golden") / "lake"
+    output = tmp_path_factory.mktemp("expected") / "lake"
     run(shared / "data" / "sparkify", output)
     return output
 
 
 def expected_rows(shared: Path, table: str) -> list[oracle.Row]:
-    """The expected rows in our order of columns; songplay_id is free there and left out."""
+    """The expected rows in the order of columns of this package, without songplay_id, which may differ."""
     frame = pq.read_table(shared / "data" / "expected" / f"{table}.parquet")
     names = [name for name in oracle.COLUMNS[table] if name != "songplay_id"]
     assert set(names) == set(frame.schema.names)
@@ -57,15 +57,15 @@ def without_id(table: str, rows: list[oracle.Row]) -> list[oracle.Row]:
 
 
 @pytest.mark.parametrize("table", list(FOLDERS))
-def test_written_tables_are_the_expected_ones(
-    shared: Path, golden: Path, read_back: Callable[[Path], Tables], table: str
+def test_written_tables_match_the_expected_tables(
+    shared: Path, lake: Path, read_back: Callable[[Path], Tables], table: str
 ) -> None:
-    rows = read_back(golden)[table]
-    assert len(rows) == GOLDEN_ROWS[table]
+    rows = read_back(lake)[table]
+    assert len(rows) == ROW_COUNTS[table]
     assert without_id(table, rows) == expected_rows(shared, table)
 
 
-def test_built_frames_are_the_expected_tables(
+def test_built_frames_match_the_expected_tables(
     shared: Path, build: Callable[..., tuple[Tables, Report]]
 ) -> None:
     tables, report = build(shared / "data" / "sparkify")
@@ -76,71 +76,71 @@ def test_built_frames_are_the_expected_tables(
     assert report["plays"] == {"rows": 6820, "matched": 1}
 
 
-def test_the_oracle_agrees_with_the_expected_tables(shared: Path) -> None:
+def test_the_oracle_matches_the_expected_tables(shared: Path) -> None:
     def records(folder: str) -> list[bytes]:
         files = sorted((shared / "data" / "sparkify" / folder).rglob("*.json"))
         assert len(files) == {"song_data": 71, "log_data": 30}[folder]
         return [line for file in files for line in file.read_bytes().splitlines() if line]
 
     tables = oracle.expect(records("song_data"), records("log_data")).tables
-    assert {table: len(rows) for table, rows in tables.items()} == GOLDEN_ROWS
+    assert {table: len(rows) for table, rows in tables.items()} == ROW_COUNTS
     for table, rows in tables.items():
         assert without_id(table, rows) == expected_rows(shared, table), table
 
 
-def test_songplay_ids_are_unique_and_follow_time(golden: Path, read_back: Callable[[Path], Tables]) -> None:
-    plays = read_back(golden)["songplays"]
+def test_songplay_ids_are_unique_and_follow_time(lake: Path, read_back: Callable[[Path], Tables]) -> None:
+    plays = read_back(lake)["songplays"]
     assert len({row[0] for row in plays}) == len(plays) == 6820
     assert all(row[0] >> 20 == row[1] // 1000 for row in plays)
 
 
-def test_exactly_one_play_has_a_song(golden: Path, read_back: Callable[[Path], Tables]) -> None:
-    matched = [row for row in read_back(golden)["songplays"] if row[4] is not None]
+def test_exactly_one_play_matches_a_song(lake: Path, read_back: Callable[[Path], Tables]) -> None:
+    matched = [row for row in read_back(lake)["songplays"] if row[4] is not None]
     assert [(row[2], row[4], row[5]) for row in matched] == [
         ("15", "SOZCTXZ12AB0182364", "AR5KOSW1187FB35FF4")
     ]
 
 
-def test_columns_and_types_of_the_files(golden: Path) -> None:
-    looked = 0
+def test_columns_and_types_of_the_files(lake: Path) -> None:
+    checked = 0
     for table, folder in FOLDERS.items():
-        for file in data_files(golden / folder):
+        for file in data_files(lake / folder):
             schema = pq.read_schema(file)
             assert {name: plain_type(schema.field(name).type) for name in schema.names} == FILE_TYPES[
                 table
             ], file
             assert schema.names == list(FILE_TYPES[table]), file
-            looked += 1
-    assert looked == 69 + 4, "a file for each pair of year and artist, and one for each other table"
+            checked += 1
+    assert checked == 69 + 4, "one file per year and artist, and one for each other table"
 
 
-def test_folder_names_plain_and_single(
+def test_table_names_option_renames_the_folders(
     shared: Path,
     tmp_path: Path,
     run: Callable[..., Report],
     read_back: Callable[[Path], Tables],
-    golden: Path,
+    lake: Path,
 ) -> None:
     run(shared / "data" / "sparkify", tmp_path / "lake", table_names="plain,users=people")
     made = {path.name for path in (tmp_path / "lake").iterdir() if not path.name.startswith("_")}
     assert made == {"songs", "artists", "people", "time", "songplays"}
     for table, name in (("songs", "songs"), ("users", "people")):
         (tmp_path / "lake" / name).rename(tmp_path / "lake" / FOLDERS[table])
-        assert read_back(tmp_path / "lake")[table] == read_back(golden)[table]
+        assert read_back(tmp_path / "lake")[table] == read_back(lake)[table]
 
 
 @pytest.mark.parametrize("chosen", ["songs,artists", "users,time,songplays", "songplays", "time"])
-def test_chosen_tables_are_the_same_and_no_other_is_made(
+def test_tables_option_writes_only_the_chosen_tables(
     shared: Path,
     tmp_path: Path,
     run: Callable[..., Report],
     read_back: Callable[[Path], Tables],
-    golden: Path,
+    lake: Path,
     chosen: str,
 ) -> None:
     run(shared / "data" / "sparkify", tmp_path / "lake", tables=chosen)
     made = {path.name for path in (tmp_path / "lake").iterdir() if not path.name.startswith("_")}
     assert made == {FOLDERS[table] for table in chosen.split(",")}
-    whole, part = read_back(golden), read_back(tmp_path / "lake")
+    whole, part = read_back(lake), read_back(tmp_path / "lake")
     for table in chosen.split(","):
         assert part[table] == whole[table], table

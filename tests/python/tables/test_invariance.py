@@ -1,4 +1,4 @@
-"""What must not matter: threads, chunk size, memory, the zone, and how records lie in files."""
+"""The result does not depend on threads, chunk size, memory, time zone, or the division into files."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from support.generate_records import Record, event, play, record, song, song_of_
 from support.lake_files import Report, Snapshot, Tables, contents
 from support.processes import clean_environment
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("isolated_module")
 SEED = 20_181_101
 
 
 @pytest.fixture(scope="module")
 def records() -> tuple[list[Record], list[Record]]:
-    """Some hundred good records, one of them larger than the smallest chunk."""
+    """A few hundred good records, one of them larger than the smallest chunk."""
     print(f"seed {SEED}")
     long = json.dumps("long " * 1_000)
     pairs = [("page", '"NextSong"'), ("ts", "1541106106796"), ("userId", '"8"'), ("location", long)]
@@ -53,7 +53,7 @@ def one_file_each(root: Path, songs: Sequence[Record], events: Sequence[Record],
     return root
 
 
-def test_files_joined_split_renamed_and_compressed(
+def test_rows_do_not_depend_on_the_division_into_files(
     tmp_path: Path, records: tuple[list[Record], list[Record]], build: Callable[..., tuple[Tables, Report]]
 ) -> None:
     songs, events = records
@@ -75,7 +75,9 @@ def test_files_joined_split_renamed_and_compressed(
     assert len(seen) == 9
 
 
-def test_order_of_files_with_bad_records(tmp_path: Path, build: Callable[..., tuple[Tables, Report]]) -> None:
+def test_rows_do_not_depend_on_the_order_of_files_with_bad_records(
+    tmp_path: Path, build: Callable[..., tuple[Tables, Report]]
+) -> None:
     number = count()
     looked = []
 
@@ -106,7 +108,10 @@ def plain_input(tmp_path_factory: pytest.TempPathFactory, records: tuple[list[Re
 
 @pytest.fixture(scope="module")
 def plain_lake(
-    tmp_path_factory: pytest.TempPathFactory, plain_input: Path, alone: Path, run: Callable[..., Report]
+    tmp_path_factory: pytest.TempPathFactory,
+    plain_input: Path,
+    isolated_module: Path,
+    run: Callable[..., Report],
 ) -> Path:
     output = tmp_path_factory.mktemp("plain") / "lake"
     run(plain_input, output, threads=1)
@@ -126,7 +131,7 @@ def plain_lake(
     ],
     ids=lambda options: " ".join(f"{name}={value}" for name, value in options.items()),
 )
-def test_files_are_the_same_byte_for_byte(
+def test_output_bytes_do_not_depend_on_threads_chunks_or_memory(
     tmp_path: Path,
     plain_input: Path,
     plain_lake: Path,
@@ -140,7 +145,7 @@ def test_files_are_the_same_byte_for_byte(
     assert second == first
 
 
-def test_order_and_names_of_files_do_not_change_a_byte(
+def test_output_bytes_do_not_depend_on_order_and_names_of_files(
     tmp_path: Path,
     records: tuple[list[Record], list[Record]],
     plain_lake: Path,
@@ -151,10 +156,10 @@ def test_order_and_names_of_files_do_not_change_a_byte(
     assert contents(snapshot(tmp_path / "lake")) == contents(snapshot(plain_lake))
 
 
-def test_zeros_of_either_sign_do_not_depend_on_order(
+def test_signed_zeros_do_not_depend_on_order(
     tmp_path: Path, run: Callable[..., Report], snapshot: Callable[[Path], Snapshot]
 ) -> None:
-    # The rules take -0.0 for 0.0, so neither copy wins by them; something else must decide.
+    # For the rules, -0.0 equals 0.0, so they decide nothing; the tie-break must.
     shared_pairs = [("song_id", '"S"'), ("artist_id", '"A"'), ("title", '"T"'), ("artist_location", '"P"')]
     copies = [
         record(
@@ -191,7 +196,7 @@ json.dump(tables, sys.stdout)
     [{"TZ": "America/Los_Angeles"}, {"TZ": "Asia/Kathmandu", "LC_ALL": "C", "PYTHONUTF8": "0"}],
     ids=lambda env: env["TZ"],
 )
-def test_zone_and_locale_of_the_host(
+def test_rows_do_not_depend_on_time_zone_and_locale(
     tmp_path: Path, plain_input: Path, build: Callable[..., tuple[Tables, Report]], env: dict[str, str]
 ) -> None:
     command = [sys.executable, "-c", IN_A_CHILD, str(plain_input)]
@@ -212,7 +217,7 @@ def test_zone_and_locale_of_the_host(
 
 
 def bytes_written() -> int:
-    """Bytes that this process has handed to write calls so far (Linux counts them)."""
+    """The bytes that this process has written so far (counted by Linux)."""
     try:
         lines = Path("/proc/self/io").read_text().splitlines()
     except OSError:
@@ -222,7 +227,7 @@ def bytes_written() -> int:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_the_least_memory_gives_the_same_files(
+def test_the_smallest_memory_limit_gives_the_same_files(
     tmp_path: Path, run: Callable[..., Report], snapshot: Callable[[Path], Snapshot]
 ) -> None:
     events = 800_000
@@ -235,5 +240,5 @@ def test_the_least_memory_gives_the_same_files(
     assert ample["plays"] == tight["plays"]
     assert ample["plays"]["rows"] > events * 3 // 4
     assert contents(snapshot(tmp_path / "tight")) == contents(snapshot(tmp_path / "ample"))
-    # What the tight run wrote on top are the sorted runs that it merged later: else this test shows nothing.
+    # The run with little memory writes sorted runs in addition: without them this test checks nothing.
     assert start == 0 or (end - middle) - (middle - start) > 8 * 2**20
