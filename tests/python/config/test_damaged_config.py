@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkify_lake.configfile import ConfigFile, read_file
-from support.crash_harness import scratch
+from support.crash_harness import scratch_folder
 
 SECRET = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY"
 MARKS = ("[AWS]", "[", "]", "=", ":", "'", '"', "#", ";", "%", "%(x)s")
@@ -30,7 +30,7 @@ def all_text(read: ConfigFile) -> str:
 
 @given(BYTES, st.sampled_from(["dl.cfg", "lake.cfg"]))
 def test_random_bytes_are_read_or_refused(content: bytes, name: str) -> None:
-    with scratch() as folder:
+    with scratch_folder() as folder:
         path = folder / name
         path.write_bytes(content)
         path.chmod(0o600)
@@ -51,7 +51,7 @@ def test_random_bytes_are_read_or_refused(content: bytes, name: str) -> None:
     st.sampled_from("=: "),
 )
 def test_a_secret_is_never_shown(before: str, after: str, key: str, sign: str) -> None:
-    with scratch() as folder:
+    with scratch_folder() as folder:
         path = folder / "dl.cfg"
         path.write_bytes(f"{before}\n{key} {sign} {SECRET}\n{after}".encode("utf-8", "surrogatepass"))
         path.chmod(0o600)

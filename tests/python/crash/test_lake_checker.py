@@ -1,4 +1,4 @@
-"""The checker sees faults: each is planted in a lake that it finds in order."""
+"""The lake checker finds faults: each fault is injected into a lake without faults."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from support.crash_harness import Versions, Victim, scratch
+from support.crash_harness import ForkServer, Versions, scratch_folder
 from support.lake_checker import Contents, check, contents, partition
 
-Plant = Callable[["Scene"], None]
+Injection = Callable[["Scene"], None]
 
 
 class Scene:
-    """A lake of two versions, before the fault is planted; the first lies beside it."""
+    """A lake with two versions, into which a fault is injected, and a lake with the first version."""
 
     def __init__(self, folder: Path, versions: Versions, report: dict[str, Any]) -> None:
         self.lake = folder / "lake"
@@ -30,8 +30,8 @@ class Scene:
         self.report = json.loads(json.dumps(report))
         self.settled = True
 
-    def of(self, table: str, *, changed: bool = False) -> Path:
-        """A file of a table, if need be one that the second version changed."""
+    def file_of(self, table: str, *, changed: bool = False) -> Path:
+        """A file of a table; with `changed`, one that the second version changed."""
         before, now = self.held
         paths = [path for path in now if path.startswith(table)]
         return self.lake / next(
@@ -42,7 +42,7 @@ class Scene:
         return str(file.relative_to(self.lake))
 
     def edit(self, version: int, change: Callable[[dict[str, Any]], None]) -> None:
-        """Changes a record and gives it the checksum that fits."""
+        """Changes a commit record and updates its checksum."""
         path = self.lake / f"_etl/log/{version:020}.json"
         record = json.loads(path.read_bytes())["record"]
         change(record)
@@ -50,60 +50,60 @@ class Scene:
         path.write_bytes(b'{"sha256":"%s","record":%s}\n' % (hashlib.sha256(body).hexdigest().encode(), body))
 
     def rewrite(self, file: Path, change: Callable[[pa.Table], pa.Table]) -> None:
-        """Changes the rows of a file, and the record with it."""
+        """Changes the rows of a file and updates the commit record."""
         pq.write_table(change(pq.ParquetFile(file).read()), file)
         folder, _, path = self.name(file).partition("/")
-        told = {
+        facts = {
             "size": file.stat().st_size,
             "rows": pq.ParquetFile(file).metadata.num_rows,
             "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         }
-        self.edit(2, lambda record: record["tables"][folder]["files"][path].update(told))
+        self.edit(2, lambda record: record["tables"][folder]["files"][path].update(facts))
         self.held = []
 
     def unpublish(self, *, marked: bool = False) -> None:
-        """As if the run had stopped right before its end."""
+        """Makes the lake look as if the run was stopped right before its end."""
         self.settled = False
         (self.lake / "_etl/done" / f"{2:020}.json").unlink()
         for marker in [] if marked else self.lake.glob("*/_SUCCESS"):
             marker.unlink()
 
-    def put_back(self, *files: Path) -> None:
+    def restore(self, *files: Path) -> None:
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(self.old / self.name(file), file)
 
 
-def cut(scene: Scene) -> None:
-    file = scene.of("songs_table")
+def truncate(scene: Scene) -> None:
+    file = scene.file_of("songs_table")
     file.write_bytes(file.read_bytes()[:-9])
 
 
-def flip(scene: Scene) -> None:
-    file = scene.of("time_table")
+def flip_bit(scene: Scene) -> None:
+    file = scene.file_of("time_table")
     data = bytearray(file.read_bytes())
     data[len(data) // 3] ^= 4
     file.write_bytes(data)
 
 
 def lose_partition(scene: Scene) -> None:
-    shutil.rmtree(scene.of("songplays_table").parent)
+    shutil.rmtree(scene.file_of("songplays_table").parent)
 
 
-def second_part(scene: Scene) -> None:
-    file = scene.of("songplays_table")
+def add_part(scene: Scene) -> None:
+    file = scene.file_of("songplays_table")
     shutil.copy(file, file.with_name("part-00001.snappy.parquet"))
 
 
-def stale(scene: Scene) -> None:
-    """One partition is still that of the version before."""
-    scene.put_back(scene.of("user_table", changed=True))
+def keep_old_partition(scene: Scene) -> None:
+    """One partition still has the file of the previous version."""
+    scene.restore(scene.file_of("user_table", changed=True))
 
 
-def mix(scene: Scene) -> None:
-    """An old part beside a new one, in the midst of publishing."""
+def mix_versions(scene: Scene) -> None:
+    """A partition with an old and a new file, during publishing."""
     scene.unpublish()
-    file = scene.of("user_table", changed=True)
+    file = scene.file_of("user_table", changed=True)
     other = file.with_name("part-00001.snappy.parquet")
 
     def two_parts(record: dict[str, Any]) -> None:
@@ -115,13 +115,13 @@ def mix(scene: Scene) -> None:
     shutil.copy(file, other)
     scene.edit(1, two_parts)
     scene.edit(2, two_parts)
-    scene.put_back(file)
+    scene.restore(file)
     scene.held = []
 
 
-def facts_first(scene: Scene) -> None:
+def publish_facts_first(scene: Scene) -> None:
     scene.unpublish()
-    scene.put_back(scene.of("user_table", changed=True))
+    scene.restore(scene.file_of("user_table", changed=True))
 
 
 def mark_too_early(scene: Scene) -> None:
@@ -138,15 +138,15 @@ def edit_record(scene: Scene) -> None:
     path.write_bytes(path.read_bytes().replace(b'"rows":1', b'"rows":2', 1))
 
 
-def forge_rows(scene: Scene) -> None:
-    file = scene.of("songs_table")
+def change_row_count(scene: Scene) -> None:
+    file = scene.file_of("songs_table")
     folder, _, path = scene.name(file).partition("/")
     scene.edit(2, lambda record: record["tables"][folder]["files"][path].update(rows=99))
 
 
-def take_over_other(scene: Scene) -> None:
-    """The record says of a file that it was there before; what was there is another."""
-    folder, _, path = scene.name(scene.of("user_table", changed=True)).partition("/")
+def keep_wrong_file(scene: Scene) -> None:
+    """The record keeps a file of the previous version, which had another file."""
+    folder, _, path = scene.name(scene.file_of("user_table", changed=True)).partition("/")
     scene.edit(2, lambda record: record["tables"][folder]["files"][path].pop("image"))
 
 
@@ -161,12 +161,12 @@ def done_without_record(scene: Scene) -> None:
     (scene.lake / f"_etl/done/{3:020}.json").write_text('{"version":3,"stamps":{}}')
 
 
-def double(scene: Scene) -> None:
-    scene.rewrite(scene.of("songplays_table"), lambda frame: pa.concat_tables([frame, frame]))
+def double_rows(scene: Scene) -> None:
+    scene.rewrite(scene.file_of("songplays_table"), lambda frame: pa.concat_tables([frame, frame]))
 
 
-def double_across(scene: Scene) -> None:
-    """The rows of one partition lie in another one, too."""
+def double_rows_across_partitions(scene: Scene) -> None:
+    """The rows of one partition are also in another partition."""
     one, other = [scene.lake / path for path in contents(scene.lake) if path.startswith("songs_table")][:2]
     scene.rewrite(one, lambda _: pq.ParquetFile(other).read())
 
@@ -176,14 +176,14 @@ def wrong_month(scene: Scene) -> None:
     scene.rewrite(one, lambda _: pq.ParquetFile(other).read())
 
 
-def ledger(**numbers: int | str) -> dict[str, Any]:
+def manifest(**numbers: int | str) -> dict[str, Any]:
     file = {"size": 1, "version": "1", "loaded": 0, "filtered": 0, "quarantined": 0}
     return {"location": "in", "files": {"a.json": {**file, **numbers}}}
 
 
 def lose_quarantined(scene: Scene) -> None:
     def enter(record: dict[str, Any]) -> None:
-        record["bases"][-1]["input"]["logs"] = ledger(quarantined=2, rejects=record["run"])
+        record["bases"][-1]["input"]["logs"] = manifest(quarantined=2, rejects=record["run"])
         folder = scene.lake / "_etl/quarantine" / record["run"]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "logs.jsonl").write_text('{"file":"a.json","line":1,"offset":0,"reason":"syntax"}\n')
@@ -192,21 +192,21 @@ def lose_quarantined(scene: Scene) -> None:
     scene.report = {}
 
 
-def vague_quarantine(scene: Scene) -> None:
+def write_incomplete_quarantine_lines(scene: Scene) -> None:
     lose_quarantined(scene)
     quarantine = next(scene.lake.glob("_etl/quarantine/*/logs.jsonl"))
     quarantine.write_text('{"file":"a.json"}\n' * 2)
 
 
 def lose_loaded(scene: Scene) -> None:
-    scene.edit(2, lambda record: record["bases"][-1]["input"].update(songs=ledger(loaded=1)))
+    scene.edit(2, lambda record: record["bases"][-1]["input"].update(songs=manifest(loaded=1)))
 
 
 def unbalance(scene: Scene) -> None:
     scene.report["records"]["logs"]["read"] += 1
 
 
-def report_more(scene: Scene) -> None:
+def report_more_rows(scene: Scene) -> None:
     scene.report["tables"][0]["rows"] += 1
 
 
@@ -214,70 +214,73 @@ def report_fewer_plays(scene: Scene) -> None:
     scene.report["plays"]["rows"] -= 1
 
 
-def never_committed(scene: Scene) -> None:
+def remove_log(scene: Scene) -> None:
     shutil.rmtree(scene.lake / "_etl/log")
     shutil.rmtree(scene.lake / "_etl/done")
 
 
-def touch(path: str) -> Plant:
-    def plant(scene: Scene) -> None:
+def touch(path: str) -> Injection:
+    def inject(scene: Scene) -> None:
         (scene.lake / path).parent.mkdir(parents=True, exist_ok=True)
         (scene.lake / path).write_text("x")
 
-    return plant
+    return inject
 
 
-def remove(path: str) -> Plant:
+def remove(path: str) -> Injection:
     return lambda scene: (scene.lake / path).unlink()
 
 
 RUN = "20260101T000000Z-0badcafe"
-FAULTS: dict[str, tuple[Plant, str]] = {
-    "truncated parquet": (cut, "cannot be read"),
-    "flipped byte": (flip, "is not what a record says"),
-    "missing partition": (lose_partition, "none of the versions that it may be"),
-    "file too many": (second_part, "no record names"),
-    "stale partition": (stale, "none of the versions that it may be"),
-    "mixed partition": (mix, "or a mix of them"),
-    "facts before dimensions": (facts_first, "dimension users is not yet"),
-    "marked too early": (mark_too_early, "marked as whole and is not"),
-    "unmarked": (remove("songs_table/_SUCCESS"), "published and not marked"),
-    "marker deep in a table": (touch("time_table/year=1990/_SUCCESS"), "is no marker"),
-    "record edited": (edit_record, "not what its checksum says"),
-    "record cut": (touch(f"_etl/log/{2:020}.json"), "is no record"),
-    "record with wrong rows": (forge_rows, "rows and the record says 99"),
-    "record takes over another file": (take_over_other, "took over user_table"),
+FAULTS: dict[str, tuple[Injection, str]] = {
+    "truncated parquet": (truncate, "cannot be read"),
+    "flipped byte": (flip_bit, "does not match any record"),
+    "missing partition": (lose_partition, "none of the allowed versions"),
+    "additional file": (add_part, "no record lists"),
+    "stale partition": (keep_old_partition, "none of the allowed versions"),
+    "mixed partition": (mix_versions, "or a mix of them"),
+    "facts before dimensions": (publish_facts_first, "dimension users is not"),
+    "marked too early": (mark_too_early, "marker, but is incomplete"),
+    "no marker": (remove("songs_table/_SUCCESS"), "published, but has no _SUCCESS marker"),
+    "marker deep in a table": (touch("time_table/year=1990/_SUCCESS"), "is not a valid marker"),
+    "record edited": (edit_record, "not match its checksum"),
+    "truncated record": (touch(f"_etl/log/{2:020}.json"), "is not a record"),
+    "record with wrong rows": (change_row_count, "rows, but the record says 99"),
+    "record keeps a wrong file": (keep_wrong_file, "keeps user_table"),
     "record forgets a file": (forget_removal, "neither keeps nor removes"),
-    "record lost": (remove(f"_etl/log/{1:020}.json"), "version 1 is missing in the log"),
-    "done without record": (done_without_record, "version 3 is published and was never committed"),
-    "not done": (remove(f"_etl/done/{2:020}.json"), "version 2 was never published in full"),
-    "tables without a log": (never_committed, "nothing was committed"),
-    "doubled rows": (double, "holds rows twice"),
-    "rows in two partitions": (double_across, "holds rows twice"),
-    "rows of another month": (wrong_month, "holds rows of"),
-    "lost line of quarantine": (lose_quarantined, "2 records are in quarantine by the ledger, 1 by its file"),
-    "vague line of quarantine": (vague_quarantine, "does not say where or why"),
-    "ledger and report differ": (lose_loaded, "by the report, 1 by the ledger"),
-    "report out of balance": (unbalance, "is not what became of it"),
-    "report with a row too many": (report_more, "rows by the report"),
-    "report with a play too few": (report_fewer_plays, "plays in files"),
+    "missing record": (remove(f"_etl/log/{1:020}.json"), "version 1 is missing from the commit log"),
+    "done without record": (done_without_record, "version 3 is published, but was never committed"),
+    "not done": (remove(f"_etl/done/{2:020}.json"), "version 2 was not fully published"),
+    "tables without a log": (remove_log, "nothing was committed"),
+    "doubled rows": (double_rows, "has duplicate rows"),
+    "rows in two partitions": (double_rows_across_partitions, "has duplicate rows"),
+    "rows of another month": (wrong_month, "has rows of"),
+    "lost line of quarantine": (
+        lose_quarantined,
+        "the manifest has 2 quarantined records, the quarantine has 1",
+    ),
+    "incomplete line of quarantine": (write_incomplete_quarantine_lines, "has no position or no reason"),
+    "manifest and report differ": (lose_loaded, "in the report, 1 in the manifest"),
+    "report does not add up": (unbalance, "do not add up"),
+    "report with too many rows": (report_more_rows, "rows in the report"),
+    "report with too few plays": (report_fewer_plays, "plays in files"),
     "foreign control file": (touch("_etl/notes.txt"), "_etl/notes.txt is foreign"),
     "unfinished control file": (touch(f"_etl/log/{3:020}.json.new"), "is foreign or left over"),
-    "stage left over": (touch(f"_etl/stage/{RUN}/pack-00000.bin"), "_etl/stage is left over"),
+    "leftover stage": (touch(f"_etl/stage/{RUN}/pack-00000.bin"), "_etl/stage is left over"),
     "foreign folder": (touch("my_table/part-0.parquet"), "my_table is foreign"),
-    "temporary file in a table": (touch("songs_table/year=1/.tmp"), "no record names"),
+    "temporary file in a table": (touch("songs_table/year=1/.tmp"), "no record lists"),
     "empty folder": (lambda scene: (scene.lake / "songs_table/year=1").mkdir(), "has the empty folder"),
-    "none of the versions": (lambda scene: scene.held.pop(), "is none of the 1 that can be"),
+    "none of the versions": (lambda scene: scene.held.pop(), "is none of the 1 allowed versions"),
 }
 
 
 @pytest.fixture(scope="module")
 def lakes() -> Iterator[tuple[Path, Versions, dict[str, Any]]]:
-    """Two versions, a lake that went from one to the other, and the report of the second run."""
-    with scratch() as folder, Victim() as victim:
-        versions = Versions.make(folder, victim, 2)
+    """Two versions, a lake that was updated from the first to the second, and the report of that run."""
+    with scratch_folder() as folder, ForkServer() as fork_server:
+        versions = Versions.make(folder, fork_server, 2)
         versions.copy(0, folder / "went")
-        ended = victim.run(versions.sources[1], folder / "went")
+        ended = fork_server.run(versions.sources[1], folder / "went")
         yield folder, versions, ended["report"]
 
 
@@ -293,7 +296,7 @@ def faults(scene: Scene) -> list[str]:
     return check(scene.lake, versions=scene.held, settled=scene.settled, report=report)
 
 
-def test_a_lake_in_order_has_no_fault(scene: Scene) -> None:
+def test_a_sound_lake_has_no_fault(scene: Scene) -> None:
     assert faults(scene) == []
     changed = {path for path, digest in scene.held[1].items() if scene.held[0].get(path) != digest}
     assert len({partition(path) for path in changed}) >= 5
@@ -308,13 +311,13 @@ def test_a_lake_between_two_versions_has_no_fault(scene: Scene) -> None:
         if path.startswith("songplays_table")
         and scene.held[0].get(path, scene.held[1][path]) != scene.held[1][path]
     ]
-    scene.put_back(*(scene.lake / path for path in stale_plays[:1]))
+    scene.restore(*(scene.lake / path for path in stale_plays[:1]))
     assert faults(scene) == []
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_found(scene: Scene, fault: str) -> None:
-    plant, words = FAULTS[fault]
-    plant(scene)
+def test_every_injected_fault_is_found(scene: Scene, fault: str) -> None:
+    inject, words = FAULTS[fault]
+    inject(scene)
     found = faults(scene)
     assert any(re.search(re.escape(words), one) for one in found), found

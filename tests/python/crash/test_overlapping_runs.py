@@ -1,6 +1,6 @@
-"""Runs beside each other, readers beside runs: the end is that of some order, no partition is ever half-new.
+"""Concurrent runs equal sequential runs, and concurrent readers never see a partially published partition.
 
-Runs are stopped and woken at random, so that each overlaps the others in other places each time.
+Runs are paused and resumed at random, so that they overlap in different ways each time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import polars as pl
 import pyarrow.dataset as ds
 import pytest
 
-from support.crash_harness import Versions, Victim, scratch, told
+from support.crash_harness import ForkServer, Versions, print_counts, scratch_folder
 from support.lake_checker import check, contents
 from support.rounds import Rounds
 
@@ -28,12 +28,12 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    with scratch() as folder:
+    with scratch_folder() as folder:
         yield folder
 
 
 def stops(random: Random, seconds: float) -> list[tuple[float, int]]:
-    """When to stop a run and when to wake it."""
+    """Random times to pause a run and to resume it."""
     signals: list[tuple[float, int]] = []
     at = random.random() * seconds
     for _ in range(random.randrange(3)):
@@ -42,21 +42,21 @@ def stops(random: Random, seconds: float) -> list[tuple[float, int]]:
     return signals
 
 
-def test_overlapping_runs_end_as_one_after_the_other(folder: Path, rounds: Rounds) -> None:
+def test_overlapping_runs_equal_sequential_runs(folder: Path, rounds: Rounds) -> None:
     random = Random(rounds.seed)
     print(f"seed {rounds.seed}")
     ends: Counter[str] = Counter()
     with ExitStack() as stack:
-        victims = [stack.enter_context(Victim()) for _ in range(4)]
-        versions = Versions.make(folder, victims[0], 4)
+        fork_servers = [stack.enter_context(ForkServer()) for _ in range(4)]
+        versions = Versions.make(folder, fork_servers[0], 4)
         lake = folder / "shared"
-        seconds = victims[0].run(versions.sources[0], lake)["seconds"]
+        seconds = fork_servers[0].run(versions.sources[0], lake)["seconds"]
         for number in range(rounds(20, 60)):
             runs = random.sample(range(4), random.randint(2, 4))
             before = contents(lake)
             for run in runs:
-                victims[run].start(versions.sources[run], lake, signals=stops(random, seconds))
-            codes = {run: victims[run].end()["code"] for run in runs}
+                fork_servers[run].start(versions.sources[run], lake, signals=stops(random, seconds))
+            codes = {run: fork_servers[run].end()["code"] for run in runs}
             where = f"seed {rounds.seed}, round {number}: {codes}"
             assert set(codes.values()) <= {0, 75}, where
             ends.update(f"exit {code}" for code in codes.values())
@@ -66,8 +66,8 @@ def test_overlapping_runs_end_as_one_after_the_other(folder: Path, rounds: Round
                 f"{where}: {'lost' if now == before else 'mixed'}"
             )
             assert check(lake, versions=versions.held, settled=True) == [], where
-    told("overlapping runs", ends)
-    assert min(ends["exit 0"], ends["exit 75"]) >= 5, "they never met"
+    print_counts("overlapping runs", ends)
+    assert min(ends["exit 0"], ends["exit 75"]) >= 5, "too few runs overlapped"
 
 
 # --- readers ----------------------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ ARTISTS = range(6)
 
 
 def write_version(source: Path, number: int) -> None:
-    """Input whose partitions are the same in every version and have other rows in each."""
+    """Writes an input with the same partitions in every version, but different rows."""
     (source / "song_data").mkdir(parents=True)
     (source / "log_data").mkdir()
     songs, events = [], []
@@ -147,7 +147,7 @@ READERS: dict[str, Callable[[Path], tuple[Counts, Counts]]] = {
 
 
 def faults_of(plays: Counts, songs: Counts) -> list[str]:
-    """What is seen and is of no version: a partition too few, or with a number of rows that it never had."""
+    """Results that match no version: a missing partition, or a number of rows that it never had."""
     faults = [f"songplays {part}: {rows} rows" for part, rows in plays.items() if rows not in (10, 11, 12)]
     faults += [f"songs {part}: {rows} rows" for part, rows in songs.items() if rows not in (1, 2, 3)]
     if set(plays) != {(2018, month) for month in MONTHS}:
@@ -157,8 +157,8 @@ def faults_of(plays: Counts, songs: Counts) -> list[str]:
     return faults
 
 
-def test_readers_see_every_partition_whole(folder: Path, rounds: Rounds) -> None:
-    """Readers in a loop while versions are published: rows of a partition are always those of one version."""
+def test_readers_see_no_partially_published_partition(folder: Path, rounds: Rounds) -> None:
+    """Readers in a loop during publishing: the rows of a partition always belong to one version."""
     lake = folder / "read"
     sources = [folder / f"read-{number}" for number in range(3)]
     for number, source in enumerate(sources):
@@ -174,32 +174,32 @@ def test_readers_see_every_partition_whole(folder: Path, rounds: Rounds) -> None
             try:
                 plays, songs = READERS[name](lake)
             except (Exception, pl.exceptions.PanicException) as error:
-                # Who asks for a file's size and opens it later notices that it was replaced meanwhile.
+                # A reader that gets the size of a file first may notice that the file was replaced.
                 torn[f"{name}: {type(error).__name__}"] += 1
                 continue
             faults.extend(f"{name}: {fault}" for fault in faults_of(plays, songs))
             seen[name] += 1
             mixed[name] += len(set(plays.values())) > 1 or len(set(songs.values())) > 1
 
-    with Victim() as victim:
-        assert victim.run(sources[0], lake)["code"] == 0
+    with ForkServer() as fork_server:
+        assert fork_server.run(sources[0], lake)["code"] == 0
         readers = [threading.Thread(target=read, args=(name,)) for name in READERS]
         for reader in readers:
             reader.start()
         try:
             number, least = 0, rounds(30, 100)
-            # A slow reader has its turns as well.
+            # Continue until a slow reader has read often enough, too.
             while number < least or (min(seen[name] for name in READERS) < 5 and number < 50 * least):
                 number += 1
-                ended = victim.run(sources[number % 3], lake)
+                ended = fork_server.run(sources[number % 3], lake)
                 assert (ended["code"], ended["report"]["version"]) == (0, number + 1), ended
         finally:
             over.set()
             for reader in readers:
                 reader.join()
-    told(f"readings beside {number} versions", seen)
-    told("of them with partitions of two versions, as is promised", mixed)
-    told("readings that ended with an error: a file was replaced between two looks at it", torn)
+    print_counts(f"reads during {number} versions", seen)
+    print_counts("of these, with partitions of two versions, which is allowed", mixed)
+    print_counts("reads that failed, because a file was replaced between two accesses", torn)
     assert faults == []
     for reader_of in READERS.values():
         assert faults_of(*reader_of(lake)) == []

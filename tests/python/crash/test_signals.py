@@ -1,4 +1,4 @@
-"""Signals, forks, threads: a run stops at once, leaves nothing half-written, and another makes it whole."""
+"""Signals, forks and threads: a run stops at once, writes no partial file, and the next run completes."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from support.processes import clean_environment, holds_a_lock
 
 pytestmark = [pytest.mark.usefixtures("isolated_module"), pytest.mark.timeout(180)]
 
-STOPS_WITHIN = 0.5  # seconds from the signal: the promise
-TEARDOWN = 0.5  # seconds on top for the interpreter to end and the system to take back its memory
+STOPS_WITHIN = 0.5  # seconds after the signal, as documented
+TEARDOWN = 0.5  # additional seconds for the interpreter to exit and the system to free its memory
 MOMENTS = ("lock", "10%", "30%", "50%", "first staged file", "publishing")
 EVENTS = 400_000
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An input on which a run takes long enough to be stopped at several moments."""
+    """An input that takes long enough to stop the run at several moments."""
     return write_large(tmp_path_factory.mktemp("large") / "in", songs=400, events=EVENTS)
 
 
@@ -45,19 +45,19 @@ def start(source: Path, output: Path) -> subprocess.Popen[str]:
     )
 
 
-def wait_until(process: subprocess.Popen[str], comes: Callable[[], bool]) -> bool:
-    """Waits until something is seen, or the process has ended; returns whether it was seen."""
+def wait_until(process: subprocess.Popen[str], condition: Callable[[], bool]) -> bool:
+    """Waits for a condition or the end of the process; returns whether the condition was met."""
     deadline = time.monotonic() + 60
-    while not comes():
+    while not condition():
         if process.poll() is not None:
             return False
-        assert time.monotonic() < deadline, "neither the moment nor the end ever came"
+        assert time.monotonic() < deadline, "neither the condition nor the end of the process was reached"
         time.sleep(0.0002)
     return True
 
 
-def wait_until_at_work(process: subprocess.Popen[str]) -> float:
-    """Waits for the lock on the output: from here on the engine runs and the signal handlers are in place."""
+def wait_for_lock(process: subprocess.Popen[str]) -> float:
+    """Waits for the lock on the output, when the engine and the signal handlers are active."""
     if not wait_until(process, lambda: holds_a_lock(process)):
         pytest.fail(f"the run took no lock and ended with {process.returncode}: {process.communicate()}")
     return time.monotonic()
@@ -71,7 +71,7 @@ def wait_for(moment: str, process: subprocess.Popen[str], output: Path, seconds:
         return [root.stat().st_mtime_ns if root.exists() else 0 for root in roots]
 
     before = state()
-    begun = wait_until_at_work(process)
+    begun = wait_for_lock(process)
     match moment:
         case "first staged file":
             wait_until(process, lambda: next((output / "_etl").rglob("*.parquet"), None) is not None)
@@ -82,16 +82,16 @@ def wait_for(moment: str, process: subprocess.Popen[str], output: Path, seconds:
 
 
 @pytest.fixture(scope="module")
-def whole(
+def complete_run(
     tmp_path_factory: pytest.TempPathFactory,
     large: Path,
     isolated_module: Path,
     snapshot: Callable[[Path], Snapshot],
 ) -> tuple[float, dict[str, str]]:
-    """How long a run takes from the lock to the end, and what is in its files."""
-    output = tmp_path_factory.mktemp("whole") / "lake"
+    """The seconds from the lock to the end of a run, and the digests of its files."""
+    output = tmp_path_factory.mktemp("complete") / "lake"
     process = start(large, output)
-    begun = wait_until_at_work(process)
+    begun = wait_for_lock(process)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     made = contents(snapshot(output))
@@ -99,11 +99,13 @@ def whole(
     return time.monotonic() - begun, made
 
 
-def assert_nothing_half_written(output: Path, allowed: list[dict[str, str]], taken: Snapshot) -> int:
-    """Every file under a final name is complete and either the old or the new one; no other file is there."""
+def assert_no_partial_file(output: Path, allowed: list[dict[str, str]], taken: Snapshot) -> int:
+    """Every file of the tables is complete and either old or new; there are no other files."""
     for path, digest in contents(taken).items():
         name = Path(path).name
-        assert name == "_SUCCESS" or name.endswith(".parquet"), f"{path} is left over in a table's folder"
+        assert name == "_SUCCESS" or name.endswith(".parquet"), (
+            f"{path} is left over in the folder of a table"
+        )
         assert any(version.get(path) == digest for version in allowed), (
             f"{path} is neither the old nor the new file"
         )
@@ -114,21 +116,21 @@ def assert_nothing_half_written(output: Path, allowed: list[dict[str, str]], tak
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/fdinfo").is_dir(), reason="needs /proc to see when a run is at work")
+@pytest.mark.skipif(not Path("/proc/self/fdinfo").is_dir(), reason="needs /proc to see the lock of a run")
 @pytest.mark.parametrize("over_old", [False, True], ids=["new lake", "over an old lake"])
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name
 )
-def test_stopped_at_any_moment(
+def test_a_run_stopped_at_any_moment(
     tmp_path: Path,
     large: Path,
-    whole: tuple[float, dict[str, str]],
+    complete_run: tuple[float, dict[str, str]],
     run: Callable[..., Report],
     snapshot: Callable[[Path], Snapshot],
     number: signal.Signals,
     over_old: bool,
 ) -> None:
-    seconds, made = whole
+    seconds, made = complete_run
     codes = {signal.SIGINT: (130,), signal.SIGTERM: (143,), signal.SIGKILL: (-9,)}[number]
     stopped = 0
     for moment in MOMENTS:
@@ -148,23 +150,23 @@ def test_stopped_at_any_moment(
         took = time.monotonic() - sent
         where = f"{number.name} at {moment}"
         assert "Traceback" not in errors, where
-        if not out:  # else it was done already and has said so
+        if not out:  # otherwise the run had already finished
             stopped += 1
             assert process.returncode in codes, f"{where}: {errors}"
             assert took <= STOPS_WITHIN + TEARDOWN, f"{where}: {took:.2f} s"
-        assert_nothing_half_written(output, versions, snapshot(output))
+        assert_no_partial_file(output, versions, snapshot(output))
         report = run(large, output)
         assert report["state"] in ("published", "unchanged")
-        assert contents(snapshot(output)) == made, f"{where}: a rerun makes it whole"
-    assert stopped >= 3, "the runs ended before their signals: the input is too small for this machine"
+        assert contents(snapshot(output)) == made, f"{where}: the next run completes the lake"
+    assert stopped >= 3, "the runs ended before the signals: the input is too small for this machine"
 
 
 class Stop(Exception):
-    """What a signal handler of the caller raises."""
+    """An exception of a signal handler of the caller."""
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, Stop])
-def test_an_exception_of_a_signal_handler_leaves_run(
+def test_an_exception_of_a_signal_handler_stops_the_run(
     tmp_path: Path,
     large: Path,
     run: Callable[..., Report],
@@ -191,12 +193,12 @@ def test_an_exception_of_a_signal_handler_leaves_run(
         timer.join()
         signal.signal(signal.SIGUSR1, before)
     assert took <= STOPS_WITHIN
-    assert not snapshot(tmp_path / "lake"), "stopped before the commit: no table is there"
+    assert not snapshot(tmp_path / "lake"), "stopped before the commit, so there is no table"
     assert len(threading.enumerate()) == threading.active_count()
     run(write_input(tmp_path / "in", [song(1)], [play(1)], 1), tmp_path / "lake")
 
 
-def test_ctrl_c_in_the_calling_thread(tmp_path: Path, large: Path, run: Callable[..., Report]) -> None:
+def test_ctrl_c_raises_in_the_calling_thread(tmp_path: Path, large: Path, run: Callable[..., Report]) -> None:
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         pytest.skip("SIGINT does not raise KeyboardInterrupt in this process")
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
@@ -216,7 +218,7 @@ if parent_runs:
     sparkify_lake.run(source, output + "-parent")
 child = os.fork()
 if child == 0:
-    signal.alarm(30)  # a hang becomes a death by signal
+    signal.alarm(30)  # a run that hangs is killed
     try:
         sparkify_lake.run(source, output)
     except sparkify_lake.SparkifyLakeError as error:
@@ -228,14 +230,14 @@ if child == 0:
     os._exit(0)
 _, status = os.waitpid(child, 0)
 if parent_runs:
-    sparkify_lake.run(source, output + "-parent")  # the parent is none the worse
+    sparkify_lake.run(source, output + "-parent")  # runs in the parent still work
 sys.exit(os.waitstatus_to_exitcode(status) % 256)
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 @pytest.mark.parametrize("parent_runs", [False, True], ids=["fresh parent", "parent that has run"])
-def test_a_run_in_a_forked_child(
+def test_a_run_in_a_forked_process(
     tmp_path: Path, read_back: Callable[[Path], Tables], parent_runs: bool
 ) -> None:
     source = write_input(tmp_path / "in", [song(n) for n in range(30)], [play(n) for n in range(90)], 1)
@@ -259,7 +261,7 @@ def test_a_run_in_a_forked_child(
         check=False,
     )
     if finished.returncode == 1 and parent_runs:
-        assert "fork" in finished.stdout, "refused, and it says why"
+        assert "fork" in finished.stdout, "the run is refused with the reason"
         return
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert len(read_back(tmp_path / "lake")["songplays"]) == 90
@@ -291,8 +293,8 @@ def test_two_runs_in_two_threads(
         thread.start()
     for thread in threads:
         thread.join(60)
-        assert not thread.is_alive(), "a run hangs beside another one"
+        assert not thread.is_alive(), "a run hangs next to another run"
     assert not problems, problems
     for n in range(2):
-        run(inputs[n], tmp_path / f"alone-{n}")
-        assert read_back(tmp_path / f"lake-{n}") == read_back(tmp_path / f"alone-{n}")
+        run(inputs[n], tmp_path / f"single-{n}")
+        assert read_back(tmp_path / f"lake-{n}") == read_back(tmp_path / f"single-{n}")

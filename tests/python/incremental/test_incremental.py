@@ -1,6 +1,6 @@
-"""What an incremental run reads and writes, what `plan` and `status` say beforehand, and windows of days.
+"""Incremental runs: what they read and write, what `plan` and `status` report, and time ranges.
 
-That it ends as a rebuild would is for `test_sequences`.
+`test_sequences` checks that the result equals a rebuild.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from support.processes import Finished
 
 pytestmark = pytest.mark.usefixtures("isolated_module")
 DAYS = 40
-LONELY = {
+UNPLAYED_SONG = {
     "song_id": "SOLONELY", "artist_id": "ARLONELY", "title": "played by nobody", "artist_name": "nobody",
     "artist_location": "", "artist_latitude": None, "artist_longitude": None, "duration": 1.5, "year": 1999,
 }  # fmt: skip
@@ -31,7 +31,7 @@ LONELY = {
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     folder = tmp_path / "in"
-    sparkify_lake.sample(folder, songs=30, events=1500, days=DAYS, users=12, quiet=True)
+    sparkify_lake.sample(folder, songs=30, events=1500, log_file_count=DAYS, users=12, quiet=True)
     return folder
 
 
@@ -40,21 +40,27 @@ def logs(source: Path) -> list[Path]:
 
 
 def read(report: Report) -> dict[str, tuple[int, int]]:
-    return {name: (told["files_read"], told["files"]) for name, told in report["input"].items()}
+    return {name: (files["files_read"], files["files"]) for name, files in report["input"].items()}
 
 
 def written(report: Report) -> dict[str, int]:
     return {table["name"]: table["written"] for table in report["tables"]}
 
 
-def test_a_day_more(tmp_path: Path, source: Path, run: Callable[..., Report]) -> None:
-    held = logs(source)[-1]
-    event = {**json.loads(held.read_text().splitlines()[0]), "page": "NextSong", "userId": "somebody new"}
-    held.write_text(held.read_text() + json.dumps(event) + "\n")
-    shutil.move(held, tmp_path / "held.json")
-    month = [path for path in logs(source) if path.parent == held.parent]
+def test_one_more_day_rewrites_only_its_month(
+    tmp_path: Path, source: Path, run: Callable[..., Report]
+) -> None:
+    held_back = logs(source)[-1]
+    event = {
+        **json.loads(held_back.read_text().splitlines()[0]),
+        "page": "NextSong",
+        "userId": "somebody new",
+    }
+    held_back.write_text(held_back.read_text() + json.dumps(event) + "\n")
+    shutil.move(held_back, tmp_path / "held_back.json")
+    month = [path for path in logs(source) if path.parent == held_back.parent]
     run(source, tmp_path / "lake")
-    shutil.move(tmp_path / "held.json", held)
+    shutil.move(tmp_path / "held_back.json", held_back)
 
     plan = sparkify_lake.plan(source, tmp_path / "lake", quiet=True)
     assert (plan.outlook, plan.rebuilt) == ("part", None)
@@ -70,14 +76,16 @@ def test_a_day_more(tmp_path: Path, source: Path, run: Callable[..., Report]) ->
     assert read(report) == {"songs": (0, 30), "logs": (len(month) + 1, DAYS)}
     assert written(report) == {"songs": 0, "artists": 0, "users": 1, "time": 1, "songplays": 1}
     assert report["rebuilt"] is None and report["version"] == 2
-    # What the report tells is the whole lake's.
+    # The report describes the whole lake.
     assert report["records"]["logs"]["read"] == 1501
     assert report["plays"]["rows"] == next(t["rows"] for t in report["tables"] if t["name"] == "songplays")
 
 
-def test_a_song_that_nobody_played(tmp_path: Path, source: Path, run: Callable[..., Report]) -> None:
+def test_a_song_without_plays_rewrites_no_songplays(
+    tmp_path: Path, source: Path, run: Callable[..., Report]
+) -> None:
     run(source, tmp_path / "lake")
-    (source / "song_data" / "lonely.json").write_text(json.dumps(LONELY))
+    (source / "song_data" / "lonely.json").write_text(json.dumps(UNPLAYED_SONG))
     plan = sparkify_lake.plan(source, tmp_path / "lake", quiet=True)
     assert plan.tables["songs"].more_partitions == 1 and plan.tables["songplays"].partitions == ()
     report = run(source, tmp_path / "lake")
@@ -85,7 +93,7 @@ def test_a_song_that_nobody_played(tmp_path: Path, source: Path, run: Callable[.
     assert written(report) == {"songs": 1, "artists": 1, "users": 0, "time": 0, "songplays": 0}
 
 
-def test_a_song_that_was_played_before_it_came(
+def test_a_late_song_is_matched_with_earlier_plays(
     tmp_path: Path, source: Path, run: Callable[..., Report]
 ) -> None:
     first = run(source, tmp_path / "lake")
@@ -94,8 +102,13 @@ def test_a_song_that_was_played_before_it_came(
         for event in map(json.loads, logs(source)[0].read_text().splitlines())
         if event["page"] == "NextSong" and event["song"] is not None
     )
-    late = {**LONELY, "title": event["song"], "artist_name": event["artist"], "duration": event["length"]}
-    # It has the smallest key, so it is the one that wins.
+    late = {
+        **UNPLAYED_SONG,
+        "title": event["song"],
+        "artist_name": event["artist"],
+        "duration": event["length"],
+    }
+    # Its song_id is the smallest, so it wins over the other song.
     (source / "song_data" / "late.json").write_text(json.dumps({**late, "song_id": "A"}))
     report = run(source, tmp_path / "lake")
     assert report["plays"]["rows"] == first["plays"]["rows"]
@@ -104,7 +117,9 @@ def test_a_song_that_was_played_before_it_came(
     assert (plays["song_id"] == "A").sum() >= 1
 
 
-def test_nothing_new(tmp_path: Path, source: Path, run: Callable[..., Report]) -> None:
+def test_a_run_without_new_files_reads_nothing(
+    tmp_path: Path, source: Path, run: Callable[..., Report]
+) -> None:
     run(source, tmp_path / "lake")
     plan = sparkify_lake.plan(source, tmp_path / "lake", quiet=True)
     assert plan.outlook == "unchanged" and "would do nothing" in str(plan)
@@ -121,7 +136,7 @@ def test_nothing_new(tmp_path: Path, source: Path, run: Callable[..., Report]) -
         ({"max_bad": 5}, "options that judge the input are not what they were"),
     ],
 )
-def test_why_everything_is_read(
+def test_the_reason_for_a_full_run_is_reported(
     tmp_path: Path, source: Path, run: Callable[..., Report], options: dict[str, Any], reason: str
 ) -> None:
     run(source, tmp_path / "lake")
@@ -132,7 +147,7 @@ def test_why_everything_is_read(
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"PAR1 something PAR1")])
 @pytest.mark.parametrize("kind", ["songs", "users", "tracks"])
-def test_a_state_that_is_damaged_is_made_again(
+def test_damaged_state_files_are_rebuilt(
     tmp_path: Path,
     source: Path,
     run: Callable[..., Report],
@@ -146,7 +161,7 @@ def test_a_state_that_is_damaged_is_made_again(
         damage(path)
     event = {**json.loads(logs(source)[0].read_text().splitlines()[0]), "page": "NextSong", "userId": "7"}
     (source / "log_data" / "more.json").write_text(json.dumps(event) + "\n")
-    (source / "song_data" / "lonely.json").write_text(json.dumps(LONELY))
+    (source / "song_data" / "lonely.json").write_text(json.dumps(UNPLAYED_SONG))
     report = run(source, lake)
     assert report["rebuilt"] == "the state that earlier runs left is missing or damaged"
     run(source, tmp_path / "fresh")
@@ -154,52 +169,52 @@ def test_a_state_that_is_damaged_is_made_again(
     assert run(source, lake)["state"] == "unchanged"
 
 
-def test_the_legacy_halves_are_incremental_each(tmp_path: Path, source: Path) -> None:
-    held = logs(source)[-1]
-    shutil.move(held, tmp_path / "held.json")
+def test_runs_of_half_the_tables_are_incremental(tmp_path: Path, source: Path) -> None:
+    held_back = logs(source)[-1]
+    shutil.move(held_back, tmp_path / "held_back.json")
 
-    def halves() -> list[Report]:
-        told = []
+    def run_both_halves() -> list[Report]:
+        reports = []
         for tables in ("songs,artists", "users,time,songplays"):
             report = sparkify_lake.run(source, tmp_path / "lake", tables=tables, quiet=True)
-            told.append(report.to_dict())
-        return told
+            reports.append(report.to_dict())
+        return reports
 
-    halves()
-    shutil.move(tmp_path / "held.json", held)
-    songs, plays = halves()
+    run_both_halves()
+    shutil.move(tmp_path / "held_back.json", held_back)
+    songs, plays = run_both_halves()
     assert songs["state"] == "unchanged"
     assert read(plays)["songs"] == (0, 30) and 0 < read(plays)["logs"][0] < DAYS
-    (source / "song_data" / "lonely.json").write_text(json.dumps(LONELY))
-    songs, plays = halves()
+    (source / "song_data" / "lonely.json").write_text(json.dumps(UNPLAYED_SONG))
+    songs, plays = run_both_halves()
     assert read(songs) == {"songs": (1, 31)} and read(plays) == {"songs": (1, 31), "logs": (0, DAYS)}
 
 
-# --- windows ----------------------------------------------------------------------------------------------
+# --- time ranges ------------------------------------------------------------------------------------------
 
 
-def days(report: Report) -> int:
+def log_file_count(report: Report) -> int:
     return int(report["input"]["logs"]["files"])
 
 
-def test_a_window_takes_new_files_of_its_days(
+def test_a_time_range_adds_the_files_of_its_days(
     tmp_path: Path, source: Path, run: Callable[..., Report]
 ) -> None:
     lake = tmp_path / "lake"
     first = run(source, lake, since="2018-11-05", until="2018-11-08")
     assert read(first)["logs"] == (3, 3)
-    # What the lake knows stays, whatever the window.
+    # Files that the lake already has stay, whatever the time range.
     later = run(source, lake, since="2018-11-20T00:00:00+00:00", until="2018-11-21T00:00:00+00:00")
-    assert days(later) == 4 and later["rebuilt"] is None
+    assert log_file_count(later) == 4 and later["rebuilt"] is None
     assert run(source, lake, until="2018-11-02")["input"]["logs"]["files"] == 5
     rebuilt = run(source, lake, until="2018-11-02", rebuild=True)
     assert read(rebuilt)["logs"] == (5, 5)
-    assert days(run(source, lake)) == DAYS, "and without a window everything is taken"
+    assert log_file_count(run(source, lake)) == DAYS, "without a time range, all files are loaded"
     star = sparkify_lake.build(source, since="2018-11-05", until="2018-11-08", quiet=True)
     assert star.report.input["logs"].files == 3
 
 
-def test_windows_that_hold_nothing(tmp_path: Path, source: Path, run: Callable[..., Report]) -> None:
+def test_a_time_range_without_files(tmp_path: Path, source: Path, run: Callable[..., Report]) -> None:
     with pytest.raises(NoInputError, match=r"no log file in .* is of 2019-01-01"):
         run(source, tmp_path / "lake", since="2019-01-01")
     run(source, tmp_path / "lake", until="2018-11-03")
@@ -232,10 +247,10 @@ else:
 """
 
 
-def test_two_backfills_at_once_both_end_up_in_the_lake(
+def test_two_concurrent_backfills_are_both_loaded(
     tmp_path: Path, source: Path, run: Callable[..., Report], snapshot: Callable[[Path], Snapshot]
 ) -> None:
-    """A scheduler tries again what ends with 75; both months are in the lake then, whoever was first."""
+    """A scheduler retries runs with exit code 75; at the end, both months are in the lake."""
     months = (("2018-11-01", "2018-12-01"), ("2018-12-01", "2019-01-01"))
     for _ in range(3):
         shutil.rmtree(tmp_path / "lake", ignore_errors=True)
@@ -244,13 +259,13 @@ def test_two_backfills_at_once_both_end_up_in_the_lake(
         assert [(one.communicate()[1], one.returncode) for one in runs] == [(b"", 0)] * 2
         run(source, tmp_path / "fresh", rebuild=True)
         assert contents(snapshot(tmp_path / "lake")) == contents(snapshot(tmp_path / "fresh"))
-        assert run(source, tmp_path / "lake")["state"] == "unchanged", "and all is known"
+        assert run(source, tmp_path / "lake")["state"] == "unchanged", "nothing is left to load"
 
 
 # --- status -----------------------------------------------------------------------------------------------
 
 
-def test_status_tells_arrivals(
+def test_status_reports_new_and_changed_files(
     tmp_path: Path, source: Path, run: Callable[..., Report], program: Callable[..., Finished]
 ) -> None:
     lake, files = tmp_path / "lake", logs(source)
@@ -265,20 +280,20 @@ def test_status_tells_arrivals(
     shutil.move(tmp_path / "between.json", files[3])
     files[0].write_text(files[0].read_text() + "\n")
     files[1].unlink()
-    (source / "song_data" / "lonely.json").write_text(json.dumps(LONELY))
+    (source / "song_data" / "lonely.json").write_text(json.dumps(UNPLAYED_SONG))
     status = sparkify_lake.status(lake, source)
     assert status.input is not None and status.lag_days == 1
-    arrived = status.input["logs"]
-    told = (
-        arrived.new.files,
-        arrived.late.files,
-        arrived.changed.files,
-        arrived.gone.files,
-        arrived.unchanged,
+    changes = status.input["logs"]
+    counts = (
+        changes.new.files,
+        changes.late.files,
+        changes.changed.files,
+        changes.gone.files,
+        changes.unchanged,
     )
-    assert told == (2, 1, 1, 1, DAYS - 4)
-    assert arrived.late.first[0].endswith("2018-11-04-events.json")
-    assert arrived.gone.first[0].endswith("2018-11-02-events.json")
+    assert counts == (2, 1, 1, 1, DAYS - 4)
+    assert changes.late.first[0].endswith("2018-11-04-events.json")
+    assert changes.gone.first[0].endswith("2018-11-02-events.json")
     assert status.input["songs"].new.files == 1 and status.input["songs"].is_news
     assert status.state.files > 0 and status.state.bytes > 0
     assert "lonely.json" in str(status) and "lonely.json" in status._repr_html_()

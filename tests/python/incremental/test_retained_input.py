@@ -1,7 +1,6 @@
-"""Files that are gone, and the copies that keep their rows.
+"""Retained input (`--keep-gone`): copies of input files keep the rows of files that are missing later.
 
-That the lake then is what all files together make is for `test_sequences`; here is what is said, refused,
-read and written on the way.
+`test_sequences` checks that the tables are right; these tests check reports, refusals, and files.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import pytest
 
 import sparkify_lake
 from sparkify_lake.errors import DataRefusedError, ProtocolError
-from support.lake_files import FOLDERS, Report
+from support.lake_files import Report, table_files
 from support.processes import Finished
 
 pytestmark = pytest.mark.usefixtures("isolated_module")
@@ -43,115 +42,111 @@ def packs(lake: Path) -> list[Path]:
     return sorted((lake / "_etl/state").glob("*-pack-*.zst"))
 
 
-def tables(lake: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(lake).as_posix(): path.read_bytes()
-        for folder in FOLDERS.values()
-        for path in (lake / folder).rglob("*")
-        if path.is_file()
-    }
+def retained_files(report: Report) -> dict[str, int]:
+    return {name: files["files_kept"] for name, files in report["input"].items()}
 
 
-def kept(report: Report) -> dict[str, int]:
-    return {name: told["files_kept"] for name, told in report["input"].items()}
-
-
-def refused(source: Path, lake: Path, **options: object) -> DataRefusedError:
-    before = tables(lake)
+def refused_run(source: Path, lake: Path, **options: object) -> DataRefusedError:
+    before = table_files(lake)
     with pytest.raises(DataRefusedError) as caught:
         sparkify_lake.run(source, lake, quiet=True, **options)
-    assert tables(lake) == before
+    assert table_files(lake) == before
     return caught.value
 
 
-def test_rows_stay_and_nothing_is_written(source: Path, lake: Path, run: Callable[..., Report]) -> None:
+def test_rows_of_missing_files_stay_without_writing(
+    source: Path, lake: Path, run: Callable[..., Report]
+) -> None:
     first = run(source, lake, keep_gone=True)
-    before = tables(lake)
+    before = table_files(lake)
     for path in logs(source)[:7]:
         path.unlink()
     again = run(source, lake, keep_gone=True)
     assert again["state"] == "unchanged" and again["records"] == first["records"]
-    assert kept(again) == {"songs": 0, "logs": 7} and kept(first) == {"songs": 0, "logs": 0}
+    assert retained_files(again) == {"songs": 0, "logs": 7} and retained_files(first) == {
+        "songs": 0,
+        "logs": 0,
+    }
     assert again["input"]["logs"]["files"] == first["input"]["logs"]["files"]
-    assert tables(lake) == before
+    assert table_files(lake) == before
     status = sparkify_lake.status(lake, source)
-    assert status.input is not None and status.input["logs"].kept.files == 7
+    assert status.input is not None and status.input["logs"].retained_files.files == 7
     assert status.input["logs"].gone.files == 0 and not status.input["logs"].is_news
 
 
-def test_a_month_of_files_that_are_gone_is_made_again(
+def test_a_month_with_missing_files_is_rewritten(
     tmp_path: Path, source: Path, lake: Path, run: Callable[..., Report]
 ) -> None:
-    """A late song matches plays of files that are no longer there, and of one that is."""
-    held = sorted((source / "song_data").rglob("*.json"))
-    songs = [json.loads(path.read_text()) for path in held]
+    """A late song matches plays of missing files and of an existing file."""
+    song_files = sorted((source / "song_data").rglob("*.json"))
+    songs = [json.loads(path.read_text()) for path in song_files]
     plays = [json.loads(line) for path in logs(source) for line in path.read_text().splitlines()]
     late = next(n for n, song in enumerate(songs) if any(one.get("song") == song["title"] for one in plays))
-    shutil.move(held[late], tmp_path / "late.json")
+    shutil.move(song_files[late], tmp_path / "late.json")
     run(source, lake, keep_gone=True)
     for path in logs(source)[:-1]:
         path.unlink()
-    shutil.move(tmp_path / "late.json", held[late])
+    shutil.move(tmp_path / "late.json", song_files[late])
     report = run(source, lake, keep_gone=True)
-    assert report["input"]["logs"]["files_read"] > 1 and kept(report)["logs"] == 39
+    assert report["input"]["logs"]["files_read"] > 1 and retained_files(report)["logs"] == 39
 
     sparkify_lake.sample(tmp_path / "all", songs=30, events=1500, days=40, users=12, quiet=True)
     whole = run(tmp_path / "all", tmp_path / "fresh")
-    assert tables(lake) == tables(tmp_path / "fresh")
+    assert table_files(lake) == table_files(tmp_path / "fresh")
     assert report["plays"] == whole["plays"]
-    # A rebuild keeps them as well.
+    # A rebuild also keeps the missing files.
     rebuilt = run(source, lake, keep_gone=True, rebuild=True)
-    assert kept(rebuilt)["logs"] == 39 and tables(lake) == tables(tmp_path / "fresh")
+    assert retained_files(rebuilt)["logs"] == 39 and table_files(lake) == table_files(tmp_path / "fresh")
 
 
-def test_the_first_time_it_is_said_copies_are_made(
+def test_the_first_run_with_keep_gone_makes_copies(
     source: Path, lake: Path, run: Callable[..., Report]
 ) -> None:
     run(source, lake)
     assert packs(lake) == []
     plan = sparkify_lake.plan(source, lake, keep_gone=True, quiet=True)
     assert plan.outlook == "part"
-    said = run(source, lake, keep_gone=True)
-    assert said["state"] == "published" and said["version"] == 2 and packs(lake)
-    assert sum(table["written"] for table in said["tables"]) == 0
+    report = run(source, lake, keep_gone=True)
+    assert report["state"] == "published" and report["version"] == 2 and packs(lake)
+    assert sum(table["written"] for table in report["tables"]) == 0
     assert run(source, lake, keep_gone=True)["state"] == "unchanged"
     assert sparkify_lake.plan(source, lake, keep_gone=True, quiet=True).outlook == "unchanged"
 
 
-def test_what_has_no_copy_cannot_be_kept(source: Path, lake: Path, run: Callable[..., Report]) -> None:
+def test_a_missing_file_without_a_copy_is_refused(
+    source: Path, lake: Path, run: Callable[..., Report]
+) -> None:
     run(source, lake)
     gone = logs(source)[0]
     gone.unlink()
-    error = refused(source, lake, keep_gone=True)
+    error = refused_run(source, lake, keep_gone=True)
     assert gone.name in str(error) and "has no copy" in str(error)
     with pytest.raises(DataRefusedError, match="has no copy"):
         sparkify_lake.plan(source, lake, keep_gone=True, quiet=True)
     assert run(source, lake)["state"] == "published"
 
 
-def test_kept_rows_leave_only_when_that_is_said(
+def test_retained_rows_are_removed_only_with_allow_shrink(
     tmp_path: Path, source: Path, lake: Path, run: Callable[..., Report], program: Callable[..., Finished]
 ) -> None:
     run(source, lake, keep_gone=True)
     for path in logs(source)[:2]:
         path.unlink()
-    error = refused(source, lake)
+    error = refused_run(source, lake)
     assert "2 files that are gone" in str(error) and "--keep-gone" in (error.hint or "")
     finished = program(source, lake, cwd=tmp_path)
     assert finished.returncode == 65 and "--allow-shrink" in finished.stderr
     run(source, lake, allow_shrink=True)
     assert packs(lake) == []
     run(source, tmp_path / "fresh")
-    assert tables(lake) == tables(tmp_path / "fresh")
+    assert table_files(lake) == table_files(tmp_path / "fresh")
 
 
-@pytest.mark.parametrize("how", ["renamed", "packed"])
-def test_a_file_that_moved_is_not_gone(
-    source: Path, lake: Path, run: Callable[..., Report], how: str
-) -> None:
-    """Its rows are not there twice, also when it was packed on the way, as log rotation does."""
+@pytest.mark.parametrize("how", ["renamed", "compressed"])
+def test_a_moved_file_is_not_missing(source: Path, lake: Path, run: Callable[..., Report], how: str) -> None:
+    """The rows of a moved file are not doubled, also if it was compressed, as log rotation does."""
     run(source, lake, keep_gone=True)
-    before = tables(lake)
+    before = table_files(lake)
     moved = logs(source)[3]
     if how == "renamed":
         moved.rename(moved.with_name("moved.json"))
@@ -159,13 +154,13 @@ def test_a_file_that_moved_is_not_gone(
         moved.with_name(f"{moved.name}.gz").write_bytes(gzip.compress(moved.read_bytes()))
         moved.unlink()
     report = run(source, lake, keep_gone=True)
-    assert kept(report)["logs"] == 0 and report["input"]["logs"]["files"] == 40
-    assert tables(lake) == before
+    assert retained_files(report)["logs"] == 0 and report["input"]["logs"]["files"] == 40
+    assert table_files(lake) == before
 
 
-def test_a_file_that_comes_back_counts_once(source: Path, lake: Path, run: Callable[..., Report]) -> None:
+def test_a_restored_file_is_loaded_once(source: Path, lake: Path, run: Callable[..., Report]) -> None:
     run(source, lake, keep_gone=True)
-    before = tables(lake)
+    before = table_files(lake)
     path = logs(source)[5]
     body, stat = path.read_bytes(), path.stat()
     path.unlink()
@@ -173,11 +168,11 @@ def test_a_file_that_comes_back_counts_once(source: Path, lake: Path, run: Calla
     path.write_bytes(body)
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 10**9))
     report = run(source, lake, keep_gone=True)
-    assert kept(report)["logs"] == 0 and tables(lake) == before
+    assert retained_files(report)["logs"] == 0 and table_files(lake) == before
 
 
-def test_packs_that_nobody_needs_go(source: Path, lake: Path, run: Callable[..., Report]) -> None:
-    """A file that changes daily leaves no trail of copies."""
+def test_unused_packs_are_removed(source: Path, lake: Path, run: Callable[..., Report]) -> None:
+    """Old copies of a file that changes every day are removed."""
     run(source, lake, keep_gone=True)
     path = logs(source)[-1]
     for _ in range(4):
@@ -195,17 +190,17 @@ def test_a_damaged_copy_is_refused(source: Path, lake: Path, run: Callable[..., 
     logs(source)[0].unlink()
     for pack in packs(lake):
         pack.write_bytes(pack.read_bytes()[:-1] + b"!")
-    before = tables(lake)
+    before = table_files(lake)
     with pytest.raises(ProtocolError, match=r"pack-.*is not what the newest version says") as caught:
         run(source, lake, keep_gone=True, rebuild=True)
-    assert caught.value.exit_code == 76 and tables(lake) == before
+    assert caught.value.exit_code == 76 and table_files(lake) == before
     run(source, lake, allow_shrink=True)
 
 
 def test_a_large_file_is_copied_in_parts(
     tmp_path: Path, source: Path, lake: Path, run: Callable[..., Report]
 ) -> None:
-    """Larger than a chunk, so it is read in several steps: plain, as an array, and packed."""
+    """Files larger than a chunk, which are read in parts: lines, an array, and gzip."""
     lines = b"\n".join(path.read_bytes() for path in logs(source))
     for path in logs(source):
         path.unlink()
@@ -223,4 +218,4 @@ def test_a_large_file_is_copied_in_parts(
         folder.joinpath(name).unlink()
     report = run(source, lake, keep_gone=True, chunk_size="1KiB", rebuild=True)
     run(tmp_path / "all", tmp_path / "fresh")
-    assert kept(report)["logs"] == 3 and tables(lake) == tables(tmp_path / "fresh")
+    assert retained_files(report)["logs"] == 3 and table_files(lake) == table_files(tmp_path / "fresh")

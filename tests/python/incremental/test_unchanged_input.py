@@ -1,4 +1,4 @@
-"""A run on an unchanged input: nothing is read, everything is told; and whatever changed is noticed."""
+"""Runs on an unchanged input: nothing is read, the report is complete, and every change is detected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.generate_records import play, song, song_of_each_artist
 from support.lake_files import Report, Snapshot, Tables, contents
 
 pytestmark = pytest.mark.usefixtures("isolated_module")
-TOLD = (
+REPORTED = (
     "input", "records", "filtered", "reasons", "coerced", "unknown_keys", "rejects", "bad_files", "plays",
     "quarantine", "warnings", "output", "version", "options",
 )  # fmt: skip
@@ -30,7 +30,7 @@ def logs(source: Path) -> Path:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Songs and plays; beside them a bad record, a key that nobody knows, and a file without a record."""
+    """Songs and plays, a bad record, an unknown key, and a file without records."""
     folder = write_input(
         tmp_path / "in", [*song_of_each_artist(), *map(song, range(20))], [*map(play, range(150))], 3
     )
@@ -43,7 +43,7 @@ def only_file(folder: Path, pattern: str) -> Path:
     return next(iter(sorted(folder.rglob(pattern))))
 
 
-def test_nothing_is_read_and_everything_is_told(
+def test_an_unchanged_input_is_not_read_and_fully_reported(
     tmp_path: Path, source: Path, run: Callable[..., Report], snapshot: Callable[[Path], Snapshot]
 ) -> None:
     first = run(source, tmp_path / "lake")
@@ -53,25 +53,25 @@ def test_nothing_is_read_and_everything_is_told(
         again = run(source, tmp_path / "lake", **options)
         assert again["state"] == "unchanged"
         assert [stage["name"] for stage in again["stages"]] == ["discover"]
-        told = [name for name in TOLD if name not in ("options", "input")]
-        for content, source_told in again["input"].items():
-            assert source_told == {**first["input"][content], "files_read": 0, "bytes_read": 0}
-        assert {name: again[name] for name in told} == {name: first[name] for name in told}
+        compared = [name for name in REPORTED if name not in ("options", "input")]
+        for content, files in again["input"].items():
+            assert files == {**first["input"][content], "files_read": 0, "bytes_read": 0}
+        assert {name: again[name] for name in compared} == {name: first[name] for name in compared}
         for one, two in zip(first["tables"], again["tables"], strict=True):
             assert two == {**one, "written": 0, "unchanged": one["files"], "removed": 0}
         assert again["run_id"] != first["run_id"]
     assert snapshot(tmp_path / "lake") == before
-    assert not list((tmp_path / "lake" / "_etl" / "stage").glob("*")), "nothing was staged"
+    assert not list((tmp_path / "lake" / "_etl" / "stage").glob("*")), "no staged file is left"
 
 
-def test_rebuild_reads_all_the_same(
+def test_rebuild_reads_an_unchanged_input(
     tmp_path: Path, source: Path, run: Callable[..., Report], snapshot: Callable[[Path], Snapshot]
 ) -> None:
     run(source, tmp_path / "lake")
     before = snapshot(tmp_path / "lake")
     again = run(source, tmp_path / "lake", rebuild=True)
     assert again["state"] == "published" and len(again["stages"]) > 1
-    assert snapshot(tmp_path / "lake") == before, "the same bytes"
+    assert snapshot(tmp_path / "lake") == before, "all files have the same bytes"
     assert run(source, tmp_path / "lake")["state"] == "unchanged"
 
 
@@ -84,44 +84,44 @@ def changed_in_place(lake: Path, source: Path) -> None:
     file.write_text(file.read_text().replace("colour", "couleu"))
 
 
-def changed_back_in_time(lake: Path, source: Path) -> None:
-    """As a tool does that keeps times: the size tells."""
+def changed_with_the_same_time(lake: Path, source: Path) -> None:
+    """A change by a tool that keeps file times: only the size differs."""
     file = logs(source) / "more.json"
     at = file.stat().st_mtime_ns
     file.write_text(file.read_text() + '{"page": "Home"}\n')
     os.utime(file, ns=(at, at))
 
 
-def one_more(lake: Path, source: Path) -> None:
+def file_added(lake: Path, source: Path) -> None:
     (logs(source) / "new.json").write_text('{"page": "Home"}\n')
 
 
-def one_less(lake: Path, source: Path) -> None:
+def file_removed(lake: Path, source: Path) -> None:
     (logs(source) / "empty.json").unlink()
 
 
-def another_name(lake: Path, source: Path) -> None:
+def file_renamed(lake: Path, source: Path) -> None:
     (logs(source) / "more.json").rename(logs(source) / "other.json")
 
 
-def table_file_gone(lake: Path, source: Path) -> None:
+def table_file_removed(lake: Path, source: Path) -> None:
     only_file(lake / "songs_table", "*.parquet").unlink()
 
 
-def table_gone(lake: Path, source: Path) -> None:
+def table_removed(lake: Path, source: Path) -> None:
     shutil.rmtree(lake / "user_table")
 
 
-def mark_gone(lake: Path, source: Path) -> None:
+def success_marker_removed(lake: Path, source: Path) -> None:
     (lake / "time_table" / "_SUCCESS").unlink()
 
 
 @pytest.mark.parametrize(
     "change",
-    [touched, changed_in_place, changed_back_in_time, one_more, one_less, another_name, table_file_gone,
-     table_gone, mark_gone],
+    [touched, changed_in_place, changed_with_the_same_time, file_added, file_removed, file_renamed,
+     table_file_removed, table_removed, success_marker_removed],
 )  # fmt: skip
-def test_what_changed_is_noticed(
+def test_every_change_is_detected(
     change: Callable[[Path, Path], None],
     tmp_path: Path,
     source: Path,
@@ -135,7 +135,7 @@ def test_what_changed_is_noticed(
     assert run(source, lake)["state"] == "published"
     run(source, tmp_path / "fresh")
     assert contents(snapshot(lake)) == contents(snapshot(tmp_path / "fresh"))
-    assert run(source, lake)["state"] == "unchanged", "and is known from then on"
+    assert run(source, lake)["state"] == "unchanged", "the change is known from then on"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_what_changed_is_noticed(
      {"tables": "users"}],
     ids=lambda options: next(iter(options)),
 )  # fmt: skip
-def test_other_options_are_another_run(
+def test_other_options_cause_a_new_version(
     options: dict[str, Any], tmp_path: Path, source: Path, run: Callable[..., Report]
 ) -> None:
     run(source, tmp_path / "lake")
@@ -153,7 +153,7 @@ def test_other_options_are_another_run(
     assert run(source, tmp_path / "lake", **options)["state"] == "unchanged"
 
 
-def test_what_was_tolerated_before_is_refused_now(
+def test_a_lower_max_bad_refuses_known_rejects(
     tmp_path: Path, source: Path, run: Callable[..., Report]
 ) -> None:
     run(source, tmp_path / "lake")
@@ -168,7 +168,7 @@ def test_a_foreign_file_is_refused(tmp_path: Path, source: Path, run: Callable[.
         run(source, tmp_path / "lake")
 
 
-def test_the_functions_of_the_spark_job_know_their_own_tables(
+def test_runs_of_half_the_tables_are_unchanged_independently(
     tmp_path: Path, source: Path, run: Callable[..., Report]
 ) -> None:
     pair = [{"tables": "songs,artists"}, {"tables": "users,time,songplays"}]
@@ -180,18 +180,18 @@ def test_the_functions_of_the_spark_job_know_their_own_tables(
     assert run(source, tmp_path / "lake", **pair[1])["version"] == version
 
 
-def test_the_same_input_elsewhere_is_another(
+def test_a_copied_input_is_a_different_input(
     tmp_path: Path, source: Path, run: Callable[..., Report]
 ) -> None:
     run(source, tmp_path / "lake")
-    shutil.copytree(source, tmp_path / "copy")  # with the times of the files
+    shutil.copytree(source, tmp_path / "copy")  # keeps the file times
     assert run(tmp_path / "copy", tmp_path / "lake")["state"] == "published"
 
 
-def test_changes_right_behind_a_run_are_noticed(
+def test_changes_right_after_a_run_are_detected(
     tmp_path: Path, source: Path, run: Callable[..., Report], read_back: Callable[[Path], Tables]
 ) -> None:
-    """Same size, and as fast as can be: a file's time must tell it from what was read."""
+    """The same size and as soon as possible: only the file time shows the change."""
     log = logs(source) / "switch.json"
     event = {"page": "NextSong", "ts": 1541105830796, "userId": "8888", "sessionId": 1, "itemInSession": 0}
     for turn in range(12):
@@ -203,10 +203,10 @@ def test_changes_right_behind_a_run_are_noticed(
 
 
 @pytest.mark.parametrize("ago", [0, 3])
-def test_times_in_whole_seconds_are_trusted_later(
+def test_file_times_in_whole_seconds_are_trusted_only_when_old(
     ago: int, tmp_path: Path, source: Path, run: Callable[..., Report]
 ) -> None:
-    """A clock that ticks in seconds cannot tell two changes of one second apart."""
+    """File times in whole seconds cannot distinguish two changes within a second."""
     at = (int(time.time()) - ago) * 1_000_000_000
     for file in source.rglob("*.json"):
         os.utime(file, ns=(at, at))
@@ -214,7 +214,7 @@ def test_times_in_whole_seconds_are_trusted_later(
     assert run(source, tmp_path / "lake")["state"] == ("unchanged" if ago else "published")
 
 
-def test_status_tells_the_newest_version(tmp_path: Path, source: Path, run: Callable[..., Report]) -> None:
+def test_status_reports_the_newest_version(tmp_path: Path, source: Path, run: Callable[..., Report]) -> None:
     with pytest.raises(sparkify_lake.NoInputError, match="there is no lake"):
         sparkify_lake.status(tmp_path / "lake")
     first = run(source, tmp_path / "lake")

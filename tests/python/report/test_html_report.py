@@ -1,4 +1,4 @@
-"""The report as a page: what is on it, that it needs nothing beside it, and how a real browser shows it."""
+"""The report as an HTML page: its contents, no external resources, and how a real browser renders it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def report(**changes: Any) -> RunReport:
 
 
 class Page(HTMLParser):
-    """Collects tags, attributes and text, and fails where tags do not nest."""
+    """Collects tags, attributes and text; fails if tags are not nested correctly."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_the_page_needs_nothing_beside_it() -> None:
+def test_the_page_is_self_contained() -> None:
     html = report().to_html()
     seen = Page(html)
     assert not {"script", "link", "img", "iframe", "a", "object"} & seen.tags
@@ -85,11 +85,11 @@ def test_the_page_needs_nothing_beside_it() -> None:
     assert "url(" not in html and "@import" not in html and "http" not in html.replace("http-", "")
 
 
-def test_the_page_says_what_the_report_says() -> None:
+def test_the_page_shows_the_report() -> None:
     requests = {"get": 3, "put": 7, "cost_usd": 1.5, "prices_of": "2026-11"}
     text = Page(report(requests=requests, credentials="dl.cfg").to_html()).text
     for told in (
-        "published", "lake, version 3", "2018-11-30T12:00:00Z",  # which run
+        "published", "lake, version 3", "2018-11-30T12:00:00Z",  # the run
         "8,056", "6,820", "1,233", "page", "syntax", "lake/_quarantine/x", "not_json:zip",  # records
         "songs_table", "96.7 KiB", "songplays_table",  # tables
         "discover", "1.2 s",  # time
@@ -99,14 +99,14 @@ def test_the_page_says_what_the_report_says() -> None:
         assert told in text, told
 
 
-def test_what_came_from_outside_is_text() -> None:
+def test_text_from_outside_is_escaped() -> None:
     html = report(output=EVIL, run_id=EVIL, credentials=EVIL).to_html()
     assert "<script" not in html
     assert "\x1b" not in html
     assert Page(html).text.count("<script>alert('x')</script>&") >= 8
 
 
-def test_a_page_of_a_run_that_found_nothing() -> None:
+def test_the_page_of_a_run_without_plays() -> None:
     nothing = dict.fromkeys(("output", "quarantine", "peak_rss_bytes", "version"))
     none = {"tables": [], "rejects": [], "bad_files": [], "warnings": [], "stages": [], "reasons": {},
             "records": {}, "filtered": {}, "plays": {"rows": 0, "matched": 0}}  # fmt: skip
@@ -124,14 +124,14 @@ def test_a_page_of_a_run_that_found_nothing() -> None:
         (["2018-11", "2019-02"], ["2018-11", "2018-12", "2019-01", "2019-02"]),
     ],
 )
-def test_gaps_in_time_keep_their_place(starts: list[str], shown: list[str]) -> None:
+def test_gaps_in_time_are_empty_columns(starts: list[str], shown: list[str]) -> None:
     columns = [Column(start=start, height=3, lower=1, told=start) for start in starts]
     drawn = columns_over_time(columns, "plays")
     assert re.findall(r'text-anchor="middle">([^<]+)<', drawn) == shown
     assert drawn.count("<g>") == len(starts)
 
 
-def test_the_lowest_column_is_drawn_to_scale() -> None:
+def test_the_smallest_column_is_drawn_to_scale() -> None:
     drawn = columns_over_time([Column(start="2018-11-30", height=100, lower=25, told="")], "plays")
     lower, upper = (float(height) for height in re.findall(r'<rect[^>]* height="([\d.]+)"', drawn))
     assert upper == pytest.approx(3 * lower, abs=0.2)
@@ -139,13 +139,13 @@ def test_the_lowest_column_is_drawn_to_scale() -> None:
 
 @pytest.fixture(scope="module")
 def made(isolated_module: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunReport]:
-    """A folder with sample data, their lake and the page of its run."""
+    """A folder with sample data, its lake, and the page of the run."""
     folder = tmp_path_factory.mktemp("page")
     sparkify_lake.sample(folder / "data", quiet=True)
     return folder, sparkify_lake.run(folder / "data", folder / "lake", report=folder / "run.html", quiet=True)
 
 
-def test_highlights_are_what_the_tables_say(made: tuple[Path, RunReport]) -> None:
+def test_highlights_match_the_tables(made: tuple[Path, RunReport]) -> None:
     folder, ran = made
     seen = ran.highlights
     assert seen is not None and seen.unit == "day"
@@ -160,10 +160,10 @@ def test_highlights_are_what_the_tables_say(made: tuple[Path, RunReport]) -> Non
     assert (seen.songs[0].plays, seen.songs[0].listeners) == max(best.select("len", "user_id").rows())
     named = lake.songs.join(lake.artists, on="artist_id").select("title", "name").collect().rows()
     assert {(song.title, song.artist) for song in seen.songs} <= set(named)
-    assert seen == glance.highlights(lake), "the same lake, the same highlights"
+    assert seen == glance.highlights(lake), "the same lake has the same highlights"
 
 
-def test_many_days_are_counted_by_month(
+def test_many_days_are_grouped_by_month(
     made: tuple[Path, RunReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(glance, "MOST_DAYS", 3)
@@ -174,7 +174,7 @@ def test_many_days_are_counted_by_month(
     assert sum(period.plays for period in seen.periods) == made[1].tables["songplays"].rows
 
 
-def test_a_lake_without_some_tables(made: tuple[Path, RunReport], tmp_path: Path) -> None:
+def test_the_page_of_a_lake_without_some_tables(made: tuple[Path, RunReport], tmp_path: Path) -> None:
     data, file = made[0] / "data", tmp_path / "run.html"
     ran = sparkify_lake.run(data, tmp_path / "a", tables="songplays", report=file, quiet=True)
     assert ran.highlights is not None and ran.highlights.periods
@@ -184,7 +184,7 @@ def test_a_lake_without_some_tables(made: tuple[Path, RunReport], tmp_path: Path
     Page(file.read_text())
 
 
-def test_only_a_run_with_a_page_is_looked_through(made: tuple[Path, RunReport], tmp_path: Path) -> None:
+def test_only_a_run_with_a_page_has_highlights(made: tuple[Path, RunReport], tmp_path: Path) -> None:
     assert sparkify_lake.run(made[0] / "data", tmp_path / "lake", quiet=True).highlights is None
 
 
@@ -197,11 +197,13 @@ def test_the_program_writes_the_page(
     told = json.loads(done.stdout)
     jsonschema.validate(told, schema())
     assert RunReport.from_dict(told).to_html() == file.read_text()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["lake", "run.html"], "nothing is left over"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lake", "run.html"], (
+        "no temporary file is left"
+    )
 
 
 @pytest.mark.parametrize("file", [".", "nowhere/run.html", "s3://bucket/run.html"])
-def test_a_page_that_cannot_be_written_is_refused_before_the_run(
+def test_an_unwritable_page_is_refused_before_the_run(
     file: str, made: tuple[Path, RunReport], tmp_path: Path
 ) -> None:
     with pytest.raises(sparkify_lake.OutputError, match="the report cannot be written") as problem:
@@ -209,7 +211,7 @@ def test_a_page_that_cannot_be_written_is_refused_before_the_run(
     assert problem.value.hint and not (tmp_path / "lake").exists()
 
 
-def test_a_disk_that_fills_up_behind_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_after_the_run_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: Path, *args: object, **kwargs: object) -> int:
         raise OSError(28, "No space left on device")
 
@@ -219,7 +221,7 @@ def test_a_disk_that_fills_up_behind_the_run(tmp_path: Path, monkeypatch: pytest
     assert "No space left" in str(problem.value) and list(tmp_path.iterdir()) == []
 
 
-def test_a_lake_that_changes_meanwhile_is_a_warning(
+def test_a_lake_that_changes_during_the_page_is_a_warning(
     made: tuple[Path, RunReport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(lake: object) -> None:
@@ -264,8 +266,8 @@ document.title = JSON.stringify({
 
 @needs_browser
 @pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "phone"])
-def test_a_browser_shows_it(width: int, made: tuple[Path, RunReport], tmp_path: Path) -> None:
-    """A real browser, without a network, measures what it drew."""
+def test_a_browser_renders_the_page(width: int, made: tuple[Path, RunReport], tmp_path: Path) -> None:
+    """A real browser without a network measures the page that it rendered."""
     file = tmp_path / "run.html"
     file.write_text((made[0] / "run.html").read_text().replace("</body>", f"{MEASURE}</body>"))
     assert BROWSER is not None
@@ -275,7 +277,7 @@ def test_a_browser_shows_it(width: int, made: tuple[Path, RunReport], tmp_path: 
         "--host-resolver-rules=MAP * ~NOTFOUND", "--allow-file-access-from-files", "--dump-dom",
         "--window-size=1400,2100", f"--user-data-dir={tmp_path / 'profile'}",
     ]  # fmt: skip
-    # A window of Chromium is never narrower than some 500 pixels: a frame is.
+    # Windows of Chromium are at least 500 pixels wide; frames can be narrower.
     frame = tmp_path / "frame.html"
     frame.write_text(
         f'<iframe src="run.html" style="width:{width}px;height:2000px;border:0"></iframe><script>'
@@ -287,9 +289,9 @@ def test_a_browser_shows_it(width: int, made: tuple[Path, RunReport], tmp_path: 
     title = re.search(r"<title>(.*?)</title>", done.stdout)
     assert title is not None, done.stderr
     drawn = json.loads(title.group(1).replace("&quot;", '"'))
-    assert drawn["wide"] <= 0, "nothing sticks out at the side"
+    assert drawn["wide"] <= 0, "nothing overflows horizontally"
     assert drawn["boxes"] > 40 and drawn["flat"] <= drawn["boxes"] / 10
-    assert drawn["cut"] == 0 and drawn["tall"] == 0, "no column is squeezed"
+    assert drawn["cut"] == 0 and drawn["tall"] == 0, "every column has its full width"
     assert drawn["sections"] == [
         "Plays per day",
         "What was read",

@@ -1,4 +1,4 @@
-"""Reports: what goes in comes out, as a mapping, as text, as HTML and through a pickle."""
+"""Reports as mappings, as text, as HTML, and pickled."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def plan() -> Plan:
     return Plan.from_dict(plan_mapping())
 
 
-def test_round_trips() -> None:
+def test_mappings_round_trip() -> None:
     assert report().to_dict() == run_mapping()
     assert plan().to_dict() == plan_mapping()
     assert json.loads(report().to_json()) == run_mapping()
@@ -41,7 +41,7 @@ def test_round_trips() -> None:
     assert checkup().to_dict() == json.loads(checkup().to_json()) == checkup_mapping()
 
 
-def test_fields() -> None:
+def test_fields_of_a_report() -> None:
     assert report().tables["songplays"].rows == 6820
     assert report().records["logs"].quarantined == 3
     assert report().input["songs"].files == 71
@@ -49,7 +49,7 @@ def test_fields() -> None:
     assert not plan().tables["users"].exists
 
 
-def test_an_examination_in_words() -> None:
+def test_text_of_an_examination() -> None:
     lines = str(examination()).splitlines()
     assert lines[0] == "s3://b/x: 1 ok, 1 warning, 1 failed, 1 skipped"
     assert lines[4].split() == ["ok", "credentials", "12", "ms", "dl.cfg"]
@@ -60,7 +60,7 @@ def test_an_examination_in_words() -> None:
     assert Examination.from_dict(whole).is_healthy
 
 
-def test_a_checkup_in_words() -> None:
+def test_text_of_a_checkup() -> None:
     text = str(checkup())
     assert text.startswith("lake, version 3: 2 files are not as its log says\n")
     assert "not kept apart" in text and "6,891 rows in 72 files" in text and "and 1 more" in text
@@ -70,7 +70,7 @@ def test_a_checkup_in_words() -> None:
     assert "not published in full" in str(late) and not late.is_healthy
 
 
-def test_requests_and_their_price() -> None:
+def test_text_of_requests_and_their_price() -> None:
     asked = {"list": 2, "get": 101, "put": 90, "delete": 0, "put_is_at_most": True, "cost_usd": 0.0005}
     planned = Plan.from_dict({**plan_mapping(), "requests": {**asked, "prices_of": "2026-11"}})
     price = "2 list, 101 get, at most 90 put: at most $0.0005 at the list prices of 2026-11"
@@ -82,7 +82,7 @@ def test_requests_and_their_price() -> None:
     assert "3 get, 2 retries, 1 throttled, 2.0 KiB in: $1.50\n" in str(ran)
     assert "credentials  dl.cfg" in str(ran)
     assert ran.to_dict()["requests"] == spent
-    # All is local: nothing is said.
+    # A local run shows no requests.
     assert "requests" not in str(report()) and "requests" not in str(plan())
 
 
@@ -91,7 +91,7 @@ def test_requests_and_their_price() -> None:
     [report(), plan(), examination(), checkup()],
     ids=["report", "plan", "examination", "checkup"],
 )
-def test_copies(made: RunReport | Plan | Examination | Checkup) -> None:
+def test_reports_can_be_copied_and_pickled(made: RunReport | Plan | Examination | Checkup) -> None:
     assert pickle.loads(pickle.dumps(made)) == made
     assert copy.deepcopy(made) == made
     with pytest.raises(AttributeError):
@@ -120,7 +120,7 @@ def test_text_is_an_aligned_table() -> None:
 
 
 @pytest.mark.parametrize("made", [report(), plan()], ids=["report", "plan"])
-def test_text_is_ascii_and_moves_no_cursor(made: RunReport | Plan) -> None:
+def test_text_is_ascii_without_control_characters(made: RunReport | Plan) -> None:
     assert str(made).isascii()
     assert "\x1b" not in str(made)
     assert r"\x1b[2J\n.json" in str(made)
@@ -128,7 +128,7 @@ def test_text_is_ascii_and_moves_no_cursor(made: RunReport | Plan) -> None:
 
 
 class Tags(HTMLParser):
-    """Collects tags and text, and fails where they do not nest."""
+    """Collects tags and text; fails if tags are not nested correctly."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,17 +149,17 @@ class Tags(HTMLParser):
 
 
 @pytest.mark.parametrize("made", [report(), plan()], ids=["report", "plan"])
-def test_html_is_whole_and_escaped(made: RunReport | Plan) -> None:
+def test_html_is_well_formed_and_escaped(made: RunReport | Plan) -> None:
     tags = Tags()
     tags.feed(made._repr_html_())
     tags.close()
     assert tags.open == []
     assert set(tags.seen) <= {"div", "table", "thead", "tbody", "tr", "th", "td", "b"}
-    assert "<script>alert('x')</script>&" in tags.text, "shown as text"
+    assert "<script>alert('x')</script>&" in tags.text, "escaped and shown as text"
     assert "songs_table" in tags.text
 
 
-def test_a_run_that_wrote_nothing() -> None:
+def test_text_of_a_run_that_wrote_nothing() -> None:
     nothing = dict.fromkeys(("output", "quarantine", "peak_rss_bytes"))
     none = {"tables": [], "rejects": [], "bad_files": [], "warnings": [], "plays": {"rows": 0, "matched": 0}}
     empty = {**run_mapping(), **nothing, **none, "state": "built"}
@@ -168,7 +168,7 @@ def test_a_run_that_wrote_nothing() -> None:
     assert "None" not in text
 
 
-def test_sample_report() -> None:
+def test_text_of_a_sample_report() -> None:
     made = SampleReport(
         directory="d", songs=5, song_files=6, events=7000, log_files=2, bytes=4096, seconds=0.1
     )
@@ -187,7 +187,7 @@ def test_sample_report() -> None:
         (3 << 50, "3,072 TiB"),
     ],
 )
-def test_sizes(number: int, text: str) -> None:
+def test_formatted_sizes(number: int, text: str) -> None:
     assert size(number) == text
 
 
@@ -204,11 +204,11 @@ def test_sizes(number: int, text: str) -> None:
         (7384, "2 h 03 min"),
     ],
 )
-def test_durations(number: float, text: str) -> None:
+def test_formatted_durations(number: float, text: str) -> None:
     assert seconds(number) == text
 
 
-def test_grids() -> None:
+def test_text_and_html_tables() -> None:
     grid = Grid(head=("name", "n"), rows=[("a", count(1)), ("long", count(1000))], texts=("name",))
     assert as_text("t", [grid]) == "t\n\nname      n\n----  -----\na         1\nlong  1,000"
     assert as_text("t", [Grid(head=("name",), rows=[])]) == "t"

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from support.crash_harness import KILLED, Versions, Victim, scratch, told
+from support.crash_harness import KILLED, ForkServer, Versions, print_counts, scratch_folder
 from support.lake_checker import check, contents
 from support.rounds import Rounds
 from support.s3_faults import Fault, Kind
@@ -34,13 +34,18 @@ class Killed(ConnectionError):
 
 
 class Place:
-    """Two versions of an input, a bucket, and victims that write to it."""
+    """Two versions of an input, a bucket, and fork_servers that write to it."""
 
     def __init__(
-        self, folder: Path, bucket: Bucket, proxy: Proxy, victims: tuple[Victim, Victim], versions: Versions
+        self,
+        folder: Path,
+        bucket: Bucket,
+        proxy: Proxy,
+        fork_servers: tuple[ForkServer, ForkServer],
+        versions: Versions,
     ) -> None:
         self.folder, self.bucket, self.proxy, self.versions = folder, bucket, proxy, versions
-        self.victim, self.other = victims
+        self.fork_server, self.other = fork_servers
         self.lakes = 0
         self.name = ""
 
@@ -52,21 +57,21 @@ class Place:
         if old is not None:
             assert self.run(old)["code"] == 0
 
-    def run(self, new: int, victim: Victim | None = None, **given: Any) -> dict[str, Any]:
-        self.start(new, victim, **given)
-        return (victim or self.victim).end()
+    def run(self, new: int, fork_server: ForkServer | None = None, **given: Any) -> dict[str, Any]:
+        self.start(new, fork_server, **given)
+        return (fork_server or self.fork_server).end()
 
     def start(
         self,
         new: int,
-        victim: Victim | None = None,
+        fork_server: ForkServer | None = None,
         signals: Sequence[tuple[float, int]] = (),
         **given: Any,
     ) -> None:
         source, output = self.versions.sources[new], self.bucket.url(self.name)
         task = {"signals": signals} if signals else {}
         given = {**options(self.proxy), "store_patience": "60s", **given}
-        (victim or self.victim).start(source, output, options=given, **task)
+        (fork_server or self.fork_server).start(source, output, options=given, **task)
 
     def seen(self) -> Path:
         """The lake as it lies in the bucket now."""
@@ -88,14 +93,14 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(seaweedfs: Server) -> Iterator[Place]:
-    with scratch() as folder, ExitStack() as stack:
+    with scratch_folder() as folder, ExitStack() as stack:
         bucket = new_bucket(seaweedfs)
         proxy = stack.enter_context(Proxy(seaweedfs.address))
         env = {**home(folder), **seaweedfs.keys.environment}
-        victims = (stack.enter_context(Victim(env=env)), stack.enter_context(Victim(env=env)))
-        versions = Versions.make(folder, victims[0], 3, songs=6, plays=16)
+        fork_servers = (stack.enter_context(ForkServer(env=env)), stack.enter_context(ForkServer(env=env)))
+        versions = Versions.make(folder, fork_servers[0], 3, songs=6, plays=16)
         (folder / "seen").mkdir()
-        yield Place(folder / "seen", bucket, proxy, victims, versions)
+        yield Place(folder / "seen", bucket, proxy, fork_servers, versions)
 
 
 @pytest.mark.parametrize("moment", ["call", "call after"], ids=["before", "after"])
@@ -111,7 +116,7 @@ def test_killed_at_every_change(place: Place, rounds: Rounds, moment: str, old: 
             place.begin(old)
 
             def kill() -> None:
-                place.victim.kill()
+                place.fork_server.kill()
                 if moment == "call":
                     raise Killed
 
@@ -129,7 +134,7 @@ def test_killed_at_every_change(place: Place, rounds: Rounds, moment: str, old: 
             hits[kind] += 1
             place.must_be_sound(where)
             place.must_become(1 if at % 2 else 2, where)
-    told(f"killed {'before' if moment == 'call' else 'after'} a change", hits)
+    print_counts(f"killed {'before' if moment == 'call' else 'after'} a change", hits)
     assert hits["PUT"] >= 2
 
 
@@ -165,7 +170,7 @@ def test_every_request_fails(
         place.proxy.clear()
         place.must_be_sound(where)
         place.must_become(1 if at % 2 else 2, where)
-    told(f"{fault} {'from' if for_good else 'at'} a request{' on' if for_good else ''}", hits)
+    print_counts(f"{fault} {'from' if for_good else 'at'} a request{' on' if for_good else ''}", hits)
     assert hits.total() >= 4
 
 
@@ -180,14 +185,14 @@ def test_a_run_that_sleeps_through_many_versions_plans_again(place: Place) -> No
     place.start(1)
     deadline = time.monotonic() + 30
     while not asleep.hits:
-        assert time.monotonic() < deadline, f"the run never came to its commit: {place.victim.end()}"
+        assert time.monotonic() < deadline, f"the run never came to its commit: {place.fork_server.end()}"
         time.sleep(0.01)
     for number in range(1, 19):
         # None takes back what the one before it did, and so none waits.
         ended = place.run(number % 3, place.other, tables="users")
         assert ended["code"] == 0, ended
     place.proxy.clear()
-    ended = place.victim.end()
+    ended = place.fork_server.end()
     assert ended["code"] == 0, ended
     assert ended["report"]["version"] == 20, "one, eighteen, and its own"
     seen = place.seen()
@@ -205,7 +210,7 @@ def stops(random: Random, seconds: float) -> list[tuple[float, int]]:
     )
 
 
-def test_overlapping_runs_end_as_one_after_the_other(place: Place, rounds: Rounds) -> None:
+def test_overlapping_runs_equal_sequential_runs(place: Place, rounds: Rounds) -> None:
     random = Random(rounds.seed)
     print(f"seed {rounds.seed}")
     ends: Counter[str] = Counter()
@@ -213,13 +218,13 @@ def test_overlapping_runs_end_as_one_after_the_other(place: Place, rounds: Round
     place.begin(0)
     with ExitStack() as stack:
         env = {**home(place.folder.parent), **place.bucket.server.keys.environment}
-        victims = [stack.enter_context(Victim(env=env)) for _ in range(3)]
+        fork_servers = [stack.enter_context(ForkServer(env=env)) for _ in range(3)]
         seconds = place.run(1)["seconds"]
         for number in range(rounds(6, 60)):
             runs = random.sample(range(3), random.randint(2, 3))
             for run in runs:
-                place.start(run, victims[run], signals=stops(random, seconds))
-            ended = {run: victims[run].end() for run in runs}
+                place.start(run, fork_servers[run], signals=stops(random, seconds))
+            ended = {run: fork_servers[run].end() for run in runs}
             where = f"seed {rounds.seed}, round {number}: {ended}"
             codes = {run: end["code"] for run, end in ended.items()}
             assert set(codes.values()) <= {0, 75}, where
@@ -228,4 +233,4 @@ def test_overlapping_runs_end_as_one_after_the_other(place: Place, rounds: Round
             seen = place.seen()
             assert contents(seen) in [held[run] for run in runs], where
             assert check(seen, versions=held, settled=True, bucket=True) == [], where
-    told("overlapping runs", ends)
+    print_counts("overlapping runs", ends)

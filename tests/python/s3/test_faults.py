@@ -170,25 +170,25 @@ def test_one_request_in_five_fails(place: Place, later: Data) -> None:
 @pytest.mark.timeout(60)
 def test_an_input_that_changes_while_it_is_read(place: Place, later: Data, data: Data) -> None:
     bucket, proxy = place.bucket, place.proxy
-    victim = sorted(bucket.names("in/song_data"))[3]
-    whole = bucket.get(victim)
+    fork_server = sorted(bucket.names("in/song_data"))[3]
+    whole = bucket.get(fork_server)
     place.reset()
     for what in ("changed", "deleted"):
         proxy.clear()
 
         def meddle(what: str = what) -> None:
             if what == "changed":
-                bucket.put(victim, whole + b"\n")
+                bucket.put(fork_server, whole + b"\n")
             else:
-                bucket.delete(victim)
+                bucket.delete(fork_server)
 
         injection = proxy.inject("call", "GET", key="^in/", call=meddle)
-        proxy.inject("call", "GET", key=victim)
+        proxy.inject("call", "GET", key=fork_server)
         with pytest.raises(sparkify_lake.RetryableError) as caught:
             place.run(bucket.url("in"), proxy)
         assert injection.hits == 1
-        assert victim in str(caught.value)
-        bucket.put(victim, whole)
+        assert fork_server in str(caught.value)
+        bucket.put(fork_server, whole)
         assert differences(place.now(), digests(tables_of(place.old))) == [], "nothing became visible"
     proxy.clear()
     place.run(bucket.url("in"), proxy)

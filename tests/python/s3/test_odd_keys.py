@@ -69,9 +69,9 @@ def test_objects_without_a_byte(moto_bucket: Bucket, data: Data, lake_run: LakeR
 def test_unusual_names_are_read(moto_bucket: Bucket, data: Data, lake_run: LakeRun, name: str) -> None:
     bucket = moto_bucket
     bucket.upload(data.input, "in")
-    victim = next(key for key in bucket.names("in/") if "song_data" in key)
-    body = bucket.get(victim)
-    bucket.delete(victim)
+    fork_server = next(key for key in bucket.names("in/") if "song_data" in key)
+    body = bucket.get(fork_server)
+    bucket.delete(fork_server)
     bucket.put(f"in/song_data/{name}", body)
     report(run(lake_run, bucket))
     assert differences(bucket.contents("lake"), data.lake) == []

@@ -90,7 +90,7 @@ ROWS: dict[int, Row] = {
         "test_a_file_of_certificates_that_is_none",
     ),
     109: python("s3/test_access", "test_a_store_without_conditions"),
-    110: python("crash/test_signals", "test_a_run_in_a_forked_child"),
+    110: python("crash/test_signals", "test_a_run_in_a_forked_process"),
     # --- configuration and concurrency ---
     111: [
         *python("lake/test_locations", "test_overlapping_input_and_output_are_refused"),
@@ -99,11 +99,11 @@ ROWS: dict[int, Row] = {
     ],
     112: [
         *python("lake/test_rerun", "test_a_concurrent_run_is_refused"),
-        *python("crash/test_overlapping_runs", "test_overlapping_runs_end_as_one_after_the_other"),
+        *python("crash/test_overlapping_runs", "test_overlapping_runs_equal_sequential_runs"),
     ],
     113: python(
         "crash/test_kills_and_disk_faults",
-        "test_killed_before_every_operation",
+        "test_a_run_killed_before_every_operation",
         "test_a_recovery_killed_before_every_operation",
     ),
     114: python(

@@ -1,4 +1,4 @@
-"""Victims to run the job in, versions of an input, and what both together must come to."""
+"""The harness of crash tests: processes that run the job and can be killed, and versions of an input."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ HERE = Path(__file__).parent
 KILLED = -9
 
 
-class Victim:
-    """A warm process in which the job is run again and again, each time in a child of its own."""
+class ForkServer:
+    """The client of ``fork_server.py``: a warm process that runs the job in a new child process each time."""
 
     def __init__(self, faults: Path | None = None, env: dict[str, str] | None = None) -> None:
         self.child = 0
@@ -42,7 +42,7 @@ class Victim:
             text=True,
         )
 
-    def __enter__(self) -> Victim:
+    def __enter__(self) -> ForkServer:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,7 +59,7 @@ class Victim:
         self.child = int(self.process.stdout.readline())
 
     def kill(self) -> None:
-        """Ends the child at work; only for one who knows that it is (it waits for an answer)."""
+        """Kills the running child; the caller must know that it is running."""
         os.kill(self.child, signal.SIGKILL)
 
     def end(self) -> dict[str, Any]:
@@ -74,15 +74,15 @@ class Victim:
 
 
 @contextmanager
-def scratch() -> Iterator[Path]:
-    """A folder, in memory where that can be had: a commit waits for the disk, and so for all its writers."""
+def scratch_folder() -> Iterator[Path]:
+    """A temporary folder, in memory if possible, because commits wait for the disk."""
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
         yield Path(folder)
 
 
-def build_faults(folder: Path) -> Path:
-    """Compiles the library that makes files fail."""
+def build_fault_library(folder: Path) -> Path:
+    """Compiles the library that injects faults into file operations."""
     made = folder / "faults.so"
     compiler = os.environ.get("CC", "cc")
     subprocess.run(
@@ -93,15 +93,17 @@ def build_faults(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Versions:
-    """Inputs that differ, and what a lake made of each of them holds."""
+    """Different inputs, a lake of each, and the contents of these lakes."""
 
     sources: list[Path]
     lakes: list[Path]
     held: list[Contents] = field(default_factory=list)
 
     @classmethod
-    def make(cls, folder: Path, victim: Victim, count: int, songs: int = 8, plays: int = 24) -> Versions:
-        """Versions of which each changes, adds and removes partitions of the one before."""
+    def make(
+        cls, folder: Path, fork_server: ForkServer, count: int, songs: int = 8, plays: int = 24
+    ) -> Versions:
+        """Versions that each change, add and remove partitions of the previous one."""
         made = cls(
             [folder / f"input-{number}" for number in range(count)],
             [folder / f"lake-{number}" for number in range(count)],
@@ -114,7 +116,7 @@ class Versions:
                 [play(seed) for seed in range(number * plays // 2, number * plays // 2 + plays)],
                 number,
             )
-            ended = victim.run(source, lake)
+            ended = fork_server.run(source, lake)
             assert ended["code"] == 0, ended
             made.held.append(contents(lake))
             assert check(lake, versions=[made.held[number]], settled=True, report=ended["report"]) == []
@@ -122,13 +124,13 @@ class Versions:
         return made
 
     def copy(self, number: int, output: Path) -> None:
-        """A lake that holds that version, in place of what was there."""
+        """Replaces a lake by the lake of that version."""
         shutil.rmtree(output, ignore_errors=True)
         shutil.copytree(self.lakes[number], output)
 
 
-def step(hit: str) -> str:
-    """In which step of the protocol an operation lies, for the table of what was hit."""
+def protocol_step(hit: str) -> str:
+    """The step of the commit protocol that a file operation belongs to."""
     _, _, path = hit.partition(" ")
     control = re.match(r"/_etl(?:/(\w+))?", path)
     if control:
@@ -138,15 +140,15 @@ def step(hit: str) -> str:
     return f"publishing {path.split('/')[1]}" if path.strip("/") else "opening the lake"
 
 
-def told(title: str, counts: Counter[str]) -> None:
-    """Prints what was hit how often; ``pytest -s`` or a failure shows it."""
-    print(f"\n{title}: {counts.total()} in all")
+def print_counts(title: str, counts: Counter[str]) -> None:
+    """Prints counts; ``pytest -s`` or a failure shows them."""
+    print(f"\n{title}: {counts.total()} in total")
     for name, count in sorted(counts.items(), key=lambda item: -item[1]):
         print(f"  {count:5} {name}")
 
 
-def moments(random: Random, seconds: float, count: int) -> list[float]:
-    """Times within a run that takes so long, a little more at its end: there it publishes."""
+def kill_times(random: Random, seconds: float, count: int) -> list[float]:
+    """Random times within a run, more of them near its end, when it publishes."""
     return [
         seconds * (random.random() if number % 2 else random.uniform(0.6, 1.1)) for number in range(count)
     ]

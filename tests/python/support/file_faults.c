@@ -1,8 +1,9 @@
-/* A library for LD_PRELOAD: counts what a process does to the files below one folder, and ends the process right before
- * the n-th operation, or lets that one (or all from there on) fail. Nothing of it is in the package: victim.py arms it.
+/* A library for LD_PRELOAD that injects faults: it counts the operations of a process on the files below a folder and
+ * kills the process right before the n-th one, or makes that one (or all from it on) fail. fork_server.py arms it; it is
+ * not part of the package.
  *
- * It sees what goes through libc: creating, opening, writing, renaming, removing, syncing a file, making and removing
- * folders. syncfs and flock are raw system calls of the package and pass unseen.
+ * It intercepts calls of libc: create, open, write, rename, remove, sync and truncate of files, and making and removing
+ * folders. The package calls syncfs and flock as raw system calls, which are not intercepted.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -30,25 +31,25 @@ static int armed, mode, trace = -1;
 static long at;
 static atomic_long operations;
 
-/* From here on operations below `folder` are counted, those alone whose line ("rename /_etl/log/…") holds `part`. The
- * line of the one that is hit is written to `told`. */
-void faults_arm(const char *folder, int what, long when, const char *part, int told) {
+/* Starts counting the operations below `folder` whose line ("rename /_etl/log/…") contains `part`. The line of the
+ * operation that is hit is written to the file descriptor `report`. */
+void faults_arm(const char *folder, int what, long when, const char *part, int report) {
     snprintf(root, sizeof root, "%s", folder);
     snprintf(like, sizeof like, "%s", part);
     root_length = strlen(root);
     mode = what;
     at = when;
-    trace = told;
+    trace = report;
     operations = 0;
     armed = 1;
 }
 
 long faults_count(void) { return operations; }
 
-/* The error to return, or 0 to go on. */
-static int meet(const char *name, const char *path, int error) {
+/* The error to return, or 0 to continue. */
+static int check_operation(const char *name, const char *path, int error) {
     if (strncmp(path, root, root_length) != 0) return 0;
-    /* To be killed before one only reads is to be killed before the next change. A full disk still lets files go. */
+    /* A kill before a read equals a kill before the next change. On a full disk, files can still be removed. */
     if ((mode == KILL && error == READS) || (mode == FULL && error != ENOSPC)) return 0;
     char line[PATH_MAX + 64];
     int length = snprintf(line, sizeof line, "%s %s\n", name, path + root_length);
@@ -77,13 +78,13 @@ static void path_of(int folder, const char *name, char *path) {
     if (name[0]) snprintf(path + length, PATH_MAX - length, "/%s", name);
 }
 
-static int meet_at(const char *operation, int folder, const char *name, int error) {
+static int check_operation_at(const char *operation, int folder, const char *name, int error) {
     char path[PATH_MAX];
     if (!armed) return 0;
     int before = errno;
     path_of(folder, name, path);
     errno = before;
-    return meet(operation, path, error);
+    return check_operation(operation, path, error);
 }
 
 #define REAL(name) \
@@ -91,7 +92,7 @@ static int meet_at(const char *operation, int folder, const char *name, int erro
     if (!real) real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 #define HIT(operation, folder, path, error) \
     do { \
-        int hit = meet_at(operation, folder, path, error); \
+        int hit = check_operation_at(operation, folder, path, error); \
         if (hit) { \
             errno = hit; \
             return -1; \

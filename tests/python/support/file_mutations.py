@@ -11,13 +11,13 @@ import re
 from dataclasses import replace
 
 from support.generate_records import Record
-from support.input_mutations import DAY, HALVES, MONTHS, File, World, other_page, plays_of, song, weight
+from support.input_mutations import DAY, HALVES, MONTHS, File, InputState, other_page, plays_of, song, weight
 
 # --- files ------------------------------------------------------------------------------------------------
 
 
 @weight(3)
-def split(world: World) -> str:
+def split(world: InputState) -> str:
     path = world.some("log")
     if not path or len(world.files[path].records) < 2:
         return ""
@@ -30,7 +30,7 @@ def split(world: World) -> str:
 
 
 @weight(3)
-def joined(world: World) -> str:
+def joined(world: InputState) -> str:
     kind = world.random.choice(("log", "log", "song"))
     found = world.paths(kind)
     if len(found) < 3:
@@ -44,7 +44,7 @@ def joined(world: World) -> str:
 
 
 @weight(5)
-def appended(world: World) -> str:
+def appended(world: InputState) -> str:
     kind = world.random.choice(("log", "log", "song"))
     if not (path := world.some(kind)):
         return ""
@@ -66,7 +66,7 @@ SAME_SIZE = (
 
 
 @weight(6)
-def changed_in_place(world: World) -> str:
+def changed_in_place(world: InputState) -> str:
     """Other bytes, the same number of them."""
     path = world.some(world.random.choice(("log", "song")))
     if not path:
@@ -83,14 +83,14 @@ def changed_in_place(world: World) -> str:
 
 
 @weight(2)
-def touched(world: World) -> str:
+def touched(world: InputState) -> str:
     chosen = world.random.sample(world.paths(sound=False), min(len(world.files), 2))
     world.touched.update(chosen)
     return f"{' and '.join(chosen)} are written again"
 
 
 @weight(6)
-def removed(world: World) -> str:
+def removed(world: InputState) -> str:
     found = world.paths(world.random.choice(("log", "song")), sound=False)
     chosen = world.random.sample(found, min(len(found) // 2, world.random.choice((1, 1, 2, 3))))
     for path in chosen:
@@ -99,7 +99,7 @@ def removed(world: World) -> str:
 
 
 @weight(3)
-def special_removed(world: World) -> str:
+def special_removed(world: InputState) -> str:
     """What others hang on goes: a copy of a song, the only file of a user, an artist's best variant."""
     words = ("copy", "lone", "artist", "heard", "ties", "flip", "span", "bad")
     found = [path for path in world.paths(sound=False) if any(f"-{word}." in path for word in words)]
@@ -111,7 +111,7 @@ def special_removed(world: World) -> str:
 
 
 @weight(2)
-def month_removed(world: World) -> str:
+def month_removed(world: InputState) -> str:
     if len(months := world.months()) < 2:
         return ""
     month = world.random.choice(months)
@@ -123,7 +123,7 @@ def month_removed(world: World) -> str:
 
 
 @weight(2)
-def back_again(world: World) -> str:
+def back_again(world: InputState) -> str:
     found = sorted(world.gone.keys() - world.files.keys())
     if not found:
         return ""
@@ -133,7 +133,7 @@ def back_again(world: World) -> str:
 
 
 @weight(3)
-def moved(world: World) -> str:
+def moved(world: InputState) -> str:
     path = world.some()
     if not path or path in world.moves.values() or path in world.touched:
         return ""
@@ -145,7 +145,7 @@ def moved(world: World) -> str:
 
 
 @weight(2)
-def swapped(world: World) -> str:
+def swapped(world: InputState) -> str:
     """Two files change their names: only their times tell, so those must differ."""
     found = world.paths(world.random.choice(("log", "song")))
     if world.has_real_times or len(found) < 2:
@@ -159,7 +159,7 @@ def swapped(world: World) -> str:
 
 
 @weight(3)
-def recompressed(world: World) -> str:
+def recompressed(world: InputState) -> str:
     if not (path := world.some()):
         return ""
     file = world.files[path]
@@ -176,7 +176,7 @@ def recompressed(world: World) -> str:
 
 
 @weight(1)
-def twice(world: World) -> str:
+def twice(world: InputState) -> str:
     if not (path := world.some("log")):
         return ""
     new = world.name("log", "twice", world.files[path].suffix)
@@ -187,7 +187,7 @@ def twice(world: World) -> str:
 
 
 @weight(1)
-def broken(world: World) -> str:
+def broken(world: InputState) -> str:
     kind = world.random.choice(("log", "song"))
     new = world.name(kind, "broken", ".gz")
     records = tuple(world.events(MONTHS[1]) if kind == "log" else [song(world.random)])
@@ -198,7 +198,7 @@ def broken(world: World) -> str:
 
 
 @weight(1)
-def all_gone(world: World) -> str:
+def all_gone(world: InputState) -> str:
     kind = world.random.choice(("log", "song"))
     taken = {path: world.files.pop(path) for path in world.paths(kind, sound=False)}
     if world.random.random() < 0.5:
@@ -208,7 +208,7 @@ def all_gone(world: World) -> str:
 
 
 @weight(1)
-def too_many_bad(world: World) -> str:
+def too_many_bad(world: InputState) -> str:
     world.once["max_bad"] = world.random.choice((0, 1, 3))
     return f"no more than {world.once['max_bad']} bad records"
 
@@ -217,13 +217,13 @@ def too_many_bad(world: World) -> str:
 
 
 @weight(3)
-def nothing(world: World) -> str:
+def nothing(world: InputState) -> str:
     world.is_nothing = True
     return ""
 
 
 @weight(4)
-def other_options(world: World) -> str:
+def other_options(world: InputState) -> str:
     name, values = world.random.choice(
         (
             ("match", ("title_artist", "title_artist_duration")),
@@ -245,7 +245,7 @@ SHARDS = ("shard_size", 2_000)
 
 
 @weight(3)
-def other_resources(world: World) -> str:
+def other_resources(world: InputState) -> str:
     """Options that change no row."""
     name, value = world.random.choice(
         (("threads", 1), ("chunk_size", "1KiB"), ("memory_limit", "64MiB"), ("rebuild", True), SHARDS)
@@ -255,19 +255,19 @@ def other_resources(world: World) -> str:
 
 
 @weight(3)
-def halves(world: World) -> str:
+def halves(world: InputState) -> str:
     world.calls = HALVES if world.random.random() < 0.8 else HALVES[::-1]
     world.is_legacy = world.random.random() < 0.6
     return "two halves"
 
 
 @weight(2)
-def one_half(world: World) -> str:
+def one_half(world: InputState) -> str:
     world.calls = (world.random.choice((*HALVES, "users", "songs", "time,songplays")),)
     return "one half"
 
 
 @weight(1)
-def lost_table_file(world: World) -> str:
+def lost_table_file(world: InputState) -> str:
     world.lost = world.random.randrange(10**6)
     return "a file of a table is lost"

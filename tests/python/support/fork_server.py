@@ -1,8 +1,8 @@
-"""A process that forks: every child calls the job once, and may be stopped, killed or failed on the way.
+"""A process that forks a child for every run of the job; the child can be paused, killed or made to fail.
 
-It reads tasks as lines of JSON, one at a time, and answers each with the child's id and, later, its end.
-Forking a warm interpreter takes milliseconds, so hundreds of runs can be killed in a test. ``file_faults.c``,
-when it is loaded, tells the n-th operation on files apart; without it only signals by the clock are possible.
+It reads tasks as lines of JSON, one at a time, and answers each with the process id of the child and, later,
+with its result. Forking a warm interpreter takes milliseconds, so a test can kill hundreds of runs. With
+``file_faults.c`` preloaded, a fault can hit the n-th file operation; without it, only timed signals work.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ MODES = {"count": 0, "kill": 1, "fail": 2, "full": 3}
 
 
 def child(task: dict[str, Any], answer: int, hit: int) -> int:
-    """Does the task; tells what came of it and returns the exit code."""
-    told: dict[str, Any]
+    """Runs the task, writes the result, and returns the exit code."""
+    result: dict[str, Any]
     if "mode" in task:
         arm = ctypes.CDLL(None).faults_arm
         at, like = ctypes.c_long(task.get("at", 1)), os.fsencode(task.get("like", ""))
@@ -37,21 +37,21 @@ def child(task: dict[str, Any], answer: int, hit: int) -> int:
     try:
         if task.get("call") == "recover":
             sparkify_lake.recover(task["output"], **options)
-            told = {"code": 0}
+            result = {"code": 0}
         else:
-            # Versions of the input come in any order here, also from large to small.
+            # The versions of the input come in any order, so a smaller input must be allowed.
             report = sparkify_lake.run(task["source"], task["output"], allow_shrink=True, **options)
-            told = {"code": 0, "report": report.to_dict()}
+            result = {"code": 0, "report": report.to_dict()}
     except sparkify_lake.SparkifyLakeError as error:
-        told = {"code": error.exit_code, "error": f"{error} ({error.hint})"}
+        result = {"code": error.exit_code, "error": f"{error} ({error.hint})"}
     if "mode" in task:
-        told["count"] = ctypes.CDLL(None).faults_count()
-    os.write(answer, json.dumps(told).encode())
-    return int(told["code"])
+        result["count"] = ctypes.CDLL(None).faults_count()
+    os.write(answer, json.dumps(result).encode())
+    return int(result["code"])
 
 
 def wait(pid: int, signals: list[tuple[float, int]]) -> int:
-    """Sends the signals when their seconds come, until the child ends."""
+    """Sends the signals at their times, until the child ends."""
     begun = time.monotonic()
     watch = os.pidfd_open(pid)
     for seconds, number in signals:
@@ -64,7 +64,7 @@ def wait(pid: int, signals: list[tuple[float, int]]) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def drained(pipe: int) -> bytes:
+def read_all(pipe: int) -> bytes:
     parts = []
     while part := os.read(pipe, 1 << 16):
         parts.append(part)
@@ -73,7 +73,7 @@ def drained(pipe: int) -> bytes:
 
 
 def warm_up() -> None:
-    """Does the job once: what is imported and touched for the first time takes longer than a small run."""
+    """Runs the job once, because imports and first accesses take longer than a small run."""
     with tempfile.TemporaryDirectory() as folder:
         sparkify_lake.sample(f"{folder}/input", songs=2, events=20, days=1, users=2)
         sparkify_lake.run(f"{folder}/input", f"{folder}/lake")
@@ -86,7 +86,7 @@ def main() -> None:
         answer, hit = os.memfd_create("answer"), os.memfd_create("hit")
         pid = os.fork()
         if pid == 0:
-            signal.alarm(task.get("limit", 60))  # a hang becomes a death by SIGALRM
+            signal.alarm(task.get("limit", 60))  # a run that hangs is killed by SIGALRM
             os._exit(child(task, answer, hit))
         print(pid, flush=True)
         begun = time.monotonic()
@@ -94,9 +94,9 @@ def main() -> None:
         seconds = time.monotonic() - begun
         os.lseek(answer, 0, os.SEEK_SET)
         os.lseek(hit, 0, os.SEEK_SET)
-        told = json.loads(drained(answer) or b"{}")
-        where = drained(hit).decode(errors="replace").strip()
-        print(json.dumps({**told, "code": code, "hit": where, "seconds": seconds}), flush=True)
+        result = json.loads(read_all(answer) or b"{}")
+        where = read_all(hit).decode(errors="replace").strip()
+        print(json.dumps({**result, "code": code, "hit": where, "seconds": seconds}), flush=True)
 
 
 if __name__ == "__main__":

@@ -220,7 +220,7 @@ def _changes(before: Files, step: Step) -> list[str]:
 # --- the world between two steps --------------------------------------------------------------------------
 
 
-class World:
+class InputState:
     """The input as it is now, and what became of it since the last step."""
 
     def __init__(self, random: Random) -> None:
@@ -323,13 +323,13 @@ def plays_of(file: File) -> list[Record]:
 
 # --- what may happen --------------------------------------------------------------------------------------
 
-Happening = Callable[[World], str]
-HAPPENINGS: dict[Happening, int] = {}
+Mutation = Callable[[InputState], str]
+MUTATIONS: dict[Mutation, int] = {}
 
 
-def weight(number: int) -> Callable[[Happening], Happening]:
-    def keep(happening: Happening) -> Happening:
-        HAPPENINGS[happening] = number
+def weight(number: int) -> Callable[[Mutation], Mutation]:
+    def keep(happening: Mutation) -> Mutation:
+        MUTATIONS[happening] = number
         return happening
 
     return keep

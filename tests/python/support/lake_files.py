@@ -63,6 +63,15 @@ def data_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*.parquet") if path.is_file() and "_etl" not in path.parts)
 
 
+def table_files(lake: Path) -> dict[str, bytes]:
+    """The bytes of every file of the tables, by path below the lake."""
+    return {
+        path.relative_to(lake).as_posix(): path.read_bytes()
+        for path in lake.rglob("*")
+        if path.is_file() and "_etl" not in path.parts
+    }
+
+
 def contents(snapshot: Snapshot) -> dict[str, str]:
     """The digests of a snapshot, without inodes and times."""
     return {path: digest for path, (_, _, digest) in snapshot.items()}

@@ -5,16 +5,16 @@ from __future__ import annotations
 from random import Random
 
 from support import file_mutations, record_mutations
-from support.input_mutations import DAY, FULL, HAPPENINGS, MONTHS, SONG_IDS, Sequence, World, event, song
+from support.input_mutations import DAY, FULL, MONTHS, MUTATIONS, SONG_IDS, InputState, Sequence, event, song
 
 KINDS = (record_mutations, file_mutations)
-"""The modules that say what may happen; to import them is to have it in ``HAPPENINGS``."""
+"""The modules that say what may happen; to import them is to have it in ``MUTATIONS``."""
 
 
 def sequence(seed: int) -> Sequence:
     """The sequence of a seed: a first step, and six to twelve more, the last of which is a plain run."""
     random = Random(seed)
-    world = World(random)
+    world = InputState(random)
     for song_id in random.sample(SONG_IDS, random.randint(2, 6)):
         world.add("song", song_id, [song(random, song_id)])
     for month in random.sample(MONTHS[:4], random.randint(1, 3)):
@@ -23,8 +23,8 @@ def sequence(seed: int) -> Sequence:
     if not world.times():
         world.add("log", "day", [event(random, MONTHS[2])])
     steps = [world.step(["the first files"])]
-    kinds = sorted(HAPPENINGS, key=lambda one: one.__name__)
-    weights = [HAPPENINGS[one] for one in kinds]
+    kinds = sorted(MUTATIONS, key=lambda one: one.__name__)
+    weights = [MUTATIONS[one] for one in kinds]
     count = random.randint(6, 12)
     for number in range(count):
         world.begin()

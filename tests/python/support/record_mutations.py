@@ -14,7 +14,7 @@ from support.input_mutations import (
     MONTHS,
     SONG_IDS,
     TRACKS,
-    World,
+    InputState,
     event,
     faulty,
     made,
@@ -28,14 +28,14 @@ from support.input_mutations import (
 
 
 @weight(4)
-def later_day(world: World) -> str:
+def later_day(world: InputState) -> str:
     latest = max(world.times(), default=MONTHS[0])
     world.add("log", "later", world.events(latest + DAY * world.random.choice((1, 1, 1, 20))))
     return "a later day"
 
 
 @weight(6)
-def late_file(world: World) -> str:
+def late_file(world: InputState) -> str:
     if not (months := world.months()):
         return ""
     world.add("log", "late", world.events(world.random.choice(months)))
@@ -43,20 +43,20 @@ def late_file(world: World) -> str:
 
 
 @weight(4)
-def any_month(world: World) -> str:
+def any_month(world: InputState) -> str:
     world.add("log", "any", world.events(world.random.choice((*MONTHS, *MONTHS, *EDGES))))
     return "a file of any month"
 
 
 @weight(4)
-def spanning(world: World) -> str:
+def spanning(world: InputState) -> str:
     several = world.random.sample((*MONTHS, *EDGES), world.random.choice((2, 3)))
     world.add("log", "span", [one for ts in several for one in world.events(ts)])
     return "a file that spans months"
 
 
 @weight(3)
-def ties(world: World) -> str:
+def ties(world: InputState) -> str:
     if not (path := world.some("log")) or not (plays := plays_of(world.files[path])):
         return ""
     random = world.random
@@ -71,7 +71,7 @@ def ties(world: World) -> str:
 
 
 @weight(4)
-def level_flips(world: World) -> str:
+def level_flips(world: InputState) -> str:
     random = world.random
     if not (times := world.times()):
         return ""
@@ -84,14 +84,14 @@ def level_flips(world: World) -> str:
 
 
 @weight(3)
-def lone_user(world: World) -> str:
+def lone_user(world: InputState) -> str:
     user = f"9{world.numbers}"
     world.add("log", "lone", world.events(world.random.choice(MONTHS), userId=user))
     return f"the only file of user {user}"
 
 
 @weight(2)
-def withoutplays_of(world: World) -> str:
+def withoutplays_of(world: InputState) -> str:
     random = world.random
     records = [other_page(random) for _ in range(random.randint(0, 3))]
     world.add("log" if records else random.choice(("log", "song")), "none", records)
@@ -99,7 +99,7 @@ def withoutplays_of(world: World) -> str:
 
 
 @weight(3)
-def faults(world: World) -> str:
+def faults(world: InputState) -> str:
     kind = world.random.choice(("log", "log", "song"))
     bad = [faulty(world.random, kind) for _ in range(world.random.randint(1, 3))]
     world.add(kind, "bad", bad)
@@ -110,13 +110,13 @@ def faults(world: World) -> str:
 
 
 @weight(5)
-def new_songs(world: World) -> str:
+def new_songs(world: InputState) -> str:
     world.add("song", "new", [song(world.random) for _ in range(world.random.choice((1, 1, 1, 2, 3)))])
     return "songs"
 
 
 @weight(6)
-def late_song(world: World) -> str:
+def late_song(world: InputState) -> str:
     """The song of plays that have none so far, and of the very duration that was played."""
     files = [world.files[path] for path in world.paths("log")]
     plays = [json.loads(one.raw) for file in files for one in plays_of(file)]
@@ -135,7 +135,7 @@ def late_song(world: World) -> str:
 
 
 @weight(5)
-def another_copy(world: World) -> str:
+def another_copy(world: InputState) -> str:
     if not (path := world.some("song")):
         return ""
     records = [one for one in world.files[path].records if not one.fault]
@@ -150,7 +150,7 @@ def another_copy(world: World) -> str:
 
 
 @weight(4)
-def changed_song(world: World) -> str:
+def changed_song(world: InputState) -> str:
     if not (path := world.some("song")):
         return ""
     records = list(world.files[path].records)
@@ -168,7 +168,7 @@ def changed_song(world: World) -> str:
 
 
 @weight(4)
-def fuller_artist(world: World) -> str:
+def fuller_artist(world: InputState) -> str:
     title, name = world.random.choice(TRACKS)
     more: dict[str, Any] = {"artist_location": "Panama", "artist_latitude": 1.5, "artist_longitude": 2.5}
     kept = dict(list(more.items())[: world.random.randint(1, 3)])

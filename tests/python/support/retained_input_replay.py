@@ -24,7 +24,7 @@ def kinds(tables: str) -> tuple[str, ...]:
     return tuple(kind for kind, made in KINDS.items() if made & set(tables.split(",")))
 
 
-class Keeping(Place):
+class RetainedInputTarget(Place):
     """To be put in front of a place: its runs keep what is gone."""
 
     input: Input
@@ -74,5 +74,5 @@ def _plain(path: str, file: File) -> tuple[str, bytes]:
     return path.partition("/")[0], b"" if file.is_broken else replace(file, suffix="").body
 
 
-class KeepingDisk(Keeping, Disk):
+class RetainedInputDisk(RetainedInputTarget, Disk):
     """A folder."""
