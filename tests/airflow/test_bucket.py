@@ -21,7 +21,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield stack.enter_context(seaweed(tmp_path_factory.mktemp("weed")))
 
 
-def test_the_examples_on_s3(
+def test_the_example_dags_on_s3(
     server: Server, raw: Path, dag_of: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip

@@ -18,14 +18,14 @@ def xcom(run: Any, task: str) -> Any:
     return instance.xcom_pull(task_ids=task)
 
 
-def test_the_dag_of_the_spark_job(dag_of: Load, raw: Path, lake: Path) -> None:
+def test_the_example_dag_of_the_spark_job(dag_of: Load, raw: Path, lake: Path) -> None:
     run = dag_of("spark_era.py").test(run_conf={"input": str(raw), "output": str(lake)})
     assert run.state == "success"
     assert sparkify_lake.check(lake).is_healthy
     assert set(sparkify_lake.status(lake).rows) == {"songs", "artists", "users", "time", "songplays"}
 
 
-def test_the_operator_and_the_gate(dag_of: Load, raw: Path, lake: Path) -> None:
+def test_the_example_dags_with_operator_and_sensor(dag_of: Load, raw: Path, lake: Path) -> None:
     run = dag_of("nightly.py").test()
     assert run.state == "success"
     told = xcom(run, "build_lake")

@@ -88,7 +88,7 @@ def until_at_work(process: subprocess.Popen[str], lake: Path) -> float:
 
 
 @pytest.mark.parametrize("kind", ["operator", "function"])
-def test_execution_timeout(kind: str, many: Path, lake: Path) -> None:
+def test_an_execution_timeout_stops_the_run(kind: str, many: Path, lake: Path) -> None:
     limit = 1.0
     with start(many, lake, limit, kind) as process:
         begun = until_at_work(process, lake)

@@ -141,7 +141,7 @@ def files(lake: Path) -> dict[str, bytes]:
     return {str(path.relative_to(lake)): path.read_bytes() for path in lake.glob("*_table/**/*.parquet")}
 
 
-def test_killed_at_work_and_tried_again(
+def test_a_killed_task_succeeds_on_retry(
     raw: Path, many: Path, lake: Path, tmp_path: Path, supervised: Callable[..., Any]
 ) -> None:
     sparkify_lake.run(raw, lake, quiet=True)
@@ -170,7 +170,7 @@ def test_killed_at_work_and_tried_again(
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "execution_timeout"])
-def test_stopped_while_the_store_is_silent(
+def test_a_task_stops_while_the_store_is_silent(
     how: str, raw: Path, server: Server, monkeypatch: pytest.MonkeyPatch, supervised: Callable[..., Any]
 ) -> None:
     bucket = server.bucket("silent-" + how.partition("_")[0].lower())

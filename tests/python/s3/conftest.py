@@ -1,6 +1,6 @@
-"""Fixtures of the tests on S3: servers (one of each kind a worker), buckets, an input, and the program.
+"""Fixtures of the tests on S3: servers (one of each kind per worker), buckets, inputs, and the program.
 
-Without the packages of the extra `test` the tests are skipped and say so; nothing else skips them.
+The tests are skipped only if packages of the extra `test` are missing.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def nanio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session", params=ENGINES)
 def server(request: pytest.FixtureRequest) -> Server:
-    """Each of the two servers that keep S3's promises."""
+    """Each of the two servers with the guarantees of S3."""
     found: Server = request.getfixturevalue({"seaweedfs": "seaweedfs", "moto": "moto_server"}[request.param])
     return found
 
@@ -75,14 +75,14 @@ def moto_bucket(moto_server: Server) -> Bucket:
 
 @pytest.fixture
 def proxy(weed_bucket: Bucket) -> Iterator[Proxy]:
-    """A proxy before SeaweedFS."""
+    """A proxy in front of SeaweedFS."""
     with Proxy(weed_bucket.server.address) as started:
         yield started
 
 
 @pytest.fixture(autouse=True)
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current directory, nobody's home, none of our settings, no AWS settings."""
+    """An empty working directory, an empty home, and no settings of the package or AWS."""
     for name in list(os.environ):
         if name.startswith(("SPARKIFY_", "AWS_")):
             monkeypatch.delenv(name)
@@ -99,13 +99,13 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
-    """A few songs, logs of days in two months."""
+    """A few songs, and logs of days in two months."""
     return sample(tmp_path_factory.mktemp("data"), songs=24, events=600, days=40)
 
 
 @pytest.fixture(scope="session")
 def later(tmp_path_factory: pytest.TempPathFactory) -> Data:
-    """Another input: other songs and logs, some months in common."""
+    """Another input: other songs and logs, with some months in common."""
     return sample(tmp_path_factory.mktemp("later"), songs=26, events=600, days=45, seed=2)
 
 

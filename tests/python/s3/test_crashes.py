@@ -1,8 +1,7 @@
-"""Runs on S3 that are killed at any request, or overlap: old or new, never a mix, and a rerun makes it whole.
+"""Runs on S3 that are killed at any request, or that overlap: the lake is old or new, and a rerun repairs it.
 
-The proxy sees every request of a run and ends the run's process right before the n-th change, or right after
-it, when the server did it and nobody heard. What lies in the bucket then is judged by the checker of the
-tests of trust.
+The proxy sees every request of a run. It kills the process of the run right before the n-th change, or right
+after the server has made the change. Then the lake checker checks the contents of the bucket.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ pytestmark = pytest.mark.timeout(900)
 
 
 class Killed(ConnectionError):
-    """Ends the connection of a client that is no more: the server never hears of the request."""
+    """Closes the connection of a killed client before the request reaches the server."""
 
 
-class Place:
-    """Two versions of an input, a bucket, and fork_servers that write to it."""
+class CrashTest:
+    """Versions of an input, a bucket, and processes that write to it."""
 
     def __init__(
         self,
@@ -50,7 +49,7 @@ class Place:
         self.name = ""
 
     def begin(self, old: int | None) -> None:
-        """A new lake that holds an old version, or none."""
+        """Starts a new lake with an old version, or without any."""
         self.proxy.clear()
         self.lakes += 1
         self.name = f"lake-{self.lakes}"
@@ -73,26 +72,26 @@ class Place:
         given = {**options(self.proxy), "store_patience": "60s", **given}
         (fork_server or self.fork_server).start(source, output, options=given, **task)
 
-    def seen(self) -> Path:
-        """The lake as it lies in the bucket now."""
+    def download(self) -> Path:
+        """A copy of the current lake in the bucket."""
         folder = self.folder / f"seen-{len(list(self.folder.iterdir()))}"
         folder.mkdir()
         return self.bucket.download(self.name, folder)
 
-    def must_be_sound(self, where: str) -> None:
-        assert check(self.seen(), versions=self.versions.held, bucket=True) == [], where
+    def assert_sound(self, where: str) -> None:
+        assert check(self.download(), versions=self.versions.held, bucket=True) == [], where
 
-    def must_become(self, new: int, where: str) -> None:
+    def assert_next_run_publishes(self, new: int, where: str) -> None:
         ended = self.run(new)
         assert ended["code"] == 0, f"{where}: {ended}"
-        seen = self.seen()
+        seen = self.download()
         held = self.versions.held
         assert check(seen, versions=held, settled=True, bucket=True, report=ended["report"]) == [], where
         assert contents(seen) == held[new], where
 
 
 @pytest.fixture(scope="module")
-def place(seaweedfs: Server) -> Iterator[Place]:
+def crash(seaweedfs: Server) -> Iterator[CrashTest]:
     with scratch_folder() as folder, ExitStack() as stack:
         bucket = new_bucket(seaweedfs)
         proxy = stack.enter_context(Proxy(seaweedfs.address))
@@ -100,12 +99,12 @@ def place(seaweedfs: Server) -> Iterator[Place]:
         fork_servers = (stack.enter_context(ForkServer(env=env)), stack.enter_context(ForkServer(env=env)))
         versions = Versions.make(folder, fork_servers[0], 3, songs=6, plays=16)
         (folder / "seen").mkdir()
-        yield Place(folder / "seen", bucket, proxy, fork_servers, versions)
+        yield CrashTest(folder / "seen", bucket, proxy, fork_servers, versions)
 
 
 @pytest.mark.parametrize("moment", ["call", "call after"], ids=["before", "after"])
-@pytest.mark.parametrize("old", [0, None], ids=["over an old version", "the first version"])
-def test_killed_at_every_change(place: Place, rounds: Rounds, moment: str, old: int | None) -> None:
+@pytest.mark.parametrize("old", [0, None], ids=["old version", "first version"])
+def test_a_run_killed_at_every_change(crash: CrashTest, rounds: Rounds, moment: str, old: int | None) -> None:
     hits: Counter[str] = Counter()
     random = Random(rounds.seed)
     kinds: tuple[Kind, ...] = ("PUT", "DELETE")
@@ -113,27 +112,27 @@ def test_killed_at_every_change(place: Place, rounds: Rounds, moment: str, old: 
         at = 0
         while True:
             at += 1 if rounds.is_long else random.randint(4, 9)
-            place.begin(old)
+            crash.begin(old)
 
             def kill() -> None:
-                place.fork_server.kill()
+                crash.fork_server.kill()
                 if moment == "call":
                     raise Killed
 
-            place.proxy.clear()
-            injection = place.proxy.inject(
+            crash.proxy.clear()
+            injection = crash.proxy.inject(
                 "call" if moment == "call" else "call after", kind, first=at, call=kill
             )
-            ended = place.run(1)
+            ended = crash.run(1)
             if not injection.hits:
                 assert ended["code"] == 0, ended
                 break
             where = f"seed {rounds.seed}, killed {moment} {kind} {at}"
             assert ended["code"] == KILLED, f"{where}: {ended}"
-            place.proxy.clear()
+            crash.proxy.clear()
             hits[kind] += 1
-            place.must_be_sound(where)
-            place.must_become(1 if at % 2 else 2, where)
+            crash.assert_sound(where)
+            crash.assert_next_run_publishes(1 if at % 2 else 2, where)
     print_counts(f"killed {'before' if moment == 'call' else 'after'} a change", hits)
     assert hits["PUT"] >= 2
 
@@ -143,65 +142,65 @@ def test_killed_at_every_change(place: Place, rounds: Rounds, moment: str, old: 
     [
         ("error 500", True, {75}),
         ("reset after", True, {75}),
-        # Once the version is committed, whoever mends the rights only has to run again.
+        # After the commit, another run is enough once the permissions are fixed (75).
         ("access denied", True, {75, 77}),
         ("access denied", False, {0, 75, 77}),
     ],
 )
-def test_every_request_fails(
-    place: Place, rounds: Rounds, fault: Fault, for_good: bool, codes: set[int]
+def test_a_run_with_every_request_failing(
+    crash: CrashTest, rounds: Rounds, fault: Fault, for_good: bool, codes: set[int]
 ) -> None:
-    """From the n-th request on, for every n, or the n-th alone with what is not tried again."""
+    """Every request from the n-th one on fails, for every n, or only the n-th one with a permanent error."""
     hits: Counter[str] = Counter()
     random = Random(rounds.seed)
     at = 0
     while True:
         at += 1 if rounds.is_long else random.randint(2, 5)
-        place.begin(0 if at % 4 else None)
-        place.proxy.clear()
-        injection = place.proxy.inject(fault, first=at, count=10**9 if for_good else 1)
-        ended = place.run(1, store_patience="250ms")
+        crash.begin(0 if at % 4 else None)
+        crash.proxy.clear()
+        injection = crash.proxy.inject(fault, first=at, count=10**9 if for_good else 1)
+        ended = crash.run(1, store_patience="250ms")
         if not injection.hits:
             assert ended["code"] == 0, ended
             break
         where = f"seed {rounds.seed}, {fault} at request {at}: {ended}"
         assert ended["code"] in codes, where
         hits[f"exit {ended['code']}"] += 1
-        place.proxy.clear()
-        place.must_be_sound(where)
-        place.must_become(1 if at % 2 else 2, where)
+        crash.proxy.clear()
+        crash.assert_sound(where)
+        crash.assert_next_run_publishes(1 if at % 2 else 2, where)
     print_counts(f"{fault} {'from' if for_good else 'at'} a request{' on' if for_good else ''}", hits)
     assert hits.total() >= 4
 
 
-def test_a_run_that_sleeps_through_many_versions_plans_again(place: Place) -> None:
-    """Records of old versions are forgotten: one who wakes before its commit finds the place free again.
+def test_a_run_paused_during_many_versions_starts_again(crash: CrashTest) -> None:
+    """A run that is paused before its commit finds its version free again, because old records are removed.
 
-    It must see that it is not the next one's. What it then makes follows the newest version.
+    It must notice that newer versions exist, and start again from the newest one.
     """
-    held = place.versions.held
-    place.begin(0)
-    asleep = place.proxy.inject("hang", "PUT", key="_etl/log/")
-    place.start(1)
+    held = crash.versions.held
+    crash.begin(0)
+    paused = crash.proxy.inject("hang", "PUT", key="_etl/log/")
+    crash.start(1)
     deadline = time.monotonic() + 30
-    while not asleep.hits:
-        assert time.monotonic() < deadline, f"the run never came to its commit: {place.fork_server.end()}"
+    while not paused.hits:
+        assert time.monotonic() < deadline, f"the run never reached its commit: {crash.fork_server.end()}"
         time.sleep(0.01)
     for number in range(1, 19):
-        # None takes back what the one before it did, and so none waits.
-        ended = place.run(number % 3, place.other, tables="users")
+        # No run reverts its predecessor, so no run has to wait.
+        ended = crash.run(number % 3, crash.other, tables="users")
         assert ended["code"] == 0, ended
-    place.proxy.clear()
-    ended = place.fork_server.end()
+    crash.proxy.clear()
+    ended = crash.fork_server.end()
     assert ended["code"] == 0, ended
-    assert ended["report"]["version"] == 20, "one, eighteen, and its own"
-    seen = place.seen()
+    assert ended["report"]["version"] == 20, "1 version before, 18 during the pause, and its own"
+    seen = crash.download()
     assert contents(seen) == held[1]
     assert check(seen, settled=True, bucket=True, report=ended["report"]) == []
 
 
 def stops(random: Random, seconds: float) -> list[tuple[float, int]]:
-    """When to stop a run and when to wake it."""
+    """Random times to pause a run and to resume it."""
     at = random.random() * seconds
     return (
         [(at, signal.SIGSTOP), (at + random.random() * seconds, signal.SIGCONT)]
@@ -210,27 +209,27 @@ def stops(random: Random, seconds: float) -> list[tuple[float, int]]:
     )
 
 
-def test_overlapping_runs_equal_sequential_runs(place: Place, rounds: Rounds) -> None:
+def test_overlapping_runs_equal_sequential_runs(crash: CrashTest, rounds: Rounds) -> None:
     random = Random(rounds.seed)
     print(f"seed {rounds.seed}")
     ends: Counter[str] = Counter()
-    held = place.versions.held
-    place.begin(0)
+    held = crash.versions.held
+    crash.begin(0)
     with ExitStack() as stack:
-        env = {**home(place.folder.parent), **place.bucket.server.keys.environment}
+        env = {**home(crash.folder.parent), **crash.bucket.server.keys.environment}
         fork_servers = [stack.enter_context(ForkServer(env=env)) for _ in range(3)]
-        seconds = place.run(1)["seconds"]
+        seconds = crash.run(1)["seconds"]
         for number in range(rounds(6, 60)):
             runs = random.sample(range(3), random.randint(2, 3))
             for run in runs:
-                place.start(run, fork_servers[run], signals=stops(random, seconds))
+                crash.start(run, fork_servers[run], signals=stops(random, seconds))
             ended = {run: fork_servers[run].end() for run in runs}
             where = f"seed {rounds.seed}, round {number}: {ended}"
             codes = {run: end["code"] for run, end in ended.items()}
             assert set(codes.values()) <= {0, 75}, where
             assert 0 in codes.values(), where
             ends.update(f"exit {code}" for code in codes.values())
-            seen = place.seen()
+            seen = crash.download()
             assert contents(seen) in [held[run] for run in runs], where
             assert check(seen, versions=held, settled=True, bucket=True) == [], where
     print_counts("overlapping runs", ends)

@@ -1,6 +1,6 @@
-"""The same sequences in a bucket: input and lake lie there, and every step ends as a rebuild on a disk.
+"""The sequences of `incremental/test_sequences.py` with input and lake in a bucket.
 
-The input is kept on a disk as well, for the rebuild: a lake has the same bytes in a bucket and on a disk.
+The input is also on disk, for the rebuild: a lake has the same bytes in a bucket and on disk.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TABLES = tuple(f"{folder}/" for folder in FOLDERS.values())
 
 
 class BucketTarget(Place):
-    """Input and lake in a bucket; names of their own for every sequence."""
+    """Input and lake in a bucket, with separate names for every sequence."""
 
     def __init__(self, folder: Path, bucket: Bucket, seed: int) -> None:
         self.folder, self.bucket = folder, bucket
@@ -58,7 +58,7 @@ class BucketTarget(Place):
         done = call(source, self.bucket.url(lake or self.lake), tables, step, **self.given, **more)
         if done is None or isinstance(done, Refusal):
             return done
-        # Places are told by name.
+        # The report contains the locations.
         there = json.dumps(done).replace(source, str(self.input.folder))
         named: dict[str, Any] = json.loads(there)
         return named
@@ -85,14 +85,14 @@ def tables_of(digests: Digests) -> Digests:
 def played_in(place: BucketTarget, played: Sequence) -> None:
     if trouble := play(place, played):
         pytest.fail(f"{played}\n{trouble}", pytrace=False)
-    # A rebuild in the bucket, too.
+    # A rebuild in the bucket must also be equal.
     last = played.steps[-1]
     done = place.run(last, FULL[0], lake="rebuilt", rebuild=True)
     if not isinstance(done, Refusal):
         assert file_faults(place.digests(), tables_of(place.bucket.digests("rebuilt"))) == [], str(played)
 
 
-def test_every_step_in_a_bucket_ends_as_a_rebuild(
+def test_every_step_in_a_bucket_equals_a_rebuild(
     seaweedfs: Server, rounds: Rounds, record_property: Callable[[str, object], None]
 ) -> None:
     steps = 0
@@ -106,10 +106,10 @@ def test_every_step_in_a_bucket_ends_as_a_rebuild(
 
 
 class RetainedInputBucket(RetainedInputTarget, BucketTarget):
-    """What is gone keeps its rows."""
+    """Input and lake in a bucket; missing objects keep their rows."""
 
 
-def test_every_step_in_a_bucket_that_keeps_what_is_gone(
+def test_every_step_in_a_bucket_with_retained_input_equals_a_rebuild_of_all_objects(
     seaweedfs: Server, rounds: Rounds, record_property: Callable[[str, object], None]
 ) -> None:
     steps = 0
@@ -123,8 +123,8 @@ def test_every_step_in_a_bucket_that_keeps_what_is_gone(
     record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 
-def test_a_stale_object_is_noticed(seaweedfs: Server) -> None:
-    """An object of the step before in place of the new one."""
+def test_a_stale_object_is_detected(seaweedfs: Server) -> None:
+    """A bug: an object of the previous step stays in place of the new one."""
 
     class Stale(BucketTarget):
         def run(self, step: Step, tables: str, lake: str = "", **more: Any) -> Outcome | None:

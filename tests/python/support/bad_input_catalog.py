@@ -37,33 +37,41 @@ ROWS: dict[int, Row] = {
             ),
         )
     ],
-    87: python("s3/test_odd_keys", "test_what_is_no_data_is_skipped"),
+    87: python("s3/test_odd_keys", "test_objects_without_data_are_skipped"),
     88: python(
-        "s3/test_odd_keys", "test_keys_that_cannot_be_addressed", "test_odd_keys_elsewhere_do_not_matter"
+        "s3/test_odd_keys",
+        "test_unusual_keys_are_read_or_refused_by_name",
+        "test_odd_keys_outside_the_input_are_ignored",
     ),
     89: [
-        *python("s3/test_odd_keys", "test_more_than_a_page_of_keys"),
+        *python("s3/test_odd_keys", "test_all_pages_of_a_listing_are_read"),
         *rust("remote_input", "many_keys_take_few_more_requests_than_pages"),
     ],
     90: [
-        *python("s3/test_faults", "test_an_input_that_changes_while_it_is_read"),
+        *python("s3/test_faults", "test_an_input_that_changes_during_the_run_ends_it"),
         *rust("store", "a_changed_object_says_so"),
     ],
     91: rust("failures", "a_file_that_changed_since_it_was_listed_ends_the_run"),
     92: rust("failures", "a_file_that_changed_since_it_was_listed_ends_the_run"),
-    93: python("s3/test_access", "test_no_permission_on_one_object"),
-    94: python("s3/test_access", "test_an_archived_object", "test_a_key_of_kms_that_is_denied"),
+    93: python("s3/test_access", "test_a_denied_object_is_named"),
+    94: python(
+        "s3/test_access", "test_an_archived_object_is_named", "test_an_object_with_a_denied_kms_key_is_named"
+    ),
     95: python("lake/test_locations", "test_special_files_are_never_opened"),
     96: python("input/test_bad_input", "test_a_file_name_that_is_not_utf8_is_escaped"),
     97: python("input/test_bad_input", "test_a_file_that_several_patterns_match_is_read_once"),
     98: python("lake/test_locations", "test_a_missing_or_empty_input_is_refused"),
     99: python("input/test_bad_input", "test_an_input_that_shrank_is_refused"),
     # --- environment ---
-    100: python("s3/test_access", "test_a_wrong_region", "test_a_missing_bucket"),
+    100: python("s3/test_access", "test_a_wrong_region_is_reported", "test_a_missing_bucket_is_reported"),
     101: python("s3/test_access", "test_a_token_that_expires_during_the_run"),
-    102: python("s3/test_access", "test_a_clock_that_is_wrong"),
+    102: python("s3/test_access", "test_a_wrong_clock_is_reported"),
     103: [
-        *python("s3/test_faults", "test_every_fault_at_every_kind", "test_a_store_that_keeps_failing"),
+        *python(
+            "s3/test_faults",
+            "test_every_fault_at_every_kind_of_request",
+            "test_a_store_that_keeps_failing_ends_the_run",
+        ),
         *rust("store", "patience_ends"),
     ],
     104: python(
@@ -77,7 +85,11 @@ ROWS: dict[int, Row] = {
             "test_a_read_only_disk_is_refused",
             "test_an_output_without_write_permission_is_refused",
         ),
-        *python("s3/test_access", "test_no_permission_to_write", "test_no_permission_to_delete"),
+        *python(
+            "s3/test_access",
+            "test_a_denied_write_is_found_before_reading",
+            "test_a_denied_delete_is_found_before_writing",
+        ),
     ],
     106: [
         *python("tables/test_invariance", "test_the_smallest_memory_limit_gives_the_same_files"),
@@ -86,16 +98,16 @@ ROWS: dict[int, Row] = {
     107: python("input/test_bad_input", "test_a_low_limit_of_open_files_is_enough"),
     108: python(
         "s3/test_access",
-        "test_encrypted_with_a_certificate_of_ones_own",
-        "test_a_file_of_certificates_that_is_none",
+        "test_a_private_certificate_needs_ca_file",
+        "test_an_invalid_ca_file_is_refused",
     ),
-    109: python("s3/test_access", "test_a_store_without_conditions"),
+    109: python("s3/test_access", "test_a_store_without_conditional_writes_causes_a_warning"),
     110: python("crash/test_signals", "test_a_run_in_a_forked_process"),
     # --- configuration and concurrency ---
     111: [
         *python("lake/test_locations", "test_overlapping_input_and_output_are_refused"),
         *python("lake/test_locations", "test_an_input_symlink_into_the_output_is_refused"),
-        *python("s3/test_jobs", "test_overlapping_places_are_refused"),
+        *python("s3/test_jobs", "test_overlapping_locations_are_refused"),
     ],
     112: [
         *python("lake/test_rerun", "test_a_concurrent_run_is_refused"),
