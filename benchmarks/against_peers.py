@@ -1,18 +1,15 @@
-"""The job against its peers: whole processes, interleaved, medians, one table.
+"""The job compared with other engines: whole processes, in turns, medians, one table.
 
     python benchmarks/against_peers.py --sizes small,M --runs 3 [--spark] [--json FILE] [--append RESULTS.md]
 
-Each engine reads the same generated data and writes the same five tables into a fresh folder. A first
-round is not timed: it warms the page cache, and the run goes on only if all engines made as many rows of
-every table and matched as many plays. Then the engines take turns, so that a slow minute of the machine
-hits all of them. A process is measured from its start to its end, interpreter and imports included, by
-``wait4``: wall clock, CPU (user and system, all threads and children), and the largest resident set of
-any one process.
+Each engine reads the same generated data and writes the same five tables into a new folder. The first round
+is not timed: it warms the page cache and checks that all engines have the same number of rows in every table
+and of matched plays. Then the engines run in turns, so that a slow minute of the machine affects all of them.
+``measurement`` describes what is measured.
 
-The peers (``peer_*.py``) are fair versions of the job as a good user of that library would write it. They
-do less than ours: their songplay_id is whatever is cheapest there, a bad record stops them or vanishes,
-nothing is atomic, nothing is synced to disk. Data and outputs lie below ``target/bench``. Ratios travel
-between machines, seconds do not.
+The peers (``peer_*.py``) are fair versions of the job, as a good user of that library would write them. They
+do less than this job: their songplay_id is the cheapest one, a bad record stops them or disappears, and their
+output is neither atomic nor synced to disk.
 """
 
 from __future__ import annotations
@@ -45,7 +42,7 @@ TABLES = ("songs", "artists", "users", "time", "songplays")
 
 
 def counts(output: Path) -> dict[str, int]:
-    """What `count` finds, in a process of its own: what this one takes, an engine's peak begins with."""
+    """The result of `count` in a separate process: children inherit the memory peak of this process."""
     command = [
         sys.executable,
         "-c",
@@ -57,7 +54,7 @@ def counts(output: Path) -> dict[str, int]:
 
 
 def count(output: str) -> None:
-    """Prints the rows of each table that an engine wrote, and the plays that have a song."""
+    """Prints the number of rows in each table, and the number of plays with a song."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -73,7 +70,7 @@ def count(output: str) -> None:
 
 
 def compare(size: str, chosen: Sequence[Engine], runs: int) -> dict[str, list[Measure]]:
-    """Checks the engines against each other, then times them in turns."""
+    """Compares the results of the engines, then measures them in turns."""
     source = data(size)
     outputs = WORK / "output" / size
     shutil.rmtree(outputs, ignore_errors=True)
@@ -84,7 +81,9 @@ def compare(size: str, chosen: Sequence[Engine], runs: int) -> dict[str, list[Me
         seen[engine.name] = counts(outputs / f"check-{number}")
     ours = seen[chosen[0].name]
     if different := {name: found for name, found in seen.items() if found != ours}:
-        sys.exit(f"the engines do not agree on {size}: {chosen[0].name} made {ours}, but {different}")
+        sys.exit(
+            f"the engines have different results for {size}: {chosen[0].name} made {ours}, but {different}"
+        )
     print(f"{size}: all made {ours}", file=sys.stderr)
     taken: dict[str, list[Measure]] = {engine.name: [] for engine in chosen}
     for turn in range(runs):
@@ -122,31 +121,33 @@ def heading(sizes: Sequence[str], runs: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--sizes", default="small,M", help="of small, M and L, separated by commas")
+    parser.add_argument("--sizes", default="small,M", help="small, M or L, separated by commas")
     parser.add_argument("--runs", type=int, default=3, help="timed runs of each engine and size")
-    parser.add_argument("--only", default="", help="engines with one of these in their name: sparkify,tuned")
-    parser.add_argument("--spark", action="store_true", help="run Spark too (minutes)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every single measurement there")
+    parser.add_argument(
+        "--only", default="", help="engines whose names contain one of these words: sparkify,tuned"
+    )
+    parser.add_argument("--spark", action="store_true", help="also run Spark (takes minutes)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement to this file")
     parser.add_argument("--append", type=Path, metavar="FILE", help="append the table to this Markdown file")
     given = parser.parse_args()
     sizes: list[str] = given.sizes.split(",")
     if unknown := [size for size in sizes if size not in SIZES]:
         parser.error(f"no size {unknown[0]}: there are {', '.join(SIZES)}")
     if given.runs < 1:
-        parser.error("--runs takes a number from 1")
+        parser.error("--runs must be at least 1")
     WORK.mkdir(parents=True, exist_ok=True)
     adopt_orphans()
     names = given.only.lower().split(",")
     chosen = [one for one in engines(given.spark) if any(name in one.name.lower() for name in names)]
     results = {size: compare(size, chosen, given.runs) for size in sizes}
-    # ext4 leaves the places of files that were removed in the last minutes alone, but looks at them again and
-    # again: whoever then creates thousands of files is slow. So nothing is removed before all is measured.
+    # ext4 does not reuse inodes of recently removed files, but searches them repeatedly, which makes creating
+    # thousands of files slow. So outputs are removed after all measurements.
     shutil.rmtree(WORK / "output", ignore_errors=True)
-    told = f"{heading(sizes, given.runs)}\n\n{table(results, chosen)}\n"
-    print(told)
+    text = f"{heading(sizes, given.runs)}\n\n{table(results, chosen)}\n"
+    print(text)
     if given.append:
         with given.append.open("a") as file:
-            file.write(f"\n{told}")
+            file.write(f"\n{text}")
     if given.json:
         singles = {
             size: {name: [asdict(one) for one in took] for name, took in taken.items()}

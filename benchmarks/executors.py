@@ -1,11 +1,11 @@
-"""The job on executors beside the job on threads: the same data, in turns, the run's own seconds.
+"""The job on executors compared with the job on threads: the same data, in turns.
 
     python benchmarks/executors.py --size L --runs 3 [--kinds spark,ray]
 
-A cluster of two workers with a core each stands for two machines; the local run has two threads. Starting
-the cluster, and the first task of each of its workers, is told apart. What counts is the time of the run as
-its caller sees it, and the largest resident memory of the process that leads it, also with a third of the
-events. Data and lakes lie below ``target/bench``. Ratios travel between machines, seconds do not.
+A cluster of two workers with one core each stands for two machines; the local run has two threads. The start
+of the cluster and the first task of its workers are measured separately. The benchmark measures the seconds
+of the run and the peak memory of the process that leads it, also with a third of the events. Data and lakes
+are stored below ``target/bench``. Ratios are comparable between machines, seconds are not.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ print(json.dumps({"seconds": report.seconds, "memory": report.peak_rss_bytes}))
 
 
 class Cluster:
-    """A cluster in a process of its own, which leads runs."""
+    """A cluster in a separate process, which leads the runs."""
 
     def __init__(self, kind: str) -> None:
         begun = time.monotonic()
@@ -51,18 +51,18 @@ class Cluster:
 
     def answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None
-        told: dict[str, Any] = json.loads(self.process.stdout.readline())
-        if "error" in told:
-            raise SystemExit(told["error"])
-        return told
+        result: dict[str, Any] = json.loads(self.process.stdout.readline())
+        if "error" in result:
+            raise SystemExit(result["error"])
+        return result
 
     def run(self, source: Path, lake: Path) -> tuple[float, int]:
         assert self.process.stdin is not None
         task = {"do": "run", "input": str(source), "output": str(lake), "rebuild": True}
         self.process.stdin.write(json.dumps(task) + "\n")
         self.process.stdin.flush()
-        told = self.answer()
-        return told["seconds"], told["peak_rss_bytes"]
+        result = self.answer()
+        return result["seconds"], result["peak_rss_bytes"]
 
     def close(self) -> None:
         assert self.process.stdin is not None
@@ -71,17 +71,17 @@ class Cluster:
 
 
 def local(source: Path, lake: Path) -> tuple[float, int]:
-    """A run on two threads, in a process of its own."""
+    """A run on two threads in a separate process."""
     task = json.dumps({"input": str(source), "output": str(lake), "threads": 2})
     done = subprocess.run(
         [sys.executable, "-c", LEADER], input=task, capture_output=True, text=True, check=True
     )
-    told = json.loads(done.stdout)
-    return told["seconds"], told["memory"]
+    result = json.loads(done.stdout)
+    return result["seconds"], result["memory"]
 
 
 def data(size: str, share: int = 1) -> Path:
-    """The input of a size, or one with a share of its events."""
+    """The input of a size, or an input with a fraction of its events."""
     import sparkify_lake
 
     made = dict(SIZES[size])
@@ -94,7 +94,7 @@ def data(size: str, share: int = 1) -> Path:
 
 
 def fresh() -> Path:
-    """A place for a lake, on a disk that has nothing left to do."""
+    """A path for a new lake, after syncing the disk."""
     place = WORK / "executors" / f"lake{next(NUMBERS)}"
     os.sync()
     return place
@@ -126,9 +126,9 @@ def main() -> None:
         print(
             f"{kind}: start {cluster.started:.1f} s, first run of a third {first:.1f} s; "
             f"{given.size}: {statistics.median(theirs[0] for _, theirs in turns):.2f} s "
-            f"beside {statistics.median(ours[0] for ours, _ in turns):.2f} s, "
+            f"compared with {statistics.median(ours[0] for ours, _ in turns):.2f} s, "
             f"{statistics.median(ratios):.2f} ({', '.join(f'{ratio:.2f}' for ratio in ratios)}); "
-            f"leader's memory {few / 2**20:.0f} MiB with a third, {memory / 2**20:.0f} MiB with all"
+            f"memory of the leader {few / 2**20:.0f} MiB with a third, {memory / 2**20:.0f} MiB with all"
         )
 
 

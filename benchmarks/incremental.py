@@ -1,12 +1,12 @@
-"""What a run costs when little is new: a day, a song, nothing; and how much is remembered of each file.
+"""Incremental runs: one more day, one more song, or no change; and the metadata per known file.
 
     python benchmarks/incremental.py --runs 3 [--only year,known] [--append RESULTS.md]
 
-A year of M: 15,000 songs, 366 days of logs, of which a day in the middle of a month is held back. In each
-turn a new lake is made of the rest, then the day comes, then a song that nobody played, then nothing; every
-run is a process of its own, set against the full one of its turn. Then 100,000 small files: how long a run
-takes that finds nothing new, or one file more, and how many bytes below `_etl` each of them takes. What is
-measured, and how, is `measurement`'s. It needs some 3 GB of disk below ``target/bench``.
+The input is M for a year: 15,000 songs and 366 days of logs; a day in the middle of a month is held back.
+Each turn writes a new lake without that day, then adds the day, then a song without plays, then nothing.
+Every run is a process, compared with the full run of its turn. Another input has 100,000 small files: the
+benchmark measures a run without new files, a run with one more file, and the bytes below `_etl` per file.
+`measurement` describes what is measured. This benchmark needs about 3 GB of disk below ``target/bench``.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from measurement import (
 SIZES |= {"year": {**SIZES["M"], "days": 366}}
 HELD_BACK = "2019-10-16-events.json"
 SONGS, LOGS = 60_000, 40_000
-"""The known files."""
+"""The numbers of known files."""
 
 Turn = dict[str, tuple[Measure, dict[str, Any]]]
-"""By the name of a run: what it took, and its report."""
+"""The measurement and the report of each run, by its name."""
 
 
 def job(*words: str) -> Engine:
@@ -56,14 +56,14 @@ START = Engine(
 
 
 def run(source: Path, lake: Path) -> tuple[Measure, dict[str, Any]]:
-    """A run of the job, and its report."""
+    """Runs the job; returns the measurement and the report."""
     taken = measure(job(), source, lake)
     report: dict[str, Any] = json.loads(lake.with_suffix(".log").read_text())
     return taken, report
 
 
 def year() -> tuple[Path, Path]:
-    """The input without the day, and the day's file beside it."""
+    """The input without the day, and the file of the day."""
     source = data("year")
     held = source.parent / HELD_BACK
     for found in sorted((source / "log_data").rglob(HELD_BACK)):
@@ -81,12 +81,12 @@ SONG = {
 
 
 def turn_of_year(place: Path) -> Turn:
-    """The runs of one turn; the input is as before at its end."""
+    """The runs of one turn; at the end, the input is as it was before."""
     source, held = year()
     lake = place / "lake"
     day = source / "log_data" / "2019" / "10" / HELD_BACK
     song = source / "song_data" / "TRNOBODY.json"
-    song.unlink(missing_ok=True)  # of a run that was stopped
+    song.unlink(missing_ok=True)  # left by an interrupted benchmark
     taken: Turn = {"a full run": run(source, lake)}
     try:
         shutil.copy(held, day)
@@ -101,8 +101,8 @@ def turn_of_year(place: Path) -> Turn:
     return taken
 
 
-def known() -> Path:
-    """The many small files, made once: songs of a few artists, log files with one play each."""
+def many_files() -> Path:
+    """Many small files: songs of a few artists, and log files with one play each."""
     folder = WORK / "data" / "known"
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -136,27 +136,27 @@ def write(file: Path, pairs: dict[str, Any]) -> None:
     file.write_text(json.dumps(pairs) + "\n")
 
 
-def turn_of_known(place: Path) -> Turn:
-    """Nothing new for a lake of many files, and one file more."""
-    source = known()
+def turn_of_many_files(place: Path) -> Turn:
+    """The runs of one turn with many known files: no new file, and one more file."""
+    source = many_files()
     more = source / "log_data" / "2019" / "05" / f"more-{place.name}.json"
     for left in (source / "log_data").rglob("more-*.json"):
         left.unlink()
     taken: Turn = {"a full run": run(source, place / "lake")}
-    taken["a full run"][1]["remembered"] = remembered(place / "lake")
+    taken["a full run"][1]["metadata_bytes"] = metadata_bytes(place / "lake")
     taken["nothing new"] = run(source, place / "lake")
     write(more, play(7, 1_557_000_000_000))
     try:
         taken["one more log file"] = run(source, place / "lake")
     finally:
         more.unlink()
-    taken["one more log file"][1]["remembered"] = remembered(place / "lake")
+    taken["one more log file"][1]["metadata_bytes"] = metadata_bytes(place / "lake")
     taken["an empty start (--version)"] = (measure(START, source, place / "start"), {})
     return taken
 
 
-def remembered(lake: Path) -> dict[str, int]:
-    """Bytes below `_etl`, by the first name there."""
+def metadata_bytes(lake: Path) -> dict[str, int]:
+    """The bytes below `_etl`, by its subfolder."""
     found: dict[str, int] = {}
     for path in (lake / "_etl").rglob("*"):
         if path.is_file():
@@ -165,17 +165,16 @@ def remembered(lake: Path) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def bytes_a_file(turn: Turn, what: str) -> str:
-    """What is remembered of a file, in the record, in the state and in all."""
-    found: dict[str, int] = turn[what][1]["remembered"]
-    told = ", ".join(f"{name} {size / (SONGS + LOGS):.1f}" for name, size in found.items())
-    return (
-        f"Bytes below `_etl` a file, after {what}: {told}; in all {sum(found.values()) / (SONGS + LOGS):.1f}."
-    )
+def bytes_per_file(turn: Turn, what: str) -> str:
+    """The bytes per input file, by subfolder of `_etl` and in total."""
+    found: dict[str, int] = turn[what][1]["metadata_bytes"]
+    parts = ", ".join(f"{name} {size / (SONGS + LOGS):.1f}" for name, size in found.items())
+    total = sum(found.values()) / (SONGS + LOGS)
+    return f"Bytes below `_etl` per file, after {what}: {parts}; in total {total:.1f}."
 
 
 def written(report: dict[str, Any]) -> str:
-    """What a run wrote, by table."""
+    """The number of files that a run wrote, by table."""
     if not report:
         return ""
     changed = {
@@ -183,12 +182,12 @@ def written(report: dict[str, Any]) -> str:
         for table in report["tables"]
         if table["written"] or table["removed"]
     }
-    told = ", ".join(f"{name} {number}" for name, number in changed.items())
-    return told or "nothing" if report["state"] != "unchanged" else "unchanged"
+    text = ", ".join(f"{name} {number}" for name, number in changed.items())
+    return text or "nothing" if report["state"] != "unchanged" else "unchanged"
 
 
 def table(name: str, turns: Sequence[Turn]) -> str:
-    """A row a run: seconds, and the medians of the turns' ratios to the full run."""
+    """A table with a row per run: seconds, and the medians of the ratios to the full run."""
     lines = [
         f"| {name} | wall s | wall / full | CPU / full | peak RSS MiB | table files written |",
         "|---|--:|--:|--:|--:|---|",
@@ -206,35 +205,35 @@ def table(name: str, turns: Sequence[Turn]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--runs", type=int, default=3, help="timed turns of each")
-    parser.add_argument("--only", default="year,known", help="of year and known, separated by commas")
+    parser.add_argument("--only", default="year,known", help="year or known, separated by commas")
     parser.add_argument("--append", type=Path, metavar="FILE", help="append the tables to this Markdown file")
     given = parser.parse_args()
     if given.runs < 1:
-        parser.error("--runs takes a number from 1")
+        parser.error("--runs must be at least 1")
     WORK.mkdir(parents=True, exist_ok=True)
     adopt_orphans()
     place = WORK / "incremental"
-    shutil.rmtree(place, ignore_errors=True)  # of a run that was stopped
+    shutil.rmtree(place, ignore_errors=True)  # left by an interrupted benchmark
     tables = []
     for name, title, turn in (
         ("year", "M with 365 days", turn_of_year),
-        ("known", f"{SONGS + LOGS:,} files", turn_of_known),
+        ("known", f"{SONGS + LOGS:,} files", turn_of_many_files),
     ):
         if name not in given.only.split(","):
             continue
         turns = []
-        for number in range(given.runs + 1):  # the first is not counted
+        for number in range(given.runs + 1):  # the first turn is not counted
             turns.append(turn(place / f"{name}-{number}"))
             print(f"{name}: { ({what: one[0].wall_s for what, one in turns[-1].items()}) }", file=sys.stderr)
         tables.append(table(title, turns[1:]))
         if name == "known":
-            tables += [bytes_a_file(turns[-1], what) for what in ("a full run", "one more log file")]
-    told = f"{machine()} Medians of {given.runs} turns, also of the ratios.\n\n" + "\n\n".join(tables) + "\n"
-    print(told)
+            tables += [bytes_per_file(turns[-1], what) for what in ("a full run", "one more log file")]
+    text = f"{machine()} Medians of {given.runs} turns, also of the ratios.\n\n" + "\n\n".join(tables) + "\n"
+    print(text)
     if given.append:
         with given.append.open("a") as file:
-            file.write(f"\n{told}")
-    shutil.rmtree(place, ignore_errors=True)  # last: it may take minutes
+            file.write(f"\n{text}")
+    shutil.rmtree(place, ignore_errors=True)  # at the end, because it may take minutes
 
 
 if __name__ == "__main__":

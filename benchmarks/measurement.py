@@ -1,8 +1,8 @@
 """How the benchmarks measure: generated inputs, whole processes, and medians over turns.
 
-A process is measured from its start to its end, interpreter and imports included, by ``wait4``: wall clock,
-CPU (user and system, all threads and children), and the largest resident set of any one process. Data and
-outputs are stored below ``target/bench``. Ratios are comparable between machines, seconds are not.
+Processes are measured with ``wait4`` from start to end, including the interpreter and imports: wall clock,
+CPU (user and system, all threads and children), and the largest resident set of any process. Data and outputs
+are stored below ``target/bench``. Ratios are comparable between machines, seconds are not.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Engine:
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """What one process and its children took."""
+    """The resources of a process and its children."""
 
     wall_s: float
     cpu_s: float
@@ -48,7 +48,7 @@ class Measure:
 
 
 def data(size: str) -> Path:
-    """The generated input of that size, made once."""
+    """The generated input of that size."""
     folder = WORK / "data" / size
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -72,18 +72,18 @@ def environment() -> dict[str, str]:
 
 
 def adopt_orphans() -> None:
-    """Makes children of finished children ours to wait for: Spark's JVM is one."""
+    """Makes this process the parent of orphaned grandchildren, such as the JVM of Spark."""
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "prctl") or libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         print("warning: grandchildren are not measured on this system", file=sys.stderr)
 
 
 def measure(engine: Engine, source: Path, output: Path) -> Measure:
-    """Runs an engine once, as a process of its own, in a fresh folder."""
+    """Runs an engine once in a separate process and a new folder."""
     command = [word.format(input=source, output=output) for word in engine.command]
     output.parent.mkdir(parents=True, exist_ok=True)
     log = output.with_suffix(".log")
-    os.sync()  # what the engine before left in the page cache is not written at this one's expense
+    os.sync()  # so that this run does not wait for dirty pages of the previous one
     cpu = peak = 0.0
     with log.open("wb") as out:
         begun = time.perf_counter()
@@ -113,7 +113,7 @@ def median(measures: Sequence[Measure]) -> Measure:
 
 
 def ratio(ours: Sequence[Measure], theirs: Sequence[Measure]) -> Measure:
-    """The median over the turns of how one compares to the other: both had the same minute of the machine."""
+    """The median of the ratios of all turns; both runs of a turn had the same conditions."""
     turns = [
         Measure(
             wall_s=one.wall_s / other.wall_s,
@@ -126,7 +126,7 @@ def ratio(ours: Sequence[Measure], theirs: Sequence[Measure]) -> Measure:
 
 
 def machine() -> str:
-    """What was measured on, and when."""
+    """The date, the machine and the Python version of the measurement."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{datetime.now(tz=timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores, {memory:.0f} GiB, "

@@ -1,4 +1,4 @@
-"""The job on DuckDB: ``peer_duckdb.py INPUT OUTPUT``. One SQL statement a table, partitioned COPY."""
+"""The job on DuckDB: ``peer_duckdb.py INPUT OUTPUT``. One SQL statement per table, partitioned COPY."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The job on Polars: ``peer_polars.py INPUT OUTPUT [--tuned]``.
 
-Idiomatic: scan, one lazy query a table, partitioned sinks. Tuned: the song files are joined in memory and
-parsed at once (a scan pays for each file), and the logs are parsed once and kept, for more memory. Both
-take ``s3://`` locations; the server and the keys are those of the environment (``AWS_ENDPOINT_URL`` ...).
-The tuned one then reads the songs with boto3 on 64 threads.
+Idiomatic: scan, one lazy query per table, partitioned sinks. Tuned: the song files are joined in memory and
+parsed together (a scan has a cost per file), and the logs are parsed once and kept in memory. Both accept
+``s3://`` locations, with the server and the keys of the environment (``AWS_ENDPOINT_URL`` ...). The tuned
+version reads songs on S3 with boto3 on 64 threads.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def objects(prefix: str) -> Iterator[bytes]:
 
 
 def store_options(*places: str) -> dict[str, Any]:
-    """What Polars is told of the store; nothing when all is local."""
+    """The store options for Polars; empty if everything is local."""
     if not any(place.startswith("s3://") for place in places):
         return {}
     options = {

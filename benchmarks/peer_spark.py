@@ -20,7 +20,7 @@ EVENT = (
 
 
 def first_by(frame: DataFrame, key: str, *order: Column | str) -> DataFrame:
-    """The first row of each key in that order."""
+    """The first row per key in that order."""
     ranked = frame.withColumn("rank", F.row_number().over(Window.partitionBy(key).orderBy(*order)))
     return ranked.where("rank = 1").drop("rank")
 

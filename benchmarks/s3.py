@@ -1,14 +1,13 @@
-"""The job in a bucket against its peers: the same server, the same minutes, interleaved; medians, one table.
+"""The job on S3 compared with other engines: the same server, in turns, medians, one table.
 
     python benchmarks/s3.py --songs 15000 --events 100000 --days 60 --delays 0,30 --runs 3
 
-The server is the S3 in memory of ``tests/servers`` (built with cargo into the folder of the compiler's
-output), behind a line that makes every request late where a delay is asked for. The input is made once and
-uploaded once a server. Every run writes below a prefix of its own. Engines take turns, as in
-``against_peers.py``.
+The server is the in-memory S3 server of ``tests/servers`` (built with cargo), behind a proxy that delays
+every request if a delay is given. The input is generated once and uploaded once per server. Every run writes
+below its own prefix. The engines run in turns, as in ``against_peers.py``.
 
-Beside our figure stands what the requests alone would take: their number times the delay, divided by how
-many may be under way at once.
+The results include the time that the requests alone would take: their number times the delay, divided by the
+maximum number of concurrent requests.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ from measurement import HERE, ROOT, WORK, Engine, Measure, environment, machine,
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIABENCH00000000001", "AWS_SECRET_ACCESS_KEY": "bench-secret"}
 BUCKET = "lake"
-MOST_AT_ONCE = 512  # the engine's limit
+MAX_CONCURRENT_REQUESTS = 512  # the limit of the engine
 
 
 def server_program() -> Path:
-    """Builds ``tests/servers`` and returns where it is."""
+    """Builds ``tests/servers``; returns the path of the program."""
     folder = Path(os.environ.get("CARGO_TARGET_DIR", Path.home() / ".cache/sparkify-lake/target")) / "servers"
     manifest = ROOT / "tests" / "servers" / "Cargo.toml"
     command = ["cargo", "build", "--release", "--locked", "--quiet", "--manifest-path", str(manifest)]
@@ -45,7 +44,7 @@ def server_program() -> Path:
 
 @contextmanager
 def listening(program: Path, *words: str) -> Iterator[str]:
-    """Starts a server; yields its address. It ends when its standard input does."""
+    """Starts a server and yields its address; closing its standard input stops it."""
     child = subprocess.Popen(
         [program, *words],
         env={**os.environ, **KEYS},
@@ -62,7 +61,7 @@ def listening(program: Path, *words: str) -> Iterator[str]:
 
 
 def client(address: str) -> Any:
-    """A boto3 client of the server."""
+    """A boto3 client for the server."""
     import boto3
     from botocore.config import Config
 
@@ -77,7 +76,7 @@ def client(address: str) -> Any:
 
 
 def data(songs: int, events: int, days: int) -> Path:
-    """The generated input, made once."""
+    """The generated input."""
     folder = WORK / "data" / f"s3-{songs}-{events}-{days}"
     if not (folder / "complete").exists():
         import sparkify_lake
@@ -88,7 +87,7 @@ def data(songs: int, events: int, days: int) -> Path:
 
 
 def upload(address: str, source: Path) -> int:
-    """Puts the input below ``in``; returns how many objects it is."""
+    """Uploads the input below ``in``; returns the number of objects."""
     s3 = client(address)
     files = [path for path in source.rglob("*") if path.is_file()]
 
@@ -101,7 +100,7 @@ def upload(address: str, source: Path) -> int:
 
 
 def rows(address: str, prefix: str) -> dict[str, int]:
-    """The rows of each table below a prefix."""
+    """The number of rows in each table below a prefix."""
     import polars as pl
 
     options = {f"{name.lower()}": value for name, value in KEYS.items()}
@@ -114,7 +113,7 @@ def rows(address: str, prefix: str) -> dict[str, int]:
 
 
 def engines(report: Path) -> list[Engine]:
-    """Ours and the peers; ours leaves its report in a file."""
+    """This job, which writes its report to a file, and the other engines."""
     ours = (
         f"{sys.executable} {ROOT / 'etl.py'} {{input}} {{output}} --quiet --json --table-names plain "
         f"--endpoint-url $AWS_ENDPOINT_URL --allow-http --region us-east-1 > {report}"
@@ -129,7 +128,7 @@ def engines(report: Path) -> list[Engine]:
 
 
 def measure(engine: Engine, source: str, output: str, log: Path) -> Measure:
-    """Runs an engine once, as a process of its own; the servers are children too and are not waited for."""
+    """Runs an engine once in a separate process, without waiting for the servers, which are also children."""
     command = [word.format(input=source, output=output) for word in engine.command]
     with log.open("wb") as out:
         begun = time.perf_counter()
@@ -144,7 +143,7 @@ def measure(engine: Engine, source: str, output: str, log: Path) -> Measure:
 
 
 def compare(program: Path, source: Path, delay: int, runs: int, chosen: list[str]) -> list[str]:
-    """Measures all engines at one delay; returns the lines of the table."""
+    """Measures all engines with one delay; returns the lines of the table."""
     with ExitStack() as stack:
         memory = stack.enter_context(listening(program, "memory", "--bucket", BUCKET))
         objects = upload(memory, source)
@@ -154,8 +153,8 @@ def compare(program: Path, source: Path, delay: int, runs: int, chosen: list[str
             late = stack.enter_context(listening(program, *words))
         os.environ |= {**KEYS, "AWS_ENDPOINT_URL": f"http://{late}", "AWS_REGION": "us-east-1"}
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        told = folder / "report.json"
-        wanted = [one for one in engines(told) if any(part in one.name.lower() for part in chosen)]
+        report = folder / "report.json"
+        wanted = [one for one in engines(report) if any(part in one.name.lower() for part in chosen)]
         taken: dict[str, list[Measure]] = {engine.name: [] for engine in wanted}
         requests: dict[str, Any] = {}
         counted: dict[str, dict[str, int]] = {}
@@ -168,10 +167,10 @@ def compare(program: Path, source: Path, delay: int, runs: int, chosen: list[str
                 taken[engine.name].append(one)
                 counted[engine.name] = rows(memory, prefix)
                 if engine.name == "sparkify-lake":
-                    requests = json.loads(told.read_text())["requests"]
+                    requests = json.loads(report.read_text())["requests"]
                 print(f"{delay} ms: {engine.name}: {one}", file=sys.stderr)
     if any(found != counted[wanted[0].name] for found in counted.values()):
-        sys.exit(f"the engines do not agree: {counted}")
+        sys.exit(f"the engines have different results: {counted}")
     lines = []
     ours = median(taken[wanted[0].name])
     for engine in wanted:
@@ -187,12 +186,13 @@ def compare(program: Path, source: Path, delay: int, runs: int, chosen: list[str
         lines.append("| " + " | ".join(cells) + " |")
     if requests:
         total = sum(requests[kind] for kind in ("list", "get", "put", "delete"))
-        bound = total * delay / 1000 / MOST_AT_ONCE
+        bound = total * delay / 1000 / MAX_CONCURRENT_REQUESTS
         counts = ", ".join(f"{requests[kind]:,} {kind.upper()}" for kind in ("list", "get", "put", "delete"))
         spread = sorted(one.wall_s for one in taken["sparkify-lake"])
         lines.append(
-            f"\n{objects:,} objects; ours asked {counts}: x {delay} ms / {MOST_AT_ONCE} = {bound:.2f} s. "
-            f"Ours took {statistics.median(spread):.2f} s ({spread[0]:.2f} to {spread[-1]:.2f}).\n"
+            f"\n{objects:,} objects; this job sent {counts}: x {delay} ms / {MAX_CONCURRENT_REQUESTS} = "
+            f"{bound:.2f} s. "
+            f"It took {statistics.median(spread):.2f} s ({spread[0]:.2f} to {spread[-1]:.2f}).\n"
         )
     return lines
 
@@ -202,20 +202,20 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=15_000)
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--days", type=int, default=60)
-    parser.add_argument("--delays", default="0,30", help="milliseconds that every request takes longer")
+    parser.add_argument("--delays", default="0,30", help="delays of every request in milliseconds")
     parser.add_argument("--runs", type=int, default=3, help="timed runs of each engine and delay")
     parser.add_argument(
-        "--only", default="", help="engines with one of these in their name: sparkify,idiomatic"
+        "--only", default="", help="engines whose names contain one of these words: sparkify,idiomatic"
     )
     given = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     source = data(given.songs, given.events, given.days)
     program = server_program()
     head = "| delay | engine | wall s | CPU s | peak RSS MiB | times ours |\n|---|---|--:|--:|--:|--:|"
-    told = [f"{machine()} {given.songs:,} songs, {given.events:,} events, {given.days} days.\n", head]
+    lines = [f"{machine()} {given.songs:,} songs, {given.events:,} events, {given.days} days.\n", head]
     for delay in map(int, given.delays.split(",")):
-        told += compare(program, source, delay, given.runs, given.only.lower().split(","))
-    print("\n".join(told))
+        lines += compare(program, source, delay, given.runs, given.only.lower().split(","))
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""How the job grows: a second run, more threads, three times the events, ten times the songs.
+"""Scaling of the job: a second run, more threads, three times the events, ten times the songs.
 
     python benchmarks/scaling.py --runs 3 [--append RESULTS.md]
 
-Each row sets one figure of this job against another one that was measured in turn with it, so it travels
-between machines. `measurement` says what is measured, and how. It needs some 25 GB of disk below
-``target/bench``.
+Each row compares two runs that were measured in turns, so the ratios are comparable between machines.
+`measurement` describes what is measured. This benchmark needs about 25 GB of disk below ``target/bench``.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ SIZES |= {
 """Three times the events of L, ten times the songs of M."""
 
 Run = Callable[[Path], Measure]
-"""Runs something once, with its output below a new folder."""
+"""Runs an engine once, with its output below a new folder."""
 
 
-def of(engine: Engine, size: str, *words: str) -> Run:
-    """A first run of that engine on that size."""
+def first_run(engine: Engine, size: str, *words: str) -> Run:
+    """A first run of an engine on a size."""
     asked = replace(engine, command=(*engine.command, *words))
     return lambda folder: measure(asked, data(size), folder / "lake")
 
 
-def again(engine: Engine, size: str) -> Run:
-    """A second run on the same input, into the same lake."""
+def second_run(engine: Engine, size: str) -> Run:
+    """A second run on the same input and the same lake."""
 
     def run(folder: Path) -> Measure:
         measure(engine, data(size), folder / "lake")
@@ -46,7 +45,7 @@ def again(engine: Engine, size: str) -> Run:
 
 
 def turns(pair: Sequence[Run], runs: int, place: Path) -> list[list[Measure]]:
-    """Runs in turn, after one of each that is not counted."""
+    """Measures runs in turns, after a first turn that is not counted."""
     taken: list[list[Measure]] = [[] for _ in pair]
     for turn in range(runs + 1):
         for number, run in enumerate(pair):
@@ -60,21 +59,29 @@ def turns(pair: Sequence[Run], runs: int, place: Path) -> list[list[Measure]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--runs", type=int, default=3, help="timed runs of each")
-    parser.add_argument("--only", default="", help="rows with one of these in their name: second,threads")
+    parser.add_argument(
+        "--only", default="", help="rows whose names contain one of these words: second,threads"
+    )
     parser.add_argument("--append", type=Path, metavar="FILE", help="append the table to this Markdown file")
     given = parser.parse_args()
     adopt_orphans()
     ours, tuned = engines(with_spark=False)[:2]
     rows: dict[str, tuple[Run, Run]] = {
-        "L with one thread / with two": (of(ours, "L", "--threads", "1"), of(ours, "L", "--threads", "2")),
-        "three times the events of L / L": (of(ours, "3L"), of(ours, "L")),
-        "a second run on unchanged M / a first one": (again(ours, "M"), of(ours, "M")),
-        "ten times the songs of M / M": (of(ours, "10M"), of(ours, "M")),
-        "ten times the songs of M / the same in tuned Polars": (of(ours, "10M"), of(tuned, "10M")),
+        "L with one thread / with two": (
+            first_run(ours, "L", "--threads", "1"),
+            first_run(ours, "L", "--threads", "2"),
+        ),
+        "three times the events of L / L": (first_run(ours, "3L"), first_run(ours, "L")),
+        "a second run on unchanged M / a first one": (second_run(ours, "M"), first_run(ours, "M")),
+        "ten times the songs of M / M": (first_run(ours, "10M"), first_run(ours, "M")),
+        "ten times the songs of M / the same in tuned Polars": (
+            first_run(ours, "10M"),
+            first_run(tuned, "10M"),
+        ),
     }
     lines = ["| figure | wall s | wall | CPU | peak RSS |", "|---|--:|--:|--:|--:|"]
     place = WORK / "scaling"
-    shutil.rmtree(place, ignore_errors=True)  # of a run that was stopped
+    shutil.rmtree(place, ignore_errors=True)  # left by an interrupted benchmark
     for number, (name, pair) in enumerate(rows.items()):
         if any(word in name for word in given.only.split(",")):
             taken = turns(pair, given.runs, place / str(number))
@@ -83,12 +90,12 @@ def main() -> None:
             cells = [name, f"{one.wall_s:.2f} / {other.wall_s:.2f}"]
             cells += [f"{number:.2f}" for number in (share.wall_s, share.cpu_s, share.peak_rss_mib)]
             lines.append("| " + " | ".join(cells) + " |")
-    told = f"{machine()} Medians of {given.runs} turns, also of the ratios.\n\n" + "\n".join(lines) + "\n"
-    print(told)
+    text = f"{machine()} Medians of {given.runs} turns, also of the ratios.\n\n" + "\n".join(lines) + "\n"
+    print(text)
     if given.append:
         with given.append.open("a") as file:
-            file.write(f"\n{told}")
-    shutil.rmtree(place, ignore_errors=True)  # last: it may take minutes
+            file.write(f"\n{text}")
+    shutil.rmtree(place, ignore_errors=True)  # at the end, because it may take minutes
 
 
 if __name__ == "__main__":

@@ -40,6 +40,6 @@ def test_the_example_dags_on_s3(
     assert dag_of("gate.py").test().state == "success"
     where = {"endpoint_url": server.url, "allow_http": True, "region": "us-east-1", **server.keys.arguments}
     assert sparkify_lake.check(bucket.url("lake"), **where).is_healthy
-    told = capfd.readouterr()
-    assert "published" in told.out
-    assert server.keys.secret not in told.out + told.err
+    printed = capfd.readouterr()
+    assert "published" in printed.out
+    assert server.keys.secret not in printed.out + printed.err

@@ -21,10 +21,20 @@ from support.crash_harness import KILLED, ForkServer, build_fault_library, scrat
 from support.input_mutations import FULL, MUTATIONS, Files, Sequence, Step
 from support.lake_checker import check
 from support.lake_files import FOLDERS, Report
-from support.random_sequences import sequence
+from support.random_sequences import random_sequence
 from support.retained_input_replay import RetainedInputDisk
 from support.rounds import Rounds
-from support.sequence_replay import Bodies, Digests, Disk, Outcome, Refusal, Trouble, md5, play, shortened
+from support.sequence_replay import (
+    Digests,
+    DiskTarget,
+    Failure,
+    FileBodies,
+    Refusal,
+    RunOutcome,
+    md5,
+    replay,
+    shorten,
+)
 
 pytestmark = [pytest.mark.usefixtures("isolated_module"), pytest.mark.timeout(7_200)]
 
@@ -35,14 +45,14 @@ def folder() -> Iterator[Path]:
         yield made / "place"
 
 
-def replay_and_check(folder: Path, sequence_: Sequence, kind: type[Disk] = Disk) -> None:
+def replay_and_check(folder: Path, sequence: Sequence, kind: type[DiskTarget] = DiskTarget) -> None:
     """Fails with the shortest failing sequence if the lake differs from a rebuild after any step."""
 
-    def again() -> Disk:
-        return kind(folder, sequence_.has_real_times)
+    def again() -> DiskTarget:
+        return kind(folder, sequence.has_real_times)
 
-    if failure := play(again(), sequence_):
-        short, why = shortened(sequence_, failure, again)
+    if failure := replay(again(), sequence):
+        short, why = shorten(sequence, failure, again)
         pytest.fail(f"{failure}\n\nshortened:\n{short}\n{why}", pytrace=False)
 
 
@@ -52,9 +62,9 @@ def test_every_step_equals_a_rebuild(
     steps = 0
     count = rounds(50, 600)
     for seed in range(rounds.seed, rounds.seed + count):
-        sequence_ = sequence(seed)
-        replay_and_check(folder, sequence_)
-        steps += len(sequence_.steps)
+        sequence = random_sequence(seed)
+        replay_and_check(folder, sequence)
+        steps += len(sequence.steps)
     record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 
@@ -64,16 +74,16 @@ def test_every_step_with_retained_input_equals_a_rebuild_of_all_files(
     steps = 0
     count = rounds(20, 300)
     for seed in range(rounds.seed, rounds.seed + count):
-        sequence_ = sequence(seed)
-        replay_and_check(folder, sequence_, RetainedInputDisk)
-        steps += len(sequence_.steps)
+        sequence = random_sequence(seed)
+        replay_and_check(folder, sequence, RetainedInputDisk)
+        steps += len(sequence.steps)
     record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 
 # --- kills ------------------------------------------------------------------------------------------------
 
 
-class KilledRuns(Disk):
+class KilledRuns(DiskTarget):
     """A target whose runs are killed at random, some of them after only a part of a step."""
 
     is_steady = False
@@ -96,7 +106,7 @@ class KilledRuns(Disk):
         super().take(step)
         self.now = step.files
 
-    def run(self, step: Step, tables: str) -> Outcome | None:
+    def run(self, step: Step, tables: str) -> RunOutcome | None:
         for _ in range(self.random.choice((0, 1, 1, 2))):
             self.kill(step, tables)
         ended = self.fork_server.run(self.input.folder, self.lake, options=self.options(step, tables))
@@ -123,13 +133,13 @@ class KilledRuns(Disk):
             self.unsound += check(self.lake)
 
 
-def for_the_lake_checker(sequence_: Sequence) -> Sequence:
+def for_the_lake_checker(sequence: Sequence) -> Sequence:
     """The sequence without lost table files and with one compression, as `check` requires."""
     steps = []
-    for step in sequence_.steps:
+    for step in sequence.steps:
         options = {name: value for name, value in step.options.items() if name != "compression"}
         steps.append(replace(step, lost=None, options=options))
-    return replace(sequence_, steps=tuple(steps))
+    return replace(sequence, steps=tuple(steps))
 
 
 def test_every_step_with_killed_runs_equals_a_rebuild(
@@ -144,18 +154,18 @@ def test_every_step_with_killed_runs_equals_a_rebuild(
     count = rounds(8, 200)
     with ForkServer(faults) as fork_server:
         for seed in range(rounds.seed, rounds.seed + count):
-            sequence_ = for_the_lake_checker(sequence(seed))
-            place = KilledRuns(folder, fork_server, Random(seed), can_count=can_count)
-            failure = play(place, sequence_)
-            assert failure is None and not place.unsound, f"{sequence_}\n{failure}\n{place.unsound}"
-            kills += place.kills
+            sequence = for_the_lake_checker(random_sequence(seed))
+            target = KilledRuns(folder, fork_server, Random(seed), can_count=can_count)
+            failure = replay(target, sequence)
+            assert failure is None and not target.unsound, f"{sequence}\n{failure}\n{target.unsound}"
+            kills += target.kills
     record_property("summary", f"{count} sequences from seed {rounds.seed}, runs {dict(kills)}")
     assert kills["killed"] >= 4 * count
 
 
 # --- do these tests detect bugs? --------------------------------------------------------------------------
 
-Bug = Callable[[Bodies, Bodies, Step, Step], Bodies]
+Bug = Callable[[FileBodies, FileBodies, Step, Step], FileBodies]
 """The files of a buggy lake, from: the files before, the right files, the last step and this step."""
 
 
@@ -171,7 +181,7 @@ def changed_months(old: Step, new: Step) -> set[str]:
     return found
 
 
-def with_old_tables(before: Bodies, after: Bodies, *tables: str) -> Bodies:
+def with_old_tables(before: FileBodies, after: FileBodies, *tables: str) -> FileBodies:
     """The new files, except that those tables keep their old files."""
     folders = {FOLDERS[table] for table in tables}
     return {
@@ -180,38 +190,38 @@ def with_old_tables(before: Bodies, after: Bodies, *tables: str) -> Bodies:
     }
 
 
-def stale_partition(before: Bodies, after: Bodies, old: Step, new: Step) -> Bodies:
+def stale_partition(before: FileBodies, after: FileBodies, old: Step, new: Step) -> FileBodies:
     """A bug: only the newest month is updated, so late files change nothing."""
     stale = with_old_tables(before, after, "songplays", "time")
     newest = max((path for path in after if path.startswith("songplays_table/year")), default="")
     return {path: after[path] if path == newest else body for path, body in stale.items()}
 
 
-def stale_time(before: Bodies, after: Bodies, old: Step, new: Step) -> Bodies:
+def stale_time(before: FileBodies, after: FileBodies, old: Step, new: Step) -> FileBodies:
     """A bug: times of removed plays stay."""
     return with_old_tables(before, after, "time") if len(new.files) < len(old.files) else after
 
 
-def stale_user(before: Bodies, after: Bodies, old: Step, new: Step) -> Bodies:
+def stale_user(before: FileBodies, after: FileBodies, old: Step, new: Step) -> FileBodies:
     """A bug: users depend on the newest day only, so late and removed events change nothing."""
 
-    def latest(bodies: Bodies) -> str:
+    def latest(bodies: FileBodies) -> str:
         return max((path for path in bodies if path.startswith("time_table")), default="")
 
     return with_old_tables(before, after, "users") if latest(before) == latest(after) else after
 
 
-def stale_artist(before: Bodies, after: Bodies, old: Step, new: Step) -> Bodies:
+def stale_artist(before: FileBodies, after: FileBodies, old: Step, new: Step) -> FileBodies:
     """A bug: variants of artists are added, but never removed or changed."""
     return after if new.files.keys() - old.files.keys() else with_old_tables(before, after, "artists")
 
 
-def stale_song(before: Bodies, after: Bodies, old: Step, new: Step) -> Bodies:
+def stale_song(before: FileBodies, after: FileBodies, old: Step, new: Step) -> FileBodies:
     """A bug: existing partitions of songs are never updated."""
     return with_old_tables(before, after, "songs")
 
 
-def missed_late_match(before: Bodies, after: Bodies, old: Step, new: Step) -> Bodies:
+def missed_late_match(before: FileBodies, after: FileBodies, old: Step, new: Step) -> FileBodies:
     """A bug: plays are matched only when they are loaded, not when songs are added or removed."""
     changed = changed_months(old, new)
     return {
@@ -222,12 +232,12 @@ def missed_late_match(before: Bodies, after: Bodies, old: Step, new: Step) -> Bo
     }
 
 
-def stale_partition_left(before: Bodies, after: Bodies, old: Step, new: Step) -> Bodies:
+def stale_partition_left(before: FileBodies, after: FileBodies, old: Step, new: Step) -> FileBodies:
     """A bug: a partition that became empty is not removed."""
     return {**{path: body for path, body in before.items() if path.startswith("songplays")}, **after}
 
 
-def unchanged_partitions_lost(before: Bodies, after: Bodies, old: Step, new: Step) -> Bodies:
+def unchanged_partitions_lost(before: FileBodies, after: FileBodies, old: Step, new: Step) -> FileBodies:
     """A bug: partitions that were not rewritten are lost."""
     changed = changed_months(old, new)
     return {
@@ -237,7 +247,7 @@ def unchanged_partitions_lost(before: Bodies, after: Bodies, old: Step, new: Ste
     }
 
 
-def options_ignored(before: Bodies, after: Bodies, old: Step, new: Step) -> Bodies:
+def options_ignored(before: FileBodies, after: FileBodies, old: Step, new: Step) -> FileBodies:
     """A bug: other options on the same input have no effect."""
     is_same = {path: file.body for path, file in old.files.items()} == {
         path: file.body for path, file in new.files.items()
@@ -245,22 +255,22 @@ def options_ignored(before: Bodies, after: Bodies, old: Step, new: Step) -> Bodi
     return before if is_same and "max_bad" not in new.options.keys() - old.options.keys() else after
 
 
-class BuggyTarget(Disk):
+class BuggyTarget(DiskTarget):
     """A target whose lake looks as if the engine had a bug."""
 
     def __init__(self, folder: Path, bug: Bug | None, has_real_times: bool) -> None:
         super().__init__(folder, has_real_times)
         self.bug = bug
-        self.shown: Bodies | None = None
+        self.shown: FileBodies | None = None
         self.steps: list[Step] = []
-        self.reported: Outcome | None = None
+        self.reported: RunOutcome | None = None
 
     def take(self, step: Step) -> None:
         super().take(step)
         self.steps.append(step)
         self.shown = None
 
-    def run(self, step: Step, tables: str) -> Outcome | None:
+    def run(self, step: Step, tables: str) -> RunOutcome | None:
         before = self.bodies()
         self.shown = None
         done = super().run(step, tables)
@@ -271,18 +281,18 @@ class BuggyTarget(Disk):
             self.shown = self.bug(before, self.bodies(), *self.steps[-2:])
         return done
 
-    def bodies(self) -> Bodies:
+    def bodies(self) -> FileBodies:
         return super().bodies() if self.shown is None else self.shown
 
     def digests(self) -> Digests:
         return {path: md5(body) for path, body in self.bodies().items()}
 
 
-def detect(folder: Path, bug: Bug | None, says: str) -> tuple[int, Trouble]:
+def detect(folder: Path, bug: Bug | None, says: str) -> tuple[int, Failure]:
     """Replays sequences until one fails with those words; returns its seed and the failure."""
     for seed in range(1, 30):
-        sequence_ = sequence(seed)
-        failure = play(BuggyTarget(folder, bug, sequence_.has_real_times), sequence_)
+        sequence = random_sequence(seed)
+        failure = replay(BuggyTarget(folder, bug, sequence.has_real_times), sequence)
         if failure and says in str(failure):
             return seed, failure
     pytest.fail("the simulated bug was not detected", pytrace=False)
@@ -316,24 +326,24 @@ def test_a_report_of_another_run_is_detected(folder: Path) -> None:
 
 
 def test_a_run_that_should_be_refused_is_detected(folder: Path) -> None:
-    class NeverRefusing(Disk):
-        def run(self, step: Step, tables: str) -> Outcome | None:
+    class NeverRefusing(DiskTarget):
+        def run(self, step: Step, tables: str) -> RunOutcome | None:
             done = super().run(step, tables)
             return None if isinstance(done, Refusal) else done
 
-    failures = (play(NeverRefusing(folder), sequence(seed)) for seed in range(1, 20))
+    failures = (replay(NeverRefusing(folder), random_sequence(seed)) for seed in range(1, 20))
     assert any("exit code 0, the rebuild's is 6" in str(failure) for failure in failures)
 
 
 def test_a_failing_sequence_is_shortened(folder: Path) -> None:
     for seed in range(1, 30):
-        sequence_ = sequence(seed)
+        sequence = random_sequence(seed)
 
         def again() -> BuggyTarget:
             return BuggyTarget(folder, stale_user, has_real_times=False)
 
-        if failure := play(again(), sequence_):
-            short, why = shortened(sequence_, failure, again)
+        if failure := replay(again(), sequence):
+            short, why = shorten(sequence, failure, again)
             assert len(short.steps) == 2 == why.step and "users, only in the" in str(why)
             assert max(len(step.files) for step in short.steps) <= 4
             assert "step 2: " in str(short) and f"seed {seed}" in str(short)
@@ -346,10 +356,10 @@ def test_random_sequences_contain_the_hard_cases() -> None:
     """The hard cases occur often, by the oracle; the engine is not needed."""
     seen: Counter[str] = Counter()
     for seed in range(1, 41):
-        sequence_ = sequence(seed)
-        assert str(sequence_) == str(sequence(seed)), "the same seed gives the same sequence"
-        seen["with real times"] += sequence_.has_real_times
-        for old, new in zip(sequence_.steps, sequence_.steps[1:], strict=False):
+        sequence = random_sequence(seed)
+        assert str(sequence) == str(random_sequence(seed)), "the same seed gives the same sequence"
+        seen["with real times"] += sequence.has_real_times
+        for old, new in zip(sequence.steps, sequence.steps[1:], strict=False):
             count_changes(seen, old, new)
     print(seen)
     for what, least in {

@@ -15,36 +15,36 @@ import pytest
 from support.crash_harness import scratch_folder
 from support.input_mutations import FULL, Sequence, Step
 from support.lake_files import FOLDERS
-from support.random_sequences import sequence
+from support.random_sequences import random_sequence
 from support.retained_input_replay import RetainedInputTarget
 from support.rounds import Rounds
 from support.s3_jobs import new_bucket, options
 from support.s3_servers import Bucket, Server
 from support.sequence_replay import (
-    Bodies,
     Digests,
-    Input,
-    Outcome,
-    Place,
+    FileBodies,
+    InputFolder,
     Refusal,
-    call,
+    ReplayTarget,
+    RunOutcome,
     file_faults,
     md5,
-    play,
-    rebuilt,
+    rebuild_in,
+    replay,
+    run_job,
 )
 
 pytestmark = pytest.mark.timeout(7_200)
 TABLES = tuple(f"{folder}/" for folder in FOLDERS.values())
 
 
-class BucketTarget(Place):
+class BucketTarget(ReplayTarget):
     """Input and lake in a bucket, with separate names for every sequence."""
 
     def __init__(self, folder: Path, bucket: Bucket, seed: int) -> None:
         self.folder, self.bucket = folder, bucket
         self.source, self.lake = f"in-{seed}", f"lake-{seed}"
-        self.input = Input(folder / "input", has_real_times=False)
+        self.input = InputFolder(folder / "input", has_real_times=False)
         self.given: dict[str, Any] = {**options(bucket.server), **bucket.server.keys.arguments}
 
     def take(self, step: Step) -> None:
@@ -53,9 +53,9 @@ class BucketTarget(Place):
             self.bucket.put(f"{self.source}/{path}", self.input.held[path])
         self.bucket.delete(*(f"{self.source}/{path}" for path in removed))
 
-    def run(self, step: Step, tables: str, lake: str = "", **more: Any) -> Outcome | None:
+    def run(self, step: Step, tables: str, lake: str = "", **more: Any) -> RunOutcome | None:
         source = self.bucket.url(self.source)
-        done = call(source, self.bucket.url(lake or self.lake), tables, step, **self.given, **more)
+        done = run_job(source, self.bucket.url(lake or self.lake), tables, step, **self.given, **more)
         if done is None or isinstance(done, Refusal):
             return done
         # The report contains the locations.
@@ -63,13 +63,13 @@ class BucketTarget(Place):
         named: dict[str, Any] = json.loads(there)
         return named
 
-    def rebuild(self, step: Step, tables: str) -> tuple[Outcome, Bodies]:
-        return rebuilt(self.input.folder, self.folder / "fresh", tables, step)
+    def rebuild(self, step: Step, tables: str) -> tuple[RunOutcome, FileBodies]:
+        return rebuild_in(self.input.folder, self.folder / "fresh", tables, step)
 
     def digests(self) -> Digests:
         return tables_of(self.bucket.digests(self.lake))
 
-    def bodies(self) -> Bodies:
+    def bodies(self) -> FileBodies:
         return {
             path: body for path, body in self.bucket.contents(self.lake).items() if path.startswith(TABLES)
         }
@@ -82,14 +82,14 @@ def tables_of(digests: Digests) -> Digests:
     return {path: digest for path, digest in digests.items() if path.startswith(TABLES)}
 
 
-def played_in(place: BucketTarget, played: Sequence) -> None:
-    if trouble := play(place, played):
-        pytest.fail(f"{played}\n{trouble}", pytrace=False)
+def replay_in_bucket(target: BucketTarget, sequence: Sequence) -> None:
+    if failure := replay(target, sequence):
+        pytest.fail(f"{sequence}\n{failure}", pytrace=False)
     # A rebuild in the bucket must also be equal.
-    last = played.steps[-1]
-    done = place.run(last, FULL[0], lake="rebuilt", rebuild=True)
+    last = sequence.steps[-1]
+    done = target.run(last, FULL[0], lake="rebuilt", rebuild=True)
     if not isinstance(done, Refusal):
-        assert file_faults(place.digests(), tables_of(place.bucket.digests("rebuilt"))) == [], str(played)
+        assert file_faults(target.digests(), tables_of(target.bucket.digests("rebuilt"))) == [], str(sequence)
 
 
 def test_every_step_in_a_bucket_equals_a_rebuild(
@@ -98,10 +98,10 @@ def test_every_step_in_a_bucket_equals_a_rebuild(
     steps = 0
     count = rounds(4, 60)
     for seed in range(rounds.seed, rounds.seed + count):
-        played = sequence(seed)
-        steps += len(played.steps)
+        sequence = random_sequence(seed)
+        steps += len(sequence.steps)
         with scratch_folder() as folder:
-            played_in(BucketTarget(folder, new_bucket(seaweedfs), seed), played)
+            replay_in_bucket(BucketTarget(folder, new_bucket(seaweedfs), seed), sequence)
     record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 
@@ -115,19 +115,19 @@ def test_every_step_in_a_bucket_with_retained_input_equals_a_rebuild_of_all_obje
     steps = 0
     count = rounds(2, 20)
     for seed in range(rounds.seed, rounds.seed + count):
-        played = sequence(seed)
-        steps += len(played.steps)
+        sequence = random_sequence(seed)
+        steps += len(sequence.steps)
         with scratch_folder() as folder:
-            trouble = play(RetainedInputBucket(folder, new_bucket(seaweedfs), seed), played)
-            assert trouble is None, f"{played}\n{trouble}"
+            failure = replay(RetainedInputBucket(folder, new_bucket(seaweedfs), seed), sequence)
+            assert failure is None, f"{sequence}\n{failure}"
     record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 
 def test_a_stale_object_is_detected(seaweedfs: Server) -> None:
-    """A bug: an object of the previous step stays in place of the new one."""
+    """A bug: an object of the previous step stays in target of the new one."""
 
     class Stale(BucketTarget):
-        def run(self, step: Step, tables: str, lake: str = "", **more: Any) -> Outcome | None:
+        def run(self, step: Step, tables: str, lake: str = "", **more: Any) -> RunOutcome | None:
             path = f"{self.lake}/user_table/part-00000.snappy.parquet"
             before = self.bucket.get(path) if path in self.bucket.names(self.lake) else b""
             done = super().run(step, tables, lake, **more)
@@ -136,9 +136,11 @@ def test_a_stale_object_is_detected(seaweedfs: Server) -> None:
             return done
 
     with scratch_folder() as folder:
-        trouble = next(
+        failure = next(
             found
             for seed in range(1, 20)
-            if (found := play(Stale(folder / str(seed), new_bucket(seaweedfs), seed), sequence(seed)))
+            if (
+                found := replay(Stale(folder / str(seed), new_bucket(seaweedfs), seed), random_sequence(seed))
+            )
         )
-    assert "differs: user_table/" in str(trouble) and "users, only in the " in str(trouble)
+    assert "differs: user_table/" in str(failure) and "users, only in the " in str(failure)

@@ -1,6 +1,6 @@
-"""How the rows of the catalog of bad input are written: cases, references to other tests, and their data.
+"""The parts of the catalog of bad input: cases, references to other tests, and their data.
 
-The two good files that every input holds beside the case are in `BASE`: one song, three plays.
+`BASE` has the two good files that every input has in addition to the case: one song, three plays.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ TS = 1541121934796
 
 
 def play(members: str = "", *, ts: str = f'"ts":{TS}', user: str = '"userId":"26"') -> bytes:
-    """A play; `members` come last, `ts` and `user` can be replaced."""
+    """A play with these additional members; `ts` and `user` can be replaced."""
     rest = [part for part in ('"page":"NextSong"', ts, user, members) if part]
     return ("{" + ",".join(rest) + "}").encode("utf-8", "surrogatepass")
 
 
 def song(artist: str, members: str = '"song_id":"SOX"') -> bytes:
-    """A song whose artist_id is that JSON text."""
+    """A song with that JSON text as its artist_id."""
     return ("{" + f'{members},"artist_id":{artist},"year":1999' + "}").encode()
 
 
@@ -43,18 +43,18 @@ BASE: Mapping[str, bytes] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One input and its outcome.
+    """An input and its expected outcome.
 
     Attributes:
-        name: What is special about it.
-        files: Its files, beside those of `BASE`, by path; what is large is made when it is needed.
-        exit: 0, or what the run must be refused with.
-        says: What the refusal names: the reason, as a rule.
-        loaded: Records of the case's content that must be loaded, without those of `BASE`.
-        filtered: Records that a rule leaves out.
-        rejects: Reasons of the records that must be in quarantine, in the order of the input, with their key.
-        options: Of the run.
-        report: Values that the report must hold, by a dotted path.
+        name: The special property of the input.
+        files: Its files, in addition to `BASE`, by path; large files are generated when they are needed.
+        exit: The expected exit code.
+        says: Text in the error message, usually the reason.
+        loaded: The number of records that must be loaded, without those of `BASE`.
+        filtered: The number of records that must be filtered.
+        rejects: The reasons and keys of the records in the quarantine, in the order of the input.
+        options: The options of the run.
+        report: Values that the report must have, by dotted path.
     """
 
     name: str
@@ -69,13 +69,13 @@ class Case:
 
     @property
     def content(self) -> str:
-        """`songs` or `logs`: what the files of the case hold."""
+        """The content of the files of the case: `songs` or `logs`."""
         return "songs" if any(path.startswith("song_data/") for path in self.files) else "logs"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Elsewhere:
-    """The row is looked at by a test with this name in this file."""
+    """Another test, in this file, covers the row."""
 
     file: str
     test: str
@@ -83,7 +83,7 @@ class Elsewhere:
 
 @dataclass(frozen=True, kw_only=True)
 class Unsupported:
-    """The row is about something that the package does not do."""
+    """The package does not support the subject of the row."""
 
     because: str
 
@@ -92,29 +92,29 @@ Row = list[Case] | list[Elsewhere] | Unsupported
 
 
 def log(name: str, data: Data, path: str = "log_data/case.json", **outcome: Any) -> Case:
-    """A case of one log file; every line of it is loaded unless the outcome says otherwise."""
+    """A case with one log file."""
     return Case(name=name, files={path: data}, **outcome)
 
 
 def accepted(
     name: str, data: bytes, loaded: int = 1, path: str = "log_data/case.json", **outcome: Any
 ) -> Case:
-    """A file that is taken."""
+    """A file that is accepted."""
     return log(name, data, path, loaded=loaded, **outcome)
 
 
 def rejected(name: str, record: bytes, *reasons: str) -> Case:
-    """A record between two good ones; it goes, they stay."""
+    """A bad record between two good ones; only the bad one is rejected."""
     return log(name, LINE + record + b"\n" + LINE, loaded=2, rejects=reasons)
 
 
 def refused(name: str, data: Data, reason: str, path: str = "log_data/case.json", **outcome: Any) -> Case:
-    """A file that refuses the run."""
+    """A file because of which the run is refused."""
     return log(name, data, path, exit=65, says=reason, **outcome)
 
 
 def partition(name: str, artist: str, folder: str) -> Case:
-    """A song whose partition must have that name."""
+    """A song whose partition folder must have that name."""
     return Case(
         name=name,
         files={"song_data/case.json": song(artist)},
@@ -124,7 +124,7 @@ def partition(name: str, artist: str, folder: str) -> Case:
 
 
 def bad_partition(name: str, artist: str, reason: str) -> Case:
-    """A song whose artist_id can name no folder."""
+    """A song whose artist_id cannot be a folder name."""
     return Case(name=name, files={"song_data/case.json": song(artist)}, rejects=[f"{reason}:artist_id"])
 
 
@@ -159,5 +159,5 @@ def large_value() -> bytes:
 
 
 def more_than_16_gib() -> bytes:
-    """Frames of 256 MiB of zeros, one behind the other, in a file of half a megabyte."""
+    """Many frames of 256 MiB of zeros in a file of half a megabyte."""
     return zstd(bytes(256 * MEBIBYTE)) * 65

@@ -1,9 +1,9 @@
-"""The catalog of bad input, rows 1 to 118: how each is made, and what must come of it.
+"""The catalog of bad input, rows 1 to 118, each with its expected outcome.
 
-A row is a list of cases that are run here (`Case`), or the name of the test that looks at it (`Elsewhere`),
-or a platform that the package does not run on (`Unsupported`). Nothing here calls the package. The rows on
-the content of files are in `bad_input_formats` and `bad_input_values`; those on files, places and
-configuration are below.
+A row is a list of cases (`Case`), or the name of another test that covers it (`Elsewhere`), or a platform
+that the package does not support (`Unsupported`). This module does not call the package. The rows on the
+contents of files are in `bad_input_formats` and `bad_input_values`; the rows on files, locations and
+configuration are here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROWS: dict[int, Row] = {
     # --- listing and files ---
     86: [
         Case(
-            name="what others leave behind",
+            name="files of other programs",
             files=dict.fromkeys(
                 [
                     "log_data/.DS_Store",

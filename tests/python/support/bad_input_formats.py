@@ -31,7 +31,7 @@ from support.bad_input_cases import (
 
 ROWS: dict[int, Row] = {
     # --- bytes ---
-    1: [log("a torn last line", LINE + PLAY[:40], loaded=1, rejects=["truncated_tail"])],
+    1: [log("a truncated last line", LINE + PLAY[:40], loaded=1, rejects=["truncated_tail"])],
     2: [accepted("no final newline", LINE + PLAY, 2)],
     3: [accepted("CRLF", PLAY + b"\r\n" + PLAY + b"\n" + PLAY + b"\r\n", 3)],
     4: [accepted("CR only", PLAY + b"\r" + PLAY + b"\r", 2)],
@@ -66,7 +66,7 @@ ROWS: dict[int, Row] = {
     ],
     16: [
         refused("a value of 200 MiB", large_value, "single_value_too_large"),
-        refused("the same, packed", lambda: gzip.compress(large_value(), 1), "single_value_too_large"),
+        refused("the same, compressed", lambda: gzip.compress(large_value(), 1), "single_value_too_large"),
     ],
     17: [
         refused("Parquet", b"PAR1" + bytes(100) + b"PAR1", "not_json:parquet"),
@@ -84,27 +84,29 @@ ROWS: dict[int, Row] = {
     20: [accepted("gzip without its suffix", gzip.compress(LINES), 50)],
     21: [accepted("plain text named .gz", LINES, 50, "log_data/case.json.gz")],
     22: [
-        refused("gzip, cut", gzip.compress(LINES)[:-9], "gzip_truncated"),
-        refused("bzip2, cut", bz2.compress(LINES)[:-9], "bzip2_truncated"),
-        refused("zstd, cut", zstd(LINES)[:-9], "zstd_truncated"),
+        refused("truncated gzip", gzip.compress(LINES)[:-9], "gzip_truncated"),
+        refused("truncated bzip2", bz2.compress(LINES)[:-9], "bzip2_truncated"),
+        refused("truncated zstd", zstd(LINES)[:-9], "zstd_truncated"),
     ],
     23: [
         refused("gzip, wrong checksum", wrong_gzip(LINES, -7), "gzip_crc"),
         refused("gzip, wrong length", wrong_gzip(LINES, -1), "gzip_crc"),
         refused(
-            "bzip2, a wrong bit", bz2.compress(LINES)[:40] + b"\xff" + bz2.compress(LINES)[41:], "bzip2_crc"
+            "bzip2 with a wrong bit",
+            bz2.compress(LINES)[:40] + b"\xff" + bz2.compress(LINES)[41:],
+            "bzip2_crc",
         ),
     ],
     24: [
-        refused("garbage behind gzip", gzip.compress(LINES) + b"garbage", "gzip_trailing_bytes"),
-        refused("garbage behind bzip2", bz2.compress(LINES) + b"garbage", "bzip2_trailing_bytes"),
-        accepted("zeros behind gzip", gzip.compress(LINES) + bytes(1000), 50),
+        refused("garbage after gzip", gzip.compress(LINES) + b"garbage", "gzip_trailing_bytes"),
+        refused("garbage after bzip2", bz2.compress(LINES) + b"garbage", "bzip2_trailing_bytes"),
+        accepted("zeros after gzip", gzip.compress(LINES) + bytes(1000), 50),
     ],
     25: [
         accepted("zstd", zstd(LINES), 50, "log_data/case.jsonl.zst"),
-        accepted("zstd by another name", zstd(LINES), 50, "log_data/case.json.gz"),
+        accepted("zstd with another suffix", zstd(LINES), 50, "log_data/case.json.gz"),
         accepted("bzip2", bz2.compress(LINES), 50, "log_data/case.jsonl.bz2"),
-        accepted("bzip2 by another name", bz2.compress(LINES), 50),
+        accepted("bzip2 with another suffix", bz2.compress(LINES), 50),
     ],
     26: [
         refused("xz", lzma.compress(LINES), "unsupported_compression:xz"),

@@ -52,7 +52,7 @@ ROWS: dict[int, Row] = {
         accepted("a denormal and -0.0", play('"length":5e-324') + b"\n" + play('"length":-0.0'), 2),
     ],
     61: [
-        rejected("half a pair", play('"song":"\\ud83d"'), "lone_surrogate:song"),
+        rejected("half a surrogate pair", play('"song":"\\ud83d"'), "lone_surrogate:song"),
         rejected("the other half", play('"song":"\\ude00"'), "lone_surrogate:song"),
     ],
     62: [rejected("CESU-8", play('"song":"\ud83d\ude00"'), "invalid_utf8:song")],
@@ -84,7 +84,7 @@ ROWS: dict[int, Row] = {
         rejected("seconds", play(ts='"ts":1541121934'), "ts_implausible:ts"),
         rejected("microseconds", play(ts='"ts":1541121934796000'), "ts_implausible:ts"),
         accepted(
-            "seconds that are meant",
+            "allowed seconds",
             play(ts='"ts":1541121934'),
             options={"ts_window": "1970-01-01..2100-01-01"},
         ),
@@ -109,7 +109,7 @@ ROWS: dict[int, Row] = {
     ],
     69: [
         accepted("logged out on another page", b'{"page":"Home","userId":""}', 0, filtered=1),
-        rejected("a play of nobody", play(user='"userId":""'), "empty_user_id:userId"),
+        rejected("a play without a user", play(user='"userId":""'), "empty_user_id:userId"),
     ],
     70: [accepted("the same event twice", LINE * 2, 2, report={"plays.rows": 5})],
     71: [
@@ -120,13 +120,13 @@ ROWS: dict[int, Row] = {
             says="duplicate_input",
         ),
         Case(
-            name="the same packed file twice",
+            name="the same compressed file twice",
             files={"log_data/a.json.gz": gzip.compress(LINES), "log_data/b.json.gz": gzip.compress(LINES)},
             exit=65,
             says="duplicate_input",
         ),
         Case(
-            name="the same file twice, meant",
+            name="the same file twice, allowed",
             files={"log_data/case.json": LINES, "log_data/2018/copy.json": LINES},
             loaded=100,
             options={"allow_duplicates": True},
@@ -137,7 +137,7 @@ ROWS: dict[int, Row] = {
             loaded=2,
             report={"rows.songs": 2},
         ),
-        Case(name="nothing twice is nothing", files={"log_data/a.json": b"\n", "log_data/b.json": b"\n"}),
+        Case(name="two files without records", files={"log_data/a.json": b"\n", "log_data/b.json": b"\n"}),
     ],
     72: python("tables/test_oracle", "test_built_tables_match_the_oracle"),
     73: python("input/test_bad_input", "test_a_late_event_changes_only_its_month"),
@@ -159,7 +159,7 @@ ROWS: dict[int, Row] = {
     ],
     82: [bad_partition("Hive's name for null", '"__HIVE_DEFAULT_PARTITION__"', "reserved_partition_value")],
     83: rust("accounting", "names_that_a_file_system_takes_for_one_are_refused_where_it_does"),
-    84: Unsupported(because="Windows: only Linux is supported and tested, wheels for it alone are built"),
+    84: Unsupported(because="Windows: only Linux is supported, tested, and has wheels"),
     85: [
         Case(
             name="200,001 artists",

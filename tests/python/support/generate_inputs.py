@@ -1,7 +1,7 @@
-"""Inputs for the tests: cases for hypothesis, and the files that hold their records.
+"""Inputs for tests: cases for hypothesis, and files with the records of a case.
 
-A case is a few short lists of integers, which hypothesis shortens when it fails. How the records lie in
-files (how many, in which order and folders, in which of the styles that are allowed) is one more integer.
+A case is a few short lists of integers, which hypothesis shrinks when a test fails. One more integer decides
+how the records are divided into files, and the order, folders and styles of the files.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ STYLES = (
     "pretty",
     "pretty_array",
 )
-EXACT_STYLES = STYLES[:5]  # one record a line: what a bad record is part of is beyond doubt
+EXACT_STYLES = STYLES[:5]  # one record per line, so the extent of a bad record is clear
 FOLDERS = ("", "A/B/C", "2018/11", "a b", "x=y", "é")
 
 
@@ -72,7 +72,7 @@ def compressed(data: bytes, suffix: str) -> bytes:
             half = len(data) // 2
             return gzip.compress(data[:half]) + gzip.compress(
                 data[half:]
-            )  # two members, as appending loggers write
+            )  # two members, as loggers that append write them
         case ".zst":
             return bytes(pa.compress(data, codec="zstd", asbytes=True))
     return data
@@ -108,7 +108,7 @@ def write_input(root: Path, songs: Sequence[Record], events: Sequence[Record], l
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One input and the options that change the rows."""
+    """An input and the options that change the rows."""
 
     songs: tuple[int, ...]
     plays: tuple[int, ...]
@@ -134,11 +134,11 @@ class Case:
 
 
 def cases(*, bad: bool = True, most: int = 30) -> st.SearchStrategy[Case]:
-    """Cases with at least one song and one play, so that there is something to build."""
+    """Cases with at least one song and one play."""
     seeds = st.integers(0, 2**32 - 1)
 
     def several(least: int, size: int) -> st.SearchStrategy[tuple[int, ...]]:
-        # Hypothesis alone makes long lists too seldom. A failing case is shortened to the first kind.
+        # Hypothesis rarely generates long lists. A failing case shrinks to the first alternative.
         few, many = (st.lists(seeds, min_size=n, max_size=size) for n in (least, max(least, size * 2 // 3)))
         return (few | many).map(tuple)
 
@@ -160,7 +160,7 @@ def cases(*, bad: bool = True, most: int = 30) -> st.SearchStrategy[Case]:
 
 
 def write_large(root: Path, *, songs: int, events: int, seed: int = 1, days: int = 5) -> Path:
-    """A plain input of any size, quickly: one song a file, one log file a day, keys in the usual order."""
+    """Writes a large input quickly: one song per file, one log file per day, keys in the usual order."""
     random = Random(seed)
     (root / "song_data").mkdir(parents=True)
     (root / "log_data").mkdir()

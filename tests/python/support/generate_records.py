@@ -1,11 +1,11 @@
-"""Records for the tests, good and bad; ``generate_inputs`` puts them in files.
+"""Good and bad records for tests; ``generate_inputs`` writes them into files.
 
-A record is made from one integer, so a failing case is a short list of integers. Values come from small
-pools, so that keys collide, times tie and plays find songs. The pools hold what has broken other engines:
-text that needs escaping in a path, years that mean "unknown", the edges of ISO weeks.
+Each record is generated from one integer, so a failing case is a short list of integers. Values come from
+small pools, so that keys collide, times are equal, and plays match songs. The pools have values that broke
+other engines: text that needs escaping in a path, years that mean "unknown", the first and last days of ISO
+weeks.
 
-Nothing here knows what the engine does with a record, except the reason for which a bad one must be
-rejected.
+This module does not know how the engine handles a record, except the reason why a bad one must be rejected.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ TITLES = (
     "a/b",
 )
 NAMES = ("Air", "air", "Chase & Status", "112", "Sigur Rós", "", "Stephen Lynch\\", "😀", "\uff21")
-# UTF-16 would sort the last two the other way round.
+# UTF-16 would sort the last two in the opposite order.
 PLACES = ("", "Panama", "Beaumont, TX", "Reykjavík", "?", "😀", "\uff21")
 DURATIONS = (
     "218.93179",
@@ -132,7 +132,7 @@ UNKNOWN = (
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One JSON value as it stands in a file, and why it must be rejected (None: it must not be)."""
+    """A JSON value as it is in a file, and the reason why it must be rejected, if it must."""
 
     raw: bytes
     pretty: bytes
@@ -158,7 +158,7 @@ def record(random: Random, pairs: Pairs, fault: str | None = None) -> Record:
 
 
 def _put(random: Random, pairs: Pairs, key: str, values: Sequence[str], *, absent: float = 0.06) -> None:
-    """Adds a member whose value is one of the JSON texts; sometimes null, sometimes no member at all."""
+    """Adds a member with one of the JSON texts; sometimes with null, sometimes not at all."""
     chance = random.random()
     if chance >= absent:
         pairs.append((key, "null" if chance < 2 * absent else random.choice(values)))
@@ -176,7 +176,7 @@ def _shuffle(random: Random, pairs: Pairs, unused: Pairs) -> Pairs:
     if random.random() < 0.1:
         pairs.append(random.choice(UNKNOWN))
     if random.random() < 0.1 and pairs:
-        pairs.append(random.choice(pairs))  # the same thing said twice is no fault
+        pairs.append(random.choice(pairs))  # the same member twice is not a fault
     if random.random() < 0.4:
         random.shuffle(pairs)
     return pairs
@@ -235,7 +235,7 @@ def song(seed: int) -> Record:
 
 
 def _replaced(random: Random, pairs: Pairs, new: Pairs) -> Pairs:
-    """The pairs with one member as it is in ``new``, or without it if ``new`` has none of that key."""
+    """The pairs with one member replaced by that of ``new``, or removed if ``new`` does not have it."""
     key = random.choice(
         sorted({key for key, _ in pairs + new if key not in ("song_id", "page", "ts", "userId")})
     )
@@ -271,7 +271,7 @@ def listen_twins(seed: int, songs: Sequence[int]) -> list[Record]:
 
 
 def song_of_each_artist() -> list[Record]:
-    """A song for each artist_id of the pool and one without; the odd years take turns."""
+    """A song for each artist_id of the pool and one without; the special years alternate."""
     values = [*map(json.dumps, PARTITION_TEXTS), "null"]
     years = ("0", "null", "1999", "-1", "2147483647", "-2147483648")
     return [
@@ -297,7 +297,7 @@ def play(seed: int) -> Record:
 
 
 def event(seed: int) -> Record:
-    """An event that must be loaded or, being of another page, filtered; then its fields may be anything."""
+    """An event that must be loaded, or filtered because of its page; then its fields may have any value."""
     random = Random(seed)
     if random.random() < 0.8:
         return record(random, event_pairs(random))
@@ -310,7 +310,7 @@ def _nested(depth: int) -> str:
     return "[" * depth + "1" + "]" * depth
 
 
-# None begins like the middle of a pretty-printed object: after a broken line, that would count as part of it.
+# None starts like the inside of an indented object: after a broken line, it would be read as part of it.
 BROKEN: dict[str, tuple[bytes, ...]] = {
     "syntax": (
         b"{'page': 'NextSong'}",
@@ -374,7 +374,7 @@ SONG_FAULTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("reserved_partition_value", "artist_id", ('"__HIVE_DEFAULT_PARTITION__"',)),
     ("partition_value_too_long", "artist_id", (f'"{"a" * 246}"', f'"{"/" * 82}"', f'"{"é" * 123}"')),
 )
-# No line feed inside a string: it would end the line, and what its second half is, is the framing's business.
+# No line feed inside a string: it would end the line, and the rest would be a record of its own.
 
 
 def _bad(

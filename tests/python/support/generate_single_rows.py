@@ -1,8 +1,8 @@
-"""Records that end up alone in their files: any text, any number, NULL, from one seed.
+"""Records that are each alone in their Parquet file, with any text, any number, and NULL.
 
-A song file holds the songs of one artist and year, a file of plays those of one month. Here every song has an
-artist of its own and every play a month of its own, so each file has one row, and the smallest Parquet files
-that there are hold everything that a value may be.
+A song file has the songs of one artist and year, and a file of plays those of one month. Here every song has
+a different artist and every play a different month, so each file has one row, and the smallest Parquet files
+contain all kinds of values.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from random import Random
 from support.generate_records import Pairs, Record, record, text
 
 PLANES = ((0x20, 0x7F), (0, 0x20), (0x7F, 0x250), (0x3040, 0xD800), (0xE000, 0x1_0000), (0x1_0000, 0x11_0000))
-"""Ranges of characters: ASCII and control characters, Latin, what is written in three bytes, and in four."""
+"""Ranges of characters: ASCII, control characters, Latin, and characters of three and four bytes."""
 
 
 def any_text(random: Random, most: int = 20) -> str:
-    """Up to ``most`` characters, none of them half a surrogate pair; often none at all."""
+    """Up to ``most`` characters without surrogates; often an empty text."""
     planes = random.choices(PLANES, (8, 1, 2, 2, 1, 2), k=random.choice((0, 1, 3, most)))
     return "".join(chr(random.randrange(*plane)) for plane in planes)
 
 
 def any_float(random: Random) -> float:
-    """Any finite double: extremes, zeros, subnormal ones, and whatever 64 bits mean."""
+    """Any finite double: extremes, zeros, subnormal numbers, and random bits."""
     known = (0.0, -0.0, 5e-324, -2.2e-308, 1.7976931348623157e308, 0.1, 218.93179)
     while True:
         (value,) = struct.unpack("<d", random.randbytes(8))
@@ -34,7 +34,7 @@ def any_float(random: Random) -> float:
 
 
 def put(random: Random, pairs: Pairs, key: str, value: str) -> None:
-    """Adds a member, one time in five as null, one time in ten not at all."""
+    """Adds a member; sometimes with null, sometimes not at all."""
     chance = random.random()
     if chance > 0.1:
         pairs.append((key, "null" if chance < 0.3 else value))
@@ -48,7 +48,7 @@ def single_row_songs(seed: int, count: int) -> list[Record]:
         pairs = [("song_id", text(random, f"SO{number}{any_text(random)}"))]
         folder = any_text(random).replace(
             "\0", ""
-        )  # no folder's name can hold it, and such a song is rejected
+        )  # a folder name cannot contain it, so such a song is rejected
         pairs.append(("artist_id", text(random, f"AR{number}{folder}")))
         pairs.append(("year", str(random.choice((0, 2005, -(2**31), 2**31 - 1)))))
         put(random, pairs, "title", text(random, any_text(random, 300)))

@@ -1,10 +1,9 @@
-"""Sequences of arrivals: what happens to an input folder between one run and the next, made from a seed.
+"""Sequences of input changes: the states of an input folder between runs, generated from a seed.
 
-A sequence is a list of steps. A step says which files lie in the input from then on and with which options
-the job is run, so a sequence can be played on a disk and in a bucket, and one without some of its steps or
-files is a sequence, too. What may happen is in ``record_mutations`` and ``file_mutations``; this module
-has the files, the records and the steps. Values come from pools so small that keys collide, times tie and
-songs come after their plays.
+A sequence is a list of steps. A step has all files of the input and the options of the run, so a sequence can
+be replayed on disk and in a bucket, and a sequence with fewer steps or files is valid, too. The changes are
+in ``record_mutations`` and ``file_mutations``; this module has the files, the records and the steps. Values
+come from small pools, so that keys collide, times are equal, and songs are added after their plays.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ PLACES = ("", "Panama", "Havana")
 USERS = ("1", "2", "3", "4")
 DAY = 86_400_000
 MONTHS = (1_536_000_000_000, 1_538_400_000_000, 1_541_100_000_000, 1_543_700_000_000, 1_546_400_000_000)
-"""Days in September 2018 to January 2019; what is before and behind them comes seldom."""
+"""Days in September 2018 to January 2019; other times are rare."""
 EDGES = (951_782_400_000, 1_543_622_399_999, 1_543_622_400_000, 1_546_300_799_999, 1_577_836_800_000)
-"""The last and the first millisecond of months, and years far away."""
+"""The first and the last millisecond of months, and distant years."""
 FULL = ("songs,artists,users,time,songplays",)
 HALVES = ("songs,artists", "users,time,songplays")
 
 
-def made(pairs: Mapping[str, Any]) -> Record:
+def json_record(pairs: Mapping[str, Any]) -> Record:
     return Record(
         raw=json.dumps(pairs, ensure_ascii=False).encode(),
         pretty=json.dumps(pairs, ensure_ascii=False, indent=1).encode(),
@@ -46,7 +45,7 @@ def made(pairs: Mapping[str, Any]) -> Record:
 
 
 def song(random: Random, song_id: str | None = None, **fixed: Any) -> Record:
-    """A song: usually the track that goes with its id."""
+    """A song, usually with the track of its id."""
     song_id = song_id or random.choice(SONG_IDS)
     usual = SONG_IDS.index(song_id) if song_id in SONG_IDS else random.randrange(len(TRACKS))
     title, name = TRACKS[usual % len(TRACKS)] if random.random() < 0.7 else random.choice(TRACKS)
@@ -65,7 +64,7 @@ def song(random: Random, song_id: str | None = None, **fixed: Any) -> Record:
     }
     if random.random() < 0.05:
         pairs["colour"] = "red"
-    return made(pairs)
+    return json_record(pairs)
 
 
 def duration(random: Random, title: str) -> float:
@@ -74,7 +73,7 @@ def duration(random: Random, title: str) -> float:
 
 
 def event(random: Random, ts: int, **fixed: Any) -> Record:
-    """A play at that time, more or less: whoever asks for it often gets the same millisecond twice."""
+    """A play at that time."""
     title, name = random.choice(TRACKS)
     user = random.choice(USERS)
     pairs: dict[str, Any] = {
@@ -96,11 +95,13 @@ def event(random: Random, ts: int, **fixed: Any) -> Record:
     }
     if random.random() < 0.03:
         pairs[random.choice(("colour", "TS"))] = 1
-    return made(pairs)
+    return json_record(pairs)
 
 
 def other_page(random: Random) -> Record:
-    return made({"page": random.choice(("Home", "Login")), "ts": random.randrange(10**12), "level": "free"})
+    return json_record(
+        {"page": random.choice(("Home", "Login")), "ts": random.randrange(10**12), "level": "free"}
+    )
 
 
 def faulty(random: Random, kind: str) -> Record:
@@ -112,7 +113,7 @@ def faulty(random: Random, kind: str) -> Record:
 
 @dataclass(frozen=True)
 class File:
-    """An input file: its records, and how they lie in it."""
+    """An input file: its records, their layout, and the compression."""
 
     records: tuple[Record, ...]
     style: str = "lines"
@@ -134,22 +135,22 @@ class File:
 
 
 Files = dict[str, File]
-"""By path below the input."""
+"""Input files by path."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What lies in the input from now on, and how the job is run on it.
+    """The files of the input after this step, and the options of the runs.
 
     Attributes:
-        title: What happened.
+        title: A description of the change.
         files: All files of the input.
-        moves: Files that were renamed, old and new path: they keep their time.
-        touched: Files that were written again although they have the same bytes.
-        options: Of the runs.
+        moves: Renamed files, old to new path; they keep their times.
+        touched: Files that were rewritten with the same bytes.
+        options: The options of the runs.
         calls: The tables of each run.
-        is_legacy: The functions of the Spark job are called.
-        lost: A number: one of the lake's own files goes before the run.
+        is_legacy: Whether the functions of the Spark job are called.
+        lost: A number that selects a file of the lake, which is removed before the run.
     """
 
     title: str
@@ -165,14 +166,14 @@ class Step:
         return replace(self, files={name: file for name, file in self.files.items() if name != path})
 
     def raws(self, kind: str) -> list[bytes]:
-        """The records of the files that can be read."""
+        """The records of all readable files."""
         kept = [file for name, file in self.files.items() if name.startswith(kind) and not file.is_broken]
         return [one.raw for file in kept for one in file.records]
 
 
 @dataclass(frozen=True)
 class Sequence:
-    """Steps, and whether files get the times of their writing, or times of their own an hour ago."""
+    """Steps, and whether files keep their real times or get different times an hour ago."""
 
     seed: int
     steps: tuple[Step, ...]
@@ -202,8 +203,8 @@ def _changes(before: Files, step: Step) -> list[str]:
             lines.append(f"  {moved[path]} -> {path}")
         elif old is None or old.body != file.body or path in step.touched:
             how = "+" if old is None else "touched" if old.body == file.body else "~"
-            told = " broken" if file.is_broken else ""
-            lines.append(f"  {how} {path}: {len(file.body)} bytes, {len(file.records)} records{told}")
+            note = " broken" if file.is_broken else ""
+            lines.append(f"  {how} {path}: {len(file.body)} bytes, {len(file.records)} records{note}")
             if how != "touched":
                 had = {one.raw for one in old.records} if old else set()
                 lines += [
@@ -217,16 +218,16 @@ def _changes(before: Files, step: Step) -> list[str]:
     return lines
 
 
-# --- the world between two steps --------------------------------------------------------------------------
+# --- the input between two steps --------------------------------------------------------------------------
 
 
 class InputState:
-    """The input as it is now, and what became of it since the last step."""
+    """The current input, and the changes since the last step."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
         self.files: Files = {}
-        self.gone: Files = {}
+        self.removed_files: Files = {}
         self.options: dict[str, Any] = {"max_bad": "100%"}
         if random.random() < 0.4:
             self.options["allow_duplicates"] = True
@@ -238,7 +239,7 @@ class InputState:
         self.begin()
 
     def begin(self) -> None:
-        """Nothing has happened yet."""
+        """Forgets the changes of the last step."""
         self.moves: dict[str, str] = {}
         self.touched: set[str] = set()
         self.once: dict[str, Any] = {}
@@ -260,7 +261,7 @@ class InputState:
         )
 
     def paths(self, kind: str = "", *, sound: bool = True) -> list[str]:
-        """Paths of the files of a kind, `song` or `log`, in an order that is always the same."""
+        """The sorted paths of the files of a kind, `song` or `log`."""
         return sorted(
             path
             for path, file in self.files.items()
@@ -268,19 +269,19 @@ class InputState:
         )
 
     def some(self, kind: str = "") -> str | None:
-        """A file of that kind, if there is one."""
+        """A random file of that kind, if there is one."""
         found = self.paths(kind)
         return self.random.choice(found) if found else None
 
     def name(self, kind: str, hint: str, suffix: str = "") -> str:
-        """A path that no file has had before."""
+        """A path that no file had before."""
         self.numbers += 1
         folder = self.random.choice(("", "A/B/", "2018/11/", "x=y/", "é/"))
         ending = self.random.choice(("json", "json", "jsonl"))
         return f"{kind}_data/{folder}{self.numbers:02}-{hint}.{ending}{suffix}"
 
     def add(self, kind: str, hint: str, records: list[Record]) -> str:
-        """A new file."""
+        """Adds a new file."""
         suffix = self.random.choice(("", "", "", "", ".gz", ".zst", ".bz2"))
         style = self.random.choice(("lines", *STYLES))
         path = self.name(kind, hint, suffix)
@@ -288,13 +289,13 @@ class InputState:
         return path
 
     def drop(self, path: str) -> None:
-        self.gone[path] = self.files.pop(path)
+        self.removed_files[path] = self.files.pop(path)
 
     def change(self, path: str, records: tuple[Record, ...]) -> None:
         self.files[path] = replace(self.files[path], records=records)
 
     def events(self, ts: int, **fixed: Any) -> list[Record]:
-        """A few plays of a day; now and then something else is among them."""
+        """A few plays of a day, and sometimes other events."""
         random = self.random
         found = [event(random, self.moment(ts), **fixed) for _ in range(random.randint(1, 5))]
         if random.random() < 0.2:
@@ -307,12 +308,12 @@ class InputState:
         return ts + self.random.choice((0, 0, 1, 1_000, 3_600_000))
 
     def months(self) -> list[int]:
-        """A time in every month that has plays."""
+        """A time in every month with plays."""
         seen = {ts - ts % (30 * DAY): ts for ts in self.times()}
         return [seen[key] for key in sorted(seen)]
 
     def times(self) -> list[int]:
-        """When there were plays."""
+        """The sorted times of all plays."""
         plays = (one for path in self.paths("log") for one in plays_of(self.files[path]))
         return sorted(int(json.loads(one.raw)["ts"]) for one in plays)
 
@@ -321,15 +322,15 @@ def plays_of(file: File) -> list[Record]:
     return [one for one in file.records if not one.fault and json.loads(one.raw)["page"] == "NextSong"]
 
 
-# --- what may happen --------------------------------------------------------------------------------------
+# --- the mutations ----------------------------------------------------------------------------------------
 
 Mutation = Callable[[InputState], str]
 MUTATIONS: dict[Mutation, int] = {}
 
 
 def weight(number: int) -> Callable[[Mutation], Mutation]:
-    def keep(happening: Mutation) -> Mutation:
-        MUTATIONS[happening] = number
-        return happening
+    def keep(mutation: Mutation) -> Mutation:
+        MUTATIONS[mutation] = number
+        return mutation
 
     return keep

@@ -1,9 +1,8 @@
-"""The table rules once more: slow, plain, and written without a look at the engine.
+"""The oracle: a slow, simple implementation of the table rules, independent of the engine.
 
-Everything here is lists, dicts, ``datetime`` and sorting. It knows nothing of files, chunks, threads or
-Parquet, so a mistake in the engine has no twin here: where the engine folds candidates, the oracle sorts
-all of them and takes the first; where the engine scans bytes, the oracle asks ``json`` (see
-``oracle_records``).
+It uses only lists, dicts, ``datetime`` and sorting, without files, chunks, threads or Parquet, so it does not
+repeat bugs of the engine. Where the engine merges candidates, the oracle sorts all of them and takes the
+first; where the engine scans bytes, the oracle uses ``json`` (see ``oracle_records``).
 
 NULL is ``None``, times are microseconds since 1970 (int), rows are tuples in the order of ``COLUMNS``.
 """
@@ -55,7 +54,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 @dataclass(kw_only=True)
 class Counts:
-    """What became of the records of one kind."""
+    """The number of records per outcome, for songs or for logs."""
 
     read: int = 0
     loaded: int = 0
@@ -70,7 +69,7 @@ class Counts:
 
 @dataclass(kw_only=True)
 class Expected:
-    """The five tables, each sorted by its key, and the accounts."""
+    """The five tables, each sorted by its key, and the counts."""
 
     tables: dict[str, list[Row]]
     songs: Counts
@@ -82,7 +81,7 @@ class Expected:
 
 
 def order(*values: str | float | None) -> tuple[tuple[int, Any], ...]:
-    """A sorting key: NULL before everything, text by its bytes, numbers by value."""
+    """A sort key: NULL first, text by its bytes, numbers by value."""
     return tuple(
         (0, 0) if value is None else (1, value.encode() if isinstance(value, str) else value)
         for value in values
@@ -93,7 +92,7 @@ def order(*values: str | float | None) -> tuple[tuple[int, Any], ...]:
 
 
 def winners(songs: Iterable[Song]) -> dict[str, Song]:
-    """The copy of each song that counts."""
+    """The winning copy of each song."""
 
     def rank(copy: Song) -> tuple[Any, ...]:
         known = copy.year is not None and copy.year != 0
@@ -199,7 +198,7 @@ def _distance(duration: float | None, length: float | None) -> float:
     return math.inf if duration is None or length is None else abs(duration - length)
 
 
-# --- the whole --------------------------------------------------------------------------------------------
+# --- all tables -------------------------------------------------------------------------------------------
 
 
 def expect(
@@ -209,7 +208,7 @@ def expect(
     match: str = "title_artist_duration",
     unmatched: str = "keep",
 ) -> Expected:
-    """The tables and accounts that the engine must produce for these records."""
+    """The tables and counts that the engine must produce for these records."""
     songs: list[Song] = []
     plays: list[Play] = []
     counts = Counts(), Counts()
@@ -253,13 +252,13 @@ def expect(
 
 
 def partition_folder(table: str, row: Row) -> str:
-    """The folder of a row below its table's folder ('' for a table without partitions)."""
+    """The partition folder of a row below the folder of its table, or '' without partitions."""
     values = dict(zip(COLUMNS[table], row, strict=True))
     return "/".join(partition_component(column, values[column]) for column in PARTITIONED_BY[table])
 
 
 def as_read_back(table: str, row: Row) -> Row:
-    """The row as a reader sees it: an empty partition value comes back as NULL."""
+    """The row as it is read back: an empty partition value becomes NULL."""
     keys = PARTITIONED_BY[table]
     pairs = zip(COLUMNS[table], row, strict=True)
     return tuple(None if value == "" and column in keys else value for column, value in pairs)

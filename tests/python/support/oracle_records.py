@@ -1,7 +1,7 @@
-"""Single records as the rules read them: JSON, types, lossless conversions, and the reasons to reject one.
+"""The records of the oracle: JSON, types, lossless conversions, and the reasons to reject a record.
 
-The first half of the oracle (``oracle`` makes the tables). It leans on Python's own ``json`` and adds
-only what that is too lenient about; it reads one record at a time and knows nothing of files.
+This is the first half of the oracle; ``oracle`` builds the tables. It uses ``json`` and adds the checks that
+``json`` does not make. It reads one record at a time, without files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Rejected(Exception):
 
 
 def partition_component(column: str, value: str | int | None) -> str:
-    """The folder of a partition value, by Spark's rules."""
+    """The folder name of a partition value, as Spark writes it."""
     if value is None or value == "":
         return f"{column}={NULL_PARTITION}"
     return f"{column}=" + "".join(f"%{ord(c):02X}" if c in ESCAPED else c for c in str(value))
@@ -38,7 +38,7 @@ class _Number(str):
 
 
 def _not_json(_: str) -> NoReturn:
-    raise Rejected("syntax")  # NaN and Infinity, which Python's reader would take
+    raise Rejected("syntax")  # NaN and Infinity, which json would accept
 
 
 def _depth(value: Any) -> int:
@@ -67,10 +67,10 @@ def parse(raw: bytes, used: frozenset[str]) -> Members:
         used: The keys that may not occur twice with different values.
 
     Returns:
-        The members; numbers stay text of their own type, so that no digit is lost.
+        The members; numbers stay text in a separate type, so that no digit is lost.
 
     Raises:
-        Rejected: The record is no JSON object, or says two things under one key.
+        Rejected: The record is not a JSON object, or has two values for one key.
     """
     twice: set[str] = set()
 
@@ -111,7 +111,7 @@ def parse(raw: bytes, used: frozenset[str]) -> Members:
 
 
 def _exact(text: str, reason: str) -> float:
-    """The number a numeric text stands for, or a rejection when a double cannot hold it."""
+    """The value of a numeric text; rejects numbers that a double cannot hold."""
     if not _is_number(text):
         raise Rejected(reason)
     number = float(text)
@@ -129,7 +129,7 @@ def _is_number(text: str) -> bool:
 
 
 class Reader:
-    """Takes typed values out of one record and counts what it had to convert."""
+    """Reads typed values from a record and counts the conversions."""
 
     def __init__(self, members: Members) -> None:
         self.members = members
@@ -245,7 +245,7 @@ PLAY_KEYS = frozenset(
 
 
 def song(raw: bytes) -> tuple[Song, int]:
-    """One song record, and how many of its values were converted."""
+    """A song record, and the number of converted values."""
     reader = Reader(parse(raw, SONG_KEYS))
     reader.require("song_id")
     read = Song(
@@ -270,7 +270,7 @@ def song(raw: bytes) -> tuple[Song, int]:
 
 
 def play(raw: bytes) -> tuple[Play | None, int]:
-    """One event, or None when its page is not NextSong; and how many of its values were converted."""
+    """An event, or None if its page is not NextSong, and the number of converted values."""
     members = parse(raw, PLAY_KEYS | {"page"})
     reader = Reader(members)
     reader.require("page")

