@@ -1,10 +1,10 @@
-//! The engine's parts by themselves, each beside its floor: what the machine needs to look at the same bytes at all.
+//! The parts of the engine, each compared with a lower bound: the time to process the same bytes at all.
 //!
-//! `make parts` runs it, `make parts PART=decoder` one of its groups. The data comes from the sample maker, so it has
-//! the lengths, the repetitions and the oddities of the real one. Whole jobs are measured by `make bench`.
+//! `make parts` runs all groups, `make parts PART=decoder` runs one of them. The data is sample data, which has the
+//! lengths, the repetitions and the irregularities of real data. `make bench` measures whole jobs.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark may end with a panic")]
-#![expect(clippy::wildcard_imports, reason = "a group is a module of this file only for its name")]
+#![expect(clippy::wildcard_imports, reason = "groups are modules of this file only for their names")]
 
 use std::fs;
 use std::hint::black_box;
@@ -36,22 +36,22 @@ fn main() {
     divan::main();
 }
 
-/// Made once: two days of the logs of a large service, and its songs.
+/// Two days of the logs of a large service, and its songs.
 static DATA: LazyLock<Data> = LazyLock::new(Data::make);
 
-/// What the benchmarks take.
+/// The inputs of the benchmarks.
 struct Data {
-    /// Lines of events, the keys in the producer's order: as much as a chunk of the job.
+    /// Lines of events with the keys in the producer's order, as large as a chunk of the job.
     events: Vec<u8>,
-    /// The same lines, the keys of each in an order of its own.
+    /// The same lines, each with its keys in a random order.
     shuffled: Vec<u8>,
     /// All events.
     all_events: Vec<u8>,
     /// Song files.
     songs: Vec<Vec<u8>>,
-    /// Plays as they came.
+    /// Plays in the order of the input.
     plays: Vec<Play>,
-    /// Everything that is written.
+    /// The data of all tables.
     finished: Finished,
 }
 
@@ -96,7 +96,7 @@ fn files(folder: &Path) -> Vec<Vec<u8>> {
     entries.iter().flat_map(|path| if path.is_dir() { files(path) } else { vec![fs::read(path).unwrap()] }).collect()
 }
 
-/// The lines with the keys of each in another order, drawn from a fixed stream of numbers.
+/// The lines, each with its keys in a random order from a fixed seed.
 fn shuffle(lines: &[u8]) -> Vec<u8> {
     let mut state = 1_u64;
     let mut shuffled = Vec::with_capacity(lines.len());
@@ -131,19 +131,19 @@ fn take_in(bytes: &[u8], plays: &mut PlaysPartial<'_>) {
     decode_events(&mut Decoder::new(Limits::default()), bytes, &mut |event| plays.add(event));
 }
 
-/// Bytes of JSON to located records.
+/// From bytes of JSON to located records.
 #[divan::bench_group]
 mod decoder {
     use super::*;
 
-    /// Finds the lines and does nothing with them.
+    /// Only finds the lines.
     #[divan::bench]
     fn floor_of_lines(bencher: Bencher<'_, '_>) {
         let bytes = &DATA.events;
         bencher.counter(BytesCount::of_slice(bytes)).bench(|| memchr::memchr_iter(b'\n', black_box(bytes)).count());
     }
 
-    /// Checks that the bytes are UTF-8, as a decoder has to.
+    /// Only checks that the bytes are UTF-8, as every decoder must.
     #[divan::bench]
     fn floor_of_utf8(bencher: Bencher<'_, '_>) {
         let bytes = &DATA.events;
@@ -169,7 +169,7 @@ mod decoder {
         });
     }
 
-    /// Files of one song.
+    /// Files with one song each.
     #[divan::bench]
     fn songs(bencher: Bencher<'_, '_>) {
         let mut decoder = Decoder::new(Limits::default());
@@ -183,12 +183,12 @@ mod decoder {
     }
 }
 
-/// Records to sorted plays that know their users and tracks.
+/// From records to sorted plays with their users and tracks.
 #[divan::bench_group]
 mod merge {
     use super::*;
 
-    /// What decoding the same events takes.
+    /// Only decodes the same events.
     #[divan::bench]
     fn floor_of_decoding(bencher: Bencher<'_, '_>) {
         let mut decoder = Decoder::new(Limits::default());
@@ -199,7 +199,7 @@ mod merge {
         });
     }
 
-    /// Decodes and takes in, users and tracks already known.
+    /// Decodes and adds plays whose users and tracks are already known.
     #[divan::bench]
     fn plays(bencher: Bencher<'_, '_>) {
         let mut plays = PlaysPartial::new(&DATA.finished.catalogue, 200_000);
@@ -210,13 +210,13 @@ mod merge {
         });
     }
 
-    /// Brings a slice of time, from two runs, into the order of the table.
+    /// Merges a time slice of two sorted runs into the order of the table.
     #[divan::bench]
     fn slice_of_runs(bencher: Bencher<'_, '_>) {
         bencher.counter(ItemsCount::new(gathered().len())).bench(gathered);
     }
 
-    /// Sorts as many numbers, twice half of them in order.
+    /// Only sorts as many numbers, from two sorted halves.
     #[divan::bench]
     fn floor_of_sorting(bencher: Bencher<'_, '_>) {
         let plays = DATA.plays.get(..gathered().len()).unwrap();
@@ -229,7 +229,7 @@ mod merge {
     }
 }
 
-/// Songs to the names of their folders.
+/// From songs to the names of their partition folders.
 #[divan::bench_group]
 mod partition {
     use super::*;
@@ -244,7 +244,7 @@ mod partition {
         });
     }
 
-    /// Allocates as many texts.
+    /// Only allocates as many strings.
     #[divan::bench]
     fn floor_of_copying(bencher: Bencher<'_, '_>) {
         let names: Vec<String> = DATA.finished.catalogue.rows().iter().map(of_song).collect();
@@ -256,12 +256,12 @@ mod partition {
     }
 }
 
-/// Columns to Parquet.
+/// From columns to Parquet.
 #[divan::bench_group]
 mod writer {
     use super::*;
 
-    /// A file of one song: there is one for each artist and year.
+    /// A file with one song; lakes have one file per artist and year.
     #[divan::bench]
     fn file_of_one_row(bencher: Bencher<'_, '_>) {
         let encoder = Encoder::new(Table::Songs, Compression::Snappy).unwrap();
@@ -273,7 +273,7 @@ mod writer {
         });
     }
 
-    /// Copies as many bytes as these files have.
+    /// Only copies the bytes of these files.
     #[divan::bench]
     fn floor_of_copying_one_row(bencher: Bencher<'_, '_>) {
         let encoder = Encoder::new(Table::Songs, Compression::Snappy).unwrap();
@@ -286,7 +286,7 @@ mod writer {
         });
     }
 
-    /// A row group of songplays, from plays in their order.
+    /// A row group of songplays, from sorted plays.
     #[divan::bench]
     fn songplays(bencher: Bencher<'_, '_>) {
         let encoder = Encoder::new(Table::Songplays, Compression::Snappy).unwrap();
@@ -308,14 +308,14 @@ mod writer {
     }
 }
 
-/// The plays of the first full slice of time: about 131,000, one row group.
+/// The plays of the first full time slice: about 131,000, which are one row group.
 fn gathered() -> Gathered<'static> {
     let slices = DATA.finished.runs.histogram.slices();
     let mut slices = slices.iter().map(|slice| gather(&DATA.finished, slice).unwrap());
     slices.find(|gathered| gathered.len() >= 131_072).unwrap()
 }
 
-/// Shards of a large input, on paper: ten terabytes of logs in files of 128 MiB, for 400 slots.
+/// Shards of a large simulated input: ten terabytes of logs in files of 128 MiB, for 400 slots.
 mod planner {
     use super::*;
 
@@ -330,8 +330,8 @@ mod planner {
         (0..81_920).map(file).collect()
     }
 
-    /// How many bytes say a file.
-    fn told(file: &InputFile) -> usize {
+    /// The size of the JSON that describes a file.
+    fn json_size(file: &InputFile) -> usize {
         serde_json::to_vec(&FileWork::new(file, false).unwrap()).unwrap().len()
     }
 
@@ -342,7 +342,10 @@ mod planner {
         bencher.counter(ItemsCount::new(files.len())).bench_local(|| {
             let target = divide::target(divide::weight(files.iter()), 400, None);
             let shards = divide::divide(&files, black_box(&all), target);
-            shards.iter().map(|shard| shard.iter().filter_map(|&file| files.get(file)).map(told).sum::<usize>()).max()
+            shards
+                .iter()
+                .map(|shard| shard.iter().filter_map(|&file| files.get(file)).map(json_size).sum::<usize>())
+                .max()
         });
     }
 }

@@ -1,10 +1,10 @@
-//! The whole job as a program of its own, for a profiler: no interpreter, and the names of our own functions.
+//! The whole job as a program for profilers, without an interpreter and with function names.
 //!
-//! `make profile` runs it. Its words are options and values: `input FOLDER output FOLDER threads 1`. Without words, as
-//! `cargo bench` runs it, it does nothing.
+//! `make profile` runs it. Its arguments are options and values: `input FOLDER output FOLDER threads 1`. Without
+//! arguments, as in `cargo bench`, it does nothing.
 
-#![expect(clippy::expect_used, clippy::print_stderr, reason = "a program for developers ends with what went wrong")]
-#![expect(clippy::disallowed_methods, reason = "it is its own front")]
+#![expect(clippy::expect_used, clippy::print_stderr, reason = "a program for developers may end with a panic")]
+#![expect(clippy::disallowed_methods, reason = "the program reads its own arguments")]
 
 use std::collections::BTreeMap;
 
