@@ -65,7 +65,7 @@ COPY (
         month(start_time) AS month
     FROM logs LEFT JOIN (
         SELECT title, artist_name, duration, min(song_id) AS song_id, arg_min(artist_id, song_id) AS artist_id
-        FROM songs GROUP BY ALL) AS catalogue
+        FROM songs GROUP BY ALL) AS catalog
     ON song = title AND artist = artist_name AND length = duration
 ) TO '{output}/songplays' (FORMAT parquet, PARTITION_BY (year, month));
 """

@@ -153,8 +153,8 @@ def times(logs: pl.LazyFrame) -> pl.LazyFrame:
 def songplays(logs: pl.LazyFrame, songs: pl.DataFrame) -> pl.LazyFrame:
     at = pl.col("start_time").dt
     keys = ["title", "artist_name", "duration"]
-    catalogue = songs.sort("song_id").unique(keys, keep="first").select("song_id", "artist_id", *keys)
-    joined = logs.join(catalogue.lazy(), left_on=["song", "artist", "length"], right_on=keys, how="left")
+    catalog = songs.sort("song_id").unique(keys, keep="first").select("song_id", "artist_id", *keys)
+    joined = logs.join(catalog.lazy(), left_on=["song", "artist", "length"], right_on=keys, how="left")
     return joined.select(
         "start_time",
         "level",

@@ -93,13 +93,13 @@ def main() -> None:
     times = logs.select("start_time").distinct().selectExpr("start_time", *calendar.split(", "))
     write(times, "time", "year", "month")
     keys = ["title", "artist_name", "duration"]
-    catalogue = songs.groupBy(*keys).agg(F.min_by(F.struct("song_id", "artist_id"), "song_id").alias("match"))
+    catalog = songs.groupBy(*keys).agg(F.min_by(F.struct("song_id", "artist_id"), "song_id").alias("match"))
     match = (
         (logs.song == F.col("title"))
         & (logs.artist == F.col("artist_name"))
         & (logs.length == F.col("duration"))
     )
-    plays = logs.join(catalogue, match, "left").selectExpr(
+    plays = logs.join(catalog, match, "left").selectExpr(
         "monotonically_increasing_id() AS songplay_id",
         "start_time",
         "userId AS user_id",

@@ -21,7 +21,7 @@ SCRIPT = ROOT / "etl.py"
 def test_sample_flag_ignores_configured_locations(
     program: Program, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Sample data must not get into a real lake, whatever is configured.
+    # Sample data must not get into a real lake, even if one is configured.
     Path("lake.cfg").write_text("INPUT=real\nOUTPUT=real lake\nSONG_DATA=real songs\nCOMPRESSION=zstd\n")
     monkeypatch.setenv("SPARKIFY_OUTPUT", "real too")
     code, out, err = program("--sample")

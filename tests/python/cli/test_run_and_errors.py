@@ -73,10 +73,10 @@ def test_dry_run_only_plans(program: Program, engine: FakeEngine) -> None:
 
 
 def test_warnings_go_to_stderr_unless_quiet(program: Program) -> None:
-    Path("lake.cfg").write_text("COLOUR=red\n")
+    Path("lake.cfg").write_text("COLOR=red\n")
     code, out, err = program("in", "out")
-    assert (code, err) == (0, "warning: lake.cfg: an unknown key is ignored: COLOUR on line 1\n")
-    assert "COLOUR" not in out
+    assert (code, err) == (0, "warning: lake.cfg: an unknown key is ignored: COLOR on line 1\n")
+    assert "COLOR" not in out
     assert program("in", "out", "--quiet") == (0, out, "")
 
 

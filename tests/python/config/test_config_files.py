@@ -67,7 +67,7 @@ LAYOUTS = [
     # The same value under two key names is not a conflict.
     ("repeated", "[AWS]\nKEY=AKIAX\nSECRET=s/e+c=\nAWS_ACCESS_KEY_ID=AKIAX\n", PAIR),
     # An empty key does not conflict with a key that has a value.
-    ("empty beside full", "[AWS]\nKEY=\nAWS_ACCESS_KEY_ID=AKIAX\nSECRET=s/e+c=\n", PAIR),
+    ("empty and set", "[AWS]\nKEY=\nAWS_ACCESS_KEY_ID=AKIAX\nSECRET=s/e+c=\n", PAIR),
 ]  # fmt: skip
 
 
@@ -87,12 +87,12 @@ def test_locations_are_read_from_any_section(section: str) -> None:
 
 
 def test_warnings_name_the_line() -> None:
-    write_config("[AWS]\nKEY='AKIAX'\nSECRET=s\nOUTPUT_DATA=o\n[OTHER]\nREGON=x\nCOLOUR=red\nOUTPUT=o\n")
+    write_config("[AWS]\nKEY='AKIAX'\nSECRET=s\nOUTPUT_DATA=o\n[OTHER]\nREGON=x\nCOLOR=red\nOUTPUT=o\n")
     warnings = "\n".join(read_config().warnings)
     assert "dl.cfg:2: the quotes" in warnings
     assert "dl.cfg:8: OUTPUT says again what OUTPUT_DATA says on line 4" in warnings
     assert "REGON on line 6 (did you mean REGION?)" in warnings
-    assert "COLOUR on line 7" in warnings
+    assert "COLOR on line 7" in warnings
 
 
 def test_conflicting_values_are_refused_unless_an_argument_decides() -> None:

@@ -140,7 +140,7 @@ CALLS: dict[str, Callable[..., object]] = {
 }
 
 
-@pytest.mark.parametrize("mistake", [{}, {"region": " "}, {"colour": "red"}, {"session_token": ""}])
+@pytest.mark.parametrize("mistake", [{}, {"region": " "}, {"color": "red"}, {"session_token": ""}])
 @pytest.mark.parametrize("call", CALLS)
 def test_no_secret_of_an_argument_is_shown(
     call: str,

@@ -23,7 +23,7 @@ from support.processes import Finished
 pytestmark = pytest.mark.usefixtures("isolated_module")
 DAYS = 40
 UNPLAYED_SONG = {
-    "song_id": "SOLONELY", "artist_id": "ARLONELY", "title": "played by nobody", "artist_name": "nobody",
+    "song_id": "SOLONELY", "artist_id": "ARLONELY", "title": "without plays", "artist_name": "nobody",
     "artist_location": "", "artist_latitude": None, "artist_longitude": None, "duration": 1.5, "year": 1999,
 }  # fmt: skip
 
@@ -54,7 +54,7 @@ def test_one_more_day_rewrites_only_its_month(
     event = {
         **json.loads(held_back.read_text().splitlines()[0]),
         "page": "NextSong",
-        "userId": "somebody new",
+        "userId": "a new user",
     }
     held_back.write_text(held_back.read_text() + json.dumps(event) + "\n")
     shutil.move(held_back, tmp_path / "held_back.json")
@@ -203,7 +203,7 @@ def test_a_time_range_adds_the_files_of_its_days(
     lake = tmp_path / "lake"
     first = run(source, lake, since="2018-11-05", until="2018-11-08")
     assert read(first)["logs"] == (3, 3)
-    # Files that the lake already has stay, whatever the time range.
+    # Files that the lake already has stay, also outside the time range.
     later = run(source, lake, since="2018-11-20T00:00:00+00:00", until="2018-11-21T00:00:00+00:00")
     assert log_file_count(later) == 4 and later["rebuilt"] is None
     assert run(source, lake, until="2018-11-02")["input"]["logs"]["files"] == 5

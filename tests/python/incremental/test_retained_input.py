@@ -117,10 +117,10 @@ def test_a_missing_file_without_a_copy_is_refused(
     source: Path, lake: Path, run: Callable[..., Report]
 ) -> None:
     run(source, lake)
-    gone = logs(source)[0]
-    gone.unlink()
+    missing = logs(source)[0]
+    missing.unlink()
     error = refused_run(source, lake, keep_gone=True)
-    assert gone.name in str(error) and "has no copy" in str(error)
+    assert missing.name in str(error) and "has no copy" in str(error)
     with pytest.raises(DataRefusedError, match="has no copy"):
         sparkify_lake.plan(source, lake, keep_gone=True, quiet=True)
     assert run(source, lake)["state"] == "published"

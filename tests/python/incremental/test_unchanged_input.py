@@ -34,7 +34,7 @@ def source(tmp_path: Path) -> Path:
     folder = write_input(
         tmp_path / "in", [*song_of_each_artist(), *map(song, range(20))], [*map(play, range(150))], 3
     )
-    (logs(folder) / "more.json").write_text('{"page": "Home", "colour": 1}\n{"page": \n')
+    (logs(folder) / "more.json").write_text('{"page": "Home", "color": 1}\n{"page": \n')
     (logs(folder) / "empty.json").write_text("\n")
     return folder
 
@@ -81,7 +81,7 @@ def touched(lake: Path, source: Path) -> None:
 
 def changed_in_place(lake: Path, source: Path) -> None:
     file = logs(source) / "more.json"
-    file.write_text(file.read_text().replace("colour", "couleu"))
+    file.write_text(file.read_text().replace("color", "colas"))
 
 
 def changed_with_the_same_time(lake: Path, source: Path) -> None:

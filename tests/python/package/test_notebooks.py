@@ -60,7 +60,7 @@ def test_the_notebook_runs(
 
 
 def kernel(folder: Path) -> Path:
-    """A kernel with this Python, whatever other kernels are installed."""
+    """A kernel with this Python, independent of installed kernels."""
     place = folder / "jupyter" / "kernels" / "sparkify"
     place.mkdir(parents=True)
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]

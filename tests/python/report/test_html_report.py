@@ -88,15 +88,15 @@ def test_the_page_is_self_contained() -> None:
 def test_the_page_shows_the_report() -> None:
     requests = {"get": 3, "put": 7, "cost_usd": 1.5, "prices_of": "2026-11"}
     text = Page(report(requests=requests, credentials="dl.cfg").to_html()).text
-    for told in (
+    for shown in (
         "published", "lake, version 3", "2018-11-30T12:00:00Z",  # the run
         "8,056", "6,820", "1,233", "page", "syntax", "lake/_quarantine/x", "not_json:zip",  # records
         "songs_table", "96.7 KiB", "songplays_table",  # tables
         "discover", "1.2 s",  # time
         "2018-11-29: 7 plays, 4 of them paid", "99.1 %, 3 listeners", "(none)",  # plays
-        "3 get, 7 put: $1.50 at the list prices of 2026-11", "dl.cfg", "57.2 MiB at most", "logs: colour 4",
+        "3 get, 7 put: $1.50 at the list prices of 2026-11", "dl.cfg", "57.2 MiB at most", "logs: color 4",
     ):  # fmt: skip
-        assert told in text, told
+        assert shown in text, shown
 
 
 def test_text_from_outside_is_escaped() -> None:
@@ -194,9 +194,9 @@ def test_the_program_writes_the_page(
     file = tmp_path / "run.html"
     done = program(made[0] / "data", "lake", "--report", file, "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    jsonschema.validate(told, schema())
-    assert RunReport.from_dict(told).to_html() == file.read_text()
+    printed = json.loads(done.stdout)
+    jsonschema.validate(printed, schema())
+    assert RunReport.from_dict(printed).to_html() == file.read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lake", "run.html"], (
         "no temporary file is left"
     )
@@ -224,10 +224,10 @@ def test_a_full_disk_after_the_run_is_a_warning(tmp_path: Path, monkeypatch: pyt
 def test_a_lake_that_changes_during_the_page_is_a_warning(
     made: tuple[Path, RunReport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(lake: object) -> None:
+    def removed(lake: object) -> None:
         raise pl.exceptions.ComputeError("file changed")
 
-    monkeypatch.setattr(glance, "highlights", gone)
+    monkeypatch.setattr(glance, "highlights", removed)
     ran = sparkify_lake.run(made[0] / "data", tmp_path / "lake", report=tmp_path / "run.html", quiet=True)
     assert ran.state == "published" and ran.highlights is None
     assert ran.warnings[-1] == "the page shows no plays: reading the lake back failed (ComputeError)"
@@ -242,8 +242,8 @@ def test_the_schema_describes_reports(made: tuple[Path, RunReport]) -> None:
         assert list(described["$defs"][kind.__name__]["properties"]) == [one.name for one in fields(kind)]
     plain = made[1].to_dict()
     built = sparkify_lake.build(made[0] / "data", quiet=True).report.to_dict()
-    for told in (plain, built, run_mapping(), report().to_dict()):
-        jsonschema.validate(json.loads(json.dumps(told)), described)
+    for mapping in (plain, built, run_mapping(), report().to_dict()):
+        jsonschema.validate(json.loads(json.dumps(mapping)), described)
     for broken in ({"report_version": 2}, {"seconds": "1"}, {"surprise": 1}, {"tables": {}}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**plain, **broken}, described)

@@ -174,7 +174,7 @@ def test_incremental_runs_need_the_requests_of_the_plan(
     files = sorted((source / "log_data").rglob("*.json"))
     held_back = files[-12]
     name, lines = held_back.relative_to(source), held_back.read_text()
-    event = {**json.loads(lines.splitlines()[0]), "page": "NextSong", "userId": "somebody", "song": "new"}
+    event = {**json.loads(lines.splitlines()[0]), "page": "NextSong", "userId": "a new user", "song": "new"}
     held_back.unlink()
     bucket.upload(source, "in")
     run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))

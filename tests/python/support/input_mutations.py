@@ -63,7 +63,7 @@ def song(random: Random, song_id: str | None = None, **fixed: Any) -> Record:
         **fixed,
     }
     if random.random() < 0.05:
-        pairs["colour"] = "red"
+        pairs["color"] = "red"
     return json_record(pairs)
 
 
@@ -94,7 +94,7 @@ def event(random: Random, ts: int, **fixed: Any) -> Record:
         **fixed,
     }
     if random.random() < 0.03:
-        pairs[random.choice(("colour", "TS"))] = 1
+        pairs[random.choice(("color", "TS"))] = 1
     return json_record(pairs)
 
 

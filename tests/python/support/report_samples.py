@@ -19,7 +19,7 @@ def source(location: str, files: int, size: int) -> dict[str, Any]:
 
 
 def run_mapping() -> dict[str, Any]:
-    """A report as the native module gives it, with a file name out to break whatever shows it."""
+    """A report as the native module returns it, with a file name that breaks output without escaping."""
     return {
         "report_version": 1,
         "package_version": "0.1.0",
@@ -44,7 +44,7 @@ def run_mapping() -> dict[str, Any]:
         "filtered": {"page": 1233},
         "reasons": {"logs": {"syntax": 3}, "songs": {}},
         "coerced": {"songs": 2, "logs": 0},
-        "unknown_keys": {"songs": {}, "logs": {"colour": 4}},
+        "unknown_keys": {"songs": {}, "logs": {"color": 4}},
         "rejects": [{"file": EVIL, "line": 3, "offset": 120, "reason": "syntax", "key": None}],
         "bad_files": [{"file": EVIL, "reason": "not_json:zip"}],
         "tables": [

@@ -68,7 +68,7 @@ class RetainedInputTarget(ReplayTarget):
 
     def rebuild(self, step: Step, tables: str) -> tuple[RunOutcome, FileBodies]:
         if not all(any(path.startswith(kind) for path in step.files) for kind in listed_folders(tables)):
-            # An empty input folder is refused, whatever is retained.
+            # An empty input folder is refused, also with retained files.
             return super().rebuild(step, tables)
         self.all.take(self.wanted)
         outcome, bodies = rebuild_in(self.all.folder, self.folder / "fresh", tables, step)

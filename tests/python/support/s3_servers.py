@@ -229,8 +229,8 @@ def seaweed(folder: Path) -> Iterator[Server]:
         "credentials": [{"accessKey": keys.id, "secretKey": keys.secret}],
         "actions": ["Admin", "Read", "List", "Tagging", "Write"],
     }
-    anybody = {"name": "anonymous", "actions": [f"Read:{PUBLIC}", f"List:{PUBLIC}"]}
-    (folder / "s3.json").write_text(json.dumps({"identities": [owner, anybody]}))
+    public_reader = {"name": "anonymous", "actions": [f"Read:{PUBLIC}", f"List:{PUBLIC}"]}
+    (folder / "s3.json").write_text(json.dumps({"identities": [owner, public_reader]}))
     (folder / "data").mkdir()
     # Each of these also listens for gRPC at its port + 10,000.
     s3, master, volume, filer = free_ports(4, above=10_000)

@@ -91,10 +91,10 @@ def test_rows_do_not_depend_on_the_order_of_files_with_bad_records(
             for way, layout in enumerate((case.layout, other_layout))
         ]
         options = {"match": case.match, "unmatched": case.unmatched, "max_bad": 1_000}
-        (one, told), (two, retold) = (build(way, **options) for way in ways)
+        (one, report), (two, other_report) = (build(way, **options) for way in ways)
         assert one == two
         for key in ("records", "reasons", "coerced", "unknown_keys", "plays", "filtered"):
-            assert told[key] == retold[key], key
+            assert report[key] == other_report[key], key
         looked.append(case)
 
     same()
