@@ -1,6 +1,6 @@
-"""A real Airflow, made from nothing for these tests: its own home, SQLite, the example DAGs in its folder.
+"""A real Airflow for these tests: a temporary home, SQLite, and the example DAGs in its folder.
 
-Airflow reads its settings when it is first imported, so they are made here, before any test is.
+Airflow reads its settings when it is imported, so they are set here, before the tests are imported.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "python"))
+sys.path.append(str(ROOT / "tests" / "python"))  # for the package `support`
 
 HOME = Path(tempfile.mkdtemp(prefix="sparkify-airflow-"))
 DAGS = HOME / "dags"
@@ -50,7 +50,7 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(scope="session")
 def raw() -> Path:
-    """A small input, made once."""
+    """A small input."""
     import sparkify_lake
 
     sparkify_lake.sample(RAW, songs=60, events=3_000, days=5, users=20, quiet=True)
@@ -59,7 +59,7 @@ def raw() -> Path:
 
 @pytest.fixture(scope="session")
 def many(raw: Path) -> Path:
-    """An input that takes a while."""
+    """A large input, on which a run takes a while."""
     import sparkify_lake
 
     folder = HOME / "many"
@@ -69,14 +69,14 @@ def many(raw: Path) -> Path:
 
 @pytest.fixture
 def lake() -> Iterator[Path]:
-    """Where the example DAGs write; gone after the test."""
+    """The lake of the example DAGs, which is removed after the test."""
     yield LAKE
     shutil.rmtree(LAKE, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def dag_of() -> Callable[[Path | str], Any]:
-    """Loads a file of the folder of DAGs, and returns the one DAG in it."""
+    """``dag_of(file)`` -> the only DAG in a file of the DAG folder."""
     from airflow.dag_processing.dagbag import DagBag
 
     def load(file: Path | str) -> Any:

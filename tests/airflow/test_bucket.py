@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import sparkify_lake
-from s3.servers import Server, seaweed
+from support.s3_servers import Server, seaweed
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield stack.enter_context(seaweed(tmp_path_factory.mktemp("weed")))
 
 
-def test_the_examples_on_s3(
+def test_the_example_dags_on_s3(
     server: Server, raw: Path, dag_of: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -40,6 +40,6 @@ def test_the_examples_on_s3(
     assert dag_of("gate.py").test().state == "success"
     where = {"endpoint_url": server.url, "allow_http": True, "region": "us-east-1", **server.keys.arguments}
     assert sparkify_lake.check(bucket.url("lake"), **where).is_healthy
-    told = capfd.readouterr()
-    assert "published" in told.out
-    assert server.keys.secret not in told.out + told.err
+    printed = capfd.readouterr()
+    assert "published" in printed.out
+    assert server.keys.secret not in printed.out + printed.err

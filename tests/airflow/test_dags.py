@@ -13,25 +13,25 @@ Load = Callable[[Any], Any]
 
 
 def xcom(run: Any, task: str) -> Any:
-    """What a task returned."""
+    """The return value of a task."""
     (instance,) = [one for one in run.get_task_instances() if one.task_id == task]
     return instance.xcom_pull(task_ids=task)
 
 
-def test_the_dag_of_the_spark_job(dag_of: Load, raw: Path, lake: Path) -> None:
+def test_the_example_dag_of_the_spark_job(dag_of: Load, raw: Path, lake: Path) -> None:
     run = dag_of("spark_era.py").test(run_conf={"input": str(raw), "output": str(lake)})
     assert run.state == "success"
     assert sparkify_lake.check(lake).is_healthy
     assert set(sparkify_lake.status(lake).rows) == {"songs", "artists", "users", "time", "songplays"}
 
 
-def test_the_operator_and_the_gate(dag_of: Load, raw: Path, lake: Path) -> None:
+def test_the_example_dags_with_operator_and_sensor(dag_of: Load, raw: Path, lake: Path) -> None:
     run = dag_of("nightly.py").test()
     assert run.state == "success"
-    told = xcom(run, "build_lake")
-    assert told["state"] == "published" and told["version"] == 1
-    assert told["rows"] == dict(sparkify_lake.status(lake).rows)
-    assert len(json.dumps(told)) < 1000
+    result = xcom(run, "build_lake")
+    assert result["state"] == "published" and result["version"] == 1
+    assert result["rows"] == dict(sparkify_lake.status(lake).rows)
+    assert len(json.dumps(result)) < 1000
     gate = dag_of("gate.py").test()
     assert gate.state == "success"
-    assert xcom(gate, "report") == told["rows"]["songplays"]
+    assert xcom(gate, "report") == result["rows"]["songplays"]

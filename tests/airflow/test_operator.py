@@ -1,4 +1,4 @@
-"""The operator and the sensor, task by task: what they tell, what they refuse, what is worth a retry."""
+"""The operator and the sensor as single tasks: results, refusals, and retries."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def operator(raw: object, lake: object, **arguments: Any) -> SparkifyOperator:
     return SparkifyOperator(task_id="build", input_data=str(raw), output_data=str(lake), **arguments)
 
 
-def test_the_outlet_is_the_lake() -> None:
+def test_the_outlet_is_the_asset_of_the_lake() -> None:
     assert operator("raw", "/srv/lake").outlets == [Asset("file:///srv/lake")]
     assert operator("raw", "s3a://bucket/lake/").outlets == [Asset("s3://bucket/lake")]
     assert lake_asset("s3://bucket/lake").uri == "s3://bucket/lake"
-    # Not known when the DAG is read, or another on every worker.
+    # Templates are not known when the DAG is parsed; relative paths differ between workers.
     for output in ("{{ params.output }}", "lake"):
         assert operator("raw", output).outlets == []
     assert operator("raw", "/srv/lake", outlets=[Asset("s3://b/x")]).outlets == [Asset("s3://b/x")]
@@ -37,14 +37,14 @@ def test_the_outlet_is_the_lake() -> None:
 
 def test_the_event_has_the_rows(raw: Path, lake: Path) -> None:
     events = {Asset(lake.as_uri()): SimpleNamespace(extra={"of": "before"})}
-    told = operator(raw, lake).execute({"outlet_events": events})
+    result = operator(raw, lake).execute({"outlet_events": events})
     (event,) = events.values()
     names = ("state", "version", "run_id", "rows")
-    assert event.extra == {"of": "before", **{name: told[name] for name in names}}
+    assert event.extra == {"of": "before", **{name: result[name] for name in names}}
     assert event.extra["rows"]["songplays"] > 0
 
 
-def test_an_unknown_option_fails_when_the_dag_is_read() -> None:
+def test_an_unknown_option_fails_when_the_dag_is_parsed() -> None:
     with pytest.raises(sparkify_lake.UsageError, match="compresion"):
         operator("raw", "lake", options={"compresion": "zstd"})
     with pytest.raises(sparkify_lake.UsageError, match="compression"):
@@ -54,7 +54,7 @@ def test_an_unknown_option_fails_when_the_dag_is_read() -> None:
 @pytest.mark.parametrize(
     "window", ["2018-11-30..2018-11-30", ("2018-11-30", "2018-11-30"), "2018-11-30T00:00 .. 2018-11-30T00:00"]
 )
-def test_a_window_without_width_is_refused(window: Any, raw: Path, lake: Path) -> None:
+def test_an_empty_window_is_refused_by_the_operator(window: Any, raw: Path, lake: Path) -> None:
     day = "2018-11-30T00:00:00+00:00"
     for options in ({"ts_window": window}, {"since": day, "until": day}):
         task = operator(raw, lake, options=options)
@@ -75,16 +75,14 @@ def test_a_window_is_templated(raw: Path, lake: Path) -> None:
         assert (status.known["logs"].files, status.known["logs"].last_day) == (files, day)
 
 
-def test_what_a_retry_cannot_cure_fails_at_once(raw: Path, lake: Path) -> None:
+def test_a_permanent_error_fails_without_retries(raw: Path, lake: Path) -> None:
     lake.mkdir()
     with pytest.raises(AirflowFailException, match="there is no song_data in") as failed:
         operator(lake, raw.parent / "elsewhere").execute({})
     assert "hint:" in str(failed.value) and failed.value.__cause__ is None
 
 
-def test_what_a_retry_can_cure_is_left_to_retries(
-    raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_retryable_error_is_left_to_retries(raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(config: object, watch: object) -> None:
         raise sparkify_lake.RetryableError("another run is writing")
 
@@ -96,7 +94,7 @@ def test_what_a_retry_can_cure_is_left_to_retries(
 
 def test_a_killed_task_stops(many: Path, lake: Path) -> None:
     task = operator(many, lake, options={"threads": 1})
-    # As Airflow's handler of SIGTERM does, in the middle of the run: sets a flag, and returns.
+    # Calls on_kill during the run, as the SIGTERM handler of Airflow does; it sets a flag and returns.
     ticks = []
     watch = task._watch
 
@@ -110,28 +108,28 @@ def test_a_killed_task_stops(many: Path, lake: Path) -> None:
     with pytest.raises(Exception, match="the task was killed"):
         task.execute({})
     assert len(ticks) == 3
-    assert not list(lake.glob("*_table")), "nothing was published"
-    # A retry in the same process begins anew.
+    assert not list(lake.glob("*_table")), "no table was published"
+    # A retry in the same process starts again.
     del task._watch
     assert task.execute({})["state"] == "published"
 
 
-def test_keys_are_nowhere(raw: Path, lake: Path) -> None:
+def test_keys_are_not_in_results_and_options(raw: Path, lake: Path) -> None:
     keys = {"access_key_id": "AKIAEXAMPLE", "secret_access_key": "hunter2hunter2"}
     task = operator(raw, lake, options={**keys, "quiet": True})
-    told = task.execute({})
+    result = task.execute({})
     from airflow.serialization.serialized_objects import BaseSerialization
 
-    for text in (json.dumps(told), repr(task.options), str(BaseSerialization.serialize(task.options))):
+    for text in (json.dumps(result), repr(task.options), str(BaseSerialization.serialize(task.options))):
         assert "hunter2" not in text and "AKIAEXAMPLE" not in text
 
 
-def test_lineage_of_a_plain_call(raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lineage_of_a_function_call(raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk.lineage import HookLineageCollector
 
     collector = HookLineageCollector()
     monkeypatch.setattr("airflow.sdk.lineage.get_hook_lineage_collector", lambda: collector)
-    etl.main(str(raw), str(lake))  # as a PythonOperator calls it
+    etl.main(str(raw), str(lake))  # like a PythonOperator
     found = collector.collected_assets
     assert {one.asset.uri for one in found.inputs} == {
         (raw / name).as_uri() for name in ("song_data", "log_data")
@@ -146,7 +144,9 @@ def test_lineage_of_a_plain_call(raw: Path, lake: Path, monkeypatch: pytest.Monk
     }  # fmt: skip
 
 
-def test_lineage_cannot_fail_a_run(raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_lineage_collector_does_not_fail_the_run(
+    raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(report: object) -> None:
         raise RuntimeError("the collector is broken")
 
@@ -154,7 +154,7 @@ def test_lineage_cannot_fail_a_run(raw: Path, lake: Path, monkeypatch: pytest.Mo
     assert sparkify_lake.run(raw, lake, quiet=True).state == "published"
 
 
-def test_the_sensor(raw: Path, lake: Path) -> None:
+def test_the_sensor_waits_for_a_version(raw: Path, lake: Path) -> None:
     def poke(**arguments: Any) -> Any:
         return SparkifyPublishedSensor(task_id="gate", output_data=str(lake), **arguments).poke({})
 
@@ -168,7 +168,7 @@ def test_the_sensor(raw: Path, lake: Path) -> None:
     assert poke(newer_than="2999-01-01T00:00:00Z") is False
     assert poke(min_version="1").is_done
     assert poke(min_version=2) is False
-    # A run that changes nothing makes no version, so a time would be waited for in vain.
+    # A run without changes writes no version, so waiting for a newer time would never end.
     again = sparkify_lake.run(raw, lake, quiet=True)
     assert poke(newer_than=again.started_at) is False and poke(min_version=again.version).is_done
     with pytest.raises(AirflowFailException, match="min_version cannot be 'None'"):
@@ -177,38 +177,40 @@ def test_the_sensor(raw: Path, lake: Path) -> None:
         poke(newer_than="soon")
     with pytest.raises(sparkify_lake.UsageError, match="looks at the lake alone, not at input"):
         poke(options={"input": str(raw)})
-    # Committed, and stopped before it was published.
+    # A version that is committed, but not published.
     (done,) = (lake / "_etl" / "done").iterdir()
     done.unlink()
     assert poke() is False
 
 
-def test_a_connection_without_the_provider(raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_needs_the_amazon_provider(
+    raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "airflow.providers.amazon.aws.hooks.base_aws", None)
     with pytest.raises(AirflowFailException, match=r"Amazon provider\n.*sparkify-lake\[airflow\]"):
         operator(raw, lake, aws_conn_id="aws_default").execute({})
 
 
-def test_a_connection_that_is_not_there(raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The provider's hook would take these.
+def test_a_missing_connection_is_reported(raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The hook of the provider would use these.
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIASOMEBODYS")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "somebodys")
     with pytest.raises(AirflowFailException, match="Airflow has no connection aws_defualt\nhint: "):
         operator(raw, lake, aws_conn_id="aws_defualt").execute({})
 
 
-def test_what_a_connection_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_from_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     extra = {"region_name": "eu-north-1", "endpoint_url": "https://store", "verify": "/etc/ca.pem"}
     monkeypatch.setenv("AIRFLOW_CONN_BARE", json.dumps({"conn_type": "aws", "extra": extra}))
     found = {"region": "eu-north-1", "endpoint_url": "https://store", "ca_file": "/etc/ca.pem"}
-    assert ours._connection("bare") == found, "no keys: the run itself looks for them"
+    assert ours._connection("bare") == found, "without keys, the run looks for credentials itself"
     full = {"conn_type": "aws", "login": "AKIA", "password": "hunter2", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_FULL", json.dumps(full))
     keys = {"access_key_id": "AKIA", "secret_access_key": "hunter2"}
     assert ours._connection("full") == found | {name: sparkify_lake.Secret(key) for name, key in keys.items()}
 
 
-def test_a_window_without_width_is_refused_in_a_plain_call(raw: Path, lake: Path) -> None:
+def test_an_empty_window_is_refused_in_a_function_call(raw: Path, lake: Path) -> None:
     with pytest.raises(sparkify_lake.UsageError) as refused:
         etl.main(str(raw), str(lake), ts_window="2018-11-30..2018-11-30")
     assert "data_interval_start equals data_interval_end" in str(refused.value.cause)
@@ -238,7 +240,7 @@ assert not heavy, heavy
 
 
 @pytest.mark.parametrize("example", ["spark_era.py", "nightly.py", "gate.py"])
-def test_importing_an_example_is_cheap(example: str) -> None:
+def test_parsing_an_example_is_cheap(example: str) -> None:
     file = Path(__file__).resolve().parents[2] / "examples" / "airflow" / example
     times = []
     for _ in range(5):

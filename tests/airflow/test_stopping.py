@@ -1,4 +1,4 @@
-"""Tasks that time out, in processes of their own: they stop, and leave the tables whole."""
+"""Tasks with an execution timeout, in separate processes: they stop and leave the tables complete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import sparkify_lake
 from conftest import DAGS
 
 WITHIN = 5.0
-"""Seconds between the limit and the end of the process, with all that Airflow does besides."""
+"""Seconds between the timeout and the end of the process, including the work of Airflow."""
 
 DAG_FILE = """
 import json, os
@@ -60,38 +60,38 @@ def start(raw: Path, lake: Path, seconds: float, kind: str) -> subprocess.Popen[
     )
 
 
-def is_at_work(lake: Path) -> bool:
-    """Whether a run has staged something."""
+def has_staged_files(lake: Path) -> bool:
+    """Whether a run has staged files."""
     return any((lake / "_etl" / "stage").glob("*/*"))
 
 
 def assert_whole_and_rerun(raw: Path, lake: Path) -> None:
-    """Whatever the task left: every version in the log is whole, and the next run converges."""
+    """Every version in the commit log is complete, and the next run succeeds."""
     if list((lake / "_etl" / "log").glob("*.json")):
         sparkify_lake.recover(lake)
         assert sparkify_lake.check(lake).is_healthy
     else:
-        assert not list(lake.glob("*_table")), "nothing was committed, so nothing is seen"
+        assert not list(lake.glob("*_table")), "without a commit, no table is visible"
     with start(raw, lake, 0, "operator") as again:
         out, _ = again.communicate(timeout=120)
     assert "ended success" in out, out[-3000:]
     assert sparkify_lake.check(lake).is_healthy
 
 
-def until_at_work(process: subprocess.Popen[str], lake: Path) -> float:
-    """Waits for the run, and returns the time."""
+def wait_for_staged_files(process: subprocess.Popen[str], lake: Path) -> float:
+    """Waits until the run has staged files; returns the time."""
     deadline = time.monotonic() + 60
-    while not is_at_work(lake):
+    while not has_staged_files(lake):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
     return time.monotonic()
 
 
 @pytest.mark.parametrize("kind", ["operator", "function"])
-def test_execution_timeout(kind: str, many: Path, lake: Path) -> None:
+def test_an_execution_timeout_stops_the_run(kind: str, many: Path, lake: Path) -> None:
     limit = 1.0
     with start(many, lake, limit, kind) as process:
-        begun = until_at_work(process, lake)
+        begun = wait_for_staged_files(process, lake)
         out, _ = process.communicate(timeout=120)
         took = time.monotonic() - begun
     assert "ended failed" in out and "AirflowTaskTimeout" in out, out[-3000:]

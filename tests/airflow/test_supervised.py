@@ -1,6 +1,6 @@
-"""Killed and timed out under Airflow's supervisor: a try ends, the tables are whole, the next converges.
+"""Tasks that are killed or time out under the supervisor of Airflow: the retry completes the tables.
 
-`dag.test()` keeps the run, its tries and its states; each try is a process that the supervisor forks, as on a
+`dag.test()` manages the run, its tries and its states; the supervisor forks a process for each try, as on a
 worker. Only the API server is called without a network.
 """
 
@@ -23,10 +23,10 @@ from sqlalchemy import select
 
 import sparkify_lake
 from conftest import DAGS, HOME
-from s3.proxy import Proxy
-from s3.servers import Server, seaweed
+from support.s3_proxy import Proxy
+from support.s3_servers import Server, seaweed
 
-STOPS_WITHIN = 5.0  # seconds, and then Airflow sends SIGKILL
+STOPS_WITHIN = 5.0  # seconds until Airflow sends SIGKILL
 TIMEOUT = 2.0
 
 DAG_FILE = """
@@ -36,16 +36,16 @@ from airflow.sdk import DAG
 from sparkify_lake import progress
 from sparkify_lake.airflow import SparkifyOperator
 
-progress.LOG_EVERY = 0.2  # a test is shorter than ten seconds
-told = json.loads(os.environ["SUPERVISED"])
-seconds = told.pop("timeout", None)
+progress.LOG_EVERY = 0.2  # the test takes less than ten seconds
+arguments = json.loads(os.environ["SUPERVISED"])
+seconds = arguments.pop("timeout", None)
 with DAG("supervised", schedule=None, start_date=datetime(2018, 11, 1), catchup=False) as dag:
     SparkifyOperator(
         task_id="build",
         retries=1,
         retry_delay=timedelta(0),
         execution_timeout=timedelta(seconds=seconds) if seconds else None,
-        **told,
+        **arguments,
     )
 """
 
@@ -57,10 +57,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 class Watch:
-    """Watches the process of one try, from a thread; sends SIGTERM to Airflow's supervisor, if it shall.
+    """Watches the process of a try from a thread, and sends SIGTERM to the supervisor on a condition.
 
-    The supervisor is this process. It may notice five seconds late that a try's process has ended, so the
-    process itself is looked at.
+    The supervisor is this process. It may notice the end of the process five seconds late, so the thread
+    watches the process itself.
     """
 
     began = sent = ended = 0.0
@@ -85,7 +85,7 @@ class Watch:
 
 
 def is_running(process: psutil.Process) -> bool:
-    """Whether it is there, and no zombie that waits for its parent."""
+    """Whether the process exists and is not a zombie."""
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -94,7 +94,7 @@ def is_running(process: psutil.Process) -> bool:
 
 @pytest.fixture
 def supervised(dag_of: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """``supervised(before, after, **arguments)`` -> the run, its number of tries, and the tasks' log.
+    """``supervised(before, after, **arguments)`` -> the run, the number of tries, and the log of the task.
 
     `before` and `after` are called with the number of each try.
     """
@@ -141,7 +141,7 @@ def files(lake: Path) -> dict[str, bytes]:
     return {str(path.relative_to(lake)): path.read_bytes() for path in lake.glob("*_table/**/*.parquet")}
 
 
-def test_killed_at_work_and_tried_again(
+def test_a_killed_task_succeeds_on_retry(
     raw: Path, many: Path, lake: Path, tmp_path: Path, supervised: Callable[..., Any]
 ) -> None:
     sparkify_lake.run(raw, lake, quiet=True)
@@ -153,7 +153,7 @@ def test_killed_at_work_and_tried_again(
 
     def after(number: int) -> None:
         if number == 1:
-            assert sparkify_lake.check(lake).is_healthy and files(lake) == old, "the tables are as they were"
+            assert sparkify_lake.check(lake).is_healthy and files(lake) == old, "the tables are unchanged"
 
     run, tries, lines = supervised(before, after, input_data=str(many), output_data=str(lake))
     assert (run.state, tries) == ("success", 2), lines
@@ -162,7 +162,7 @@ def test_killed_at_work_and_tried_again(
     assert sparkify_lake.check(lake).is_healthy
     sparkify_lake.run(many, tmp_path / "other", quiet=True)
     assert files(lake) == files(tmp_path / "other")
-    # The event of the outlet, as a DAG that is scheduled on it will read it.
+    # The event of the outlet, as a DAG with this schedule gets it.
     with create_session() as session:
         (event,) = session.scalars(select(AssetEvent).where(AssetEvent.source_run_id == run.run_id)).all()
         assert event.asset.uri == lake.as_uri()
@@ -170,7 +170,7 @@ def test_killed_at_work_and_tried_again(
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "execution_timeout"])
-def test_stopped_while_the_store_is_silent(
+def test_a_task_stops_while_the_store_is_silent(
     how: str, raw: Path, server: Server, monkeypatch: pytest.MonkeyPatch, supervised: Callable[..., Any]
 ) -> None:
     bucket = server.bucket("silent-" + how.partition("_")[0].lower())
@@ -181,14 +181,14 @@ def test_stopped_while_the_store_is_silent(
         keys = {"conn_type": "aws", "login": server.keys.id, "password": server.keys.secret, "extra": extra}
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(keys))
 
-        def for_a_while() -> bool:
+        def is_silent_for_a_while() -> bool:
             silent.extend([1] if proxy.waiting else [])
             return len(silent) > 100
 
         def before(number: int) -> None:
             if number == 1:
                 proxy.inject("hang", "PUT", first=8, count=10**9)
-                watch.start(kill_when=for_a_while if how == "SIGTERM" else None)
+                watch.start(kill_when=is_silent_for_a_while if how == "SIGTERM" else None)
 
         run, tries, lines = supervised(
             before,
@@ -211,10 +211,10 @@ def test_stopped_while_the_store_is_silent(
         found = sparkify_lake.check(bucket.url("lake"), **where)
         assert found.is_healthy and found.version == 1
 
-    # Lines of progress are in the task's log, at the level that Airflow shows; no secret is.
+    # The log of the task has progress lines at a visible level, and no secret.
     progress = [one for one in lines if one["try"] == 1 and one.get("logger") == "sparkify_lake"]
     assert any(" after " in one["event"] for one in progress), lines
     assert {one["level"] for one in progress} == {"info"}
-    said = json.dumps(lines)
-    assert ("the task was killed" if how == "SIGTERM" else "AirflowTaskTimeout") in said
-    assert server.keys.secret not in said
+    log = json.dumps(lines)
+    assert ("the task was killed" if how == "SIGTERM" else "AirflowTaskTimeout") in log
+    assert server.keys.secret not in log

@@ -1,1 +1,1 @@
-"""Tests of the job on S3: real servers, a proxy that counts and breaks requests, and what must come of it."""
+"""The job on S3: real servers, and a proxy that counts requests and injects faults."""

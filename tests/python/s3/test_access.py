@@ -1,4 +1,4 @@
-"""Who may do what, and who answers: one sentence, a hint, the right exit code, nothing left behind."""
+"""Denied access, missing servers and wrong settings: one sentence, a hint, the exit code, no leftovers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Finished
-from s3.conftest import Data, assert_error, differences, report
-from s3.proxy import Kind, Proxy
-from s3.servers import (
+from support.processes import Finished
+from support.s3_faults import Kind
+from support.s3_jobs import Data, assert_error, differences, report
+from support.s3_proxy import Proxy
+from support.s3_servers import (
     ANYTHING,
     REGION,
     Bucket,
@@ -31,14 +32,14 @@ LakeRun = Callable[..., Finished]
 PATIENCE = "--store-patience=2s"
 
 
-def test_a_wrong_secret(bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
+def test_a_wrong_secret_is_denied(bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
     wrong = replace(bucket.server.keys, secret="wrong" * 8)
     finished = lake_run(bucket.server, data.input, bucket.url("lake"), PATIENCE, keys=wrong)
     assert_error(finished, 77, "environment variables")
     assert bucket.names() == []
 
 
-def test_an_unknown_key_id(bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
+def test_an_unknown_key_id_is_denied(bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
     wrong = replace(bucket.server.keys, id="AKIANOBODYKNOWSTHIS0")
     finished = lake_run(bucket.server, data.input, bucket.url("lake"), PATIENCE, keys=wrong)
     assert_error(finished, 77, "environment variables")
@@ -46,7 +47,9 @@ def test_an_unknown_key_id(bucket: Bucket, data: Data, lake_run: LakeRun) -> Non
 
 
 @pytest.mark.parametrize("side", ["input", "output"])
-def test_a_missing_bucket(server: Server, data: Data, lake_run: LakeRun, tmp_path: Path, side: str) -> None:
+def test_a_missing_bucket_is_reported(
+    server: Server, data: Data, lake_run: LakeRun, tmp_path: Path, side: str
+) -> None:
     place = "s3://no-such-bucket-anywhere/x"
     words = [place, tmp_path / "lake"] if side == "input" else [data.input, place]
     finished = lake_run(server, *words, PATIENCE, keys=server.keys)
@@ -54,7 +57,7 @@ def test_a_missing_bucket(server: Server, data: Data, lake_run: LakeRun, tmp_pat
 
 
 def user(server: Server, name: str, *denied: dict[str, object]) -> Keys:
-    """A user of moto who may do anything but what is denied."""
+    """A user of moto who may do everything except the denied actions."""
     return add_user(server.client(service="iam"), name, [*ANYTHING, *denied])
 
 
@@ -62,7 +65,7 @@ def deny(action: str, bucket: Bucket, key: str) -> dict[str, object]:
     return {"Effect": "Deny", "Action": action, "Resource": f"arn:aws:s3:::{bucket.name}/{key}"}
 
 
-def test_no_permission_on_one_object(moto_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
+def test_a_denied_object_is_named(moto_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
     bucket = moto_bucket
     bucket.upload(data.input, "in")
     closed = next(key for key in reversed(bucket.names("in/")) if "song_data" in key)
@@ -72,7 +75,7 @@ def test_no_permission_on_one_object(moto_bucket: Bucket, data: Data, lake_run: 
     assert [key for key in bucket.names("lake/") if not key.startswith("lake/_etl/")] == []
 
 
-def test_no_permission_to_write(moto_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
+def test_a_denied_write_is_found_before_reading(moto_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
     bucket = moto_bucket
     keys = user(bucket.server, f"guest-{bucket.name}", deny("s3:PutObject", bucket, "*"))
     with Proxy(bucket.server.address) as proxy:
@@ -81,10 +84,12 @@ def test_no_permission_to_write(moto_bucket: Bucket, data: Data, lake_run: LakeR
         reads = proxy.count().get("GET", 0)
     assert_error(finished, 77)
     assert bucket.names("lake/") == []
-    assert reads < 5, "found out before the input was read"
+    assert reads < 5, "the input was not read"
 
 
-def test_no_permission_to_delete(moto_bucket: Bucket, data: Data, later: Data, lake_run: LakeRun) -> None:
+def test_a_denied_delete_is_found_before_writing(
+    moto_bucket: Bucket, data: Data, later: Data, lake_run: LakeRun
+) -> None:
     bucket = moto_bucket
     owner = bucket.server.keys
     report(lake_run(bucket.server, data.input, bucket.url("lake"), "--json", "--quiet", keys=owner))
@@ -93,7 +98,7 @@ def test_no_permission_to_delete(moto_bucket: Bucket, data: Data, later: Data, l
     before = bucket.contents("lake")
     finished = lake_run(bucket.server, *words, keys=keys)
     assert_error(finished, 77, "cannot delete", "AccessDenied")
-    assert bucket.contents("lake") == before, "found out before anything was done"
+    assert bucket.contents("lake") == before, "nothing was changed"
     report(lake_run(bucket.server, *words, keys=owner))
     assert differences(bucket.contents("lake"), later.lake) == []
 
@@ -106,7 +111,7 @@ def test_no_permission_to_delete(moto_bucket: Bucket, data: Data, later: Data, l
 def test_a_token_that_expires_during_the_run(
     weed_bucket: Bucket, proxy: Proxy, data: Data, lake_run: LakeRun, kind: Kind, first: int, code: int
 ) -> None:
-    """Once committed, the run is worth another try: that one publishes (75)."""
+    """After the commit, the exit code is 75, because a retry publishes the version."""
     bucket = weed_bucket
     bucket.upload(data.input, "in")
     injected = proxy.inject("expired token", kind, first=first, count=10**9)
@@ -118,24 +123,24 @@ def test_a_token_that_expires_during_the_run(
         assert [key for key in bucket.names("lake/") if not key.startswith("lake/_etl/")] == []
     proxy.clear()
     report(lake_run(proxy, *words, keys=bucket.server.keys))
-    assert differences(bucket.contents("lake"), data.lake) == [], "the next run makes it whole"
+    assert differences(bucket.contents("lake"), data.lake) == [], "the next run completes the lake"
 
 
-def test_nobody_answers(data: Data, lake_run: LakeRun) -> None:
-    nobody = Server(name="nobody", port=free_ports(1)[0], keys=Keys(id="AKIANOBODY", secret="nothing"))
+def test_an_unreachable_server_is_reported(data: Data, lake_run: LakeRun) -> None:
+    unreachable = Server(name="nobody", port=free_ports(1)[0], keys=Keys(id="AKIANOBODY", secret="nothing"))
     begun = time.monotonic()
-    finished = lake_run(nobody, data.input, "s3://lake/x", PATIENCE, keys=nobody.keys)
-    assert_error(finished, 78, f"127.0.0.1:{nobody.port}")
+    finished = lake_run(unreachable, data.input, "s3://lake/x", PATIENCE, keys=unreachable.keys)
+    assert_error(finished, 78, f"127.0.0.1:{unreachable.port}")
     assert time.monotonic() - begun < 10
 
 
-def test_plain_http_wants_to_be_allowed(
+def test_plain_http_needs_allow_http(
     weed_bucket: Bucket, proxy: Proxy, data: Data, program: Callable[..., Finished], bare: Path
 ) -> None:
     words = [data.input, weed_bucket.url("lake"), f"--endpoint-url={proxy.url}", f"--region={REGION}"]
     finished = program(*words, cwd=bare, env=weed_bucket.server.keys.environment)
     assert_error(finished, 78, "--allow-http")
-    assert proxy.requests == [], "nothing was sent unencrypted"
+    assert proxy.requests == [], "no request was sent unencrypted"
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +149,7 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.mark.parametrize("trusted", [False, True], ids=["unknown authority", "--ca-file"])
-def test_encrypted_with_a_certificate_of_ones_own(
+def test_a_private_certificate_needs_ca_file(
     weed_bucket: Bucket,
     certified: Certificates,
     data: Data,
@@ -174,7 +179,7 @@ def test_encrypted_with_a_certificate_of_ones_own(
         assert bucket.names() == []
 
 
-def test_a_file_of_certificates_that_is_none(
+def test_an_invalid_ca_file_is_refused(
     weed_bucket: Bucket, data: Data, lake_run: LakeRun, bare: Path
 ) -> None:
     (bare / "ca.pem").write_text("not a certificate")
@@ -183,29 +188,33 @@ def test_a_file_of_certificates_that_is_none(
         assert_error(lake_run(weed_bucket.server, *words, keys=weed_bucket.server.keys), 78, name)
 
 
-def test_a_store_without_conditions(nanio_server: Server, data: Data, lake_run: LakeRun) -> None:
-    from s3.conftest import new_bucket
+def test_a_store_without_conditional_writes_causes_a_warning(
+    nanio_server: Server, data: Data, lake_run: LakeRun
+) -> None:
+    from support.s3_jobs import new_bucket
 
     bucket = new_bucket(nanio_server)
     finished = lake_run(nanio_server, data.input, bucket.url("lake"), "--json", keys=nanio_server.keys)
-    told = report(finished)
-    assert any("ignores conditions" in warning for warning in told["warnings"]), "a promise is withdrawn"
+    warnings = report(finished)["warnings"]
+    assert any("ignores conditions" in warning for warning in warnings), "a guarantee is missing"
     assert differences(bucket.contents("lake"), data.lake) == []
 
 
-def test_a_clock_that_is_wrong(weed_bucket: Bucket, proxy: Proxy, data: Data, lake_run: LakeRun) -> None:
+def test_a_wrong_clock_is_reported(weed_bucket: Bucket, proxy: Proxy, data: Data, lake_run: LakeRun) -> None:
     proxy.inject("clock skew", count=10**9)
     finished = lake_run(proxy, data.input, weed_bucket.url("lake"), PATIENCE, keys=weed_bucket.server.keys)
     assert_error(finished, 78, "clock")
 
 
-def test_a_wrong_region(weed_bucket: Bucket, proxy: Proxy, data: Data, lake_run: LakeRun) -> None:
+def test_a_wrong_region_is_reported(weed_bucket: Bucket, proxy: Proxy, data: Data, lake_run: LakeRun) -> None:
     proxy.inject("wrong region", count=10**9)
     finished = lake_run(proxy, data.input, weed_bucket.url("lake"), PATIENCE, keys=weed_bucket.server.keys)
     assert_error(finished, 78, REGION, "eu-north-1")
 
 
-def test_an_archived_object(weed_bucket: Bucket, proxy: Proxy, data: Data, lake_run: LakeRun) -> None:
+def test_an_archived_object_is_named(
+    weed_bucket: Bucket, proxy: Proxy, data: Data, lake_run: LakeRun
+) -> None:
     bucket = weed_bucket
     bucket.upload(data.input, "in")
     archived = next(key for key in bucket.names("in/") if "log_data" in key)
@@ -214,7 +223,7 @@ def test_an_archived_object(weed_bucket: Bucket, proxy: Proxy, data: Data, lake_
     assert_error(finished, 77, archived, "InvalidObjectState")
 
 
-def test_a_key_of_kms_that_is_denied(
+def test_an_object_with_a_denied_kms_key_is_named(
     weed_bucket: Bucket, proxy: Proxy, data: Data, lake_run: LakeRun
 ) -> None:
     bucket = weed_bucket
@@ -225,7 +234,7 @@ def test_a_key_of_kms_that_is_denied(
     assert_error(finished, 77, denied, "KMS")
 
 
-def test_something_that_is_not_s3(data: Data, lake_run: LakeRun, tmp_path: Path) -> None:
+def test_a_server_that_is_not_s3_is_reported(data: Data, lake_run: LakeRun, tmp_path: Path) -> None:
     import http.server
     import threading
 
@@ -250,7 +259,7 @@ def test_something_that_is_not_s3(data: Data, lake_run: LakeRun, tmp_path: Path)
     assert_error(finished, 78, f"127.0.0.1:{server.port}")
 
 
-def test_plain_http_from_a_file(
+def test_plain_http_in_lake_cfg_needs_allow_http(
     weed_bucket: Bucket, data: Data, program: Callable[..., Finished], bare: Path
 ) -> None:
     (bare / "lake.cfg").write_text(f"[LAKE]\nENDPOINT_URL={weed_bucket.server.url}\nREGION={REGION}\n")

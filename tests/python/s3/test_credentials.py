@@ -1,4 +1,4 @@
-"""Where credentials come from, in which order, what the report says of it, and that none are waited for."""
+"""Sources of credentials, their precedence, their name in the report, and no waiting for missing ones."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from xml.sax.saxutils import escape
 import pytest
 
 import sparkify_lake
-from conftest import Finished
-from s3.conftest import Data, assert_error, differences, options, report
-from s3.proxy import Proxy
-from s3.servers import ANYTHING, PUBLIC, Bucket, Keys, Server
+from support.processes import Finished
+from support.s3_jobs import Data, assert_error, differences, options, report
+from support.s3_proxy import Proxy
+from support.s3_servers import ANYTHING, PUBLIC, Bucket, Keys, Server
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -29,7 +29,7 @@ WRONG = Keys(id="AKIAWRONG00000000000", secret="wrong-secret-of-another")
 
 
 def profiles(folder: Path, config: str = "", credentials: str = "") -> dict[str, str]:
-    """The variables that lead to an `~/.aws` of these files."""
+    """The variables that replace `~/.aws` by these files."""
     (folder / "aws").mkdir(exist_ok=True, parents=True)
     (folder / "aws" / "config").write_text(config)
     (folder / "aws" / "credentials").write_text(credentials)
@@ -49,18 +49,18 @@ def write_dl_cfg(folder: Path, text: str) -> None:
 
 
 @pytest.fixture
-def works(weed_bucket: Bucket, data: Data, lake_run: LakeRun) -> Callable[..., str]:
-    """``works(*words, **env)`` -> the source of the credentials, of a run that went well."""
+def credentials_source(weed_bucket: Bucket, data: Data, lake_run: LakeRun) -> Callable[..., str]:
+    """``credentials_source(*words, **env)`` -> the source of the credentials in the report of a run."""
 
     def call(*words: str, **env: str) -> str:
-        told = report(
+        parsed = report(
             lake_run(
                 weed_bucket.server, data.input, weed_bucket.url("lake"), "--json", "--quiet", *words, env=env
             )
         )
         assert differences(weed_bucket.contents("lake"), data.lake) == []
-        source: str = told["credentials"]
-        assert weed_bucket.server.keys.secret not in json.dumps(told)
+        source: str = parsed["credentials"]
+        assert weed_bucket.server.keys.secret not in json.dumps(parsed)
         return source
 
     return call
@@ -74,34 +74,40 @@ def works(weed_bucket: Bucket, data: Data, lake_run: LakeRun) -> Callable[..., s
         "AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={secret}\n",
         "\ufeff[KEYS]\r\nAWS_ACCESS_KEY_ID='{id}'\r\nAWS_SECRET_ACCESS_KEY=\"{secret}\"\r\n",
     ],
-    ids=["documented", "commonest", "no section", "another section, quotes, BOM"],
+    ids=["documented", "most common", "no section", "another section, quotes, BOM"],
 )
-def test_dl_cfg(weed_bucket: Bucket, works: Callable[..., str], bare: Path, form: str) -> None:
+def test_credentials_from_dl_cfg(
+    weed_bucket: Bucket, credentials_source: Callable[..., str], bare: Path, form: str
+) -> None:
     keys = weed_bucket.server.keys
     write_dl_cfg(bare, form.format(id=keys.id, secret=keys.secret))
-    assert works(**WRONG.environment) == "dl.cfg", "the file comes before the environment"
+    assert credentials_source(**WRONG.environment) == "dl.cfg", "dl.cfg takes precedence over the environment"
 
 
-def test_the_environment(weed_bucket: Bucket, works: Callable[..., str], tmp_path: Path) -> None:
+def test_credentials_from_the_environment(
+    weed_bucket: Bucket, credentials_source: Callable[..., str], tmp_path: Path
+) -> None:
     files = profiles(tmp_path, credentials=f"[default]\n{pair(WRONG)}")
-    assert works(**weed_bucket.server.keys.environment, **files) == "environment variables"
+    assert credentials_source(**weed_bucket.server.keys.environment, **files) == "environment variables"
 
 
 @pytest.mark.parametrize("how", ["default", "AWS_PROFILE", "--profile"])
-def test_profiles(weed_bucket: Bucket, works: Callable[..., str], tmp_path: Path, how: str) -> None:
+def test_credentials_from_profiles(
+    weed_bucket: Bucket, credentials_source: Callable[..., str], tmp_path: Path, how: str
+) -> None:
     name = "default" if how == "default" else "dev"
     other = "" if how == "default" else f"[default]\n{pair(WRONG)}"
     files = profiles(tmp_path, credentials=f"{other}[{name}]\n{pair(weed_bucket.server.keys)}")
     words = ["--profile=dev"] if how == "--profile" else []
     more = {"AWS_PROFILE": "dev"} if how == "AWS_PROFILE" else {}
-    told = works(*words, **files, **more)
-    assert told.startswith("profile")
+    source = credentials_source(*words, **files, **more)
+    assert source.startswith("profile")
     if how == "--profile":
-        assert name in told
+        assert name in source
 
 
-def test_a_program_that_prints_credentials(
-    weed_bucket: Bucket, works: Callable[..., str], tmp_path: Path
+def test_credentials_from_a_credential_process(
+    weed_bucket: Bucket, credentials_source: Callable[..., str], tmp_path: Path
 ) -> None:
     keys = weed_bucket.server.keys
     printed = {"Version": 1, "AccessKeyId": keys.id, "SecretAccessKey": keys.secret}
@@ -109,10 +115,10 @@ def test_a_program_that_prints_credentials(
     files = profiles(
         tmp_path, f"[profile dev]\ncredential_process = {sys.executable} {tmp_path / 'print.py'}\n"
     )
-    assert "dev" in works("--profile=dev", **files)
+    assert "dev" in credentials_source("--profile=dev", **files)
 
 
-def test_arguments_come_first(
+def test_credentials_from_arguments_take_precedence(
     weed_bucket: Bucket, data: Data, bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_dl_cfg(bare, f"[AWS]\nKEY={WRONG.id}\nSECRET={WRONG.secret}\n")
@@ -123,7 +129,7 @@ def test_arguments_come_first(
     assert done.credentials == "arguments"
 
 
-def test_a_profile_that_is_not_there(
+def test_a_missing_profile_is_reported(
     weed_bucket: Bucket, data: Data, lake_run: LakeRun, tmp_path: Path
 ) -> None:
     files = profiles(tmp_path, credentials=f"[default]\n{pair(weed_bucket.server.keys)}")
@@ -134,8 +140,8 @@ def test_a_profile_that_is_not_there(
 
 
 @contextmanager
-def machine(bucket: Bucket) -> Iterator[str]:
-    """The givers of keys in AWS: to an instance (version 2 only), a container, to a token of a pod or SSO."""
+def credential_services(bucket: Bucket) -> Iterator[str]:
+    """The credential services of AWS: instance metadata (version 2 only), container, web identity, SSO."""
     iam, sts = (bucket.server.client(service=service) for service in ("iam", "sts"))
     name = f"role-{bucket.name}"
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
@@ -144,14 +150,14 @@ def machine(bucket: Bucket) -> Iterator[str]:
     keys = sts.assume_role(RoleArn=role, RoleSessionName="job")["Credentials"]
     pair = {"AccessKeyId": keys["AccessKeyId"], "SecretAccessKey": keys["SecretAccessKey"]}
     times = {"LastUpdated": "2026-01-01T00:00:00Z", "Expiration": "2099-01-01T00:00:00Z"}
-    handed = json.dumps(
+    issued = json.dumps(
         {"Code": "Success", "Type": "AWS-HMAC", "Token": keys["SessionToken"], **pair, **times}
     )
     fields = {**pair, "SessionToken": keys["SessionToken"], "Expiration": times["Expiration"]}
     inner = "".join(f"<{field}>{escape(value)}</{field}>" for field, value in fields.items())
     action, space = "AssumeRoleWithWebIdentity", "https://sts.amazonaws.com/doc/2011-06-15/"
     result = f"<{action}Result><Credentials>{inner}</Credentials></{action}Result>"
-    assumed = f'<{action}Response xmlns="{space}">{result}</{action}Response>'
+    assume_role_answer = f'<{action}Response xmlns="{space}">{result}</{action}Response>'
     signed_in = json.dumps(
         {
             "roleCredentials": {
@@ -179,11 +185,11 @@ def machine(bucket: Bucket) -> Iterator[str]:
         def do_POST(self) -> None:
             asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
             good = f"Action={action}" in asked and "token-of-the-pod" in asked
-            self.answer(200, assumed, "text/xml") if good else self.answer(403)
+            self.answer(200, assume_role_answer, "text/xml") if good else self.answer(403)
 
         def do_GET(self) -> None:
             if self.path == "/container" and self.headers["Authorization"] == "of the container":
-                self.answer(200, handed, "application/json")
+                self.answer(200, issued, "application/json")
             elif self.path == "/federation/credentials?role_name=loader&account_id=123456789012":
                 good = self.headers["x-amz-sso_bearer_token"] == "token-of-the-portal"
                 self.answer(200, signed_in, "application/json") if good else self.answer(401)
@@ -192,7 +198,7 @@ def machine(bucket: Bucket) -> Iterator[str]:
             elif self.path == f"{roles}/":
                 self.answer(200, "loader")
             elif self.path == f"{roles}/loader":
-                self.answer(200, handed, "application/json")
+                self.answer(200, issued, "application/json")
             else:
                 self.answer(404)
 
@@ -206,7 +212,7 @@ def machine(bucket: Bucket) -> Iterator[str]:
 
 
 def signed_in(home: Path) -> dict[str, str]:
-    """What `aws sso login` leaves behind: a profile that names a session, and the session's token."""
+    """The files that `aws sso login` writes: a profile with a session, and the token of the session."""
     profile = "sso_session = company\nsso_account_id = 123456789012\nsso_role_name = loader\n"
     session = "sso_start_url = https://company.invalid/start\nsso_region = us-east-1\n"
     files = profiles(home, f"[default]\n{profile}\n[sso-session company]\n{session}")
@@ -223,13 +229,13 @@ def statements(some: list[dict[str, Any]]) -> str:
 
 
 @pytest.mark.parametrize("source", ["instance metadata", "container", "web identity", "sso"])
-def test_the_role_of_a_machine(
+def test_temporary_credentials_of_a_role(
     moto_bucket: Bucket, data: Data, lake_run: LakeRun, tmp_path: Path, source: str
 ) -> None:
-    """Where jobs run in AWS nobody has keys: the machine hands them out, for a while."""
+    """Jobs in AWS have no stored keys: a service issues temporary ones."""
     bucket = moto_bucket
     (tmp_path / "token").write_text("token-of-the-pod")
-    with machine(bucket) as address:
+    with credential_services(bucket) as address:
         env = (
             profiles(tmp_path)
             | {
@@ -250,16 +256,16 @@ def test_the_role_of_a_machine(
             }[source]
         )
         words = [data.input, bucket.url("lake"), "--json", "--quiet"]
-        told = report(lake_run(bucket.server, *words, env=env))
-    assert told["credentials"] == ("profile (~/.aws)" if source == "sso" else source)
+        run_report = report(lake_run(bucket.server, *words, env=env))
+    assert run_report["credentials"] == ("profile (~/.aws)" if source == "sso" else source)
     assert differences(bucket.contents("lake"), data.lake) == []
 
 
 @pytest.mark.parametrize("metadata", ["off", "silent"])
-def test_no_credentials_at_all(
+def test_no_credentials_are_reported_quickly(
     weed_bucket: Bucket, data: Data, lake_run: LakeRun, tmp_path: Path, metadata: str
 ) -> None:
-    """Nothing hangs on a metadata service that is not there or does not answer."""
+    """A missing or silent metadata service does not delay the error."""
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -273,10 +279,10 @@ def test_no_credentials_at_all(
         )
         took = time.monotonic() - begun
     assert_error(finished, 77, "dl.cfg", "--anonymous")
-    assert took < 5 + 1, f"{took:.1f} s, of which up to 1 s is the interpreter's"
+    assert took < 5 + 1, f"{took:.1f} s, including up to 1 s for the interpreter"
 
 
-def test_half_a_pair(weed_bucket: Bucket, data: Data, bare: Path) -> None:
+def test_a_key_without_a_secret_is_refused(weed_bucket: Bucket, data: Data, bare: Path) -> None:
     with pytest.raises(sparkify_lake.SparkifyLakeError) as caught:
         sparkify_lake.run(
             data.input,
@@ -288,15 +294,17 @@ def test_half_a_pair(weed_bucket: Bucket, data: Data, bare: Path) -> None:
     assert caught.value.exit_code in (64, 78)
 
 
-def test_a_public_bucket(seaweedfs: Server, data: Data, lake_run: LakeRun, tmp_path: Path) -> None:
-    """Anybody may read: nothing is signed, and no credentials are looked for."""
+def test_a_public_bucket_is_read_anonymously(
+    seaweedfs: Server, data: Data, lake_run: LakeRun, tmp_path: Path
+) -> None:
+    """With --anonymous, no request is signed, and no credentials are looked up."""
     bucket = seaweedfs.bucket(PUBLIC)
     bucket.upload(data.input, "in")
     with Proxy(seaweedfs.address) as proxy:
         words = [bucket.url("in"), tmp_path / "lake", "--anonymous", "--json", "--quiet"]
-        told = report(lake_run(proxy, *words, env=WRONG.environment))
+        run_report = report(lake_run(proxy, *words, env=WRONG.environment))
         assert proxy.requests
         assert not any(request.signed for request in proxy.requests)
         private = lake_run(proxy, "s3://private/in", *words[1:], "--store-patience=2s", env=WRONG.environment)
-    assert told["credentials"] == "anonymous"
+    assert run_report["credentials"] == "anonymous"
     assert_error(private, 77)

@@ -1,4 +1,4 @@
-"""The whole job with S3 on either side: the tables are those of a local run, byte for byte."""
+"""The job with input or output on S3: the tables equal those of a local run, byte for byte."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import Any
 import pytest
 
 import sparkify_lake
-from conftest import ROOT, Finished, clean_environment
-from s3.conftest import Data, differences, home, options, report, tables_of, tree
-from s3.servers import REGION, Bucket
+from support.processes import ROOT, Finished, clean_environment
+from support.s3_jobs import Data, differences, home, options, report, tables_of, tree
+from support.s3_servers import REGION, Bucket
 
 pytestmark = pytest.mark.timeout(180)
 
 
-def here(bucket: Bucket, **more: Any) -> dict[str, Any]:
+def access(bucket: Bucket, **more: Any) -> dict[str, Any]:
     return {**options(bucket.server), **bucket.server.keys.arguments, "quiet": True, **more}
 
 
 def test_from_a_bucket_to_a_bucket(bucket: Bucket, data: Data) -> None:
     assert bucket.upload(data.input, "in") == data.files
-    done = sparkify_lake.run(bucket.url("in"), bucket.url("out/lake"), **here(bucket)).to_dict()
+    done = sparkify_lake.run(bucket.url("in"), bucket.url("out/lake"), **access(bucket)).to_dict()
     assert differences(bucket.contents("out/lake"), data.lake) == []
     assert done["state"] == "published"
     assert done["credentials"] == "arguments"
@@ -34,35 +34,35 @@ def test_from_a_bucket_to_a_bucket(bucket: Bucket, data: Data) -> None:
 
 
 def test_from_disk_to_a_bucket(bucket: Bucket, data: Data) -> None:
-    sparkify_lake.run(data.input, bucket.url("lake"), **here(bucket))
+    sparkify_lake.run(data.input, bucket.url("lake"), **access(bucket))
     assert differences(bucket.contents("lake"), data.lake) == []
 
 
 def test_from_a_bucket_to_disk(bucket: Bucket, data: Data, tmp_path: Path) -> None:
     bucket.upload(data.input, "in")
-    sparkify_lake.run(bucket.url("in"), tmp_path / "lake", **here(bucket))
+    sparkify_lake.run(bucket.url("in"), tmp_path / "lake", **access(bucket))
     assert differences(tree(tmp_path / "lake"), data.lake) == []
 
 
-def test_the_bucket_itself_as_output(weed_bucket: Bucket, data: Data) -> None:
-    sparkify_lake.run(data.input, weed_bucket.url(), **here(weed_bucket))
+def test_the_output_can_be_a_whole_bucket(weed_bucket: Bucket, data: Data) -> None:
+    sparkify_lake.run(data.input, weed_bucket.url(), **access(weed_bucket))
     found = {key: weed_bucket.get(key) for key in weed_bucket.names()}
     assert differences(found, data.lake) == []
 
 
 @pytest.mark.parametrize("scheme", ["s3a", "s3n"])
-def test_hadoops_spellings(
+def test_s3a_and_s3n_mean_s3(
     weed_bucket: Bucket, data: Data, lake_run: Callable[..., Finished], scheme: str
 ) -> None:
     bucket = weed_bucket
     bucket.upload(data.input, "in")
     words = [bucket.url("in//", scheme), bucket.url("lake/", scheme), "--quiet", "--json"]
-    told = report(lake_run(bucket.server, *words, keys=bucket.server.keys))
-    assert told["output"] == bucket.url("lake"), "both mean S3"
+    done = report(lake_run(bucket.server, *words, keys=bucket.server.keys))
+    assert done["output"] == bucket.url("lake"), "the report uses s3://"
     assert differences(bucket.contents("lake"), data.lake) == []
 
 
-def test_other_names_compressions_and_globs(weed_bucket: Bucket, data: Data, tmp_path: Path) -> None:
+def test_table_names_compression_and_patterns_on_s3(weed_bucket: Bucket, data: Data, tmp_path: Path) -> None:
     bucket = weed_bucket
     bucket.upload(data.input, "in")
     given: dict[str, Any] = {"table_names": "plain", "compression": "zstd", "match": "title_artist"}
@@ -70,12 +70,12 @@ def test_other_names_compressions_and_globs(weed_bucket: Bucket, data: Data, tmp
         "song_data": bucket.url("in/song_data/*/*/*/*.json"),
         "log_data": bucket.url("in/log_data"),
     }
-    sparkify_lake.run(None, bucket.url("lake"), **here(bucket, **given, **sources))
+    sparkify_lake.run(None, bucket.url("lake"), **access(bucket, **given, **sources))
     sparkify_lake.run(data.input, tmp_path / "lake", quiet=True, **given)
     assert differences(bucket.contents("lake"), tables_of(tree(tmp_path / "lake"))) == []
 
 
-def test_compressed_objects(weed_bucket: Bucket, data: Data) -> None:
+def test_compressed_objects_are_read(weed_bucket: Bucket, data: Data) -> None:
     import gzip
 
     import pyarrow as pa
@@ -89,16 +89,16 @@ def test_compressed_objects(weed_bucket: Bucket, data: Data) -> None:
             case 1:
                 bucket.put(f"{key}.zst", pa.compress(body, codec="zstd", asbytes=True))
             case _:
-                bucket.put(key, gzip.compress(body))  # known by its first bytes
-    sparkify_lake.run(bucket.url("in"), bucket.url("lake"), **here(bucket))
+                bucket.put(key, gzip.compress(body))  # recognized by its first bytes
+    sparkify_lake.run(bucket.url("in"), bucket.url("lake"), **access(bucket))
     assert differences(bucket.contents("lake"), data.lake) == []
 
 
-def test_a_changed_input_over_an_old_lake(bucket: Bucket, data: Data, later: Data) -> None:
-    sparkify_lake.run(data.input, bucket.url("lake"), **here(bucket))
-    done = sparkify_lake.run(later.input, bucket.url("lake"), **here(bucket)).to_dict()
+def test_a_second_run_on_another_input_on_s3(bucket: Bucket, data: Data, later: Data) -> None:
+    sparkify_lake.run(data.input, bucket.url("lake"), **access(bucket))
+    done = sparkify_lake.run(later.input, bucket.url("lake"), **access(bucket)).to_dict()
     assert differences(bucket.contents("lake"), later.lake) == []
-    assert sum(table["removed"] for table in done["tables"]) > 0, "the test removes nothing"
+    assert sum(table["removed"] for table in done["tables"]) > 0, "the test must remove files"
 
 
 def test_large_objects_are_read_in_ranges(weed_bucket: Bucket, data: Data, tmp_path: Path) -> None:
@@ -112,23 +112,23 @@ def test_large_objects_are_read_in_ranges(weed_bucket: Bucket, data: Data, tmp_p
     for place, root in (("in", bucket.url("in")), ("large", str(tmp_path / "large"))):
         out = bucket.url("lake") if place == "in" else str(tmp_path / "lake")
         given = {**sources, "log_data": f"{root}/log_data"}
-        sparkify_lake.run(None, out, **here(bucket, **given))
+        sparkify_lake.run(None, out, **access(bucket, **given))
     assert differences(bucket.contents("lake"), tables_of(tree(tmp_path / "lake"))) == []
 
 
 def test_build_reads_from_a_bucket(weed_bucket: Bucket, data: Data) -> None:
     bucket = weed_bucket
     bucket.upload(data.input, "in")
-    star = sparkify_lake.build(bucket.url("in"), **here(bucket))
+    star = sparkify_lake.build(bucket.url("in"), **access(bucket))
     same = sparkify_lake.build(data.input, quiet=True)
     assert all(star[name].equals(same[name]) for name in ("songs", "artists", "users", "time", "songplays"))
-    assert bucket.names() == [f"in/{key}" for key in sorted(tree(data.input))], "build writes nothing"
+    assert bucket.names() == [f"in/{key}" for key in sorted(tree(data.input))], "build writes no object"
 
 
-def test_the_lake_in_a_bucket_is_opened(bucket: Bucket, data: Data, tmp_path: Path) -> None:
-    sparkify_lake.run(data.input, bucket.url("lake"), **here(bucket))
+def test_open_lake_reads_a_bucket(bucket: Bucket, data: Data, tmp_path: Path) -> None:
+    sparkify_lake.run(data.input, bucket.url("lake"), **access(bucket))
     sparkify_lake.run(data.input, tmp_path / "lake", quiet=True)
-    given = here(bucket)
+    given = access(bucket)
     del given["quiet"]
     remote, local = (
         sparkify_lake.open_lake(bucket.url("lake"), **given),
@@ -140,24 +140,26 @@ def test_the_lake_in_a_bucket_is_opened(bucket: Bucket, data: Data, tmp_path: Pa
         assert ours.sort(columns).equals(theirs.sort(columns)), name
 
 
-def test_a_plan_writes_nothing_and_foretells_requests(
+def test_a_plan_writes_nothing_and_estimates_requests(
     weed_bucket: Bucket, data: Data, lake_run: Callable[..., Finished]
 ) -> None:
     bucket = weed_bucket
     bucket.upload(data.input, "in")
     before = bucket.tags()
-    foretold = sparkify_lake.plan(bucket.url("in"), bucket.url("lake"), **here(bucket)).to_dict()["requests"]
+    estimate = sparkify_lake.plan(bucket.url("in"), bucket.url("lake"), **access(bucket)).to_dict()[
+        "requests"
+    ]
     words = [bucket.url("in"), bucket.url("lake"), "--quiet", "--json", "--dry-run"]
-    assert report(lake_run(bucket.server, *words, keys=bucket.server.keys))["requests"] == foretold
+    assert report(lake_run(bucket.server, *words, keys=bucket.server.keys))["requests"] == estimate
     assert bucket.tags() == before
-    done = sparkify_lake.run(bucket.url("in"), bucket.url("lake"), **here(bucket)).to_dict()["requests"]
-    assert foretold["get"] == data.files
-    assert done["put"] <= foretold["put"], "the plan says at most"
-    assert foretold["cost_usd"] > 0
-    assert foretold["prices_of"]
+    done = sparkify_lake.run(bucket.url("in"), bucket.url("lake"), **access(bucket)).to_dict()["requests"]
+    assert estimate["get"] == data.files
+    assert done["put"] <= estimate["put"], "the plan is an upper limit"
+    assert estimate["cost_usd"] > 0
+    assert estimate["prices_of"]
 
 
-LEGACY = """
+SPARK_JOB = """
 from etl import create_spark_session, process_log_data, process_song_data
 spark = create_spark_session()
 process_song_data(spark, "{source}", "{target}")
@@ -165,7 +167,7 @@ process_log_data(spark, "{source}", "{target}")
 """
 
 
-def test_the_old_functions_with_the_old_file(
+def test_the_functions_of_the_spark_job_with_dl_cfg(
     weed_bucket: Bucket, data: Data, bare: Path, tmp_path: Path
 ) -> None:
     bucket = weed_bucket
@@ -176,7 +178,7 @@ def test_the_old_functions_with_the_old_file(
     )
     (bare / "dl.cfg").chmod(0o600)
     (bare / "lake.cfg").write_text(f"[LAKE]\nENDPOINT_URL={bucket.server.url}\nALLOW_HTTP=true\n")
-    text = LEGACY.format(source=bucket.url("in/", "s3a"), target=bucket.url("lake/", "s3a"))
+    text = SPARK_JOB.format(source=bucket.url("in/", "s3a"), target=bucket.url("lake/", "s3a"))
     finished = subprocess.run(
         [sys.executable, "-c", text],
         cwd=bare,
@@ -190,7 +192,7 @@ def test_the_old_functions_with_the_old_file(
     assert differences(bucket.contents("lake"), data.lake) == []
 
 
-def test_the_script_with_places_from_a_file(
+def test_the_script_with_locations_from_lake_cfg(
     weed_bucket: Bucket, data: Data, program: Callable[..., Finished], bare: Path, tmp_path: Path
 ) -> None:
     bucket = weed_bucket
@@ -208,7 +210,7 @@ def test_the_script_with_places_from_a_file(
     assert differences(bucket.contents("lake"), data.lake) == []
 
 
-def test_check_and_doctor(weed_bucket: Bucket, data: Data, lake_run: Callable[..., Finished]) -> None:
+def test_check_and_doctor_on_s3(weed_bucket: Bucket, data: Data, lake_run: Callable[..., Finished]) -> None:
     bucket = weed_bucket
     keys = bucket.server.keys
     report(lake_run(bucket.server, data.input, bucket.url("lake"), "--json", "--quiet", keys=keys))
@@ -220,7 +222,7 @@ def test_check_and_doctor(weed_bucket: Bucket, data: Data, lake_run: Callable[..
     outcomes = {one["name"]: one["outcome"] for one in json.loads(examined.stdout)["checks"]}
     assert len(outcomes) >= 10
     assert "failed" not in outcomes.values()
-    assert bucket.tags() == before, "what the doctor wrote is gone again"
+    assert bucket.tags() == before, "the doctor removes its test objects"
     part = next(key for key in before if key.endswith(".parquet") and "/_etl/" not in key)
     bucket.put(part, b"PAR1 something else PAR1")
     checked = lake_run(bucket.server, "check", bucket.url("lake"), "--json", keys=keys)
@@ -228,7 +230,7 @@ def test_check_and_doctor(weed_bucket: Bucket, data: Data, lake_run: Callable[..
     assert part.removeprefix("lake/") in checked.stdout + checked.stderr
 
 
-def test_overlapping_places_are_refused(
+def test_overlapping_locations_are_refused(
     weed_bucket: Bucket, data: Data, lake_run: Callable[..., Finished]
 ) -> None:
     bucket = weed_bucket
@@ -242,7 +244,7 @@ def test_overlapping_places_are_refused(
     assert bucket.tags() == before
 
 
-def test_no_input_never_empties_a_lake(
+def test_a_missing_input_does_not_empty_a_lake(
     weed_bucket: Bucket, data: Data, lake_run: Callable[..., Finished]
 ) -> None:
     bucket = weed_bucket
@@ -254,7 +256,7 @@ def test_no_input_never_empties_a_lake(
     assert bucket.tags() == before
 
 
-def test_foreign_objects_are_not_touched(
+def test_foreign_objects_are_refused_and_kept(
     weed_bucket: Bucket, data: Data, lake_run: Callable[..., Finished]
 ) -> None:
     bucket = weed_bucket

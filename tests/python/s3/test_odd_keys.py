@@ -1,4 +1,4 @@
-"""Keys that are no files, keys that nobody would choose: skipped, read, or refused by name."""
+"""Unusual keys: they are skipped, read, or refused by name."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from conftest import Finished
-from generate_records import song
-from s3.conftest import Data, assert_error, differences, report
-from s3.servers import Bucket
+from support.generate_records import song
+from support.processes import Finished
+from support.s3_jobs import Data, assert_error, differences, report
+from support.s3_servers import Bucket
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -21,7 +21,7 @@ def run(lake_run: LakeRun, bucket: Bucket, *words: str) -> Finished:
     return lake_run(bucket.server, *places, *words, keys=bucket.server.keys)
 
 
-def test_what_is_no_data_is_skipped(moto_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
+def test_objects_without_data_are_skipped(moto_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
     bucket = moto_bucket
     bucket.upload(data.input, "in")
     for key in (
@@ -39,19 +39,19 @@ def test_what_is_no_data_is_skipped(moto_bucket: Bucket, data: Data, lake_run: L
         "in/other/x.json",
     ):
         bucket.put(key, b"" if key.endswith("/") else b"no data")
-    told = report(run(lake_run, bucket))
+    run_report = report(run(lake_run, bucket))
     assert differences(bucket.contents("lake"), data.lake) == []
-    assert sum(source["files"] for source in told["input"].values()) == data.files
+    assert sum(source["files"] for source in run_report["input"].values()) == data.files
 
 
-def test_objects_without_a_byte(moto_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
+def test_empty_objects_are_read(moto_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
     bucket = moto_bucket
     bucket.upload(data.input, "in")
     bucket.put("in/log_data/2018/11/empty.json", b"")
     bucket.put("in/song_data/blank.json", b"\n \n\r\n")
-    told = report(run(lake_run, bucket))
+    run_report = report(run(lake_run, bucket))
     assert differences(bucket.contents("lake"), data.lake) == []
-    assert sum(source["files"] for source in told["input"].values()) == data.files + 2
+    assert sum(source["files"] for source in run_report["input"].values()) == data.files + 2
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_objects_without_a_byte(moto_bucket: Bucket, data: Data, lake_run: LakeR
 def test_unusual_names_are_read(moto_bucket: Bucket, data: Data, lake_run: LakeRun, name: str) -> None:
     bucket = moto_bucket
     bucket.upload(data.input, "in")
-    victim = next(key for key in bucket.names("in/") if "song_data" in key)
-    body = bucket.get(victim)
-    bucket.delete(victim)
+    song_key = next(key for key in bucket.names("in/") if "song_data" in key)
+    body = bucket.get(song_key)
+    bucket.delete(song_key)
     bucket.put(f"in/song_data/{name}", body)
     report(run(lake_run, bucket))
     assert differences(bucket.contents("lake"), data.lake) == []
@@ -89,32 +89,34 @@ def test_unusual_names_are_read(moto_bucket: Bucket, data: Data, lake_run: LakeR
         "in/song_data/del\x7f.json",
     ],
 )
-def test_keys_that_cannot_be_addressed(moto_bucket: Bucket, data: Data, lake_run: LakeRun, key: str) -> None:
-    """Read if that can be done, else refused by name; the listing survives them."""
+def test_unusual_keys_are_read_or_refused_by_name(
+    moto_bucket: Bucket, data: Data, lake_run: LakeRun, key: str
+) -> None:
+    """The object is read if possible, otherwise refused by name; the listing continues."""
     bucket = moto_bucket
     bucket.upload(data.input, "in")
     try:
         bucket.put(key, song(99_999).raw)
-        kept = key in bucket.names()
+        is_kept = key in bucket.names()
     except Exception as error:
-        pytest.skip(f"the server does not keep such a key: {type(error).__name__}")
-    if not kept:
-        pytest.skip("the server does not keep such a key")
+        pytest.skip(f"the server does not accept the key: {type(error).__name__}")
+    if not is_kept:
+        pytest.skip("the server does not accept the key")
     finished = run(lake_run, bucket)
     if finished.returncode == 0:
-        told = report(finished)
+        run_report = report(finished)
         below = key.startswith("in/song_data/")
-        read = sum(source["files"] for source in told["input"].values())
-        assert read == data.files + 1 or not below, "an object was left out without a word"
+        read = sum(source["files"] for source in run_report["input"].values())
+        assert read == data.files + 1 or not below, "an object was skipped silently"
         return
     shown = key.rsplit("/", 1)[-1].split("\t")[0].split("\n")[0].split("\x7f")[0]
     assert_error(finished, finished.returncode, shown)
     assert finished.returncode in (65, 78)
-    assert not any(character in finished.stderr for character in "\t\x7f"), "shown escaped"
+    assert not any(character in finished.stderr for character in "\t\x7f"), "the key is shown escaped"
     assert [key for key in bucket.names("lake/") if "/_etl/" not in key] == []
 
 
-def test_odd_keys_elsewhere_do_not_matter(moto_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
+def test_odd_keys_outside_the_input_are_ignored(moto_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
     bucket = moto_bucket
     bucket.upload(data.input, "in")
     for key in ("a//b", "tab\tkey", "in2/song_data//x.json", "in-other/x.json"):
@@ -123,8 +125,8 @@ def test_odd_keys_elsewhere_do_not_matter(moto_bucket: Bucket, data: Data, lake_
     assert differences(bucket.contents("lake"), data.lake) == []
 
 
-def test_more_than_a_page_of_keys(weed_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
-    """1,001 hidden objects before, between and after: pages are followed to the end."""
+def test_all_pages_of_a_listing_are_read(weed_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
+    """More than 1,000 hidden objects before, between and after the input objects."""
     from concurrent.futures import ThreadPoolExecutor
 
     bucket = weed_bucket
@@ -133,20 +135,20 @@ def test_more_than_a_page_of_keys(weed_bucket: Bucket, data: Data, lake_run: Lak
     keys = [f"in/song_data/{letter}/.hidden-{number:04}.json" for letter in "0Az" for number in range(700)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda key: client.put_object(Bucket=bucket.name, Key=key, Body=b"x"), keys))
-    told = report(run(lake_run, bucket))
+    run_report = report(run(lake_run, bucket))
     assert differences(bucket.contents("lake"), data.lake) == []
-    assert sum(source["files"] for source in told["input"].values()) == data.files
+    assert sum(source["files"] for source in run_report["input"].values()) == data.files
 
 
-def test_every_bad_record_is_found_in_its_object(weed_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
+def test_a_bad_record_is_reported_with_its_object(weed_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
     bucket = weed_bucket
     bucket.upload(data.input, "in")
     key = sorted(bucket.names("in/log_data"))[3]
     lines = bucket.get(key).splitlines(keepends=True)
     bucket.put(key, b"".join([*lines[:2], b"nonsense\n", *lines[2:]]))
-    told = report(run(lake_run, bucket))
+    run_report = report(run(lake_run, bucket))
     assert differences(bucket.contents("lake"), data.lake) == []
-    (reject,) = told["rejects"]
+    (reject,) = run_report["rejects"]
     assert reject["file"] == bucket.url(key)
     assert (reject["line"], reject["offset"]) == (3, sum(map(len, lines[:2])))
 
@@ -166,15 +168,15 @@ def test_a_bad_object_refuses_the_run(
     assert differences(bucket.contents("lake"), data.lake) == []
 
 
-def test_a_content_encoding_is_not_believed(weed_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
-    """Bodies come as they are stored: packed or not is decided by their first bytes."""
+def test_the_content_encoding_is_ignored(weed_bucket: Bucket, data: Data, lake_run: LakeRun) -> None:
+    """The first bytes decide whether an object is compressed, not its Content-Encoding."""
     import gzip
 
     bucket = weed_bucket
     bucket.upload(data.input, "in")
     client = bucket.server.client()
-    packed, plain = sorted(bucket.names("in/log_data"))[:2]
-    for key, body in ((packed, gzip.compress(bucket.get(packed))), (plain, bucket.get(plain))):
+    compressed, plain = sorted(bucket.names("in/log_data"))[:2]
+    for key, body in ((compressed, gzip.compress(bucket.get(compressed))), (plain, bucket.get(plain))):
         client.put_object(Bucket=bucket.name, Key=key, Body=body, ContentEncoding="gzip")
     report(run(lake_run, bucket))
     assert differences(bucket.contents("lake"), data.lake) == []

@@ -1,4 +1,4 @@
-"""What a run asks of the store, counted on the line: nothing twice, nothing per object but what must be."""
+"""The number of requests of a run, counted by the proxy."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from typing import Any
 import pytest
 
 import sparkify_lake
-from s3.conftest import Data, differences, options, sample
-from s3.proxy import Proxy
-from s3.servers import Bucket
+from support.s3_jobs import Data, differences, options, sample
+from support.s3_proxy import Proxy
+from support.s3_servers import Bucket
 
-Tell = Callable[[str, object], None]
-SOME = 25  # requests that do not grow with the data: preflight, region, heads of the log
+RecordProperty = Callable[[str, object], None]
+FIXED_REQUESTS = 25  # requests that do not depend on the amount of data: preflight, region, commit log
 
 
 def run_through(bucket: Bucket, proxy: Proxy, source: str, target: str) -> dict[str, Any]:
-    """Runs through the proxy; its counters hold that run's requests alone."""
+    """Runs through the proxy, whose counters then have only the requests of this run."""
     proxy.clear()
     given = {**options(proxy), **bucket.server.keys.arguments}
     done: dict[str, Any] = sparkify_lake.run(source, target, quiet=True, **given).to_dict()
     return done
 
 
-def changed(done: dict[str, Any]) -> int:
-    """Objects of tables that a run wrote."""
+def objects_written(done: dict[str, Any]) -> int:
+    """The number of table objects that a run wrote."""
     return sum(table["written"] for table in done["tables"])
 
 
-def check_counts(bucket: Bucket, proxy: Proxy, data: Data, tell: Tell) -> None:
-    """A first run and a second, of the input below `in`."""
+def check_counts(bucket: Bucket, proxy: Proxy, data: Data, record: RecordProperty) -> None:
+    """A first and a second run on the input below `in`."""
     source, target = bucket.url("in"), bucket.url("lake")
     done = run_through(bucket, proxy, source, target)
     counts = proxy.count()
     assert differences(bucket.contents("lake"), data.lake) == []
-    inputs, made = data.files, changed(done)
-    tell("told", f"first run over {inputs} objects, {made} written: {counts}")
+    inputs, made = data.files, objects_written(done)
+    record("summary", f"first run over {inputs} objects, {made} written: {counts}")
     pages = -(-inputs // 1000)
 
     gets = proxy.keys("GET")
@@ -47,12 +47,12 @@ def check_counts(bucket: Bucket, proxy: Proxy, data: Data, tell: Tell) -> None:
     assert len(read) == inputs
     assert set(read.values()) == {1}, "no object is read twice"
     control = {key: times for key, times in gets.items() if key not in read}
-    tell("told", f"control files read: {control}")
-    # A publisher looks every half second whether somebody overtook it.
+    record("summary", f"control files read: {control}")
+    # While publishing, a run checks every half second for a newer version.
     looks = sum(times for key, times in control.items() if key.endswith("_etl/log/00000000000000000002.json"))
     assert sum(control.values()) - looks <= 10
     assert looks <= 2 + 2 * done["seconds"]
-    assert counts["LIST"] <= pages + SOME + (40 if inputs > 1000 else 0)
+    assert counts["LIST"] <= pages + FIXED_REQUESTS + (40 if inputs > 1000 else 0)
     twice = {key: times for key, times in proxy.keys("PUT").items() if times > 1}
     assert not {key for key in twice if "/_etl/" not in key}, "no object of a table is written twice"
     puts = counts["PUT"] + counts.get("POST", 0)
@@ -64,19 +64,21 @@ def check_counts(bucket: Bucket, proxy: Proxy, data: Data, tell: Tell) -> None:
     assert counts.get("HEAD", 0) <= 2
     assert counts.get("other", 0) == 0
     report = done["requests"]
-    assert (report["list"], report["get"]) == (counts["LIST"], counts["GET"]), "the report tells the same"
+    assert (report["list"], report["get"]) == (counts["LIST"], counts["GET"]), (
+        "the report has the same numbers"
+    )
     assert (report["put"], report["delete"]) == (puts, counts.get("DELETE", 0))
     assert report["retries"] == 0
 
     before = bucket.tags("lake/")
     again = run_through(bucket, proxy, source, target)
     counts = proxy.count()
-    tell("told", f"second run: {counts}")
+    record("summary", f"second run: {counts}")
     after = bucket.tags("lake/")
     assert {key: tag for key, tag in after.items() if "/_etl/" not in key} == {
         key: tag for key, tag in before.items() if "/_etl/" not in key
     }
-    assert changed(again) == 0
+    assert objects_written(again) == 0
     assert counts.get("PUT", 0) + counts.get("POST", 0) <= 3, list(proxy.keys("PUT"))
     assert counts["GET"] <= 3
     assert [
@@ -85,11 +87,11 @@ def check_counts(bucket: Bucket, proxy: Proxy, data: Data, tell: Tell) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_fifteen_hundred_songs(
+def test_requests_for_1500_songs(
     weed_bucket: Bucket,
     proxy: Proxy,
     tmp_path_factory: pytest.TempPathFactory,
-    record_property: Tell,
+    record_property: RecordProperty,
 ) -> None:
     data = sample(tmp_path_factory.mktemp("songs"), songs=1_500, events=3_000, days=60)
     weed_bucket.upload(data.input, "in")
@@ -97,13 +99,13 @@ def test_fifteen_hundred_songs(
 
 
 @pytest.mark.timeout(60)
-def test_a_small_input_takes_few_requests(weed_bucket: Bucket, proxy: Proxy, data: Data) -> None:
+def test_requests_for_a_small_input(weed_bucket: Bucket, proxy: Proxy, data: Data) -> None:
     weed_bucket.upload(data.input, "in")
     check_counts(weed_bucket, proxy, data, lambda *_: None)
 
 
 @pytest.mark.timeout(60)
-def test_a_change_of_one_month_writes_what_changed(weed_bucket: Bucket, proxy: Proxy, data: Data) -> None:
+def test_a_change_in_one_month_writes_only_that_month(weed_bucket: Bucket, proxy: Proxy, data: Data) -> None:
     bucket = weed_bucket
     bucket.upload(data.input, "in")
     run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
@@ -118,42 +120,42 @@ def test_a_change_of_one_month_writes_what_changed(weed_bucket: Bucket, proxy: P
     bucket.put(logs[-1], b"".join(lines[:last_play] + lines[last_play + 1 :]))
     done = run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
     written = {key for key in proxy.keys("PUT") if "/_etl/" not in key and not key.endswith("_SUCCESS")}
-    assert written, "a play less changes a file"
-    assert all("songs_table" not in key for key in written), "songs did not change"
+    assert written, "a removed play changes a file"
+    assert all("songs_table" not in key for key in written), "songs are not rewritten"
     plays = {key.split("/month=")[1].split("/")[0] for key in written if "songplays_table" in key}
-    assert len(plays) <= 1, "the other months did not change"
-    assert changed(done) == len(written)
+    assert len(plays) <= 1, "other months are not rewritten"
+    assert objects_written(done) == len(written)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
-@pytest.mark.skipif("not config.getoption('--large')", reason="needs minutes: pytest --large")
-def test_fifteen_thousand_songs(
+@pytest.mark.skipif("not config.getoption('--large')", reason="takes minutes: pytest --large")
+def test_requests_for_15000_songs(
     weed_bucket: Bucket,
     proxy: Proxy,
     tmp_path_factory: pytest.TempPathFactory,
-    record_property: Tell,
+    record_property: RecordProperty,
 ) -> None:
     data = sample(tmp_path_factory.mktemp("songs"), songs=15_000, events=100_000, days=60)
     weed_bucket.upload(data.input, "in")
     check_counts(weed_bucket, proxy, data, record_property)
 
 
-def foretold(bucket: Bucket, proxy: Proxy) -> dict[str, int]:
-    """What `plan` says that a run will ask, and that it asks nothing more than it must itself."""
+def planned_requests(bucket: Bucket, proxy: Proxy) -> dict[str, int]:
+    """The requests of the next run by `plan`, which itself only reads."""
     proxy.clear()
     given = {**options(proxy), **bucket.server.keys.arguments}
     plan = sparkify_lake.plan(bucket.url("in"), bucket.url("lake"), quiet=True, **given)
-    assert set(proxy.count()) <= {"LIST", "GET"}, "a plan writes nothing"
+    assert set(proxy.count()) <= {"LIST", "GET"}, "a plan only reads"
     assert plan.requests is not None
-    told = plan.requests
-    return {"list": told["list"], "get": told["get"], "put": told["put"], "delete": told["delete"]}
+    requests = plan.requests
+    return {kind: requests[kind] for kind in ("list", "get", "put", "delete")}
 
 
-def asked(proxy: Proxy) -> dict[str, int]:
+def counted_requests(proxy: Proxy) -> dict[str, int]:
     counts = proxy.count()
     assert counts.get("POST", 0) == 0 and counts.get("HEAD", 0) == 0 and counts.get("other", 0) == 0
-    # How long it publishes, and so how often it looks whether somebody overtook it, nobody knows beforehand.
+    # The checks for a newer version depend on the duration of publishing, so the plan cannot count them.
     looks = [
         one for one in proxy.requests if one.kind == "GET" and "/_etl/log/" in one.key and one.status == 404
     ]
@@ -163,35 +165,35 @@ def asked(proxy: Proxy) -> dict[str, int]:
 
 
 @pytest.mark.timeout(120)
-def test_incremental_runs_ask_what_plan_said(
-    weed_bucket: Bucket, proxy: Proxy, tmp_path: Path, record_property: Tell
+def test_incremental_runs_need_the_requests_of_the_plan(
+    weed_bucket: Bucket, proxy: Proxy, tmp_path: Path, record_property: RecordProperty
 ) -> None:
-    """A day more, a song that nobody played, nothing: the counts are equal, kind by kind."""
+    """One more day, a song without plays, and no change: the counts are equal for each kind of request."""
     bucket, source = weed_bucket, tmp_path / "input"
     sparkify_lake.sample(source, songs=30, events=1200, days=70, users=12, quiet=True)
     files = sorted((source / "log_data").rglob("*.json"))
-    held = files[-12]
-    name, lines = held.relative_to(source), held.read_text()
-    event = {**json.loads(lines.splitlines()[0]), "page": "NextSong", "userId": "somebody", "song": "new"}
-    held.unlink()
+    held_back = files[-12]
+    name, lines = held_back.relative_to(source), held_back.read_text()
+    event = {**json.loads(lines.splitlines()[0]), "page": "NextSong", "userId": "a new user", "song": "new"}
+    held_back.unlink()
     bucket.upload(source, "in")
     run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
 
     day = {f"in/{name}": (lines + json.dumps(event) + "\n").encode()}
     song = {"song_id": "SOLONELY", "artist_id": "ARLONELY", "title": "x", "artist_name": "y", "duration": 1.5}
-    lonely = {"in/song_data/lonely.json": json.dumps({**song, "year": 1999}).encode()}
-    for what, arrivals in (("a day", day), ("a song", lonely), ("nothing", {})):
-        for key, body in arrivals.items():
+    unplayed = {"in/song_data/lonely.json": json.dumps({**song, "year": 1999}).encode()}
+    for what, added in (("a day", day), ("a song", unplayed), ("nothing", {})):
+        for key, body in added.items():
             bucket.put(key, body)
-        said = foretold(bucket, proxy)
+        planned = planned_requests(bucket, proxy)
         done = run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
-        record_property("told", f"{what}: {said}")
-        assert asked(proxy) == said, what
-        assert (changed(done) > 0) == bool(arrivals)
+        record_property("summary", f"{what}: {planned}")
+        assert counted_requests(proxy) == planned, what
+        assert (objects_written(done) > 0) == bool(added)
 
 
-def test_a_run_that_is_overtaken_plans_again(weed_bucket: Bucket, tmp_path: Path) -> None:
-    """Two backfills at once: one of them loses its version, sees what the other did, and comes to its end."""
+def test_a_run_that_loses_its_version_starts_again(weed_bucket: Bucket, tmp_path: Path) -> None:
+    """Two concurrent backfills: one loses its version to the other, starts again, and succeeds."""
     bucket, source = weed_bucket, tmp_path / "input"
     sparkify_lake.sample(source, songs=30, events=1200, days=60, users=12, quiet=True)
     bucket.upload(source, "in")

@@ -1,6 +1,6 @@
-"""The same sequences in a bucket: input and lake lie there, and every step ends as a rebuild on a disk.
+"""The sequences of `incremental/test_sequences.py` with input and lake in a bucket.
 
-The input is kept on a disk as well, for the rebuild: a lake has the same bytes in a bucket and on a disk.
+The input is also on disk, for the rebuild: a lake has the same bytes in a bucket and on disk.
 """
 
 from __future__ import annotations
@@ -12,26 +12,39 @@ from typing import Any
 
 import pytest
 
-from arrivals import FULL, Sequence, Step
-from conftest import FOLDERS, Rounds
-from happenings import sequence
-from keeping import Keeping
-from replay import Bodies, Digests, Input, Outcome, Place, Refusal, call, file_faults, md5, play, rebuilt
-from s3.conftest import new_bucket, options
-from s3.servers import Bucket, Server
-from trust.harness import scratch
+from support.crash_harness import scratch_folder
+from support.input_mutations import FULL, Sequence, Step
+from support.lake_files import FOLDERS
+from support.random_sequences import random_sequence
+from support.retained_input_replay import RetainedInputTarget
+from support.rounds import Rounds
+from support.s3_jobs import new_bucket, options
+from support.s3_servers import Bucket, Server
+from support.sequence_replay import (
+    Digests,
+    FileBodies,
+    InputFolder,
+    Refusal,
+    ReplayTarget,
+    RunOutcome,
+    file_faults,
+    md5,
+    rebuild_in,
+    replay,
+    run_job,
+)
 
 pytestmark = pytest.mark.timeout(7_200)
 TABLES = tuple(f"{folder}/" for folder in FOLDERS.values())
 
 
-class InBucket(Place):
-    """Input and lake in a bucket; names of their own for every sequence."""
+class BucketTarget(ReplayTarget):
+    """Input and lake in a bucket, with separate names for every sequence."""
 
     def __init__(self, folder: Path, bucket: Bucket, seed: int) -> None:
         self.folder, self.bucket = folder, bucket
         self.source, self.lake = f"in-{seed}", f"lake-{seed}"
-        self.input = Input(folder / "input", has_real_times=False)
+        self.input = InputFolder(folder / "input", has_real_times=False)
         self.given: dict[str, Any] = {**options(bucket.server), **bucket.server.keys.arguments}
 
     def take(self, step: Step) -> None:
@@ -40,23 +53,23 @@ class InBucket(Place):
             self.bucket.put(f"{self.source}/{path}", self.input.held[path])
         self.bucket.delete(*(f"{self.source}/{path}" for path in removed))
 
-    def run(self, step: Step, tables: str, lake: str = "", **more: Any) -> Outcome | None:
+    def run(self, step: Step, tables: str, lake: str = "", **more: Any) -> RunOutcome | None:
         source = self.bucket.url(self.source)
-        done = call(source, self.bucket.url(lake or self.lake), tables, step, **self.given, **more)
+        done = run_job(source, self.bucket.url(lake or self.lake), tables, step, **self.given, **more)
         if done is None or isinstance(done, Refusal):
             return done
-        # Places are told by name.
+        # The report contains the locations.
         there = json.dumps(done).replace(source, str(self.input.folder))
         named: dict[str, Any] = json.loads(there)
         return named
 
-    def rebuild(self, step: Step, tables: str) -> tuple[Outcome, Bodies]:
-        return rebuilt(self.input.folder, self.folder / "fresh", tables, step)
+    def rebuild(self, step: Step, tables: str) -> tuple[RunOutcome, FileBodies]:
+        return rebuild_in(self.input.folder, self.folder / "fresh", tables, step)
 
     def digests(self) -> Digests:
         return tables_of(self.bucket.digests(self.lake))
 
-    def bodies(self) -> Bodies:
+    def bodies(self) -> FileBodies:
         return {
             path: body for path, body in self.bucket.contents(self.lake).items() if path.startswith(TABLES)
         }
@@ -69,52 +82,52 @@ def tables_of(digests: Digests) -> Digests:
     return {path: digest for path, digest in digests.items() if path.startswith(TABLES)}
 
 
-def played_in(place: InBucket, played: Sequence) -> None:
-    if trouble := play(place, played):
-        pytest.fail(f"{played}\n{trouble}", pytrace=False)
-    # A rebuild in the bucket, too.
-    last = played.steps[-1]
-    done = place.run(last, FULL[0], lake="rebuilt", rebuild=True)
+def replay_in_bucket(target: BucketTarget, sequence: Sequence) -> None:
+    if failure := replay(target, sequence):
+        pytest.fail(f"{sequence}\n{failure}", pytrace=False)
+    # A rebuild in the bucket must also be equal.
+    last = sequence.steps[-1]
+    done = target.run(last, FULL[0], lake="rebuilt", rebuild=True)
     if not isinstance(done, Refusal):
-        assert file_faults(place.digests(), tables_of(place.bucket.digests("rebuilt"))) == [], str(played)
+        assert file_faults(target.digests(), tables_of(target.bucket.digests("rebuilt"))) == [], str(sequence)
 
 
-def test_every_step_in_a_bucket_ends_as_a_rebuild(
+def test_every_step_in_a_bucket_equals_a_rebuild(
     seaweedfs: Server, rounds: Rounds, record_property: Callable[[str, object], None]
 ) -> None:
     steps = 0
     count = rounds(4, 60)
     for seed in range(rounds.seed, rounds.seed + count):
-        played = sequence(seed)
-        steps += len(played.steps)
-        with scratch() as folder:
-            played_in(InBucket(folder, new_bucket(seaweedfs), seed), played)
-    record_property("told", f"{count} sequences from seed {rounds.seed}, {steps} steps")
+        sequence = random_sequence(seed)
+        steps += len(sequence.steps)
+        with scratch_folder() as folder:
+            replay_in_bucket(BucketTarget(folder, new_bucket(seaweedfs), seed), sequence)
+    record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 
-class KeepingBucket(Keeping, InBucket):
-    """What is gone keeps its rows."""
+class RetainedInputBucket(RetainedInputTarget, BucketTarget):
+    """Input and lake in a bucket; missing objects keep their rows."""
 
 
-def test_every_step_in_a_bucket_that_keeps_what_is_gone(
+def test_every_step_in_a_bucket_with_retained_input_equals_a_rebuild_of_all_objects(
     seaweedfs: Server, rounds: Rounds, record_property: Callable[[str, object], None]
 ) -> None:
     steps = 0
     count = rounds(2, 20)
     for seed in range(rounds.seed, rounds.seed + count):
-        played = sequence(seed)
-        steps += len(played.steps)
-        with scratch() as folder:
-            trouble = play(KeepingBucket(folder, new_bucket(seaweedfs), seed), played)
-            assert trouble is None, f"{played}\n{trouble}"
-    record_property("told", f"{count} sequences from seed {rounds.seed}, {steps} steps")
+        sequence = random_sequence(seed)
+        steps += len(sequence.steps)
+        with scratch_folder() as folder:
+            failure = replay(RetainedInputBucket(folder, new_bucket(seaweedfs), seed), sequence)
+            assert failure is None, f"{sequence}\n{failure}"
+    record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 
-def test_a_stale_object_is_noticed(seaweedfs: Server) -> None:
-    """An object of the step before in place of the new one."""
+def test_a_stale_object_is_detected(seaweedfs: Server) -> None:
+    """A bug: an object of the previous step stays in target of the new one."""
 
-    class Stale(InBucket):
-        def run(self, step: Step, tables: str, lake: str = "", **more: Any) -> Outcome | None:
+    class Stale(BucketTarget):
+        def run(self, step: Step, tables: str, lake: str = "", **more: Any) -> RunOutcome | None:
             path = f"{self.lake}/user_table/part-00000.snappy.parquet"
             before = self.bucket.get(path) if path in self.bucket.names(self.lake) else b""
             done = super().run(step, tables, lake, **more)
@@ -122,10 +135,12 @@ def test_a_stale_object_is_noticed(seaweedfs: Server) -> None:
                 self.bucket.put(path, before)
             return done
 
-    with scratch() as folder:
-        trouble = next(
+    with scratch_folder() as folder:
+        failure = next(
             found
             for seed in range(1, 20)
-            if (found := play(Stale(folder / str(seed), new_bucket(seaweedfs), seed), sequence(seed)))
+            if (
+                found := replay(Stale(folder / str(seed), new_bucket(seaweedfs), seed), random_sequence(seed))
+            )
         )
-    assert "differs: user_table/" in str(trouble) and "users, only in the " in str(trouble)
+    assert "differs: user_table/" in str(failure) and "users, only in the " in str(failure)

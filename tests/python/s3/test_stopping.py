@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a server is silent: the process ends at once and leaves nothing half-done."""
+"""Ctrl-C and SIGTERM while the server is silent: the process ends at once and leaves nothing incomplete."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Finished, clean_environment
-from s3.conftest import Data, differences, flags, home, report
-from s3.proxy import Kind, Proxy
-from s3.servers import Bucket
+from support.processes import Finished, clean_environment
+from support.s3_faults import Kind
+from support.s3_jobs import Data, differences, flags, home, report
+from support.s3_proxy import Proxy
+from support.s3_servers import Bucket
 
 pytestmark = pytest.mark.timeout(120)
 
-STOPS_WITHIN = 0.5  # seconds from the signal: the promise
-TEARDOWN = 0.5  # seconds on top for the interpreter to end
+STOPS_WITHIN = 0.5  # seconds after the signal, as documented
+TEARDOWN = 0.5  # additional seconds for the interpreter to exit
 
 
 def start(proxy: Proxy, bucket: Bucket, folder: Path, *words: str) -> subprocess.Popen[str]:
@@ -38,14 +39,14 @@ def wait_for_silence(proxy: Proxy, process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 30
     while not proxy.waiting:
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "no request ever waited"
+        assert time.monotonic() < deadline, "no request was left waiting"
         time.sleep(0.005)
     time.sleep(0.1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 @pytest.mark.parametrize(("kind", "which"), [("LIST", 1), ("GET", 1), ("GET", 20), ("PUT", 1), ("PUT", 12)])
-def test_stopped_while_the_server_is_silent(
+def test_a_run_stops_while_the_server_is_silent(
     weed_bucket: Bucket,
     proxy: Proxy,
     data: Data,
@@ -74,7 +75,7 @@ def test_stopped_while_the_server_is_silent(
 
 
 @pytest.mark.parametrize("command", ["doctor", "check", "--dry-run"])
-def test_other_commands_stop_too(
+def test_other_commands_stop_while_the_server_is_silent(
     weed_bucket: Bucket, proxy: Proxy, data: Data, bare: Path, command: str
 ) -> None:
     words = [command, weed_bucket.url("lake")]

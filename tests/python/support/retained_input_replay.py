@@ -1,0 +1,88 @@
+"""Targets for sequences with retained input (`keep_gone`), where missing files keep their rows.
+
+Such a lake must equal a rebuild of all files that ever existed, each in its last version, except missing
+files whose contents exist under another name.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from support.input_mutations import File, Files, Step
+from support.sequence_replay import (
+    DiskTarget,
+    FileBodies,
+    InputFolder,
+    Refusal,
+    ReplayTarget,
+    RunOutcome,
+    rebuild_in,
+)
+
+TABLES_OF_FOLDER = {
+    "song_data/": {"songs", "artists", "songplays"},
+    "log_data/": {"users", "time", "songplays"},
+}
+
+
+def listed_folders(tables: str) -> tuple[str, ...]:
+    """The input folders that a run for these tables lists."""
+    return tuple(kind for kind, made in TABLES_OF_FOLDER.items() if made & set(tables.split(",")))
+
+
+class RetainedInputTarget(ReplayTarget):
+    """A mixin for targets: their runs retain missing input files."""
+
+    input: InputFolder
+    folder: Path
+
+    def __init__(self, *arguments: object, **named: object) -> None:
+        super().__init__(*arguments, **named)
+        self.known: Files = {}
+        self.all = InputFolder(self.folder / "all", has_real_times=False)
+
+    def seen(self, step: Step) -> Step:
+        plain = {_contents_of(path, file) for path, file in step.files.items()}
+        missing = {
+            path: file
+            for path, file in self.known.items()
+            if path not in step.files
+            and file.records
+            and not file.is_broken
+            and _contents_of(path, file) not in plain
+        }
+        return replace(step, files={**missing, **step.files}, moves={}, touched=frozenset())
+
+    def run(self, step: Step, tables: str) -> RunOutcome | None:
+        done = super().run(replace(step, options={**step.options, "keep_gone": True}), tables)
+        self.wanted = self.seen(step)
+        if not isinstance(done, Refusal):
+            read = listed_folders(tables)
+            retained = {path: file for path, file in self.known.items() if not path.startswith(read)}
+            self.known = retained | {
+                path: f for path, f in self.wanted.files.items() if path.startswith(read)
+            }
+        return done
+
+    def rebuild(self, step: Step, tables: str) -> tuple[RunOutcome, FileBodies]:
+        if not all(any(path.startswith(kind) for path in step.files) for kind in listed_folders(tables)):
+            # An empty input folder is refused, also with retained files.
+            return super().rebuild(step, tables)
+        self.all.take(self.wanted)
+        outcome, bodies = rebuild_in(self.all.folder, self.folder / "fresh", tables, step)
+        if isinstance(outcome, Refusal):
+            return outcome, bodies
+        # The report contains the locations.
+        there = json.dumps(outcome).replace(str(self.all.folder), str(self.input.folder))
+        return json.loads(there), bodies
+
+
+def _contents_of(path: str, file: File) -> tuple[str, bytes]:
+    """The input folder of a file and its decompressed contents."""
+    return path.partition("/")[0], b"" if file.is_broken else replace(file, suffix="").body
+
+
+class RetainedInputDisk(RetainedInputTarget, DiskTarget):
+    """Input and lake on disk; missing files keep their rows."""
