@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sparkify_lake import engine
+from sparkify_lake import _engine as engine
 from sparkify_lake.cli import _HEADINGS
-from sparkify_lake.options import OPTIONS
+from sparkify_lake.settings.options import OPTIONS
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

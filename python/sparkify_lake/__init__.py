@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sparkify_lake.diagnostics import check, doctor, recover, status
     from sparkify_lake.errors import (
         AccessDeniedError,
         ConfigurationError,
@@ -29,12 +30,11 @@ if TYPE_CHECKING:
         TerminalError,
         UsageError,
     )
-    from sparkify_lake.examination import Check, Checkup, Examination, Status
-    from sparkify_lake.inspection import check, doctor, recover, status
-    from sparkify_lake.job import build, plan, run, sample
+    from sparkify_lake.jobs import build, plan, run, sample
     from sparkify_lake.lake import Lake, Star, open_lake
-    from sparkify_lake.preview import Plan
-    from sparkify_lake.report import RecordCounts, RunReport, SampleReport, TableReport
+    from sparkify_lake.results.diagnostics import Check, Checkup, Examination, Status
+    from sparkify_lake.results.dry_run import Plan
+    from sparkify_lake.results.run_report import RecordCounts, RunReport, SampleReport, TableReport
     from sparkify_lake.secret import Secret
 
     __version__: str
@@ -77,12 +77,12 @@ __all__ = [
 ]
 
 _MODULES = {
-    "examination": ("Check", "Checkup", "Examination", "Status"),
-    "inspection": ("check", "doctor", "recover", "status"),
-    "job": ("build", "plan", "run", "sample"),
+    "diagnostics": ("check", "doctor", "recover", "status"),
+    "jobs": ("build", "plan", "run", "sample"),
     "lake": ("Lake", "Star", "open_lake"),
-    "preview": ("Plan",),
-    "report": ("RecordCounts", "RunReport", "SampleReport", "TableReport"),
+    "results.diagnostics": ("Check", "Checkup", "Examination", "Status"),
+    "results.dry_run": ("Plan",),
+    "results.run_report": ("RecordCounts", "RunReport", "SampleReport", "TableReport"),
     "secret": ("Secret",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

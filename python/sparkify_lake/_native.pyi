@@ -1,4 +1,4 @@
-"""The native module: Rust's side of the boundary. Only `engine.py` imports it.
+"""The native module: Rust's side of the boundary. Only `_engine.py` imports it.
 
 Plain mappings go in and out; frames cross as Polars DataFrames. Credentials go in as `Secret`. Errors are the
 classes of `sparkify_lake.errors`. A call may be interrupted by any exception that a Python signal handler

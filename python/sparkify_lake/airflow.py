@@ -31,12 +31,12 @@ from sparkify_lake.errors import (
     SparkifyLakeError,
     UsageError,
 )
-from sparkify_lake.options import check_names, hide, is_remote
+from sparkify_lake.settings.options import check_names, hide, is_remote
 
 if TYPE_CHECKING:
     from sparkify_lake._native import Tick
-    from sparkify_lake.examination import Status
-    from sparkify_lake.report import RunReport
+    from sparkify_lake.results.diagnostics import Status
+    from sparkify_lake.results.run_report import RunReport
 
 __all__ = ["SparkifyOperator", "SparkifyPublishedSensor", "lake_asset"]
 
@@ -93,8 +93,8 @@ class SparkifyOperator(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Runs the job; Airflow calls this."""
-        from sparkify_lake.config import resolve
-        from sparkify_lake.job import run_with
+        from sparkify_lake.jobs import run_with
+        from sparkify_lake.settings.resolve import resolve
 
         self._is_killed = False
         try:
@@ -180,7 +180,7 @@ class SparkifyPublishedSensor(BaseSensorOperator):
 
     def poke(self, context: Any) -> Any:
         """Looks once; Airflow calls this."""
-        from sparkify_lake.inspection import status
+        from sparkify_lake.diagnostics import status
 
         try:
             found = status(self.output_data, **{**_connection(self.aws_conn_id), **self.options})

@@ -18,11 +18,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Literal, NoReturn, TextIO
 
-from sparkify_lake import engine, job
-from sparkify_lake.config import Config, default_of, describe, is_plain, resolve
+from sparkify_lake import _engine, jobs
 from sparkify_lake.errors import InternalError, SparkifyLakeError, Terminated, UsageError
-from sparkify_lake.grid import Grid, as_text, printable
-from sparkify_lake.options import OPTIONS, Option, suggestion
+from sparkify_lake.render.text_table import Grid, as_text, printable
+from sparkify_lake.settings.options import OPTIONS, Option, suggestion
+from sparkify_lake.settings.resolve import Config, default_of, describe, is_plain, resolve
 
 INTERRUPTED = 130
 STORAGE = 74
@@ -130,11 +130,11 @@ def _command(words: Sequence[str]) -> int:
             raise UsageError(f"{name} is given twice", hint=f"as an argument and as --{name}; keep one")
         given[name] = value if value is not None else given[name]
     if command in ("check", "recover", "status"):
-        from sparkify_lake import inspection
+        from sparkify_lake import diagnostics
 
         config = resolve(command, given, as_flags=True)
         with _log_on_stderr(config):
-            found = (inspection.status_with if command == "status" else inspection.check_with)(config)
+            found = (diagnostics.status_with if command == "status" else diagnostics.check_with)(config)
             print(found.to_json() if config.is_on("json") else found)
         return found.exit_code
     if given["dry_run"] and given["report"]:
@@ -144,13 +144,13 @@ def _command(words: Sequence[str]) -> int:
         if command == "config":
             _print_config(config)
             return 0
-        result = job.plan_with(config) if config.is_on("dry_run") else job.run_with(config)
+        result = jobs.plan_with(config) if config.is_on("dry_run") else jobs.run_with(config)
         print(result.to_json() if config.is_on("json") else result)
     return 0
 
 
 def _doctor(given: dict[str, Any]) -> int:
-    from sparkify_lake.inspection import doctor_with
+    from sparkify_lake.diagnostics import doctor_with
 
     location = given.pop("LOCATION")
     config = resolve("doctor", given, as_flags=True)
@@ -169,12 +169,12 @@ def _sample(given: dict[str, Any]) -> None:
     numbers = {name: number for name in SAMPLE_NUMBERS if isinstance(number := given.pop(name), int)}
     config = resolve("build", given, as_flags=True)
     with _log_on_stderr(config):
-        made = job.make_sample(str(directory), numbers, config)
+        made = jobs.make_sample(str(directory), numbers, config)
         print(made.to_json() if config.is_on("json") else made)
 
 
 def _print_config(config: Config) -> None:
-    rows = describe(config, engine.defaults())
+    rows = describe(config, _engine.defaults())
     if config.is_on("json"):
         from json import dumps
 
@@ -191,7 +191,7 @@ def _print_config(config: Config) -> None:
 
 
 def _version() -> str:
-    facts = engine.build_info()
+    facts = _engine.build_info()
     rest = ", ".join(f"{name} {value}" for name, value in facts.items() if name != "version" and value)
     return f"sparkify-lake {facts.get('version', '')}" + (f" ({rest})" if rest else "")
 
@@ -281,7 +281,7 @@ def _help(program: str, command: Command) -> str:
 
 def _defaults() -> Mapping[str, str]:
     try:
-        return engine.defaults()
+        return _engine.defaults()
     except SparkifyLakeError:  # help must work where the engine does not
         return {}
 

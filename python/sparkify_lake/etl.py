@@ -76,11 +76,11 @@ def main(
 
 
 def _run(context: dict[str, Any], input_data: Any, output_data: Any, tables: str | None = None) -> None:
-    from sparkify_lake.options import hide, names_for, suggestion
+    from sparkify_lake.settings.options import hide, names_for, suggestion
 
     hide(context)  # in place: it is the caller's local variable, too
-    from sparkify_lake.config import resolve
-    from sparkify_lake.job import run_with
+    from sparkify_lake.jobs import run_with
+    from sparkify_lake.settings.resolve import resolve
 
     known = names_for("run")
     options = {name: value for name, value in context.items() if name in known}

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sparkify_lake.errors import ConfigurationError, NoInputError
-from sparkify_lake.grid import Grid, as_html, as_text, count
-from sparkify_lake.options import hide, is_remote, truth
+from sparkify_lake.render.text_table import Grid, as_html, as_text, count
+from sparkify_lake.settings.options import hide, is_remote, truth
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sparkify_lake._native import Sight
-    from sparkify_lake.config import Config, Credential
-    from sparkify_lake.options import LakeOptions
-    from sparkify_lake.report import RunReport
+    from sparkify_lake.results.run_report import RunReport
+    from sparkify_lake.settings.options import LakeOptions
+    from sparkify_lake.settings.resolve import Config, Credential
 
 # Columns in order, and those of them that stand in the path. Text, but for the types named.
 _TIME = {"start_time": "time"}
@@ -179,7 +179,7 @@ class Lake:
         return self._tables()
 
     def _look(self) -> None:
-        from sparkify_lake.engine import look
+        from sparkify_lake._engine import look
 
         self._there = look(self._config)["tables"]
 
@@ -222,8 +222,8 @@ def open_lake(output: str | PathLike[str] | None = None, **options: Unpack[LakeO
         ConfigurationError: If no output is configured.
     """
     hide(options)
-    from sparkify_lake.config import resolve, trusts_more
-    from sparkify_lake.engine import lake_layout, look
+    from sparkify_lake._engine import lake_layout, look
+    from sparkify_lake.settings.resolve import resolve, trusts_more
 
     config = resolve("open_lake", {"output": output, **options})
     root = config.value("output")

@@ -88,7 +88,7 @@ def test_what_a_retry_can_cure_is_left_to_retries(
     def busy(config: object, watch: object) -> None:
         raise sparkify_lake.RetryableError("another run is writing")
 
-    monkeypatch.setattr("sparkify_lake.job.run_with", busy)
+    monkeypatch.setattr("sparkify_lake.jobs.run_with", busy)
     with pytest.raises(sparkify_lake.RetryableError) as later:
         operator(raw, lake).execute({})
     assert not isinstance(later.value, AirflowFailException)
@@ -232,7 +232,7 @@ began = time.perf_counter()
 runpy.run_path(sys.argv[1])
 print(time.perf_counter() - began)
 new = set(sys.modules) - before
-heavy = new & {"polars", "sparkify_lake._native", "rich", "sparkify_lake.engine", "sparkify_lake.job"}
+heavy = new & {"polars", "sparkify_lake._native", "rich", "sparkify_lake._engine", "sparkify_lake.jobs"}
 assert not heavy, heavy
 """
 

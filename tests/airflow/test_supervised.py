@@ -33,7 +33,7 @@ DAG_FILE = """
 import json, os
 from datetime import datetime, timedelta
 from airflow.sdk import DAG
-from sparkify_lake import progress
+from sparkify_lake.render import progress
 from sparkify_lake.airflow import SparkifyOperator
 
 progress.LOG_EVERY = 0.2  # a test is shorter than ten seconds

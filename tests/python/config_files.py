@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sparkify_lake.config import Config, resolve
+from sparkify_lake.settings.resolve import Config, resolve
 
 
 def write(text: str | bytes, name: str = "dl.cfg", mode: int = 0o600) -> Path:

@@ -20,7 +20,7 @@ import pytest
 
 from sparkify_lake import cli, errors
 from sparkify_lake.errors import ConfigurationError, SparkifyLakeError
-from sparkify_lake.options import OPTIONS
+from sparkify_lake.settings.options import OPTIONS
 from test_report import checkup_mapping, examination_mapping, plan_mapping, run_mapping
 
 SCRIPT = Path(__file__).resolve().parents[2] / "etl.py"
@@ -85,7 +85,7 @@ def started_as_script(clean: None, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     stand_in = Engine()
-    monkeypatch.setattr("sparkify_lake.engine.native", lambda: stand_in)
+    monkeypatch.setattr("sparkify_lake._engine.native", lambda: stand_in)
     return stand_in
 
 
@@ -396,7 +396,8 @@ def test_a_flag_that_a_file_turned_on_can_be_turned_off(program: Program, engine
 # An engine that says when it is at work, and works until it is stopped.
 SLOW = """
 import sys, time, types
-from sparkify_lake import cli, engine
+from sparkify_lake import cli
+from sparkify_lake import _engine as engine
 
 def run(options, on_tick, crew):
     print("at work", flush=True)

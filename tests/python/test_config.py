@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from config_files import read, said, write
-from sparkify_lake import engine, job
+from sparkify_lake import _engine as engine
+from sparkify_lake import jobs as job
 from sparkify_lake.cli import SAMPLE_NUMBERS
-from sparkify_lake.config import describe, resolve
-from sparkify_lake.configfile import read_file
 from sparkify_lake.errors import AccessDeniedError, ConfigurationError, UsageError
-from sparkify_lake.options import (
+from sparkify_lake.secret import Secret
+from sparkify_lake.settings.files import read_file
+from sparkify_lake.settings.options import (
     CREDENTIALS,
     OPTIONS,
     DoctorOptions,
@@ -26,7 +27,7 @@ from sparkify_lake.options import (
     hide,
     names_for,
 )
-from sparkify_lake.secret import Secret
+from sparkify_lake.settings.resolve import describe, resolve
 
 pytestmark = pytest.mark.usefixtures("clean")
 
@@ -332,7 +333,7 @@ def test_what_the_engine_said_of_a_value_is_not_chained(monkeypatch: pytest.Monk
         context = {"option": "compression"}
         raise ConfigurationError(f"compression cannot be {options['compression']}", context=context)
 
-    monkeypatch.setattr("sparkify_lake.engine.native", lambda: types.SimpleNamespace(run=run))
+    monkeypatch.setattr("sparkify_lake._engine.native", lambda: types.SimpleNamespace(run=run))
     write("INPUT=i\nOUTPUT=o\nCOMPRESSION=hunter2\n")
     with pytest.raises(ConfigurationError, match=r"COMPRESSION, dl\.cfg:3, has a value") as caught:
         job.run()

@@ -105,7 +105,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         return {"tables": found, "region": options.get("region", "the bucket's")}
 
     engine = types.SimpleNamespace(lake_layout=_native.lake_layout, look=look)
-    monkeypatch.setattr("sparkify_lake.engine.native", lambda: engine)
+    monkeypatch.setattr("sparkify_lake._engine.native", lambda: engine)
     return there
 
 

@@ -19,10 +19,10 @@ import pytest
 import sparkify_lake
 from conftest import Finished
 from sparkify_lake import highlights as glance
-from sparkify_lake import page
-from sparkify_lake.figures import Column, columns_over_time
-from sparkify_lake.highlights import Favourite, Highlights, LevelShare, Period
-from sparkify_lake.report import RunReport, schema
+from sparkify_lake.render import html_report as page
+from sparkify_lake.render.charts import Column, columns_over_time
+from sparkify_lake.results.highlights import Favourite, Highlights, LevelShare, Period
+from sparkify_lake.results.run_report import RunReport, schema
 from test_report import EVIL, run_mapping
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import sparkify_lake
-from sparkify_lake import progress
-from sparkify_lake.progress import Bar, Lines, describe, shown
+from sparkify_lake.render import progress
+from sparkify_lake.render.progress import Bar, Lines, describe, shown
 
 if TYPE_CHECKING:
     from sparkify_lake._native import Tick

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from sparkify_lake.examination import Checkup, Examination
-from sparkify_lake.grid import Grid, as_html, as_text, count, printable, seconds, size
-from sparkify_lake.preview import Plan
-from sparkify_lake.report import RunReport, SampleReport
+from sparkify_lake.render.text_table import Grid, as_html, as_text, count, printable, seconds, size
+from sparkify_lake.results.diagnostics import Checkup, Examination
+from sparkify_lake.results.dry_run import Plan
+from sparkify_lake.results.run_report import RunReport, SampleReport
 
 EVIL = "a<script>alert('x')</script>&\x1b[2J\n.json"
 

@@ -18,7 +18,8 @@ import pytest
 
 import sparkify_lake
 from config_files import read, write
-from sparkify_lake import cli, etl, job
+from sparkify_lake import cli, etl
+from sparkify_lake import jobs as job
 from sparkify_lake.errors import ConfigurationError, SparkifyLakeError
 from sparkify_lake.secret import Secret
 
@@ -98,7 +99,7 @@ def test_no_secret_is_ever_seen(
         raise SparkifyLakeError("enough")
 
     engine = types.SimpleNamespace(run=run, defaults=dict, build_info=dict)
-    monkeypatch.setattr("sparkify_lake.engine.native", lambda: engine)
+    monkeypatch.setattr("sparkify_lake._engine.native", lambda: engine)
     seen = []
     for words in (["--verbose"], ["config"], ["config", "--json"], ["--json"], ["--dry-run"]):
         cli.main(words)
@@ -158,7 +159,7 @@ def test_no_secret_of_an_argument_is_ever_seen(
 
     names = ("run", "plan", "build", "lake_layout", "look", "doctor", "check", "recover")
     monkeypatch.setattr(
-        "sparkify_lake.engine.native", lambda: types.SimpleNamespace(**dict.fromkeys(names, fail))
+        "sparkify_lake._engine.native", lambda: types.SimpleNamespace(**dict.fromkeys(names, fail))
     )
     keys = {"access_key_id": canary, "secret_access_key": canary} | mistake
     places = ["s3://b/i", "s3://b/o"] if call.startswith(("run", "plan", "etl")) else ["s3://b/x"]

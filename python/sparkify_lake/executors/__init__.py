@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from sparkify_lake.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from sparkify_lake.config import Config
+    from sparkify_lake.settings.resolve import Config
 
 Kernel = Callable[[bytes], bytes]
 

@@ -304,8 +304,8 @@ def test_an_interrupt_ends_a_sharded_run(tmp_path: Path, source: Path) -> None:
     def watch(tick: object) -> None:
         raise Enough
 
-    from sparkify_lake.config import resolve
-    from sparkify_lake.job import run_with
+    from sparkify_lake.jobs import run_with
+    from sparkify_lake.settings.resolve import resolve
 
     said = {"input": source, "output": tmp_path / "lake", "executor": Waiting()}
     with pytest.raises(Enough):

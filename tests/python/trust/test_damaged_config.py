@@ -7,7 +7,7 @@ import contextlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkify_lake.configfile import ConfigFile, read_file
+from sparkify_lake.settings.files import ConfigFile, read_file
 from trust.harness import scratch
 
 SECRET = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY"

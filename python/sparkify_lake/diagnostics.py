@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sparkify_lake import engine
-from sparkify_lake.config import Config, resolve
+from sparkify_lake import _engine
 from sparkify_lake.errors import ConfigurationError, UsageError
-from sparkify_lake.examination import Checkup, Examination, Status
-from sparkify_lake.options import BY_NAME, hide, plain_value
+from sparkify_lake.results.diagnostics import Checkup, Examination, Status
+from sparkify_lake.settings.options import BY_NAME, hide, plain_value
+from sparkify_lake.settings.resolve import Config, resolve
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from typing_extensions import Unpack
 
-    from sparkify_lake.options import DoctorOptions, StatusOptions, StoreOptions
+    from sparkify_lake.settings.options import DoctorOptions, StatusOptions, StoreOptions
 
 
 def doctor(location: str | PathLike[str] | None = None, **options: Unpack[DoctorOptions]) -> Examination:
@@ -109,10 +109,10 @@ def doctor_with(location: object, config: Config) -> Examination:
     place = str(plain_value(BY_NAME["output"], location))
     # As if it were the output: that decides whether credentials are handed over.
     config = config.with_values("argument location", output=place)
-    engine.warn(config)
-    crew = engine.crew(config)
-    found = engine.explained(
-        config, lambda: engine.native().doctor(place, config.native_options(), None, crew)
+    _engine.warn(config)
+    crew = _engine.crew(config)
+    found = _engine.explained(
+        config, lambda: _engine.native().doctor(place, config.native_options(), None, crew)
     )
     return Examination.from_dict(found)
 
@@ -120,8 +120,8 @@ def doctor_with(location: object, config: Config) -> Examination:
 def check_with(config: Config) -> Checkup:
     """Checks or recovers a lake, as the settings' call says."""
     config = _with_output(config)
-    found = engine.explained(
-        config, lambda: getattr(engine.native(), config.call)(config.native_options(), None)
+    found = _engine.explained(
+        config, lambda: getattr(_engine.native(), config.call)(config.native_options(), None)
     )
     return Checkup.from_dict(found)
 
@@ -133,7 +133,9 @@ def status_with(config: Config) -> Status:
     """Tells the newest version of a lake with settings that are merged already."""
     inputs = ("input", "song_data", "log_data")
     config = _with_output(config.without(*(name for name in inputs if config.said(name) is None)))
-    return Status.from_dict(engine.explained(config, lambda: engine.native().status(config.native_options())))
+    return Status.from_dict(
+        _engine.explained(config, lambda: _engine.native().status(config.native_options()))
+    )
 
 
 def _with_output(config: Config) -> Config:
@@ -144,5 +146,5 @@ def _with_output(config: Config) -> Config:
             hint="pass its root, or set OUTPUT in lake.cfg or SPARKIFY_OUTPUT",
             context={"option": "output"},
         )
-    engine.warn(config)
+    _engine.warn(config)
     return config

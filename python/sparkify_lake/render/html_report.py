@@ -12,16 +12,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkify_lake.costs import described
 from sparkify_lake.errors import OutputError, StorageError
-from sparkify_lake.figures import Bar, Column, Markup, Piece, bars, columns_over_time, legend, table, text
-from sparkify_lake.grid import count, seconds, size
-from sparkify_lake.options import is_remote
-from sparkify_lake.report import songs_first
+from sparkify_lake.render.charts import (
+    Bar,
+    Column,
+    Markup,
+    Piece,
+    bars,
+    columns_over_time,
+    legend,
+    table,
+    text,
+)
+from sparkify_lake.render.text_table import count, seconds, size
+from sparkify_lake.results.request_cost import described
+from sparkify_lake.results.run_report import songs_first
+from sparkify_lake.settings.options import is_remote
 
 if TYPE_CHECKING:
-    from sparkify_lake.highlights import Favourite, Highlights
-    from sparkify_lake.report import RunReport
+    from sparkify_lake.results.highlights import Favourite, Highlights
+    from sparkify_lake.results.run_report import RunReport
 
 
 def checked(file: str) -> Path:
@@ -74,7 +84,7 @@ def as_page(report: RunReport) -> str:
     """Renders a report as a whole HTML document."""
     from importlib.resources import files
 
-    style = files("sparkify_lake").joinpath("page.css").read_text(encoding="utf-8")
+    style = files("sparkify_lake.render").joinpath("html_report.css").read_text(encoding="utf-8")
     title = text(f"sparkify-lake: {report.state}, {report.started_at}")
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'

@@ -1,7 +1,7 @@
 """What the user said, from everywhere, with where each value was said.
 
 Arguments win over the environment (`SPARKIFY_*`), that over `lake.cfg`, that over `dl.cfg`; defaults are
-Rust's. What a value may look like is not decided here, nor how a file is read (`configfile.py`).
+Rust's. What a value may look like is not decided here, nor how a file is read (`files.py`).
 
 Invariant: the environment is read here and nowhere else, and never written; every value knows its origin.
 """
@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sparkify_lake.configfile import (
+from sparkify_lake.errors import ConfigurationError, SparkifyLakeError, UsageError
+from sparkify_lake.secret import MASK, Secret
+from sparkify_lake.settings.files import (
     CREDENTIAL_KEYS,
     LAKE_FILE,
     OPTION_KEYS,
@@ -23,8 +25,7 @@ from sparkify_lake.configfile import (
     only,
     read_file,
 )
-from sparkify_lake.errors import ConfigurationError, SparkifyLakeError, UsageError
-from sparkify_lake.options import (
+from sparkify_lake.settings.options import (
     BY_NAME,
     CREDENTIALS,
     ENVIRONMENT_PREFIX,
@@ -39,7 +40,6 @@ from sparkify_lake.options import (
     truth,
     without_userinfo,
 )
-from sparkify_lake.secret import MASK, Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

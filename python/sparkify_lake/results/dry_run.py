@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sparkify_lake.costs import Requests, described
-from sparkify_lake.grid import Grid, as_html, as_text, count, size
-from sparkify_lake.report import SourceReport, as_json, plain, songs_first
+from sparkify_lake.render.text_table import Grid, as_html, as_text, count, size
+from sparkify_lake.results.request_cost import Requests, described
+from sparkify_lake.results.run_report import SourceReport, as_json, plain, songs_first
 
 SHOWN_PARTITIONS = 12
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sparkify_lake import engine
-from sparkify_lake.config import Config, resolve
+from sparkify_lake import _engine
 from sparkify_lake.errors import ConfigurationError, UsageError
-from sparkify_lake.options import BY_NAME, hide, is_remote, plain_value
-from sparkify_lake.report import RunReport, SampleReport
-from sparkify_lake.window import is_in_airflow, refuse_empty_window
+from sparkify_lake.results.run_report import RunReport, SampleReport
+from sparkify_lake.settings.options import BY_NAME, hide, is_remote, plain_value
+from sparkify_lake.settings.resolve import Config, resolve
+from sparkify_lake.settings.time_range import is_in_airflow, refuse_empty_window
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from sparkify_lake._native import OnTick
     from sparkify_lake.lake import Star
-    from sparkify_lake.options import PlanOptions, ReadOptions, RunOptions
-    from sparkify_lake.preview import Plan
+    from sparkify_lake.results.dry_run import Plan
+    from sparkify_lake.settings.options import PlanOptions, ReadOptions, RunOptions
 
 SAMPLE_INPUT = "sparkify-sample/input"
 SAMPLE_OUTPUT = "sparkify-sample/lake"
@@ -150,8 +150,8 @@ def run_with(config: Config, watch: OnTick | None = None) -> RunReport:
     file = config.value("report")
     if file is None:
         return _run(config, watch)
-    from sparkify_lake.highlights import looked_through
-    from sparkify_lake.page import checked, write
+    from sparkify_lake.lake_highlights import looked_through
+    from sparkify_lake.render.html_report import checked, write
 
     path = checked(str(file))
     report = looked_through(_run(config, watch), config)
@@ -160,9 +160,9 @@ def run_with(config: Config, watch: OnTick | None = None) -> RunReport:
 
 
 def _run(config: Config, watch: OnTick | None) -> RunReport:
-    crew = engine.crew(config)
-    made = engine.called(
-        config, lambda on_tick: engine.native().run(config.native_options(), on_tick, crew), watch
+    crew = _engine.crew(config)
+    made = _engine.called(
+        config, lambda on_tick: _engine.native().run(config.native_options(), on_tick, crew), watch
     )
     report = RunReport.from_dict(made)
     if is_in_airflow():
@@ -172,13 +172,13 @@ def _run(config: Config, watch: OnTick | None) -> RunReport:
 
             collect_lineage(report)
         except Exception:
-            engine.logger().debug("Airflow was not told what was read and written", exc_info=True)
+            _engine.logger().debug("Airflow was not told what was read and written", exc_info=True)
     return report
 
 
 def plan_with(config: Config) -> Plan:
     """Plans with settings that are merged already; a sample that is asked for is made, to plan on it."""
-    from sparkify_lake.preview import Plan
+    from sparkify_lake.results.dry_run import Plan
 
     return Plan.from_dict(_asked("plan", _with_sample(config)))
 
@@ -188,7 +188,7 @@ def make_sample(directory: str, numbers: Mapping[str, int], config: Config) -> S
     directory = str(plain_value(BY_NAME["input"], directory))
     if is_remote(directory):
         raise UsageError("a sample is made on a local disk", hint="name a local folder; copy it from there")
-    made = engine.called(config, lambda on_tick: engine.native().sample(directory, dict(numbers), on_tick))
+    made = _engine.called(config, lambda on_tick: _engine.native().sample(directory, dict(numbers), on_tick))
     return SampleReport(directory=directory, **made)
 
 
@@ -196,7 +196,7 @@ def _with_sample(config: Config) -> Config:
     """Makes the sample if it is asked for, and puts it in the place of the input."""
     if not config.is_on("sample"):
         return _checked(config)
-    engine.warn(config)
+    _engine.warn(config)
     # Only what this very call says counts: sample data must never reach a lake that a file or the
     # environment names.
     directory, output = config.said("input"), config.said("output") or SAMPLE_OUTPUT
@@ -207,7 +207,7 @@ def _with_sample(config: Config) -> Config:
     if directory is not None and not is_remote(directory) and _holds_something(directory):
         raise UsageError(f"{directory} is not empty, so no sample is made there", hint="leave out the sample")
     made = make_sample(directory or SAMPLE_INPUT, {}, config)
-    engine.logger().info("sample: %s", made)
+    _engine.logger().info("sample: %s", made)
     return config.with_values("sample", input=made.directory, output=output).without("song_data", "log_data")
 
 
@@ -220,7 +220,7 @@ def _holds_something(directory: str) -> bool:
 
 def _checked(config: Config) -> Config:
     """Refuses settings that name nothing to do."""
-    engine.warn(config)
+    _engine.warn(config)
     refuse_empty_window(config)
     has_input = any(config.value(name) for name in ("input", "song_data", "log_data"))
     missing = [] if has_input else ["input"]
@@ -238,6 +238,6 @@ def _checked(config: Config) -> Config:
 
 
 def _asked(call: str, config: Config) -> Any:
-    return engine.called(
-        config, lambda on_tick: getattr(engine.native(), call)(config.native_options(), on_tick)
+    return _engine.called(
+        config, lambda on_tick: getattr(_engine.native(), call)(config.native_options(), on_tick)
     )

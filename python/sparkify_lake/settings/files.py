@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sparkify_lake.errors import AccessDeniedError, ConfigurationError, SparkifyLakeError
-from sparkify_lake.options import BY_NAME, OPTIONS, suggestion
 from sparkify_lake.secret import Secret
+from sparkify_lake.settings.options import BY_NAME, OPTIONS, suggestion
 
 SECRET_FILE = "dl.cfg"
 LAKE_FILE = "lake.cfg"

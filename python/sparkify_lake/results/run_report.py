@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sparkify_lake.costs import Requests, described
-from sparkify_lake.grid import Grid, as_html, as_text, count, seconds, size
+from sparkify_lake.render.text_table import Grid, as_html, as_text, count, seconds, size
+from sparkify_lake.results.request_cost import Requests, described
 
 if TYPE_CHECKING:
-    from sparkify_lake.highlights import Highlights
+    from sparkify_lake.results.highlights import Highlights
 
 Value = TypeVar("Value")
 
@@ -175,7 +175,7 @@ class RunReport:
         """Makes a report of its mapping, such as `to_dict` gives or the JSON of `--json` holds."""
         highlights = None
         if data.get("highlights") is not None:
-            from sparkify_lake.highlights import Highlights
+            from sparkify_lake.results.highlights import Highlights
 
             highlights = Highlights.from_dict(data["highlights"])
         return cls(
@@ -199,7 +199,7 @@ class RunReport:
 
     def to_html(self) -> str:
         """Returns the report as a whole HTML page, which needs nothing beside it."""
-        from sparkify_lake.page import as_page
+        from sparkify_lake.render.html_report import as_page
 
         return as_page(self)
 
@@ -343,7 +343,7 @@ def schema() -> dict[str, Any]:
     from importlib.resources import files
     from json import loads
 
-    text = files("sparkify_lake").joinpath("report.schema.json").read_text(encoding="utf-8")
+    text = files("sparkify_lake.results").joinpath("report.schema.json").read_text(encoding="utf-8")
     described: dict[str, Any] = loads(text)
     return described
 

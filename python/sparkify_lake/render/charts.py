@@ -1,7 +1,8 @@
 """Figures of a page, as HTML: tables, bars, and columns over time, whatever they mean.
 
 Invariant: what comes in as `str` is text and is escaped; only what a function of this module returned is
-markup (`Markup`). Nothing drawn needs a script, a font or the network; colours are classes of `page.css`.
+markup (`Markup`). Nothing drawn needs a script, a font or the network; colors are classes of
+`html_report.css`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import NewType
 
-from sparkify_lake.grid import count, printable
+from sparkify_lake.render.text_table import count, printable
 
 Markup = NewType("Markup", str)
 

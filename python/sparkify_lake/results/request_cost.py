@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from sparkify_lake.grid import count, size
+from sparkify_lake.render.text_table import count, size
 
 
 class Requests(TypedDict, total=False):

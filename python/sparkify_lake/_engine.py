@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from sparkify_lake._native import OnTick, Sight, Tick
-    from sparkify_lake.config import Config
     from sparkify_lake.executors import Executor, Kernel
+    from sparkify_lake.settings.resolve import Config
 
 Result = TypeVar("Result")
 
@@ -70,7 +70,7 @@ def called(config: Config, call: Callable[[Any], Result], watch: OnTick | None =
         call: Takes what is to be called about ten times a second.
         watch: Called as well; what it raises stops the call.
     """
-    from sparkify_lake.progress import shown
+    from sparkify_lake.render.progress import shown
 
     with shown(hidden=config.is_on("quiet") or config.is_on("no_progress")) as show:
 

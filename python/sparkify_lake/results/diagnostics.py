@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from sparkify_lake.grid import Grid, as_html, as_text, count, seconds, size
-from sparkify_lake.report import as_json, songs_first
+from sparkify_lake.render.text_table import Grid, as_html, as_text, count, seconds, size
+from sparkify_lake.results.run_report import as_json, songs_first
 
 # ASCII, and of one width: a log file shows them as a terminal does.
 MARKS = {"ok": "ok", "warning": "WARN", "failed": "FAIL", "skipped": "-"}

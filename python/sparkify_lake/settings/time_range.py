@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sparkify_lake.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from sparkify_lake.config import Config
+    from sparkify_lake.settings.resolve import Config
 
 
 def refuse_empty_window(config: Config) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from sparkify_lake.grid import count, seconds, size
+from sparkify_lake.render.text_table import count, seconds, size
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
