@@ -30,7 +30,7 @@ test: lint core install docs  ## everything: lints, the Rust core without Python
 	@PYTHON=$(PYTHON) sh scripts/airflow.sh
 
 notebooks: install $(VENV)/tested  ## execute the three notebooks headless, as the tests do
-	$(PY) -m pytest -p no:cacheprovider tests/python/test_notebooks.py
+	$(PY) -m pytest -p no:cacheprovider tests/python/package/test_notebooks.py
 
 lint: $(VENV)/tested  ## formatting, clippy, ruff, mypy, sources and licences of what is linked
 	cargo fmt --check
@@ -68,35 +68,35 @@ docs: install $(VENV)/tested  ## the pages of documentation into target/site; a 
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
 
 bench: install $(VENV)/tested  ## our job beside Polars and DuckDB: SIZES=small,M RUNS=3
-	$(PY) tests/bench/bench.py --sizes $(SIZES) --runs $(RUNS)
+	$(PY) benchmarks/against_peers.py --sizes $(SIZES) --runs $(RUNS)
 
 scaling: install $(VENV)/tested  ## how the job grows: a second run, threads, events, songs (an hour, 25 GB): RUNS=3
-	$(PY) tests/bench/scaling.py --runs $(RUNS)
+	$(PY) benchmarks/scaling.py --runs $(RUNS)
 
 incremental: install $(VENV)/tested  ## a day more, a song more, nothing new, beside a full run of a year: RUNS=3
-	$(PY) tests/bench/incremental.py --runs $(RUNS)
+	$(PY) benchmarks/incremental.py --runs $(RUNS)
 
 sequences: install $(VENV)/tested  ## arrivals and runs in every order, each beside a rebuild: a quarter of an hour
-	$(PY) -m pytest -s -p no:cacheprovider --long tests/python/test_sequences.py tests/python/s3/test_sequences.py
+	$(PY) -m pytest -s -p no:cacheprovider --long tests/python/incremental/test_sequences.py tests/python/s3/test_sequences.py
 
 executors: install $(VENV)/tested  ## the job on Spark and on Ray, beside a local run: SIZE=L RUNS=3
-	$(PY) tests/bench/executors.py --size $(SIZE) --runs $(RUNS)
+	$(PY) benchmarks/executors.py --size $(SIZE) --runs $(RUNS)
 
 profile: install  ## where the job's time goes, as a flame graph (needs perf): SIZE=M
-	$(PY) tests/bench/flame.py --size $(SIZE)
+	$(PY) benchmarks/flame_graph.py --size $(SIZE)
 
 parts: tools  ## the engine's parts by themselves, beside their floors: PART=decoder
 	cargo bench --locked $(CORE) --bench engine -- $(PART)
 
 remote: install $(VENV)/tested  ## our job beside Polars, on S3 in memory: DELAYS=0,30 RUNS=3
-	$(PY) tests/bench/s3.py --delays $(DELAYS) --runs $(RUNS)
+	$(PY) benchmarks/s3.py --delays $(DELAYS) --runs $(RUNS)
 
 trust: install $(VENV)/tested  ## kill, fail and overlap runs, with all rounds: some twenty minutes
-	$(PY) -m pytest -s -p no:cacheprovider --long tests/python/trust tests/python/s3/test_trust.py
+	$(PY) -m pytest -s -p no:cacheprovider --long tests/python/crash tests/python/s3/test_crashes.py
 
 fuzz: tools $(VENV)/tested  ## random damage to what is read, SECONDS=60 for each kind
 	FUZZ_SECONDS=$(SECONDS) cargo test --locked $(CORE) --lib -- --nocapture --test-threads 2 fuzz damage_never no_value_leaves
-	HYPOTHESIS_PROFILE=nightly $(PY) -m pytest -s -p no:cacheprovider --timeout=3600 tests/python/trust/test_damaged_config.py
+	HYPOTHESIS_PROFILE=nightly $(PY) -m pytest -s -p no:cacheprovider --timeout=3600 tests/python/config/test_damaged_config.py
 
 clean:  ## remove what was made here (not the compiler's output)
 	rm -rf $(VENV) .venv-airflow dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import sparkify_lake
-from s3.servers import Server, seaweed
+from support.s3_servers import Server, seaweed
 
 
 @pytest.fixture(scope="module")

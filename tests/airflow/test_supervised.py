@@ -23,8 +23,8 @@ from sqlalchemy import select
 
 import sparkify_lake
 from conftest import DAGS, HOME
-from s3.proxy import Proxy
-from s3.servers import Server, seaweed
+from support.s3_proxy import Proxy
+from support.s3_servers import Server, seaweed
 
 STOPS_WITHIN = 5.0  # seconds, and then Airflow sends SIGKILL
 TIMEOUT = 2.0

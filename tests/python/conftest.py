@@ -1,8 +1,6 @@
-"""Fixtures: where the shared data lie, how the package is called, how a lake is read back.
+"""Fixtures for all tests: the shared data set, calls of the package, and reading a lake back.
 
-The lake is read back here without the package's own reader and without anybody's idea of partitions:
-files are opened one by one and the folder names are decoded by hand. Other readers have their own tests
-(test_readers, test_spark).
+The lake is read back without the package's own reader (see ``support/lake_files.py``).
 """
 
 from __future__ import annotations
@@ -13,33 +11,28 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
-from urllib.parse import unquote
+from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from oracle import COLUMNS, PARTITIONED_BY, Row, order
-from oracle_records import NULL_PARTITION
-
-ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = {
-    "songs": "songs_table",
-    "artists": "artists_table",
-    "users": "user_table",
-    "time": "time_table",
-    "songplays": "songplays_table",
-}
-
-Tables: TypeAlias = dict[str, list[Row]]
-Report: TypeAlias = dict[str, Any]
-Snapshot: TypeAlias = dict[str, tuple[int, int, str]]
-Finished: TypeAlias = "subprocess.CompletedProcess[str]"
+from support.generate_inputs import write_input
+from support.generate_records import play, song
+from support.lake_files import (
+    FOLDERS,
+    Report,
+    Snapshot,
+    Tables,
+    column_values,
+    data_files,
+    partition_value,
+    sorted_rows,
+)
+from support.oracle import COLUMNS, PARTITIONED_BY, Row, order
+from support.processes import ROOT, Finished, clean_environment
+from support.rounds import Rounds
 
 _COMMON: dict[str, Any] = {
     "deadline": None,
@@ -53,26 +46,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--large", action="store_true", help="run what takes minutes: 15,000 songs in a bucket")
-    group = parser.getgroup("trust")
-    group.addoption("--long", action="store_true", help="tests of trust with all their rounds: minutes each")
-    group.addoption("--seed", type=int, default=None, help="the seed of tests that kill and stop at random")
-
-
-@dataclass(frozen=True)
-class Rounds:
-    """How often a test that kills or stops at random does so, and from which seed."""
-
-    is_long: bool
-    seed: int
-
-    def __call__(self, short: int, long: int) -> int:
-        return long if self.is_long else short
+    parser.addoption(
+        "--large", action="store_true", help="run tests that take minutes: 15,000 songs in a bucket"
+    )
+    group = parser.getgroup("random rounds")
+    group.addoption(
+        "--long", action="store_true", help="run random tests with all their rounds: minutes each"
+    )
+    group.addoption("--seed", type=int, default=None, help="seed of the random tests")
 
 
 @pytest.fixture(scope="session")
 def rounds(request: pytest.FixtureRequest) -> Rounds:
-    """Few rounds from a fixed seed; with ``--long`` many from a new one."""
+    """A few rounds from a fixed seed; with ``--long`` many rounds from a new seed."""
     is_long = bool(request.config.getoption("long"))
     given = request.config.getoption("seed")
     return Rounds(is_long, given if given is not None else time.time_ns() % 10**9 if is_long else 1)
@@ -84,10 +70,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Prints what tests counted: a guard says how much it looked at."""
+    """Prints the summaries that tests record: how many things they checked."""
     for report in terminalreporter.stats.get("passed", []):
         for name, value in report.user_properties:
-            if name == "told":
+            if name == "summary":
                 terminalreporter.write_line(f"{report.nodeid.rpartition('/')[2]}: {value}")
 
 
@@ -101,26 +87,26 @@ def pytest_report_header(config: pytest.Config) -> str:
         if seed is not None
         else "random seed, printed on failure"
     )
-    return f"generated cases: {now.max_examples} a test, {chosen}"
+    return f"generated cases: {now.max_examples} per test, {chosen}"
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with the real small data set and its expected tables, beside the project."""
+    """The folder with the real small data set and its expected tables, next to the project."""
     folder = ROOT.parent / "shared"
     if not (folder / "data" / "sparkify").is_dir():
-        pytest.skip("the shared data set (../shared/data) is not beside the project")
+        pytest.skip("the shared data set (../shared/data) is not next to the project")
     return folder
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An empty working directory and an environment without our settings: nothing configured by accident."""
+def isolated_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty working directory and an environment without settings, for a whole module."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("SPARKIFY_", "AWS_")):
                 patch.delenv(name)
-        folder = tmp_path_factory.mktemp("alone")
+        folder = tmp_path_factory.mktemp("isolated")
         patch.chdir(folder)
         yield folder
 
@@ -188,57 +174,7 @@ def program() -> Callable[..., Finished]:
     return call
 
 
-def clean_environment(more: dict[str, str] | None = None) -> dict[str, str]:
-    """The environment of a child process: ours, but for settings of the package, and no progress bar."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SPARKIFY_", "AWS_"))}
-    return {**kept, "SPARKIFY_NO_PROGRESS": "1", **(more or {})}
-
-
-def holds_a_lock(process: subprocess.Popen[str]) -> bool:
-    """Whether the process holds a lock on a file (Linux tells in /proc): it is at work on its output."""
-    try:
-        descriptors = list(Path(f"/proc/{process.pid}/fdinfo").iterdir())
-    except OSError:
-        return False
-    for descriptor in descriptors:
-        with suppress(OSError):  # closed meanwhile
-            if "lock:" in descriptor.read_text():
-                return True
-    return False
-
-
 # --- reading a lake back ----------------------------------------------------------------------------------
-
-
-def plain_type(kind: pa.DataType) -> str:
-    """An Arrow type by its meaning: the width of text offsets is nobody's business."""
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return "string"
-    return str(kind)
-
-
-def column_values(column: pa.ChunkedArray) -> list[Any]:
-    """Python values; timestamps as microseconds since 1970, after a look at their unit and zone."""
-    if pa.types.is_timestamp(column.type):
-        assert (column.type.unit, column.type.tz) == ("us", "UTC"), column.type
-        column = column.cast(pa.int64())
-    values: list[Any] = column.to_pylist()
-    return values
-
-
-def sorted_rows(table: str, frame: pa.Table) -> list[Row]:
-    """The rows of an Arrow table in the oracle's order of columns and rows."""
-    columns = [column_values(frame.column(name)) for name in COLUMNS[table]]
-    return sorted(zip(*columns, strict=True), key=lambda row: order(*row))
-
-
-def partition_value(table: str, component: str) -> tuple[str, Any]:
-    name, _, value = component.partition("=")
-    assert name in PARTITIONED_BY[table], f"{component!r} is no partition of {table}"
-    if value == NULL_PARTITION:
-        return name, None
-    decoded = unquote(value, errors="strict")
-    return name, decoded if name == "artist_id" else int(decoded)
 
 
 @pytest.fixture(scope="session")
@@ -263,11 +199,6 @@ def read_back() -> Callable[[Path], Tables]:
     return call
 
 
-def data_files(folder: Path) -> list[Path]:
-    """The data files below a folder (or below every table's folder of a lake), sorted."""
-    return sorted(path for path in folder.rglob("*.parquet") if path.is_file() and "_etl" not in path.parts)
-
-
 @pytest.fixture(scope="session")
 def snapshot() -> Callable[[Path], Snapshot]:
     """``snapshot(output)`` -> {relative path: (inode, mtime, sha256)} of all files in the table folders."""
@@ -285,15 +216,23 @@ def snapshot() -> Callable[[Path], Snapshot]:
     return call
 
 
-def contents(taken: Snapshot) -> dict[str, str]:
-    """A snapshot without inodes and times: what is in the files."""
-    return {path: digest for path, (_, _, digest) in taken.items()}
-
-
 @pytest.fixture
-def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty current directory and none of our variables."""
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty working directory and an environment without settings of the package, for one test."""
     monkeypatch.chdir(tmp_path)
     for name in list(os.environ):
         if name.startswith("SPARKIFY_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A small input: 30 songs, 60 plays."""
+    return write_input(tmp_path / "in", [song(n) for n in range(30)], [play(n) for n in range(60)], 3)
+
+
+@pytest.fixture
+def lake(tmp_path: Path, source: Path, run: Callable[..., Report]) -> Path:
+    """An existing lake."""
+    run(source, tmp_path / "lake")
+    return tmp_path / "lake"

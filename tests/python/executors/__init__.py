@@ -1,1 +1,1 @@
-"""Runs whose shards are worked on elsewhere make the same lake as runs on the threads of this process."""
+"""Runs with shards on executors write the same lake as local runs."""

@@ -1,108 +1,15 @@
-"""Fixtures: clusters in processes of their own, an input, and what a local run makes of it."""
+"""Fixtures: a cluster of each kind, inputs, and the lake of a local run."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
+import gzip
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
 import sparkify_lake
-from conftest import clean_environment
-
-HERE = Path(__file__).parent
-NEEDS = {
-    "spark": ("pyspark", "pyarrow", "pandas"),
-    "connect": ("pyspark", "pyarrow", "pandas", "grpc"),
-    "ray": ("ray",),
-}
-
-
-class Cluster:
-    """A cluster that does jobs, and can be hurt."""
-
-    def __init__(self, kind: str, log: Path, *address: str) -> None:
-        self.kind = kind
-        self.log = log
-        with log.open("a") as said:
-            self.process = subprocess.Popen(
-                [sys.executable, str(HERE / "cluster.py"), kind, *address],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                env=clean_environment({"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}),
-                text=True,
-                start_new_session=True,
-            )
-        self.ready = self.answer()
-
-    def ask(self, do: str, **task: Any) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"do": do, **task}, default=str) + "\n")
-        self.process.stdin.flush()
-
-    def answer(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, f"{self.kind} ended:\n{self.log.read_text()[-2_000:]}"
-        told: dict[str, Any] = json.loads(line)
-        return told
-
-    def run(self, source: Path, lake: Path | str, **options: Any) -> dict[str, Any]:
-        self.ask("run", input=source, output=lake, **options)
-        return self.answer()
-
-    def workers(self) -> list[psutil.Process]:
-        """The processes that work on shards: of Spark the executors, of Ray the workers of both nodes."""
-        is_worker = {
-            "spark": lambda line: "CoarseGrainedExecutorBackend" in line,
-            "ray": lambda line: line.startswith("ray::") and "Agent" not in line,
-        }[self.kind]
-        found = []
-        for child in psutil.Process(self.process.pid).children(recursive=True):
-            try:
-                if is_worker(" ".join(child.cmdline())):
-                    found.append(child)
-            except psutil.Error:
-                continue
-        return found
-
-    def kill(self) -> None:
-        """Kills the process that leads runs, and nothing else."""
-        self.process.kill()
-        self.process.wait()
-
-    def close(self) -> None:
-        started = [psutil.Process(self.process.pid)] if self.process.poll() is None else []
-        started += [child for one in started for child in one.children(recursive=True)]
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.close()
-        try:
-            self.process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-        self.process.stdout.close()
-        for left in psutil.wait_procs(started, timeout=5)[1]:
-            left.kill()
-
-
-def start(kind: str, folder: Path, *address: str) -> Cluster:
-    """Starts a cluster, or skips the test."""
-    for module in NEEDS[kind]:
-        extra = "ray" if kind == "ray" else "spark"
-        pytest.importorskip(module, reason=f"{module} is missing: pip install 'sparkify-lake[{extra}]'")
-    if kind != "ray" and shutil.which("java") is None:
-        pytest.skip("no Java runtime for Spark")
-    return Cluster(kind, folder / f"{kind}.log", *address)
+from support.clusters import Cluster, start, tables
 
 
 @pytest.fixture(scope="module", params=["spark", "connect", "ray"])
@@ -115,7 +22,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="session")
 def source(tmp_path_factory: pytest.TempPathFactory, rounds: Callable[..., int]) -> Path:
-    """An input of three months; with ``--long`` of the size M of the benchmark."""
+    """An input of three months; with ``--long``, the size M of the benchmarks."""
     folder = tmp_path_factory.mktemp("clusters") / "in"
     songs, events = rounds(200, 15_000), rounds(20_000, 500_000)
     sparkify_lake.sample(folder, songs=songs, events=events, days=70, users=events // 100, quiet=True)
@@ -124,22 +31,26 @@ def source(tmp_path_factory: pytest.TempPathFactory, rounds: Callable[..., int])
 
 @pytest.fixture(scope="session")
 def expected(source: Path) -> dict[str, str]:
-    """What a local run makes of it."""
+    """The table files of a local run."""
     lake = source.parent / "local"
     report = sparkify_lake.run(source, lake, quiet=True)
     assert report.executor == "local"
     return tables(lake)
 
 
-def tables(lake: Path) -> dict[str, str]:
-    """SHA-256 of every data file that a reader finds."""
-    return {
-        path.relative_to(lake).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in lake.rglob("*")
-        if path.is_file() and "_etl" not in path.parts and path.name != "_SUCCESS"
-    }
-
-
-def end(process: psutil.Process) -> None:
-    """Kills a process as a machine that fails does."""
-    os.kill(process.pid, signal.SIGKILL)
+@pytest.fixture(scope="module")
+def shard_input(tmp_path_factory: pytest.TempPathFactory, isolated_module: Path) -> Path:
+    """Logs of 70 days in four months, songs, and rejected records."""
+    folder = tmp_path_factory.mktemp("shards") / "in"
+    sparkify_lake.sample(folder, songs=60, events=6_000, days=70, users=40, quiet=True)
+    logs = sorted((folder / "log_data").rglob("*.json"))
+    for number, log in enumerate(logs[::9]):
+        log.write_text(log.read_text() + '{"page": "NextSong", "ts": "no time"}\n' * (number + 1) + "{torn\n")
+    songs = sorted((folder / "song_data").rglob("*.json"))
+    songs[7].write_text('{"song_id": 17}')
+    # A file with an event of another month, a file without a date, a compressed file.
+    logs[3].write_text(logs[3].read_text() + logs[-1].read_text().splitlines()[0] + "\n")
+    logs[20].rename(folder / "log_data" / "undated.json")
+    logs[30].with_suffix(".json.gz").write_bytes(gzip.compress(logs[30].read_bytes()))
+    logs[30].unlink()
+    return folder

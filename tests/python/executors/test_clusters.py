@@ -1,4 +1,4 @@
-"""Runs on Spark, Spark Connect and Ray make the lake that a local run makes, whoever dies meanwhile."""
+"""Runs on Spark, Spark Connect and Ray write the lake of a local run, also when processes are killed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 import sparkify_lake
-from conftest import FOLDERS, Rounds
-from executors.conftest import Cluster, end, start, tables
-from s3.conftest import differences, new_bucket, options, seaweedfs, tables_of, tree
-from s3.servers import Server
-from trust.checker import check
+from s3.conftest import seaweedfs
+from support.clusters import Cluster, kill, start, tables
+from support.lake_checker import check
+from support.lake_files import FOLDERS
+from support.rounds import Rounds
+from support.s3_jobs import differences, new_bucket, options, tables_of, tree
+from support.s3_servers import Server
 
 __all__ = ["seaweedfs"]  # a fixture
 pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -30,11 +32,11 @@ TYPES = {
 
 @pytest.fixture
 def shard_size(rounds: Rounds) -> str:
-    """Small enough for several shards of songs, and of logs."""
+    """Small enough for several shards of songs and of logs."""
     return "1MiB" if not rounds.is_long else "24MiB"
 
 
-def test_the_lake_is_the_local_one(
+def test_the_lake_equals_that_of_a_local_run(
     cluster: Cluster, tmp_path: Path, source: Path, expected: dict[str, str], shard_size: str
 ) -> None:
     report = cluster.run(source, tmp_path / "lake", shard_size=shard_size)
@@ -53,10 +55,10 @@ def test_the_lake_is_the_local_one(
         assert [column for column, _ in seen[FOLDERS["songs"]]["types"]][-2:] == ["year", "artist_id"]
 
 
-def test_the_lake_is_the_local_one_in_a_bucket(
+def test_the_lake_in_a_bucket_equals_that_of_a_local_run(
     cluster: Cluster, source: Path, seaweedfs: Server, shard_size: str, tmp_path: Path
 ) -> None:
-    """Input and lake in a bucket; the keys go to the workers with the run."""
+    """Input and lake are in a bucket; the workers get the keys from the run."""
     inputs, bucket = new_bucket(seaweedfs), new_bucket(seaweedfs)
     inputs.upload(source, "in")
     given = {**options(seaweedfs), **seaweedfs.keys.arguments}
@@ -65,14 +67,14 @@ def test_the_lake_is_the_local_one_in_a_bucket(
     sparkify_lake.run(source, tmp_path / "local", quiet=True)
     found = bucket.contents("lake")
     assert differences(found, tables_of(tree(tmp_path / "local"))) == []
-    # What a run leaves in its stage is for a later one to remove; this one has left nothing.
+    # The run leaves no files in its stage.
     assert [key for key in found if key.startswith("_etl/stage/")] == []
     secret = seaweedfs.keys.arguments["secret_access_key"]
     assert secret not in cluster.log.read_text()
 
 
 @pytest.mark.timeout(2_400)
-def test_a_worker_that_is_killed_is_made_good(
+def test_a_killed_worker_is_replaced(
     tmp_path_factory: pytest.TempPathFactory,
     tmp_path: Path,
     source: Path,
@@ -87,16 +89,16 @@ def test_a_worker_that_is_killed_is_made_good(
             for turn in range(rounds(2, 8)):
                 lake = tmp_path / f"{kind}{turn}"
                 workers = cluster.workers()
-                assert workers, "a cluster without workers"
+                assert workers, "the cluster has no workers"
                 cluster.ask("run", input=source, output=lake, shard_size=shard_size)
-                # In the middle of what workers do: when the first of them has left plays, or a month.
+                # During the work: when the first worker has written plays, or a month.
                 mark = random.choice(("plays/*", "tables/songplays_table/*/*/*", "tables/time_table/*/*/*"))
                 deadline = time.monotonic() + 60
                 while not any(lake.glob(f"_etl/stage/*/{mark}")) and time.monotonic() < deadline:
                     if (lake / "songs_table" / "_SUCCESS").exists():
                         break
                     time.sleep(0.001)
-                end(random.choice(workers))
+                kill(random.choice(workers))
                 killed += not (lake / "songs_table" / "_SUCCESS").exists()
                 report = cluster.answer()
                 assert report.get("state") == "published", report
@@ -109,7 +111,7 @@ def test_a_worker_that_is_killed_is_made_good(
 
 @pytest.fixture
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Ray on two nodes, for others to use."""
+    """Ray on two nodes, for several leaders."""
     started = start("ray", tmp_path_factory.mktemp("nodes"))
     yield started
     started.close()
@@ -117,7 +119,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.mark.timeout(2_400)
 @pytest.mark.parametrize("kind", ["ray", "spark"])
-def test_a_leader_that_is_killed_leaves_nothing_half_visible(
+def test_a_killed_leader_leaves_nothing_partially_visible(
     kind: str,
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -127,9 +129,9 @@ def test_a_leader_that_is_killed_leaves_nothing_half_visible(
     rounds: Rounds,
     request: pytest.FixtureRequest,
 ) -> None:
-    """On Ray the workers outlive the leader for a while; on Spark the cluster goes with it."""
+    """On Ray, the workers outlive the leader for a while; on Spark, the cluster ends with it."""
     if kind == "spark" and not rounds.is_long:
-        pytest.skip("Spark starts anew for each kill, which takes minutes: pytest --long")
+        pytest.skip("Spark is restarted for each kill, which takes minutes: pytest --long")
     address = (request.getfixturevalue("nodes").ready["cluster"],) if kind == "ray" else ()
     random, lake, committed = Random(rounds.seed), tmp_path / "lake", 0
     whole: dict[str, Any] = {"input": source, "output": lake, "shard_size": shard_size}
@@ -140,7 +142,7 @@ def test_a_leader_that_is_killed_leaves_nothing_half_visible(
             begun = time.monotonic()
             assert leader.run(source, tmp_path / "first", shard_size=shard_size)["state"] == "published"
             took = time.monotonic() - begun
-        # Half of the time from nothing, else over a lake that is there already.
+        # Half of the runs write a new lake, the others an existing lake.
         if turn % 2 == 0:
             lake = tmp_path / f"lake{turn}"
             whole["output"] = lake
@@ -152,13 +154,13 @@ def test_a_leader_that_is_killed_leaves_nothing_half_visible(
         committed += bool(tables(lake)) if lake.exists() else 0
         report = sparkify_lake.run(source, lake, quiet=True)
         assert tables(lake) == expected, turn
-        time.sleep(0.3)  # whatever is still at work finds no run to work for
+        time.sleep(0.3)  # workers that are still running must not change the lake
         assert tables(lake) == expected, turn
         again = sparkify_lake.run(source, lake, rebuild=True, quiet=True)
         assert check(lake, settled=True, report=again.to_dict()) == [], (turn, report.state)
 
 
-def test_doctor_asks_the_workers(cluster: Cluster, tmp_path: Path) -> None:
+def test_doctor_checks_the_workers(cluster: Cluster, tmp_path: Path) -> None:
     cluster.ask("doctor", location=tmp_path)
     found = cluster.answer()
     check = next(check for check in found["checks"] if check["name"] == "workers")
@@ -166,11 +168,11 @@ def test_doctor_asks_the_workers(cluster: Cluster, tmp_path: Path) -> None:
     assert "2 slots have sparkify-lake" in check["detail"]
 
 
-def test_a_run_that_is_refused_says_why(cluster: Cluster, tmp_path: Path, source: Path) -> None:
+def test_a_refused_run_reports_the_reason(cluster: Cluster, tmp_path: Path, source: Path) -> None:
     (tmp_path / "in" / "log_data").mkdir(parents=True)
     (tmp_path / "in" / "log_data" / "2018-11-01.json").write_bytes(b"\xff\xfe{\x00}\x00")
     (tmp_path / "in" / "song_data").symlink_to(source / "song_data")
-    told = cluster.run(tmp_path / "in", tmp_path / "lake")
-    assert told["code"] == 65
-    assert "encoding_utf16" in told["error"]
-    assert len(told["error"].splitlines()) <= 3
+    answer = cluster.run(tmp_path / "in", tmp_path / "lake")
+    assert answer["code"] == 65
+    assert "encoding_utf16" in answer["error"]
+    assert len(answer["error"].splitlines()) <= 3

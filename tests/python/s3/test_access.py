@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Finished
-from s3.conftest import Data, assert_error, differences, report
-from s3.proxy import Kind, Proxy
-from s3.servers import (
+from support.processes import Finished
+from support.s3_faults import Kind
+from support.s3_jobs import Data, assert_error, differences, report
+from support.s3_proxy import Proxy
+from support.s3_servers import (
     ANYTHING,
     REGION,
     Bucket,
@@ -184,7 +185,7 @@ def test_a_file_of_certificates_that_is_none(
 
 
 def test_a_store_without_conditions(nanio_server: Server, data: Data, lake_run: LakeRun) -> None:
-    from s3.conftest import new_bucket
+    from support.s3_jobs import new_bucket
 
     bucket = new_bucket(nanio_server)
     finished = lake_run(nanio_server, data.input, bucket.url("lake"), "--json", keys=nanio_server.keys)

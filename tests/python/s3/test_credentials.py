@@ -17,10 +17,10 @@ from xml.sax.saxutils import escape
 import pytest
 
 import sparkify_lake
-from conftest import Finished
-from s3.conftest import Data, assert_error, differences, options, report
-from s3.proxy import Proxy
-from s3.servers import ANYTHING, PUBLIC, Bucket, Keys, Server
+from support.processes import Finished
+from support.s3_jobs import Data, assert_error, differences, options, report
+from support.s3_proxy import Proxy
+from support.s3_servers import ANYTHING, PUBLIC, Bucket, Keys, Server
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 import sparkify_lake
-from s3.conftest import Data, differences, digests, new_bucket, options, sample, tables_of
-from s3.proxy import FAULTS, Fault, Kind, Proxy
-from s3.servers import Bucket, Server
+from support.s3_faults import FAULTS, Fault, Kind
+from support.s3_jobs import Data, differences, digests, new_bucket, options, sample, tables_of
+from support.s3_proxy import Proxy
+from support.s3_servers import Bucket, Server
 
 # Time enough for a retry or two, not for a hang: the proxy's silence is longer than this.
 PATIENCE = "2s"
@@ -128,7 +129,7 @@ def test_every_fault_at_every_kind(
         for number in sorted({1, (last + 1) // 2, last} if fault != "hang" else {(last + 1) // 2}):
             outcome = one_case(place, later, fault, kind, number)
             outcomes[outcome] = outcomes.get(outcome, 0) + 1
-    record_property("told", f"{sum(outcomes.values())} cases: {outcomes}")
+    record_property("summary", f"{sum(outcomes.values())} cases: {outcomes}")
     assert outcomes.get("not reached", 0) <= 4, "faults were not met: the counts of requests vary too much"
     assert outcomes.get("right", 0) >= 1, "a single fault of any kind is overcome somewhere"
 
@@ -169,25 +170,25 @@ def test_one_request_in_five_fails(place: Place, later: Data) -> None:
 @pytest.mark.timeout(60)
 def test_an_input_that_changes_while_it_is_read(place: Place, later: Data, data: Data) -> None:
     bucket, proxy = place.bucket, place.proxy
-    victim = sorted(bucket.names("in/song_data"))[3]
-    whole = bucket.get(victim)
+    fork_server = sorted(bucket.names("in/song_data"))[3]
+    whole = bucket.get(fork_server)
     place.reset()
     for what in ("changed", "deleted"):
         proxy.clear()
 
         def meddle(what: str = what) -> None:
             if what == "changed":
-                bucket.put(victim, whole + b"\n")
+                bucket.put(fork_server, whole + b"\n")
             else:
-                bucket.delete(victim)
+                bucket.delete(fork_server)
 
         injection = proxy.inject("call", "GET", key="^in/", call=meddle)
-        proxy.inject("call", "GET", key=victim)
+        proxy.inject("call", "GET", key=fork_server)
         with pytest.raises(sparkify_lake.RetryableError) as caught:
             place.run(bucket.url("in"), proxy)
         assert injection.hits == 1
-        assert victim in str(caught.value)
-        bucket.put(victim, whole)
+        assert fork_server in str(caught.value)
+        bucket.put(fork_server, whole)
         assert differences(place.now(), digests(tables_of(place.old))) == [], "nothing became visible"
     proxy.clear()
     place.run(bucket.url("in"), proxy)

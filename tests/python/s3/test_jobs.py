@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import sparkify_lake
-from conftest import ROOT, Finished, clean_environment
-from s3.conftest import Data, differences, home, options, report, tables_of, tree
-from s3.servers import REGION, Bucket
+from support.processes import ROOT, Finished, clean_environment
+from support.s3_jobs import Data, differences, home, options, report, tables_of, tree
+from support.s3_servers import REGION, Bucket
 
 pytestmark = pytest.mark.timeout(180)
 

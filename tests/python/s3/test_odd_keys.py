@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from conftest import Finished
-from generate_records import song
-from s3.conftest import Data, assert_error, differences, report
-from s3.servers import Bucket
+from support.generate_records import song
+from support.processes import Finished
+from support.s3_jobs import Data, assert_error, differences, report
+from support.s3_servers import Bucket
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -69,9 +69,9 @@ def test_objects_without_a_byte(moto_bucket: Bucket, data: Data, lake_run: LakeR
 def test_unusual_names_are_read(moto_bucket: Bucket, data: Data, lake_run: LakeRun, name: str) -> None:
     bucket = moto_bucket
     bucket.upload(data.input, "in")
-    victim = next(key for key in bucket.names("in/") if "song_data" in key)
-    body = bucket.get(victim)
-    bucket.delete(victim)
+    fork_server = next(key for key in bucket.names("in/") if "song_data" in key)
+    body = bucket.get(fork_server)
+    bucket.delete(fork_server)
     bucket.put(f"in/song_data/{name}", body)
     report(run(lake_run, bucket))
     assert differences(bucket.contents("lake"), data.lake) == []

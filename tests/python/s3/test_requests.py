@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import sparkify_lake
-from s3.conftest import Data, differences, options, sample
-from s3.proxy import Proxy
-from s3.servers import Bucket
+from support.s3_jobs import Data, differences, options, sample
+from support.s3_proxy import Proxy
+from support.s3_servers import Bucket
 
 Tell = Callable[[str, object], None]
 SOME = 25  # requests that do not grow with the data: preflight, region, heads of the log
@@ -185,7 +185,7 @@ def test_incremental_runs_ask_what_plan_said(
             bucket.put(key, body)
         said = foretold(bucket, proxy)
         done = run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
-        record_property("told", f"{what}: {said}")
+        record_property("summary", f"{what}: {said}")
         assert asked(proxy) == said, what
         assert (changed(done) > 0) == bool(arrivals)
 

@@ -20,11 +20,11 @@ from urllib.parse import quote
 import pytest
 
 import sparkify_lake
-from conftest import Finished
-from s3.conftest import Data, options
-from s3.proxy import Proxy
-from s3.servers import Bucket, Keys
 from sparkify_lake.secret import Secret
+from support.processes import Finished
+from support.s3_jobs import Data, options
+from support.s3_proxy import Proxy
+from support.s3_servers import Bucket, Keys
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -12,20 +12,33 @@ from typing import Any
 
 import pytest
 
-from arrivals import FULL, Sequence, Step
-from conftest import FOLDERS, Rounds
-from happenings import sequence
-from keeping import Keeping
-from replay import Bodies, Digests, Input, Outcome, Place, Refusal, call, file_faults, md5, play, rebuilt
-from s3.conftest import new_bucket, options
-from s3.servers import Bucket, Server
-from trust.harness import scratch
+from support.crash_harness import scratch_folder
+from support.input_mutations import FULL, Sequence, Step
+from support.lake_files import FOLDERS
+from support.random_sequences import sequence
+from support.retained_input_replay import RetainedInputTarget
+from support.rounds import Rounds
+from support.s3_jobs import new_bucket, options
+from support.s3_servers import Bucket, Server
+from support.sequence_replay import (
+    Bodies,
+    Digests,
+    Input,
+    Outcome,
+    Place,
+    Refusal,
+    call,
+    file_faults,
+    md5,
+    play,
+    rebuilt,
+)
 
 pytestmark = pytest.mark.timeout(7_200)
 TABLES = tuple(f"{folder}/" for folder in FOLDERS.values())
 
 
-class InBucket(Place):
+class BucketTarget(Place):
     """Input and lake in a bucket; names of their own for every sequence."""
 
     def __init__(self, folder: Path, bucket: Bucket, seed: int) -> None:
@@ -69,7 +82,7 @@ def tables_of(digests: Digests) -> Digests:
     return {path: digest for path, digest in digests.items() if path.startswith(TABLES)}
 
 
-def played_in(place: InBucket, played: Sequence) -> None:
+def played_in(place: BucketTarget, played: Sequence) -> None:
     if trouble := play(place, played):
         pytest.fail(f"{played}\n{trouble}", pytrace=False)
     # A rebuild in the bucket, too.
@@ -87,12 +100,12 @@ def test_every_step_in_a_bucket_ends_as_a_rebuild(
     for seed in range(rounds.seed, rounds.seed + count):
         played = sequence(seed)
         steps += len(played.steps)
-        with scratch() as folder:
-            played_in(InBucket(folder, new_bucket(seaweedfs), seed), played)
-    record_property("told", f"{count} sequences from seed {rounds.seed}, {steps} steps")
+        with scratch_folder() as folder:
+            played_in(BucketTarget(folder, new_bucket(seaweedfs), seed), played)
+    record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 
-class KeepingBucket(Keeping, InBucket):
+class RetainedInputBucket(RetainedInputTarget, BucketTarget):
     """What is gone keeps its rows."""
 
 
@@ -104,16 +117,16 @@ def test_every_step_in_a_bucket_that_keeps_what_is_gone(
     for seed in range(rounds.seed, rounds.seed + count):
         played = sequence(seed)
         steps += len(played.steps)
-        with scratch() as folder:
-            trouble = play(KeepingBucket(folder, new_bucket(seaweedfs), seed), played)
+        with scratch_folder() as folder:
+            trouble = play(RetainedInputBucket(folder, new_bucket(seaweedfs), seed), played)
             assert trouble is None, f"{played}\n{trouble}"
-    record_property("told", f"{count} sequences from seed {rounds.seed}, {steps} steps")
+    record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 
 def test_a_stale_object_is_noticed(seaweedfs: Server) -> None:
     """An object of the step before in place of the new one."""
 
-    class Stale(InBucket):
+    class Stale(BucketTarget):
         def run(self, step: Step, tables: str, lake: str = "", **more: Any) -> Outcome | None:
             path = f"{self.lake}/user_table/part-00000.snappy.parquet"
             before = self.bucket.get(path) if path in self.bucket.names(self.lake) else b""
@@ -122,7 +135,7 @@ def test_a_stale_object_is_noticed(seaweedfs: Server) -> None:
                 self.bucket.put(path, before)
             return done
 
-    with scratch() as folder:
+    with scratch_folder() as folder:
         trouble = next(
             found
             for seed in range(1, 20)

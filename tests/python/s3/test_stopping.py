@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Finished, clean_environment
-from s3.conftest import Data, differences, flags, home, report
-from s3.proxy import Kind, Proxy
-from s3.servers import Bucket
+from support.processes import Finished, clean_environment
+from support.s3_faults import Kind
+from support.s3_jobs import Data, differences, flags, home, report
+from support.s3_proxy import Proxy
+from support.s3_servers import Bucket
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -15,7 +15,7 @@ from sparkify_lake import session
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory, alone: Path, run: Callable[..., Any]) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory, isolated_module: Path, run: Callable[..., Any]) -> Path:
     """The hand-made data set, with a lake made of it beside it."""
     place = tmp_path_factory.mktemp("handmade")
     folder = write_handmade(place / "data")

@@ -20,7 +20,12 @@ import pytest
 import sparkify_lake
 from session.calls import CALLS
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.usefixtures("alone")]
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.usefixtures("isolated_module"),
+]
 
 ON_EITHER = """
 import os, pickle, sys
@@ -98,7 +103,9 @@ def test_the_same_comes_out(found: dict[str, dict[str, Any]], record_property: A
     same_notebook(ours["notebook"], spark["notebook"])
     assert ours["plays"] == spark["plays"] == 6, "a real session is taken, and not needed"
     tables, frames = len(ours["notebook"]["tables"]), len(ours["notebook"]["frames"])
-    record_property("told", f"{len(CALLS)} calls, {tables} tables, {frames} frames are the same on PySpark")
+    record_property(
+        "summary", f"{len(CALLS)} calls, {tables} tables, {frames} frames are the same on PySpark"
+    )
 
 
 def same_calls(ours: dict[str, str], spark: dict[str, str]) -> None:

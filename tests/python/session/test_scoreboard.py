@@ -10,7 +10,7 @@ import pytest
 from session.calls import CALLS, REFUSED, Place
 from sparkify_lake.errors import UsageError
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("alone")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_module")]
 
 
 def test_scoreboard(without_spark: Any, data: Path, tmp_path: Path, record_property: Any) -> None:

@@ -1,0 +1,1 @@
+"""The command-line program: its output, exit codes, signals and progress."""

@@ -1,0 +1,1 @@
+"""Configuration: files, environment, arguments, secrets and time ranges."""

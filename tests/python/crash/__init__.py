@@ -1,0 +1,1 @@
+"""What a run guarantees when it is killed, fails, or overlaps with another run."""

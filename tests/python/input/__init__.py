@@ -1,0 +1,1 @@
+"""Input files: bad records and bad files."""

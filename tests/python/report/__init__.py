@@ -1,0 +1,1 @@
+"""Reports as mappings, text and HTML."""

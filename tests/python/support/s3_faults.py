@@ -1,0 +1,118 @@
+"""The requests of a run to an S3 server, and the faults that `s3_proxy` can inject into them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["LIST", "GET", "PUT", "DELETE", "HEAD", "POST", "other"]
+
+KINDS: tuple[Kind, ...] = ("LIST", "GET", "PUT", "DELETE", "HEAD", "POST", "other")
+
+ERRORS = {
+    "error 500": (500, "InternalError", "We encountered an internal error. Please try again."),
+    "slow down": (503, "SlowDown", "Please reduce your request rate."),
+    "too many": (429, "TooManyRequests", "Too many requests."),
+    "request timeout": (
+        400,
+        "RequestTimeout",
+        "Your socket connection was not read from or written to in time.",
+    ),
+    "expired token": (400, "ExpiredToken", "The provided token has expired."),
+    "access denied": (403, "AccessDenied", "Access Denied"),
+    "clock skew": (
+        403,
+        "RequestTimeTooSkewed",
+        "The difference between the request time and the server's time is too large.",
+    ),
+    "wrong region": (
+        400,
+        "AuthorizationHeaderMalformed",
+        "the region 'us-east-1' is wrong; expecting 'eu-north-1'",
+    ),
+    "archived": (403, "InvalidObjectState", "The operation is not valid for the object's storage class"),
+    "kms denied": (400, "KMS.DisabledException", "The key is disabled."),
+    "error in 200": (200, "InternalError", "We encountered an internal error. Please try again."),
+}
+"""Answers that the proxy gives in the server's place, without telling the server."""
+
+FAULTS = (
+    "error 500",
+    "slow down",
+    "too many",
+    "request timeout",
+    "error in 200",
+    "error 500 after",  # the server did it, and the client is told of a 500
+    "reset before",
+    "reset after",  # the server did it, and the answer is lost
+    "hang",  # no answer, ever
+    "cut body",  # half of the answer, then the connection is closed
+    "cut page",  # half of the answer, passed off as a whole one
+    "wrong length",  # the answer says it is a byte shorter than it is
+    "wrong tag",  # the answer has another ETag
+)
+"""What may happen to any request on any day; the rest of `Fault` is somebody's mistake, or a test's hook."""
+
+Fault = Literal[
+    "error 500", "slow down", "too many", "request timeout", "expired token", "access denied", "error in 200",
+    "error 500 after", "reset before", "reset after", "hang", "cut body", "cut page", "wrong length",
+    "wrong tag", "clock skew", "wrong region", "archived", "kms denied", "call", "call after",
+]  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """A request as the proxy saw it.
+
+    Attributes:
+        kind: LIST is a GET of a bucket; POST covers multipart uploads and deletes of many.
+        bucket: The first part of the path, decoded.
+        key: The rest of it, decoded; for LIST the prefix.
+        number: Which of its kind it is, from 1, since the last `clear`.
+        status: Of the answer the client got; 0 when it got none, or none yet.
+    """
+
+    kind: Kind
+    bucket: str
+    key: str
+    number: int
+    status: int
+    body: int
+    conditional: bool
+    signed: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Injection:
+    """A fault, and the requests it is for.
+
+    Attributes:
+        fault: What is done; "call" and "call after" run a function before and after the server is asked.
+        kind: Of the requests; None for any.
+        first: The first of that kind that is hit, from 1.
+        count: How many are hit, from there on.
+        key: A regular expression that is found in the key.
+        call: What these call, on the proxy's thread.
+        hits: How often it happened.
+    """
+
+    fault: Fault
+    kind: Kind | None = None
+    first: int = 1
+    count: int = 1
+    key: str = ""
+    call: Callable[[], None] | None = None
+    seen: int = 0
+    hits: int = 0
+
+    def strikes(self, kind: Kind, key: str) -> bool:
+        """Whether this request is to be hit; counts it."""
+        if self.kind not in (None, kind) or not re.search(self.key, key):
+            return False
+        self.seen += 1
+        if not self.first <= self.seen < self.first + self.count:
+            return False
+        self.hits += 1
+        return True
