@@ -1,8 +1,9 @@
-"""The way to the engine: settings go to the native module, progress and errors come back.
+"""Calls into the native module: settings go in; progress, results and errors come back.
 
-The only module that imports `_native`, and only inside a function: importing the package loads no engine.
+This is the only module that imports `_native`, and only inside a function, so that importing the package does
+not load the engine.
 
-Invariant: an error of the engine leaves with the origin of the option it complains about.
+Invariant: an error of the engine about an option names the place where the option was set.
 """
 
 from __future__ import annotations
@@ -16,35 +17,12 @@ if TYPE_CHECKING:
     from logging import Logger
     from types import ModuleType
 
-    from sparkify_lake._native import OnTick, Sight, Tick
-    from sparkify_lake.executors import Executor, Kernel
-    from sparkify_lake.settings.resolve import Config
+    from sparkify_lake._native import TablePresence
+    from sparkify_lake.executors import ExecutorBinding
+    from sparkify_lake.render.progress import OnTick, Tick
+    from sparkify_lake.settings.config import Config
 
 Result = TypeVar("Result")
-
-
-def lake_layout(config: Config) -> dict[str, str]:
-    """Returns the folder of each table below the output, by table name."""
-    layout: dict[str, str] = explained(config, lambda: native().lake_layout(config.native_options()))
-    return layout
-
-
-def look(config: Config) -> Sight:
-    """Looks which tables of a lake are there."""
-    sight: Sight = explained(config, lambda: native().look(config.native_options()))
-    return sight
-
-
-def defaults() -> dict[str, str]:
-    """Returns each option's default as text."""
-    texts: dict[str, str] = native().defaults()
-    return texts
-
-
-def build_info() -> dict[str, str]:
-    """Returns the version and how the native module was compiled."""
-    facts: dict[str, str] = native().build_info()
-    return facts
 
 
 def native() -> ModuleType:
@@ -58,58 +36,84 @@ def native() -> ModuleType:
     raise InternalError(
         "the native module of sparkify-lake cannot be loaded",
         cause=reason,
-        hint="install the package again; in a checkout, build it first: pip install .",
+        hint="reinstall the package; in a clone of the repository, build it first: pip install .",
     )
 
 
-def called(config: Config, call: Callable[[Any], Result], watch: OnTick | None = None) -> Result:
-    """Calls the engine with what shows progress, as the settings say.
+def call(config: Config, function: Callable[[], Result]) -> Result:
+    """Calls the engine; adds to an error about an option where the option was set."""
+    try:
+        return function()
+    except SparkifyLakeError as error:
+        located = config.with_origin(error)
+    # Raised outside the except block: the engine's error may repeat a value and must not be chained.
+    raise located
+
+
+def call_with_progress(
+    config: Config, function: Callable[[Any], Result], watch: OnTick | None = None
+) -> Result:
+    """Calls the engine and displays progress if the settings allow it.
 
     Args:
         config: The settings.
-        call: Takes what is to be called about ten times a second.
-        watch: Called as well; what it raises stops the call.
+        function: Calls the engine; its argument is the `on_tick` function for the native module.
+        watch: Called with every tick too. An exception that it raises stops the call.
     """
-    from sparkify_lake.render.progress import shown
+    from sparkify_lake.render.progress import progress_shown
 
-    with shown(hidden=config.is_on("quiet") or config.is_on("no_progress")) as show:
+    with progress_shown(hidden=config.is_on("quiet") or config.is_on("no_progress")) as show:
 
         def on_tick(tick: Tick) -> None:
-            for told in (watch, show):
-                if told is not None:
-                    told(tick)
+            for receiver in (watch, show):
+                if receiver is not None:
+                    receiver(tick)
 
-        return explained(config, lambda: call(on_tick if watch else show))
+        return call(config, lambda: function(on_tick if watch else show))
 
 
-def crew(config: Config) -> tuple[Executor, Kernel] | None:
-    """Returns the executor and what it is to do; None for a run on the threads of this process."""
+def lake_layout(config: Config) -> dict[str, str]:
+    """Returns the folder of each table by table name."""
+    layout: dict[str, str] = call(config, lambda: native().lake_layout(config.native_options()))
+    return layout
+
+
+def find_tables(config: Config) -> TablePresence:
+    """Finds out which tables of a lake exist."""
+    found: TablePresence = call(config, lambda: native().look(config.native_options()))
+    return found
+
+
+def defaults() -> dict[str, str]:
+    """Returns the default of each option as text."""
+    texts: dict[str, str] = native().defaults()
+    return texts
+
+
+def build_info() -> dict[str, str]:
+    """Returns the version of the native module and how it was compiled."""
+    facts: dict[str, str] = native().build_info()
+    return facts
+
+
+def executor_binding(config: Config) -> ExecutorBinding | None:
+    """Returns the executor and its kernel; None for a run on the threads of this process."""
     if config.executor is None and config.value("executor") is None:
         return None
-    from sparkify_lake.executors import crew_of
+    from sparkify_lake.executors import bind_executor
 
-    return explained(config, lambda: crew_of(config))
-
-
-def explained(config: Config, call: Callable[[], Result]) -> Result:
-    """Calls the engine; what it complains about is told with where it was set."""
-    try:
-        return call()
-    except SparkifyLakeError as error:
-        problem = config.explain(error)
-    # Out of the except block, so that the engine's words, which may repeat a value, are not chained to it.
-    raise problem
+    return call(config, lambda: bind_executor(config))
 
 
-def warn(config: Config) -> None:
-    """Says what is odd about the settings."""
+def log_warnings(config: Config) -> None:
+    """Logs the warnings about the settings."""
     if not config.is_on("quiet"):
         for warning in config.warnings:
             logger().warning("%s", warning)
 
 
 def logger() -> Logger:
-    """Returns the package's logger."""
+    """Returns the logger of the package."""
     from logging import getLogger
 
     return getLogger("sparkify_lake")

@@ -1,6 +1,6 @@
-"""How a place or a lake is: doctor, check, status, recover.
+"""The calls about the state of a location or a lake: doctor, check, status and recover.
 
-Invariant: `doctor`, `check` and `status` leave everything as it was.
+Invariant: `doctor`, `check` and `status` change nothing.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from sparkify_lake import _engine
 from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.results.diagnostics import Checkup, Examination, Status
-from sparkify_lake.settings.options import BY_NAME, hide, plain_value
-from sparkify_lake.settings.resolve import Config, resolve
+from sparkify_lake.settings.config import Config
+from sparkify_lake.settings.options import BY_NAME, mask_secrets, plain_value
+from sparkify_lake.settings.resolve import resolve
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -22,40 +23,41 @@ if TYPE_CHECKING:
 
 
 def doctor(location: str | PathLike[str] | None = None, **options: Unpack[DoctorOptions]) -> Examination:
-    """Examines a place that a job would read or write: credentials, reach, rights, promises, speed.
+    """Examines a location that a run would read or write: credentials, access, guarantees, speed.
 
-    What it writes there, it removes again.
+    The files that it writes there are removed again.
 
     Args:
-        location: A local path or an `s3://` URL; the configured output, unless given.
-        **options: What concerns the store, as for `run`; and `executor`, whose workers then examine it, too.
+        location: A local path or an `s3://` URL; the configured output by default.
+        **options: The options of the object store, as for `run`; and `executor`, whose workers then examine
+            the location too.
 
     Returns:
-        The checks; one that fails is no exception.
+        The checks. A failed check is not an exception.
 
     Raises:
-        SparkifyLakeError: One of its subclasses, when the examination itself cannot be made.
+        SparkifyLakeError: One of its subclasses, if the location cannot be examined at all.
     """
-    hide(options)
+    mask_secrets(options)
     return doctor_with(location, resolve("doctor", options))
 
 
 def check(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Checkup:
-    """Compares a lake with its log, file by file; changes nothing.
+    """Compares the files of a lake with its commit log; changes nothing.
 
-    On a local disk every byte is read; in a bucket the store's own checksums are compared.
+    On a local disk, all bytes are read. In a bucket, the checksums of the store are compared.
 
     Args:
-        output: The root of the lake; from the configuration, unless given.
-        **options: What concerns the store, as for `run`.
+        output: Root of the lake; from the configuration by default.
+        **options: The options of the object store, as for `run`.
 
     Returns:
-        What was found; a file that is missing, changed or foreign is no exception.
+        The result. A missing, changed or foreign file is not an exception.
 
     Raises:
         SparkifyLakeError: One of its subclasses.
     """
-    hide(options)
+    mask_secrets(options)
     return check_with(resolve("check", {"output": output, **options}))
 
 
@@ -64,87 +66,85 @@ def status(
     input: str | PathLike[str] | None = None,
     **options: Unpack[StatusOptions],
 ) -> Status:
-    """Tells the newest version of a lake from its log; and what has arrived since, at an input that is named.
+    """Returns the newest version of a lake, from its commit log, and what has changed at an input since.
 
     Args:
-        output: The root of the lake; from the configuration, unless given.
-        input: The root of the input to compare with what the lake knows. It is listed, not read; unless it
-            (or `song_data`, `log_data`) is an argument, nothing is: the configuration does not count here.
-        **options: `song_data` and `log_data`, and what concerns the store, as for `run`.
+        output: Root of the lake; from the configuration by default.
+        input: Root of an input to compare with the lake. Its files are listed, not read. Only an argument
+            (`input`, `song_data` or `log_data`) counts here; an input in the configuration is ignored.
+        **options: `song_data`, `log_data` and the options of the object store, as for `run`.
 
     Returns:
-        The newest version, and the arrivals.
+        The newest version, and the changes at the input.
 
     Raises:
-        NoInputError: If there is no lake yet, or no such input.
+        NoInputError: If the lake or the input does not exist.
         SparkifyLakeError: Another of its subclasses.
     """
-    hide(options)
+    mask_secrets(options)
     return status_with(resolve("status", {"output": output, "input": input, **options}))
 
 
 def recover(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Checkup:
-    """Finishes what a run has committed and was stopped before it was published; any later run does so, too.
+    """Publishes the version that a stopped run committed. The next run would do the same.
 
     Args:
-        output: The root of the lake; from the configuration, unless given.
-        **options: What concerns the store, as for `run`.
+        output: Root of the lake; from the configuration by default.
+        **options: The options of the object store, as for `run`.
 
     Returns:
-        What the lake is then.
+        The state of the lake after that.
 
     Raises:
         SparkifyLakeError: One of its subclasses.
     """
-    hide(options)
+    mask_secrets(options)
     return check_with(resolve("recover", {"output": output, **options}))
 
 
 def doctor_with(location: object, config: Config) -> Examination:
-    """Examines a place with settings that are merged already."""
+    """Examines a location with resolved settings."""
     if location is None:
         location = config.value("output")
     if location is None:
-        raise UsageError("no location to examine", hint="name a local path or an s3:// URL")
+        raise UsageError("there is no location to examine", hint="pass a local path or an s3:// URL")
     place = str(plain_value(BY_NAME["output"], location))
-    # As if it were the output: that decides whether credentials are handed over.
+    # Set as the output, because that decides whether the engine receives the credentials.
     config = config.with_values("argument location", output=place)
-    _engine.warn(config)
-    crew = _engine.crew(config)
-    found = _engine.explained(
-        config, lambda: _engine.native().doctor(place, config.native_options(), None, crew)
+    _engine.log_warnings(config)
+    executor = _engine.executor_binding(config)
+    result = _engine.call(
+        config, lambda: _engine.native().doctor(place, config.native_options(), None, executor)
     )
-    return Examination.from_dict(found)
+    return Examination.from_dict(result)
 
 
 def check_with(config: Config) -> Checkup:
-    """Checks or recovers a lake, as the settings' call says."""
+    """Checks or recovers a lake with resolved settings, as their call says."""
     config = _with_output(config)
-    found = _engine.explained(
+    result = _engine.call(
         config, lambda: getattr(_engine.native(), config.call)(config.native_options(), None)
     )
-    return Checkup.from_dict(found)
-
-
-_DO = {"status": "tell the status of"}
+    return Checkup.from_dict(result)
 
 
 def status_with(config: Config) -> Status:
-    """Tells the newest version of a lake with settings that are merged already."""
+    """Returns the status of a lake with resolved settings."""
     inputs = ("input", "song_data", "log_data")
-    config = _with_output(config.without(*(name for name in inputs if config.said(name) is None)))
-    return Status.from_dict(
-        _engine.explained(config, lambda: _engine.native().status(config.native_options()))
-    )
+    config = config.without(*(name for name in inputs if config.explicit(name) is None))
+    config = _with_output(config)
+    result = _engine.call(config, lambda: _engine.native().status(config.native_options()))
+    return Status.from_dict(result)
 
 
 def _with_output(config: Config) -> Config:
-    """Refuses settings that name no lake."""
+    """Rejects settings without a lake."""
     if config.value("output") is None:
+        verb = {"status": "report the status of"}.get(config.call, config.call)
         raise ConfigurationError(
-            f"no lake to {_DO.get(config.call, config.call)}",
-            hint="pass its root, or set OUTPUT in lake.cfg or SPARKIFY_OUTPUT",
+            f"there is no lake to {verb}",
+            hint="pass the root of the lake, or set OUTPUT in lake.cfg or SPARKIFY_OUTPUT",
             context={"option": "output"},
         )
-    _engine.warn(config)
+    _engine.log_warnings(config)
     return config

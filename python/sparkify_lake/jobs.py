@@ -1,6 +1,7 @@
-"""Run, plan, build and sample: settings go to the engine, what comes back becomes a report.
+"""The calls that do the work: run, plan, build and sample.
 
-Invariant: made-up data goes only where the call itself says, never into a lake that a file names.
+Invariant: sample data is written only to a location that is an argument of the call, never to a lake that a
+file or the environment names.
 """
 
 from __future__ import annotations
@@ -11,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 from sparkify_lake import _engine
 from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.results.run_report import RunReport, SampleReport
-from sparkify_lake.settings.options import BY_NAME, hide, is_remote, plain_value
-from sparkify_lake.settings.resolve import Config, resolve
-from sparkify_lake.settings.time_range import is_in_airflow, refuse_empty_window
+from sparkify_lake.settings.config import Config
+from sparkify_lake.settings.environment import is_in_airflow
+from sparkify_lake.settings.options import BY_NAME, is_remote, mask_secrets, plain_value
+from sparkify_lake.settings.resolve import resolve
+from sparkify_lake.settings.time_range import reject_empty_range
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from typing_extensions import Unpack
 
-    from sparkify_lake._native import OnTick
     from sparkify_lake.lake import Star
+    from sparkify_lake.render.progress import OnTick
     from sparkify_lake.results.dry_run import Plan
     from sparkify_lake.settings.options import PlanOptions, ReadOptions, RunOptions
 
@@ -36,13 +39,13 @@ def run(
 ) -> RunReport:
     """Reads songs and logs, builds the star schema and writes it as Parquet.
 
-    What is not passed comes from the environment (`SPARKIFY_*`), `lake.cfg`, `dl.cfg` or the defaults, in
-    this order.
+    Options that are not passed come from the environment (`SPARKIFY_*`), `lake.cfg`, `dl.cfg` or the
+    defaults, in this order.
 
     Args:
-        input: The root that holds `song_data/` and `log_data/`.
-        output: The root of the lake.
-        **options: The flags of the program as keywords, such as `compression="zstd"`.
+        input: Root folder that contains `song_data/` and `log_data/`.
+        output: Root of the lake.
+        **options: The options of the program as keywords, such as `compression="zstd"`.
 
     Returns:
         What was read, written and left out.
@@ -50,7 +53,7 @@ def run(
     Raises:
         SparkifyLakeError: One of its subclasses; only a `RetryableError` is worth a second try.
     """
-    hide(options)
+    mask_secrets(options)
     return run_with(resolve("run", {"input": input, "output": output, **options}))
 
 
@@ -59,12 +62,12 @@ def plan(
     output: str | PathLike[str] | None = None,
     **options: Unpack[PlanOptions],
 ) -> Plan:
-    """Finds out what `run` would read and write, with the same arguments; writes nothing.
+    """Returns what `run` would read and write with the same arguments; writes nothing.
 
     Args:
-        input: The root that holds `song_data/` and `log_data/`.
-        output: The root of the lake.
-        **options: As for `run`, but for `report`.
+        input: Root folder that contains `song_data/` and `log_data/`.
+        output: Root of the lake.
+        **options: As for `run`, except `report`, `executor` and `shard_size`.
 
     Returns:
         The plan.
@@ -72,7 +75,7 @@ def plan(
     Raises:
         SparkifyLakeError: One of its subclasses.
     """
-    hide(options)
+    mask_secrets(options)
     return plan_with(resolve("plan", {"input": input, "output": output, **options}))
 
 
@@ -80,8 +83,8 @@ def build(input: str | PathLike[str] | None = None, **options: Unpack[ReadOption
     """Builds the five tables in memory, as Polars DataFrames; writes nothing.
 
     Args:
-        input: The root that holds `song_data/` and `log_data/`.
-        **options: As for `run`, but for what concerns the output.
+        input: Root folder that contains `song_data/` and `log_data/`.
+        **options: As for `run`, except the options about the output.
 
     Returns:
         The tables and the report.
@@ -91,16 +94,16 @@ def build(input: str | PathLike[str] | None = None, **options: Unpack[ReadOption
     """
     from sparkify_lake.lake import Star
 
-    hide(options)
+    mask_secrets(options)
     config = resolve("build", {"input": input, **options})
     if not config.is_on("sample"):
-        frames, report = _asked("build", _checked(config))
+        frames, report = _call("build", _checked(config))
         return Star(**frames, report=RunReport.from_dict(report))
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory(prefix="sparkify-sample-") as directory:
         make_sample(directory, {}, config)
-        frames, report = _asked("build", config.with_values("sample", input=directory))
+        frames, report = _call("build", config.with_values("sample", input=directory))
         return Star(**frames, report=RunReport.from_dict(report))
 
 
@@ -114,34 +117,36 @@ def sample(
     seed: int | None = None,
     quiet: bool = False,
 ) -> SampleReport:
-    """Makes a data set to try things on: the same arguments always give the same bytes.
+    """Creates a sample data set: the same arguments always give the same bytes.
 
     Args:
-        directory: Where `song_data/` and `log_data/` are made.
-        songs: How many songs.
-        events: How many log events.
-        days: Over how many days.
-        users: Of how many users.
-        seed: Another one gives other data.
-        quiet: Whether to show no progress.
+        directory: The folder in which `song_data/` and `log_data/` are created.
+        songs: Number of songs.
+        events: Number of log events.
+        days: Number of days with events.
+        users: Number of users.
+        seed: Another seed gives other data.
+        quiet: Whether to display no progress.
 
     Returns:
-        What was made.
+        What was created.
 
     Raises:
         SparkifyLakeError: One of its subclasses.
     """
-    numbers = {"songs": songs, "events": events, "days": days, "users": users, "seed": seed}
+    sizes = {"songs": songs, "events": events, "days": days, "users": users, "seed": seed}
     config = Config(call="build", settings={}).with_values("argument", quiet=quiet)
-    return make_sample(str(directory), {name: n for name, n in numbers.items() if n is not None}, config)
+    return make_sample(
+        str(directory), {name: size for name, size in sizes.items() if size is not None}, config
+    )
 
 
 def run_with(config: Config, watch: OnTick | None = None) -> RunReport:
-    """Runs with settings that are merged already.
+    """Runs with resolved settings.
 
     Args:
         config: The settings.
-        watch: Called about ten times a second, with what progress is told; what it raises stops the run.
+        watch: Called about ten times per second with the progress. An exception that it raises stops the run.
 
     Returns:
         What was read, written and left out.
@@ -150,68 +155,76 @@ def run_with(config: Config, watch: OnTick | None = None) -> RunReport:
     file = config.value("report")
     if file is None:
         return _run(config, watch)
-    from sparkify_lake.lake_highlights import looked_through
-    from sparkify_lake.render.html_report import checked, write
+    from sparkify_lake.lake_highlights import with_highlights
+    from sparkify_lake.render.html_report import writable_path, write_page
 
-    path = checked(str(file))
-    report = looked_through(_run(config, watch), config)
-    write(report, path)
+    path = writable_path(str(file))
+    report = with_highlights(_run(config, watch), config)
+    write_page(report.to_html(), path)
     return report
 
 
 def _run(config: Config, watch: OnTick | None) -> RunReport:
-    crew = _engine.crew(config)
-    made = _engine.called(
-        config, lambda on_tick: _engine.native().run(config.native_options(), on_tick, crew), watch
+    executor = _engine.executor_binding(config)
+    result = _engine.call_with_progress(
+        config, lambda on_tick: _engine.native().run(config.native_options(), on_tick, executor), watch
     )
-    report = RunReport.from_dict(made)
+    report = RunReport.from_dict(result)
     if is_in_airflow():
-        # Lineage, also of a plain PythonOperator; telling it must not be able to fail a run.
+        # Also for a plain PythonOperator. A failure here must not make the run fail.
         try:
-            from sparkify_lake.airflow import collect_lineage
+            from sparkify_lake.airflow_lineage import collect_lineage
 
             collect_lineage(report)
         except Exception:
-            _engine.logger().debug("Airflow was not told what was read and written", exc_info=True)
+            _engine.logger().debug("the lineage was not reported to Airflow", exc_info=True)
     return report
 
 
 def plan_with(config: Config) -> Plan:
-    """Plans with settings that are merged already; a sample that is asked for is made, to plan on it."""
+    """Plans with resolved settings; creates the sample first if it is requested."""
     from sparkify_lake.results.dry_run import Plan
 
-    return Plan.from_dict(_asked("plan", _with_sample(config)))
+    return Plan.from_dict(_call("plan", _with_sample(config)))
 
 
-def make_sample(directory: str, numbers: Mapping[str, int], config: Config) -> SampleReport:
-    """Makes the sample data set, showing progress as the settings say."""
+def make_sample(directory: str, sizes: Mapping[str, int], config: Config) -> SampleReport:
+    """Creates the sample data set, and displays progress if the settings allow it."""
     directory = str(plain_value(BY_NAME["input"], directory))
     if is_remote(directory):
-        raise UsageError("a sample is made on a local disk", hint="name a local folder; copy it from there")
-    made = _engine.called(config, lambda on_tick: _engine.native().sample(directory, dict(numbers), on_tick))
+        raise UsageError(
+            "a sample can only be created on a local disk",
+            hint="name a local folder, and upload the sample from there",
+        )
+    made = _engine.call_with_progress(
+        config, lambda on_tick: _engine.native().sample(directory, dict(sizes), on_tick)
+    )
     return SampleReport(directory=directory, **made)
 
 
 def _with_sample(config: Config) -> Config:
-    """Makes the sample if it is asked for, and puts it in the place of the input."""
+    """Creates the sample if it is requested, and uses it as the input."""
     if not config.is_on("sample"):
         return _checked(config)
-    _engine.warn(config)
-    # Only what this very call says counts: sample data must never reach a lake that a file or the
-    # environment names.
-    directory, output = config.said("input"), config.said("output") or SAMPLE_OUTPUT
-    if config.said("song_data") or config.said("log_data"):
+    _engine.log_warnings(config)
+    # Only arguments count: sample data must never be written to a lake that a file or the environment names.
+    directory, output = config.explicit("input"), config.explicit("output") or SAMPLE_OUTPUT
+    if config.explicit("song_data") or config.explicit("log_data"):
         raise UsageError(
-            "a sample and song_data or log_data exclude each other", hint="name the input, or nothing"
+            "a sample cannot be combined with song_data or log_data",
+            hint="leave out song_data and log_data; input may name a new folder for the sample",
         )
-    if directory is not None and not is_remote(directory) and _holds_something(directory):
-        raise UsageError(f"{directory} is not empty, so no sample is made there", hint="leave out the sample")
+    if directory is not None and not is_remote(directory) and _has_contents(directory):
+        raise UsageError(
+            f"a sample cannot be created in {directory}, because it is not empty",
+            hint="name a new folder, or leave out the sample to use the existing data",
+        )
     made = make_sample(directory or SAMPLE_INPUT, {}, config)
     _engine.logger().info("sample: %s", made)
     return config.with_values("sample", input=made.directory, output=output).without("song_data", "log_data")
 
 
-def _holds_something(directory: str) -> bool:
+def _has_contents(directory: str) -> bool:
     from pathlib import Path
 
     path = Path(directory)
@@ -219,9 +232,9 @@ def _holds_something(directory: str) -> bool:
 
 
 def _checked(config: Config) -> Config:
-    """Refuses settings that name nothing to do."""
-    _engine.warn(config)
-    refuse_empty_window(config)
+    """Rejects settings without an input or an output."""
+    _engine.log_warnings(config)
+    reject_empty_range(config)
     has_input = any(config.value(name) for name in ("input", "song_data", "log_data"))
     missing = [] if has_input else ["input"]
     if config.call != "build" and not config.value("output"):
@@ -232,12 +245,13 @@ def _checked(config: Config) -> Config:
     variables = " and ".join(f"SPARKIFY_{name.upper()}" for name in missing)
     raise ConfigurationError(
         f"no {' and no '.join(missing)} configured",
-        hint=f"pass them, or set {keys} in lake.cfg or {variables}; to try it on made-up data: --sample",
+        hint=f"pass {' and '.join(missing)}, or set {keys} in lake.cfg or {variables}; "
+        "to try the job with sample data, use --sample (in Python: sample=True)",
         context={"option": missing[0]},
     )
 
 
-def _asked(call: str, config: Config) -> Any:
-    return _engine.called(
-        config, lambda on_tick: getattr(_engine.native(), call)(config.native_options(), on_tick)
+def _call(name: str, config: Config) -> Any:
+    return _engine.call_with_progress(
+        config, lambda on_tick: getattr(_engine.native(), name)(config.native_options(), on_tick)
     )

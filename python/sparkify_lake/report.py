@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from sparkify_lake.results.run_report import RecordCounts, RunReport, SampleReport, TableReport, schema
+from sparkify_lake.results.report_parts import RecordCounts, TableReport
+from sparkify_lake.results.run_report import RunReport, SampleReport, schema
 
 __all__ = ["RecordCounts", "RunReport", "SampleReport", "TableReport", "schema"]

@@ -150,7 +150,7 @@ def test_lineage_cannot_fail_a_run(raw: Path, lake: Path, monkeypatch: pytest.Mo
     def broken(report: object) -> None:
         raise RuntimeError("the collector is broken")
 
-    monkeypatch.setattr(ours, "collect_lineage", broken)
+    monkeypatch.setattr("sparkify_lake.airflow_lineage.collect_lineage", broken)
     assert sparkify_lake.run(raw, lake, quiet=True).state == "published"
 
 
@@ -201,11 +201,13 @@ def test_what_a_connection_says(monkeypatch: pytest.MonkeyPatch) -> None:
     extra = {"region_name": "eu-north-1", "endpoint_url": "https://store", "verify": "/etc/ca.pem"}
     monkeypatch.setenv("AIRFLOW_CONN_BARE", json.dumps({"conn_type": "aws", "extra": extra}))
     found = {"region": "eu-north-1", "endpoint_url": "https://store", "ca_file": "/etc/ca.pem"}
-    assert ours._connection("bare") == found, "no keys: the run itself looks for them"
+    assert ours._connection_options("bare") == found, "no keys: the run itself looks for them"
     full = {"conn_type": "aws", "login": "AKIA", "password": "hunter2", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_FULL", json.dumps(full))
     keys = {"access_key_id": "AKIA", "secret_access_key": "hunter2"}
-    assert ours._connection("full") == found | {name: sparkify_lake.Secret(key) for name, key in keys.items()}
+    assert ours._connection_options("full") == found | {
+        name: sparkify_lake.Secret(key) for name, key in keys.items()
+    }
 
 
 def test_a_window_without_width_is_refused_in_a_plain_call(raw: Path, lake: Path) -> None:

@@ -36,7 +36,7 @@ from airflow.sdk import DAG
 from sparkify_lake.render import progress
 from sparkify_lake.airflow import SparkifyOperator
 
-progress.LOG_EVERY = 0.2  # a test is shorter than ten seconds
+progress.LOG_INTERVAL_SECONDS = 0.2  # a test is shorter than ten seconds
 told = json.loads(os.environ["SUPERVISED"])
 seconds = told.pop("timeout", None)
 with DAG("supervised", schedule=None, start_date=datetime(2018, 11, 1), catchup=False) as dag:

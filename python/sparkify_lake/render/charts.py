@@ -1,8 +1,7 @@
-"""Figures of a page, as HTML: tables, bars, and columns over time, whatever they mean.
+"""Charts and tables of an HTML page: tables, bars, and columns over time.
 
-Invariant: what comes in as `str` is text and is escaped; only what a function of this module returned is
-markup (`Markup`). Nothing drawn needs a script, a font or the network; colors are classes of
-`html_report.css`.
+Invariant: a `str` argument is text and is escaped; only `Markup`, which the functions of this module return,
+is HTML. A chart needs no script, no font and no network; colors are classes of `html_report.css`.
 """
 
 from __future__ import annotations
@@ -12,47 +11,64 @@ from dataclasses import dataclass
 from html import escape
 from typing import NewType
 
-from sparkify_lake.render.text_table import count, printable
+from sparkify_lake.render.text_table import format_count, printable
 
 Markup = NewType("Markup", str)
 
-WIDTH, HEIGHT = 900, 190
-LEFT, BELOW, ABOVE = 56, 22, 8
+# The drawing area of a column chart, in SVG units, and its margins.
+CHART_WIDTH, CHART_HEIGHT = 900, 190
+LEFT_MARGIN, BOTTOM_MARGIN, TOP_MARGIN = 56, 22, 8
+MAX_TIME_LABELS = 8
+MAX_GRID_LINES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """A piece of a bar.
+class BarSegment:
+    """A segment of a bar.
 
     Attributes:
-        what: What it stands for.
+        label: What the segment stands for; displayed as a tooltip.
         amount: Its length, in the unit of its bar.
-        kind: The class of its colour: "first", "second" or "bad".
+        color: The CSS class of its color: "first", "second" or "bad".
     """
 
-    what: str
+    label: str
     amount: float
-    kind: str = "first"
+    color: str = "first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One bar: its name, its pieces from left to right, and what stands behind it."""
+    """A bar.
+
+    Attributes:
+        name: The text to its left.
+        segments: Its segments, from left to right.
+        value: The text to its right.
+        detail: A second, smaller text after the name.
+    """
 
     name: str
-    pieces: Sequence[Piece]
-    told: str
-    aside: str = ""
+    segments: Sequence[BarSegment]
+    value: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column over time: the lower part of `height` has a colour of its own."""
+class ChartColumn:
+    """One column over time.
+
+    Attributes:
+        start: The day, as 2018-11-30, or the month, as 2018-11.
+        height: Its height.
+        lower: The height of its lower part, which has another color.
+        label: The text of its tooltip.
+    """
 
     start: str
     height: int
     lower: int
-    told: str
+    label: str
 
 
 def text(words: str) -> Markup:
@@ -60,11 +76,11 @@ def text(words: str) -> Markup:
     return Markup(escape(printable(words)))
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, texts: Sequence[str]) -> Markup:
-    """Draws a table; columns align right, but for those named in `texts`."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: Sequence[str]) -> Markup:
+    """Draws a table. Columns align right, except those named in `text_columns`."""
 
     def cells(tag: str, row: Sequence[str]) -> str:
-        sides = [' class="text"' if name in texts else "" for name in head]
+        sides = [' class="text"' if name in text_columns else "" for name in head]
         return "".join(f"<{tag}{side}>{text(cell)}</{tag}>" for side, cell in zip(sides, row, strict=True))
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
@@ -73,77 +89,83 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, texts: Sequence
 
 
 def bars(rows: Sequence[Bar], longest: float | None = None) -> Markup:
-    """Draws bars below each other, to the scale of the longest; without one, each bar is full."""
-    shown = []
+    """Draws bars one below the other.
+
+    Args:
+        rows: The bars.
+        longest: The amount that has the full width. Without it, every bar has the full width.
+    """
+    drawn = []
     for bar in rows:
-        whole = longest if longest is not None else sum(piece.amount for piece in bar.pieces)
-        pieces = "".join(
-            f'<i class="{piece.kind}" style="width:{100 * piece.amount / whole:.2f}%"'
-            f' title="{text(piece.what)}"></i>'
-            for piece in bar.pieces
-            if piece.amount and whole
+        whole = longest if longest is not None else sum(segment.amount for segment in bar.segments)
+        segments = "".join(
+            f'<i class="{segment.color}" style="width:{100 * segment.amount / whole:.2f}%"'
+            f' title="{text(segment.label)}"></i>'
+            for segment in bar.segments
+            if segment.amount and whole
         )
-        whole_name = text(f"{bar.name}, {bar.aside}" if bar.aside else bar.name)
-        aside = f" <small>{text(bar.aside)}</small>" if bar.aside else ""
-        shown += [
-            f'<span class="name" title="{whole_name}">{text(bar.name)}{aside}</span>',
-            f'<span class="track">{pieces}</span><span class="amount">{text(bar.told)}</span>',
+        whole_name = text(f"{bar.name}, {bar.detail}" if bar.detail else bar.name)
+        detail = f" <small>{text(bar.detail)}</small>" if bar.detail else ""
+        drawn += [
+            f'<span class="name" title="{whole_name}">{text(bar.name)}{detail}</span>',
+            f'<span class="track">{segments}</span><span class="amount">{text(bar.value)}</span>',
         ]
-    return Markup(f'<div class="bars">{"".join(shown)}</div>')
+    return Markup(f'<div class="bars">{"".join(drawn)}</div>')
 
 
 def legend(*entries: tuple[str, str]) -> Markup:
-    """Draws what colours mean: pairs of a text and a class."""
-    shown = "".join(f'<span><i class="{kind}"></i>{text(name)}</span>' for name, kind in entries)
-    return Markup(f'<div class="legend">{shown}</div>')
+    """Draws a legend from pairs of a text and the CSS class of its color."""
+    drawn = "".join(f'<span><i class="{color}"></i>{text(name)}</span>' for name, color in entries)
+    return Markup(f'<div class="legend">{drawn}</div>')
 
 
-def columns_over_time(columns: Sequence[Column], title: str) -> Markup:
-    """Draws columns for days (2018-11-30) or months (2018-11), in order of time.
+def columns_over_time(columns: Sequence[ChartColumn], title: str) -> Markup:
+    """Draws columns for days (2018-11-30) or months (2018-11), which must be in order of time.
 
-    A day that has no column keeps its place, so that gaps are seen.
+    A day without a column keeps its position, so that gaps are visible.
     """
-    places = _places([column.start for column in columns])
+    positions = _positions([column.start for column in columns])
     step = _round_step(max(column.height for column in columns))
     highest = -(-max(column.height for column in columns) // step) * step
-    base, scale = HEIGHT - BELOW, (HEIGHT - BELOW - ABOVE) / highest
-    pitch = (WIDTH - LEFT) / len(places)
-    thick = max(pitch * 0.8, 0.6)
+    base, scale = CHART_HEIGHT - BOTTOM_MARGIN, (CHART_HEIGHT - BOTTOM_MARGIN - TOP_MARGIN) / highest
+    pitch = (CHART_WIDTH - LEFT_MARGIN) / len(positions)
+    width = max(pitch * 0.8, 0.6)
 
-    def line(at: int) -> str:
-        y = base - at * scale
-        label = f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{count(at)}</text>'
-        return f'<line x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>{label}'
+    def grid_line(value: int) -> str:
+        y = base - value * scale
+        label = f'<text x="{LEFT_MARGIN - 8}" y="{y + 4:.1f}" text-anchor="end">{format_count(value)}</text>'
+        return f'<line x1="{LEFT_MARGIN}" x2="{CHART_WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>{label}'
 
-    def piece(kind: str, x: float, top: float, height: float) -> str:
-        size = f'width="{thick:.1f}" height="{height * scale:.1f}"'
-        return f'<rect class="{kind}" x="{x:.1f}" y="{base - top * scale:.1f}" {size}/>'
+    def part(color: str, x: float, top: float, height: float) -> str:
+        size = f'width="{width:.1f}" height="{height * scale:.1f}"'
+        return f'<rect class="{color}" x="{x:.1f}" y="{base - top * scale:.1f}" {size}/>'
 
-    def drawn(column: Column) -> str:
-        x = LEFT + places[column.start] * pitch + (pitch - thick) / 2
-        lower = piece("first", x, column.lower, column.lower)
-        upper = piece("second", x, column.height, column.height - column.lower)
-        return f"<g><title>{text(column.told)}</title>{lower}{upper}</g>"
+    def drawn(column: ChartColumn) -> str:
+        x = LEFT_MARGIN + positions[column.start] * pitch + (pitch - width) / 2
+        lower = part("first", x, column.lower, column.lower)
+        upper = part("second", x, column.height, column.height - column.lower)
+        return f"<g><title>{text(column.label)}</title>{lower}{upper}</g>"
 
-    def name(start: str) -> str:
-        middle = LEFT + (places[start] + 0.5) * pitch
-        return f'<text x="{middle:.1f}" y="{HEIGHT - 4}" text-anchor="middle">{text(start)}</text>'
+    def time_label(start: str) -> str:
+        middle = LEFT_MARGIN + (positions[start] + 0.5) * pitch
+        return f'<text x="{middle:.1f}" y="{CHART_HEIGHT - 4}" text-anchor="middle">{text(start)}</text>'
 
-    parts = [line(at) for at in range(0, highest + 1, step)]
+    label_step = -(-len(positions) // MAX_TIME_LABELS)
+    parts = [grid_line(value) for value in range(0, highest + 1, step)]
     parts += [drawn(column) for column in columns]
-    parts += [name(start) for start, at in places.items() if at % -(-len(places) // 8) == 0]
+    parts += [time_label(start) for start, position in positions.items() if position % label_step == 0]
     label = f'role="img" aria-label="{text(title)}"'
-    drawing = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" {label}>{"".join(parts)}</svg>'
+    drawing = f'<svg viewBox="0 0 {CHART_WIDTH} {CHART_HEIGHT}" {label}>{"".join(parts)}</svg>'
     return Markup(f'<div class="scroll">{drawing}</div>')
 
 
-def _places(starts: Sequence[str]) -> dict[str, int]:
-    """Numbers the days, or months, from the first to the last, those in between included.
+def _positions(starts: Sequence[str]) -> dict[str, int]:
+    """Numbers all days or months from the first to the last, including those without a column.
 
     Example:
-        >>> _places(["2018-12", "2019-02"])
+        >>> _positions(["2018-12", "2019-02"])
         {'2018-12': 0, '2019-01': 1, '2019-02': 2}
-        >>> _places(["2018-11-30", "2018-12-02"])
+        >>> _positions(["2018-11-30", "2018-12-02"])
         {'2018-11-30': 0, '2018-12-01': 1, '2018-12-02': 2}
     """
     from datetime import date, timedelta
@@ -156,7 +178,7 @@ def _places(starts: Sequence[str]) -> dict[str, int]:
 
 
 def _round_step(top: int) -> int:
-    """Returns a round distance of lines, so that there are at most five of them above the base.
+    """Returns a round distance between grid lines, so that at most five of them are above the base.
 
     Example:
         >>> [_round_step(top) for top in (1, 7, 430, 9_000)]
@@ -165,6 +187,6 @@ def _round_step(top: int) -> int:
     step = 1
     while True:
         for factor in (1, 2, 5):
-            if top <= step * factor * 5:
+            if top <= step * factor * MAX_GRID_LINES:
                 return step * factor
         step *= 10

@@ -1,9 +1,9 @@
-"""How far a run has come, shown where it helps: a bar in a terminal or a notebook, a log line elsewhere.
+"""The progress of a run: a bar in a terminal or notebook, log lines elsewhere.
 
-The native call ticks about ten times a second on the calling thread; nothing here starts a thread or reads
-a clock. rich is imported when a bar is really drawn, so a short run never loads it.
+The native call reports about ten times per second on the calling thread. Nothing here starts a thread or
+reads a clock. rich is imported when a bar is drawn, so a short run never loads it.
 
-Invariant: showing progress cannot fail a run; and a run shorter than half a second shows nothing.
+Invariant: displaying progress cannot make a run fail, and a run shorter than half a second displays nothing.
 """
 
 from __future__ import annotations
@@ -11,99 +11,106 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypedDict
 
-from sparkify_lake.render.text_table import count, seconds, size
+from sparkify_lake.render.text_table import format_bytes, format_count, format_seconds
+from sparkify_lake.settings.environment import is_in_notebook
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from sparkify_lake._native import OnTick, Tick
+SHOW_AFTER_SECONDS = 0.5
+LOG_INTERVAL_SECONDS = 10.0
 
-PATIENCE = 0.5
-LOG_EVERY = 10.0
+
+class Tick(TypedDict):
+    """The progress of a native call; sent about every 100 ms, on the calling thread."""
+
+    stage: str  # the phase of the run
+    done: int
+    total: int | None
+    unit: str  # "bytes" or "files"
+    elapsed: float  # seconds since the call began
+
+
+OnTick = Callable[[Tick], object]
 
 
 @contextmanager
-def shown(*, hidden: bool = False, stream: TextIO | None = None) -> Iterator[OnTick | None]:
-    """Shows progress while the block runs.
+def progress_shown(*, hidden: bool = False, stream: TextIO | None = None) -> Iterator[OnTick | None]:
+    """Displays progress while the block runs.
 
     Args:
-        hidden: Whether nothing shall be shown (`quiet`, `no_progress`).
-        stream: Where a bar would be drawn; standard error, unless given.
+        hidden: Whether to display nothing (`quiet`, `no_progress`).
+        stream: Where to draw a bar; standard error by default.
 
     Yields:
-        What the native call shall be given as `on_tick`.
+        The function to pass to the native call as `on_tick`; None to display nothing.
     """
     if hidden:
         yield None
-    elif in_notebook() or is_terminal(stream or sys.stderr):
-        bar = Bar(stream)
+    elif is_in_notebook() or is_terminal(stream or sys.stderr):
+        bar = ProgressBar(stream)
         try:
             yield bar.tick
         finally:
             bar.close()
     else:
-        yield Lines().tick
+        yield ProgressLog().tick
 
 
 def is_terminal(stream: TextIO) -> bool:
     """Returns whether a stream is a terminal."""
     try:
         return stream.isatty()
-    except (AttributeError, ValueError):  # replaced by something simpler, or closed
+    except (AttributeError, ValueError):  # replaced by a simpler object, or closed
         return False
 
 
-def in_notebook() -> bool:
-    """Returns whether this is a Jupyter kernel; looks, but imports nothing."""
-    return "ipykernel" in sys.modules
-
-
-class Lines:
-    """A log line at most every ten seconds."""
+class ProgressLog:
+    """Logs a line at most every ten seconds."""
 
     def __init__(self, log: Callable[[str], object] | None = None) -> None:
         self._log = log
         self._last = 0.0
 
     def tick(self, tick: Tick) -> None:
-        """Logs where the run is, if the last line is old enough."""
-        if tick["elapsed"] - self._last < LOG_EVERY:
+        """Logs the progress if the last line is old enough."""
+        if tick["elapsed"] - self._last < LOG_INTERVAL_SECONDS:
             return
         self._last = tick["elapsed"]
         if self._log is None:
             from logging import getLogger
 
             self._log = getLogger("sparkify_lake").info
-        self._log(f"{describe(tick)}, after {seconds(tick['elapsed'])}")
+        self._log(f"{describe(tick)}, after {format_seconds(tick['elapsed'])}")
 
 
-class Bar:
-    """A bar of rich, in a terminal or in a notebook; gone when the run is over."""
+class ProgressBar:
+    """A bar drawn by rich, in a terminal or a notebook; removed when the run ends."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
         self._progress: Progress | None = None
         self._task: TaskID | None = None
-        self._broken = False
+        self._is_broken = False
 
     def tick(self, tick: Tick) -> None:
-        """Draws where the run is, once it has taken longer than half a second."""
-        if tick["elapsed"] < PATIENCE or self._broken:
+        """Draws the progress of a run that takes longer than half a second."""
+        if tick["elapsed"] < SHOW_AFTER_SECONDS or self._is_broken:
             return
         try:
             self._draw(tick)
-        except Exception:  # a terminal that went away must not take the run with it
-            self._broken = True
+        except Exception:  # a terminal that was closed must not stop the run
+            self._is_broken = True
 
     def close(self) -> None:
-        """Wipes the bar."""
+        """Removes the bar."""
         if self._progress is not None:
             try:
                 self._progress.stop()
             except Exception:  # as above
-                self._broken = True
+                self._is_broken = True
 
     def _draw(self, tick: Tick) -> None:
         if self._progress is None or self._task is None:
@@ -115,7 +122,7 @@ class Bar:
             description=tick["stage"],
             total=tick["total"],
             completed=tick["done"],
-            amount=amount(tick),
+            amount=describe_amount(tick),
         )
         self._progress.refresh()
 
@@ -126,7 +133,7 @@ def _rich_progress(stream: TextIO | None) -> Progress:
 
     class Screen(Console):
         def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # rich's own way is to close stdout and end the program
+            raise BrokenPipeError  # by default, rich closes stdout and exits the process
 
     return Progress(
         SpinnerColumn(),
@@ -136,21 +143,22 @@ def _rich_progress(stream: TextIO | None) -> Progress:
         TimeElapsedColumn(),
         console=Screen(file=stream, stderr=stream is None),
         transient=True,
-        auto_refresh=False,  # a refreshing thread would be one more; ticks come often enough
+        auto_refresh=False,  # refreshing would need a thread, and ticks are frequent enough
         redirect_stdout=False,
         redirect_stderr=False,
     )
 
 
 def describe(tick: Tick) -> str:
-    """Says in words where a run is, as `songs: 45%, 1,234 of 2,000 files`."""
+    """Returns the progress in words, such as `songs: 45%, 1,234 of 2,000 files`."""
     share = f"{100 * tick['done'] // tick['total']}%, " if tick["total"] else ""
-    return f"{tick['stage']}: {share}{amount(tick)}"
+    return f"{tick['stage']}: {share}{describe_amount(tick)}"
 
 
-def amount(tick: Tick) -> str:
-    """Says how much is done, in the unit of the stage."""
+def describe_amount(tick: Tick) -> str:
+    """Returns the finished amount in the unit of the phase."""
     done, total = tick["done"], tick["total"]
     if tick["unit"] == "bytes":
-        return f"{size(done)} of {size(total)}" if total else size(done)
-    return f"{count(done)} of {count(total)} {tick['unit']}" if total else f"{count(done)} {tick['unit']}"
+        return f"{format_bytes(done)} of {format_bytes(total)}" if total else format_bytes(done)
+    of_total = f" of {format_count(total)}" if total else ""
+    return f"{format_count(done)}{of_total} {tick['unit']}"

@@ -1,34 +1,32 @@
-"""What `doctor` found out about a place, and what `check` found in a lake: plain frozen data.
+"""The results of `doctor`, `check`, `recover` and `status`, as frozen data.
 
-Made from the mappings that the native module returns. Nothing is examined here, and nothing is decided.
-
-Invariant: `to_dict` gives back what `from_dict` took; no secret is in it.
+Nothing is examined or decided here; the native module did that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sparkify_lake.render.text_table import Grid, as_html, as_text, count, seconds, size
-from sparkify_lake.results.run_report import as_json, songs_first
+from sparkify_lake.render.text_table import TextTable, format_bytes, format_count, format_seconds
+from sparkify_lake.results.result import JsonData, Result, songs_first
 
-# ASCII, and of one width: a log file shows them as a terminal does.
-MARKS = {"ok": "ok", "warning": "WARN", "failed": "FAIL", "skipped": "-"}
+# How the outcomes of a check are displayed: in ASCII, so that log files show them as a terminal does.
+OUTCOMES = {"ok": "ok", "warning": "WARN", "failed": "FAIL", "skipped": "-"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One question about a place, and its answer.
+    """One check of a location and its outcome.
 
     Attributes:
-        name: What was looked at.
+        name: Name of the check.
         outcome: "ok", "warning", "failed" or "skipped".
-        detail: What was seen.
-        hint: What to do, where there is something to do.
-        seconds: How long it took.
+        detail: What the check found.
+        hint: What to do, if there is something to do.
+        seconds: Wall time.
     """
 
     name: str
@@ -38,16 +36,16 @@ class Check:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
-    """What `doctor` found out about a place that a job would read or write.
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Examination(Result):
+    """The result of `doctor`: checks of a location that a run would read or write.
 
-    `str()` is a plain table, notebooks show a better one, `to_dict()` and `to_json()` are for programs.
+    `str()` gives a text table, notebooks display an HTML table; programs use `to_dict()` and `to_json()`.
 
     Attributes:
-        location: The place, a local path or an `s3://` URL.
-        checks: In the order in which they were made.
-        exit_code: What the program exits with: 0, or the code of the first check that failed.
+        location: The location, a local path or an `s3://` URL.
+        checks: The checks, in order.
+        exit_code: Exit code of the program: 0, or the code of the first check that failed.
     """
 
     location: str
@@ -56,7 +54,7 @@ class Examination:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Examination:
-        """Makes an examination of its mapping."""
+        """Returns the examination for a plain mapping."""
         return cls(**{**data, "checks": tuple(Check(**check) for check in data["checks"])})
 
     @property
@@ -64,66 +62,54 @@ class Examination:
         """Whether no check failed; warnings do not count."""
         return self.exit_code == 0
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns plain mappings, lists and numbers, ready for JSON."""
-        data = asdict(self)
-        return {**data, "checks": list(data["checks"])}
-
-    def to_json(self, *, indent: int | None = 2) -> str:
-        """Returns the examination as JSON text."""
-        return as_json(self.to_dict(), indent)
-
-    def __str__(self) -> str:
-        return as_text(self._title(), self._grids())
-
-    __repr__ = __str__  # as a frame's: a prompt shows the table
-
-    def _repr_html_(self) -> str:
-        return as_html(self._title(), self._grids())
-
     def _title(self) -> str:
-        counts = {outcome: sum(c.outcome == outcome for c in self.checks) for outcome in MARKS}
-        parts = [f"{counts[outcome]} {outcome}" for outcome in MARKS if counts[outcome]]
-        return f"{self.location}: {', '.join(parts) or 'nothing was looked at'}"
+        counts = {outcome: sum(check.outcome == outcome for check in self.checks) for outcome in OUTCOMES}
+        parts = [f"{number} {outcome}" for outcome, number in counts.items() if number]
+        return f"{self.location}: {', '.join(parts) or 'no checks were made'}"
 
-    def _grids(self) -> list[Grid]:
+    def _tables(self) -> list[TextTable]:
         rows = [
-            (MARKS.get(c.outcome, c.outcome), c.name, seconds(c.seconds) if c.seconds else "", c.detail)
-            for c in self.checks
+            (
+                OUTCOMES.get(check.outcome, check.outcome),
+                check.name,
+                format_seconds(check.seconds) if check.seconds else "",
+                check.detail,
+            )
+            for check in self.checks
         ]
-        head = ("", "check", "time", "what was seen")
-        hints = [(f"{c.name}:", c.hint) for c in self.checks if c.hint]
-        return [Grid(head=head, rows=rows, texts=("", "check", "what was seen")), Grid(rows=hints)]
+        head = ("", "check", "time", "result")
+        hints = [(f"{check.name}:", check.hint) for check in self.checks if check.hint]
+        return [TextTable(head=head, rows=rows, text_columns=("", "check", "result")), TextTable(rows=hints)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A file that is not as the log of the lake says: "missing", "changed" or "foreign"."""
+    """A file that does not match the commit log of the lake: "missing", "changed" or "foreign"."""
 
     path: str
     what: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkup:
-    """Whether a lake is what its log says.
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Checkup(Result):
+    """The result of `check` and `recover`: whether the files of a lake match its commit log.
 
-    `str()` is a plain table, notebooks show a better one, `to_dict()` and `to_json()` are for programs.
+    `str()` gives a text table, notebooks display an HTML table; programs use `to_dict()` and `to_json()`.
 
     Attributes:
-        location: The root of the lake.
+        location: Root of the lake.
         version: Its newest version.
-        run: The run that made it.
-        committed_at: ISO 8601, UTC.
-        is_published: Whether readers see the version in full.
+        run: The run that committed it.
+        committed_at: Time of the commit, ISO 8601, UTC.
+        is_published: Whether the version is completely published.
         is_guarded: Whether the store keeps overlapping runs apart.
-        files: Of the version.
-        bytes: Of these files.
-        rows: In these files.
-        problem_count: How many files are not as they should be.
-        problems: The first of them.
-        exit_code: 0 when all is well, 75 while the version is not published, 76 when files are not as it
-            says.
+        files: Number of files in the version.
+        bytes: Size of these files.
+        rows: Number of rows in these files.
+        problem_count: Number of files that do not match the commit log.
+        problems: The first of these files.
+        exit_code: 0 if there is no problem, 75 if the version is not completely published, 76 if files do
+            not match the commit log.
     """
 
     location: str
@@ -141,69 +127,63 @@ class Checkup:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Checkup:
-        """Makes a checkup of its mapping."""
+        """Returns the checkup for a plain mapping."""
         return cls(**{**data, "problems": tuple(Problem(**problem) for problem in data["problems"])})
 
     @property
     def is_healthy(self) -> bool:
-        """Whether the lake is published in full and every file is as it should be."""
+        """Whether the lake is completely published and all files match the commit log."""
         return self.exit_code == 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns plain mappings, lists and numbers, ready for JSON."""
-        data = asdict(self)
-        return {**data, "problems": list(data["problems"])}
-
-    def to_json(self, *, indent: int | None = 2) -> str:
-        """Returns the checkup as JSON text."""
-        return as_json(self.to_dict(), indent)
-
-    def __str__(self) -> str:
-        return as_text(self._title(), self._grids())
-
-    __repr__ = __str__  # as a frame's: a prompt shows the table
-
-    def _repr_html_(self) -> str:
-        return as_html(self._title(), self._grids())
 
     def _title(self) -> str:
         if not self.is_published:
-            state = "not published in full; recover finishes it, and so does the next run"
+            state = "not completely published; recover or the next run will complete it"
         elif self.problem_count:
-            state = f"{count(self.problem_count)} files are not as its log says"
+            state = f"{format_count(self.problem_count)} files do not match the commit log"
         else:
-            state = "all files are as its log says"
+            state = "all files match the commit log"
         return f"{self.location}, version {self.version}: {state}"
 
-    def _grids(self) -> list[Grid]:
+    def _tables(self) -> list[TextTable]:
         facts = [
-            ("made by", f"{self.run}, {self.committed_at}"),
-            ("holds", f"{count(self.rows)} rows in {count(self.files)} files, {size(self.bytes)}"),
+            ("committed by", f"{self.run}, {self.committed_at}"),
+            (
+                "contents",
+                f"{format_count(self.rows)} rows in {format_count(self.files)} files, "
+                f"{format_bytes(self.bytes)}",
+            ),
             ("overlapping runs", "kept apart" if self.is_guarded else "not kept apart by this store"),
         ]
         problems = [(problem.what, problem.path) for problem in self.problems]
         if self.problem_count > len(problems):
-            problems.append(("", f"and {count(self.problem_count - len(problems))} more"))
-        return [Grid(rows=facts), Grid(head=("problem", "file"), rows=problems, texts=("problem", "file"))]
+            problems.append(("", f"and {format_count(self.problem_count - len(problems))} more"))
+        return [
+            TextTable(rows=facts),
+            TextTable(head=("problem", "file"), rows=problems, text_columns=("problem", "file")),
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
-    """Some files: how many, their bytes, and the first of them by name."""
+class FileSummary:
+    """A set of files: how many, their size, and the first of them by name."""
 
     files: int
     bytes: int
     first: Sequence[str]
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Files:
-        """Makes it of its mapping."""
+    def from_dict(cls, data: Mapping[str, Any]) -> FileSummary:
+        """Returns the summary for a plain mapping."""
         return cls(**{**data, "first": tuple(data["first"])})
+
+    def describe(self) -> str:
+        """Returns the names of the first files."""
+        return ", ".join(self.first) + (" …" if self.files > len(self.first) else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """The input files that a version was made from; `last_day` is the last one in their paths."""
+class KnownInput:
+    """The input files that a version contains; `last_day` is the latest day in their paths."""
 
     location: str
     files: int
@@ -212,55 +192,55 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrivals:
-    """How the input files of one content differ from those that a version was made from.
+class InputChanges:
+    """The differences between the current input files and those that a version contains.
 
     Attributes:
-        location: Where they lie.
-        unchanged: Those that are what they were.
-        new: Those that the version does not know.
-        late: The new ones of a day, by their path, that is not behind the last one that the version knows.
-        changed: Those of another size or time.
-        gone: Those that are no longer there; their rows go, too.
-        kept: Those that are no longer there, and of which the lake has a copy: `keep_gone` keeps their rows.
-        last_day: The last day in the paths of all of them.
+        location: Location of the input.
+        unchanged: Number of files that the version contains in their current state.
+        new: Files that the version does not contain.
+        late: New files whose path has a day that is not later than the last day of the version.
+        changed: Files with another size or modification time.
+        gone: Deleted files; the next run removes their rows.
+        kept: Deleted files of which the lake has a copy; their rows stay with `keep_gone`.
+        last_day: The latest day in the paths of all current files.
     """
 
     location: str
     unchanged: int
-    new: Files
-    late: Files
-    changed: Files
-    gone: Files
-    kept: Files
+    new: FileSummary
+    late: FileSummary
+    changed: FileSummary
+    gone: FileSummary
+    kept: FileSummary
     last_day: str | None
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Arrivals:
-        """Makes it of its mapping."""
-        files = {name: Files.from_dict(data[name]) for name in ("new", "late", "changed", "gone", "kept")}
-        return cls(**{**data, **files})
+    def from_dict(cls, data: Mapping[str, Any]) -> InputChanges:
+        """Returns the changes for a plain mapping."""
+        names = ("new", "late", "changed", "gone", "kept")
+        return cls(**{**data, **{name: FileSummary.from_dict(data[name]) for name in names}})
 
     @property
     def is_news(self) -> bool:
-        """Whether a run would find anything to do."""
+        """Whether a run would have anything to do."""
         return bool(self.new.files or self.changed.files or self.gone.files)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """The newest version of a lake, as its log tells; and what has arrived since, at an input that was named.
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Status(Result):
+    """The newest version of a lake, from its commit log, and what has changed at the input since.
 
     Attributes:
-        location: The lake.
-        version: Its newest version; counts up from 1.
-        run: The run that made it.
-        committed_at: When that run began; ISO 8601, UTC.
-        is_published: Whether it is published in full.
-        rows: Rows of each table.
-        known: The input files that it was made from, by "songs" and "logs".
-        state: The files, beside the log, that later runs build upon.
-        input: What has arrived since, by "songs" and "logs"; None when no input was named.
+        location: Root of the lake.
+        version: Its newest version; the first is 1.
+        run: The run that committed it.
+        committed_at: Start time of that run, ISO 8601, UTC.
+        is_published: Whether the version is completely published.
+        rows: Number of rows by table.
+        known: The input files that the version contains, by "songs" and "logs".
+        state: The files beside the commit log that later runs need.
+        input: Changes at the input, by "songs" and "logs"; None if no input was named.
     """
 
     location: str
@@ -269,84 +249,100 @@ class Status:
     committed_at: str
     is_published: bool
     rows: Mapping[str, int]
-    known: Mapping[str, Known]
-    state: Files
-    input: Mapping[str, Arrivals] | None
+    known: Mapping[str, KnownInput]
+    state: FileSummary
+    input: Mapping[str, InputChanges] | None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Status:
-        """Makes a status of its mapping."""
-        arrived = data["input"]
+        """Returns the status for a plain mapping."""
+        changes = data["input"]
         return cls(
             **{
                 **data,
-                "known": {name: Known(**known) for name, known in data["known"].items()},
-                "state": Files.from_dict(data["state"]),
-                "input": arrived and {name: Arrivals.from_dict(one) for name, one in arrived.items()},
+                "known": {name: KnownInput(**known) for name, known in data["known"].items()},
+                "state": FileSummary.from_dict(data["state"]),
+                "input": changes
+                and {name: InputChanges.from_dict(changed) for name, changed in changes.items()},
             }
         )
 
     @property
     def lag_days(self) -> int | None:
-        """Days of logs that the lake is behind its input; None where their paths do not tell."""
+        """Number of days by which the lake is behind the logs; None if the paths contain no days."""
         ends = (self.known.get("logs"), (self.input or {}).get("logs"))
         days = [end.last_day for end in ends if end is not None and end.last_day is not None]
         return (date.fromisoformat(days[1]) - date.fromisoformat(days[0])).days if len(days) == 2 else None
 
     @property
     def exit_code(self) -> int:
-        """0 when the version is published in full, 75 while it is not."""
+        """0 if the version is completely published, otherwise 75."""
         return 0 if self.is_published else 75
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns plain mappings and numbers, ready for JSON."""
-        return {**asdict(self), "lag_days": self.lag_days}
-
-    def to_json(self, *, indent: int | None = 2) -> str:
-        """Returns the status as JSON text."""
-        return as_json(self.to_dict(), indent)
-
-    def __str__(self) -> str:
-        return as_text(self._title(), self._grids())
-
-    __repr__ = __str__  # as a frame's: a prompt shows the table
-
-    def _repr_html_(self) -> str:
-        return as_html(self._title(), self._grids())
+        """Returns plain mappings, lists and numbers, ready for JSON."""
+        return {**JsonData.to_dict(self), "lag_days": self.lag_days}
 
     def _title(self) -> str:
-        state = "published" if self.is_published else "not published in full yet"
+        state = "published" if self.is_published else "not completely published yet"
         return f"{self.location}, version {self.version} of {self.committed_at}: {state}"
 
-    def _grids(self) -> list[Grid]:
-        rows = [(table, count(number)) for table, number in self.rows.items()]
-        known = [
-            (name, count(k.files), size(k.bytes), k.last_day or "") for name, k in songs_first(self.known)
+    def _tables(self) -> list[TextTable]:
+        return [
+            TextTable(
+                head=("table", "rows"),
+                rows=[(table, format_count(number)) for table, number in self.rows.items()],
+                text_columns=("table",),
+            ),
+            self._known_table(),
+            self._change_table(),
+            self._fact_table(),
         ]
-        arrived = [
+
+    def _known_table(self) -> TextTable:
+        rows = [
+            (name, format_count(known.files), format_bytes(known.bytes), known.last_day or "")
+            for name, known in songs_first(self.known)
+        ]
+        return TextTable(
+            head=("contained input", "files", "size", "last day"),
+            rows=rows,
+            text_columns=("contained input",),
+        )
+
+    def _change_table(self) -> TextTable:
+        rows = [
             (
                 name,
-                *(count(one.files) for one in (a.new, a.late, a.changed, a.gone, a.kept)),
-                count(a.unchanged),
+                *(
+                    format_count(summary.files)
+                    for summary in (changes.new, changes.late, changes.changed, changes.gone, changes.kept)
+                ),
+                format_count(changes.unchanged),
             )
-            for name, a in songs_first(self.input or {})
+            for name, changes in songs_first(self.input or {})
         ]
-        kinds = [
-            (f"{name}, {kind}", ", ".join(files.first) + (" …" if files.files > len(files.first) else ""))
-            for name, a in songs_first(self.input or {})
-            for kind, files in (("new", a.new), ("changed", a.changed), ("gone", a.gone), ("kept", a.kept))
-            if files.files
+        return TextTable(
+            head=("current input", "new", "of these late", "changed", "deleted", "kept", "unchanged"),
+            rows=rows,
+            text_columns=("current input",),
+        )
+
+    def _fact_table(self) -> TextTable:
+        rows = [
+            (f"{name}, {kind}", summary.describe())
+            for name, changes in songs_first(self.input or {})
+            for kind, summary in (
+                ("new", changes.new),
+                ("changed", changes.changed),
+                ("deleted", changes.gone),
+                ("kept", changes.kept),
+            )
+            if summary.files
         ]
         if self.lag_days is not None:
-            kinds.append(("behind", f"{count(self.lag_days)} days"))
-        kinds.append(("state", f"{count(self.state.files)} files, {size(self.state.bytes)}"))
-        return [
-            Grid(head=("table", "rows"), rows=rows, texts=("table",)),
-            Grid(head=("made from", "files", "size", "last day"), rows=known, texts=("made from",)),
-            Grid(
-                head=("arrived", "new", "of them late", "changed", "gone", "kept", "unchanged"),
-                rows=arrived,
-                texts=("arrived",),
-            ),
-            Grid(rows=kinds),
-        ]
+            rows.append(("lag", f"{format_count(self.lag_days)} days"))
+        rows.append(
+            ("state files", f"{format_count(self.state.files)} files, {format_bytes(self.state.bytes)}")
+        )
+        return TextTable(rows=rows)

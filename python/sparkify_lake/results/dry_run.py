@@ -1,24 +1,23 @@
-"""What `plan` tells of a run that has not been made: plain frozen data, of the native module's mapping.
-
-Invariant: `to_dict` gives back what `from_dict` took.
-"""
+"""What a run would read and write, as frozen data: the result of `plan`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from sparkify_lake.render.text_table import Grid, as_html, as_text, count, size
-from sparkify_lake.results.request_cost import Requests, described
-from sparkify_lake.results.run_report import SourceReport, as_json, plain, songs_first
+from sparkify_lake.render.text_table import TextTable, format_bytes, format_count
+from sparkify_lake.results.report_parts import SourceReport
+from sparkify_lake.results.request_cost import Requests, describe_requests
+from sparkify_lake.results.result import Result, songs_first
 
-SHOWN_PARTITIONS = 12
+# How many partitions of each table the text table lists.
+MAX_LISTED_PARTITIONS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedPartition:
-    """A partition that a run would make again ("" is a table without partitions), and what lies there now."""
+    """A partition that a run would rewrite, with its current size; "" is a table without partitions."""
 
     partition: str
     files: int
@@ -28,16 +27,16 @@ class PlannedPartition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTable:
-    """One table that a run would write, and what lies there now.
+    """One table that a run would write, and its current state.
 
     Attributes:
-        name: Of the table.
-        folder: Below the output.
-        location: The whole path.
-        exists: Whether the folder does.
-        files: In it now.
-        partitions: Those that would be made again; None for all of them.
-        more_partitions: Further ones at most, of which only reading can tell which they are.
+        name: Name of the table.
+        folder: Its folder in the output.
+        location: The full path of the folder.
+        exists: Whether the folder exists.
+        files: Number of files in it now.
+        partitions: The partitions that a run would rewrite; None for all partitions.
+        more_partitions: The maximum number of further partitions; only reading the input can tell which.
     """
 
     name: str
@@ -48,21 +47,41 @@ class PlannedTable:
     partitions: Sequence[PlannedPartition] | None
     more_partitions: int
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> PlannedTable:
+        """Returns the table for a plain mapping."""
+        partitions = data["partitions"]
+        if partitions is not None:
+            partitions = tuple(PlannedPartition(**partition) for partition in partitions)
+        return cls(**{**data, "partitions": partitions})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a run would read and write; making it writes nothing.
+    def describe_rewrite(self) -> str:
+        """Returns in words which part of the table a run would rewrite."""
+        if self.partitions is None:
+            return "all"
+        if self.partitions and not self.partitions[0].partition:
+            return "its file"
+        parts = [f"{format_count(len(self.partitions))} partitions"] if self.partitions else []
+        if self.more_partitions:
+            parts.append(f"at most {format_count(self.more_partitions)} more")
+        return ", ".join(parts) or "nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Plan(Result):
+    """What a run would read and write. Making a plan writes nothing.
 
     Attributes:
-        input: What was found, by "songs" and "logs", and what of it would be read.
-        output: Where the lake would be.
-        options: The options that would be in force, as text.
-        outlook: "first" where there is no lake yet, "whole" when everything would be read, "part" when only
-            what has changed would, "unchanged" when there is nothing to do.
-        rebuilt: Why everything would be read although the lake holds tables.
-        tables: By name, in the order of the star schema.
-        warnings: What deserves a look.
-        requests: What a run would ask of the store, and what S3 charges for it; None when all is local.
+        input: The files found, by "songs" and "logs", and how many of them would be read.
+        output: Root of the lake.
+        options: The options that would be in effect, as text.
+        outlook: "first" if there is no lake yet, "whole" if a run would read all files, "part" if it would
+            read only what has changed, "unchanged" if there is nothing to do.
+        rebuilt: Why a run would read all files although the lake contains tables.
+        tables: The tables by name, in the order of the star schema.
+        warnings: Warnings.
+        requests: The requests that a run would make to the object store, and what S3 charges for them; None
+            if all files are local.
     """
 
     input: Mapping[str, SourceReport]
@@ -74,96 +93,83 @@ class Plan:
     warnings: Sequence[str]
     requests: Requests | None = None
 
+    _listed_fields: ClassVar[tuple[str, ...]] = ("tables",)
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Plan:
-        """Makes a plan of its mapping."""
+        """Returns the plan for a plain mapping."""
         return cls(
             **{
                 **data,
                 "input": {name: SourceReport(**source) for name, source in data["input"].items()},
-                "tables": {table["name"]: _planned(table) for table in data["tables"]},
+                "tables": {table["name"]: PlannedTable.from_dict(table) for table in data["tables"]},
                 "warnings": tuple(data["warnings"]),
             }
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns plain mappings, lists and numbers, ready for JSON."""
-        data = plain(self, "tables", "warnings")
-        for table in data["tables"]:
-            table["partitions"] = None if table["partitions"] is None else list(table["partitions"])
-        return data
-
-    def to_json(self, *, indent: int | None = 2) -> str:
-        """Returns the plan as JSON text."""
-        return as_json(self.to_dict(), indent)
-
-    def __str__(self) -> str:
-        return as_text(self._title(), self._grids(), self.warnings)
-
-    __repr__ = __str__  # as a frame's: a prompt shows the table
-
-    def _repr_html_(self) -> str:
-        return as_html(self._title(), self._grids(), self.warnings)
-
     def _title(self) -> str:
         title = "plan: nothing was written"
-        return (
-            f"{title}; nothing has changed, a run would do nothing" if self.outlook == "unchanged" else title
-        )
+        if self.outlook == "unchanged":
+            title += "; the input is unchanged, so a run would do nothing"
+        return title
 
-    def _grids(self) -> list[Grid]:
+    def _tables(self) -> list[TextTable]:
         return [
-            Grid(
-                head=("input", "files", "size", "to read", "size", "location"),
-                rows=[
-                    (
-                        name,
-                        count(s.files),
-                        size(s.bytes),
-                        count(s.files_read),
-                        size(s.bytes_read),
-                        s.location,
-                    )
-                    for name, s in songs_first(self.input)
-                ],
-                texts=("input", "location"),
-            ),
-            Grid(
-                head=("table", "there now", "to make again", "location"),
-                rows=[
-                    (t.name, f"{count(t.files)} files" if t.exists else "nothing", _again(t), t.location)
-                    for t in self.tables.values()
-                ],
-                texts=("table", "to make again", "location"),
-            ),
-            Grid(
-                head=("partition", "files", "rows", "size"),
-                rows=[
-                    (f"{t.folder}/{p.partition}", count(p.files), count(p.rows), size(p.bytes))
-                    for t in self.tables.values()
-                    for p in (t.partitions or ())[:SHOWN_PARTITIONS]
-                ],
-                texts=("partition",),
-            ),
-            Grid(rows=[("everything is read", self.rebuilt)] if self.rebuilt else []),
-            Grid(rows=[("requests", described(self.requests))] if self.requests else []),
-            Grid(rows=[(name, value) for name, value in self.options.items() if value]),
+            self._input_table(),
+            self._rewrite_table(),
+            self._partition_table(),
+            TextTable(rows=[("reads all files", self.rebuilt)] if self.rebuilt else []),
+            TextTable(rows=[("requests", describe_requests(self.requests))] if self.requests else []),
+            TextTable(rows=[(name, value) for name, value in self.options.items() if value]),
         ]
 
+    def _warnings(self) -> Sequence[str]:
+        return self.warnings
 
-def _planned(table: Mapping[str, Any]) -> PlannedTable:
-    partitions = table["partitions"]
-    if partitions is not None:
-        partitions = tuple(PlannedPartition(**partition) for partition in partitions)
-    return PlannedTable(**{**table, "partitions": partitions})
+    def _input_table(self) -> TextTable:
+        return TextTable(
+            head=("input", "files", "size", "to read", "size", "location"),
+            rows=[
+                (
+                    name,
+                    format_count(source.files),
+                    format_bytes(source.bytes),
+                    format_count(source.files_read),
+                    format_bytes(source.bytes_read),
+                    source.location,
+                )
+                for name, source in songs_first(self.input)
+            ],
+            text_columns=("input", "location"),
+        )
 
+    def _rewrite_table(self) -> TextTable:
+        return TextTable(
+            head=("table", "now", "to rewrite", "location"),
+            rows=[
+                (
+                    table.name,
+                    f"{format_count(table.files)} files" if table.exists else "nothing",
+                    table.describe_rewrite(),
+                    table.location,
+                )
+                for table in self.tables.values()
+            ],
+            text_columns=("table", "to rewrite", "location"),
+        )
 
-def _again(table: PlannedTable) -> str:
-    """Says what of a table would be made again."""
-    if table.partitions is None:
-        return "all"
-    if table.partitions and not table.partitions[0].partition:
-        return "its file"
-    told = [f"{count(len(table.partitions))} partitions"] if table.partitions else []
-    told += [f"at most {count(table.more_partitions)} more"] if table.more_partitions else []
-    return ", ".join(told) or "nothing"
+    def _partition_table(self) -> TextTable:
+        return TextTable(
+            head=("partition", "files", "rows", "size"),
+            rows=[
+                (
+                    f"{table.folder}/{partition.partition}",
+                    format_count(partition.files),
+                    format_count(partition.rows),
+                    format_bytes(partition.bytes),
+                )
+                for table in self.tables.values()
+                for partition in (table.partitions or ())[:MAX_LISTED_PARTITIONS]
+            ],
+            text_columns=("partition",),
+        )

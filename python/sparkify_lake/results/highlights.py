@@ -1,4 +1,4 @@
-"""What a lake holds at a glance, as frozen data: plays over time, free against paid, what is heard most."""
+"""The highlights of a lake, as frozen data: plays over time and by level, most played songs and artists."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """Plays of one day or one month (UTC).
+    """The plays of one day or one month (UTC).
 
     Attributes:
-        start: The day as 2018-11-30, or the month as 2018-11.
-        plays: All of them.
-        paid: Those with the level "paid".
+        start: The day, as 2018-11-30, or the month, as 2018-11.
+        plays: All plays.
+        paid: The plays with the level "paid".
     """
 
     start: str
@@ -24,7 +24,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelShare:
-    """Plays and listeners of one level, as the play says it; None for plays without one."""
+    """The plays and listeners of one level, as recorded in the play; None for plays without a level."""
 
     level: str | None
     plays: int
@@ -32,8 +32,8 @@ class LevelShare:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Favourite:
-    """A song, or an artist whose `title` is None, and how often it was heard."""
+class Favorite:
+    """A song, or an artist (without a `title`), with its plays and listeners."""
 
     title: str | None
     artist: str | None
@@ -43,29 +43,29 @@ class Favourite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Highlights:
-    """What a lake holds at a glance.
+    """The highlights of a lake.
 
     Attributes:
-        unit: What a period is: "day", or "month" when there are more than 400 days.
-        periods: Plays over time, in order; periods without a play are left out.
-        levels: Plays by level, most first.
-        songs: The songs with most plays, at most ten. Empty where the lake has no songs.
-        artists: The artists with most plays, at most ten. Empty where the lake has no artists.
+        unit: The length of a period: "day", or "month" when there are more than 400 days.
+        periods: Plays over time, in order; periods without plays are left out.
+        levels: Plays by level, the most frequent level first.
+        songs: The ten most played songs; empty if the lake has no songs table.
+        artists: The ten most played artists; empty if the lake has no artists table.
     """
 
     unit: str
     periods: Sequence[Period]
     levels: Sequence[LevelShare]
-    songs: Sequence[Favourite]
-    artists: Sequence[Favourite]
+    songs: Sequence[Favorite]
+    artists: Sequence[Favorite]
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Highlights:
-        """Makes highlights of their mapping."""
+        """Returns the highlights for a plain mapping."""
         return cls(
             unit=data["unit"],
             periods=tuple(Period(**period) for period in data["periods"]),
             levels=tuple(LevelShare(**level) for level in data["levels"]),
-            songs=tuple(Favourite(**song) for song in data["songs"]),
-            artists=tuple(Favourite(**artist) for artist in data["artists"]),
+            songs=tuple(Favorite(**song) for song in data["songs"]),
+            artists=tuple(Favorite(**artist) for artist in data["artists"]),
         )

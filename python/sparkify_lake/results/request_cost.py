@@ -1,19 +1,19 @@
-"""What is asked of an object store, and what S3 charges for it: for plans and for reports.
+"""The requests to an object store and what S3 charges for them, as text for run reports and dry runs.
 
-Counts and prices are the engine's; here they are put into words.
+The engine counts the requests and knows the prices.
 
-Invariant: an amount is shown with the date of its prices, and never as nothing when it is something.
+Invariant: a cost is displayed with the date of its prices, and a cost above zero is never displayed as zero.
 """
 
 from __future__ import annotations
 
 from typing import TypedDict
 
-from sparkify_lake.render.text_table import count, size
+from sparkify_lake.render.text_table import format_bytes, format_count
 
 
 class Requests(TypedDict, total=False):
-    """What was asked of the store, or would be. A plan knows no retries and no bytes."""
+    """The requests of a run, or those that a run would make; a dry run has no retries and no bytes."""
 
     list: int
     get: int
@@ -29,21 +29,25 @@ class Requests(TypedDict, total=False):
     prices_of: str
 
 
-def described(requests: Requests | None) -> str:
-    """Says in words what is asked of a store.
+def describe_requests(requests: Requests | None) -> str:
+    """Returns the requests and their cost in words.
 
     Example:
-        >>> described({"list": 2, "get": 1071, "put": 90, "put_is_at_most": True, "cost_usd": 0.0009})
+        >>> describe_requests(
+        ...     {"list": 2, "get": 1071, "put": 90, "put_is_at_most": True, "cost_usd": 0.0009}
+        ... )
         '2 list, 1,071 get, at most 90 put: at most $0.0009'
-        >>> described({"get": 3, "retries": 1, "bytes_in": 2048, "cost_usd": 1e-6, "prices_of": "2026-11"})
+        >>> describe_requests(
+        ...     {"get": 3, "retries": 1, "bytes_in": 2048, "cost_usd": 1e-6, "prices_of": "2026-11"}
+        ... )
         '3 get, 1 retries, 2.0 KiB in: less than $0.0001 at the list prices of 2026-11'
-        >>> described(None)
+        >>> describe_requests(None)
         ''
     """
     if requests is None:
         return ""
-    most = "at most " if requests.get("put_is_at_most") else ""
-    kinds = {
+    at_most = "at most " if requests.get("put_is_at_most") else ""
+    counts = {
         "list": requests.get("list"),
         "get": requests.get("get"),
         "put": requests.get("put"),
@@ -52,17 +56,21 @@ def described(requests: Requests | None) -> str:
         "retries": requests.get("retries"),
         "throttled": requests.get("throttled"),
     }
-    parts = [f"{most if name == 'put' else ''}{count(n)} {name}" for name, n in kinds.items() if n]
-    ways = {"in": requests.get("bytes_in"), "out": requests.get("bytes_out")}
-    parts += [f"{size(n)} {way}" for way, n in ways.items() if n]
+    parts = [
+        f"{at_most if name == 'put' else ''}{format_count(number)} {name}"
+        for name, number in counts.items()
+        if number
+    ]
+    traffic = {"in": requests.get("bytes_in"), "out": requests.get("bytes_out")}
+    parts += [f"{format_bytes(number)} {direction}" for direction, number in traffic.items() if number]
     text = ", ".join(parts) or "none"
     if "cost_usd" in requests:
-        text += f": {most}{_dollars(requests['cost_usd'])}"
+        text += f": {at_most}{_format_dollars(requests['cost_usd'])}"
         text += f" at the list prices of {requests['prices_of']}" if requests.get("prices_of") else ""
     return text
 
 
-def _dollars(amount: float) -> str:
+def _format_dollars(amount: float) -> str:
     if 0 < amount < 0.0001:
         return "less than $0.0001"
     return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"

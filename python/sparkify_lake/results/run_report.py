@@ -1,143 +1,78 @@
-"""What a run did and what a plan would do: plain frozen data, for programs and for people.
+"""The report of a run and of a sample, as frozen data.
 
-Made from the mappings that the native module returns. Nothing is counted here, and nothing is decided.
-
-Invariant: `to_dict` gives back what `from_dict` took; a report pickles, and holds no frame and no secret.
+The native module counts; nothing is counted or decided here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from sparkify_lake.render.text_table import Grid, as_html, as_text, count, seconds, size
-from sparkify_lake.results.request_cost import Requests, described
+from sparkify_lake.render.charts import Markup
+from sparkify_lake.render.html_report import document, facts, heading, section, warning
+from sparkify_lake.render.text_table import (
+    TextTable,
+    format_bytes,
+    format_count,
+    format_counts,
+    format_seconds,
+)
+from sparkify_lake.results import report_page
+from sparkify_lake.results.highlights import Highlights
+from sparkify_lake.results.report_parts import (
+    BadFile,
+    PlayCounts,
+    RecordCounts,
+    Reject,
+    SourceReport,
+    StageReport,
+    TableReport,
+)
+from sparkify_lake.results.request_cost import Requests, describe_requests
+from sparkify_lake.results.result import JsonData, Result, songs_first
 
-if TYPE_CHECKING:
-    from sparkify_lake.results.highlights import Highlights
-
-Value = TypeVar("Value")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceReport:
-    """What was found at one input location, and what of it was read: the lake knew the rest.
-
-    Attributes:
-        location: As it was said, resolved.
-        files: How many; those that are gone and were kept count among them.
-        bytes: Their size, as stored.
-        files_read: Those that were read.
-        bytes_read: Their size.
-        files_kept: Those that are no longer there, and whose rows `keep_gone` has kept.
-    """
-
-    location: str
-    files: int
-    bytes: int
-    files_read: int
-    bytes_read: int
-    files_kept: int
+# How many quarantined records and bad files the text table names.
+MAX_EXAMPLES = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageReport:
-    """How long one stage took."""
-
-    name: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordCounts:
-    """What became of the records of one input: read = loaded + filtered + quarantined."""
-
-    read: int
-    loaded: int
-    filtered: int
-    quarantined: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reject:
-    """One quarantined record: where it is and why, never what it says."""
-
-    file: str
-    line: int
-    offset: int
-    reason: str
-    key: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadFile:
-    """A file that was left out as a whole, and why."""
-
-    file: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableReport:
-    """One table as it lies at the output: its size, and what this run changed of its files."""
-
-    name: str
-    folder: str
-    rows: int
-    files: int
-    bytes: int
-    partitions: int
-    written: int
-    unchanged: int
-    removed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlayCounts:
-    """Plays, and how many of them found their song."""
-
-    rows: int
-    matched: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RunReport(Result):
     """What one run read, wrote and left out.
 
-    `str()` is a plain table, notebooks show a better one, `to_html()` is a page with plots; `to_dict()` and
-    `to_json()` are for programs, in the form that `schema()` describes.
+    `str()` gives a text table, notebooks display an HTML table, and `to_html()` returns a page with charts.
+    Programs use `to_dict()` and `to_json()`, whose form `sparkify_lake.report.schema()` describes.
 
     Attributes:
-        report_version: Of this layout.
-        package_version: Of sparkify-lake.
-        run_id: Names the run; its start, and a random part.
-        state: "published", "unchanged" when there was nothing to do, or "built" when nothing was written.
-        rebuilt: Why all of the input was read although the lake holds tables; None where that is not so.
-        version: Of the lake that holds these tables; None when nothing was written.
-        started_at: ISO 8601, UTC.
+        report_version: Version of the form of the report.
+        package_version: Version of sparkify-lake.
+        run_id: Name of the run: its start time and a random part.
+        state: "published"; "unchanged" if there was nothing to do; "built" if nothing was written.
+        rebuilt: Why the run read all input although the lake contains tables; None if it did not.
+        version: Version of the lake with these tables; None if nothing was written.
+        started_at: Start time, ISO 8601, UTC.
         seconds: Wall time.
-        input: What was found, by "songs" and "logs".
-        output: Where the lake is; None when nothing was written.
-        options: The options that were in force, as text.
-        stages: Wall time by stage, in order.
-        records: Counts, by "songs" and "logs".
-        filtered: Why records were filtered, by key.
-        reasons: Why records were quarantined, by "songs" and "logs".
-        coerced: Records taken after a lossless conversion, by "songs" and "logs".
-        unknown_keys: Keys that no table uses, by "songs" and "logs".
+        input: The files found, by "songs" and "logs".
+        output: Root of the lake; None if nothing was written.
+        options: The options in effect, as text.
+        stages: Wall time by phase, in order.
+        records: Record counts, by "songs" and "logs".
+        filtered: Number of filtered records by reason.
+        reasons: Number of quarantined records by reason, by "songs" and "logs".
+        coerced: Number of records loaded after a lossless conversion, by "songs" and "logs".
+        unknown_keys: JSON keys that no table uses, by "songs" and "logs".
         rejects: The first quarantined records.
         bad_files: Files left out as a whole.
-        tables: By name, in the order of the star schema.
-        plays: Plays and matches.
-        quarantine: Where the quarantined records are.
-        credentials: Where the credentials came from; None when none were needed.
-        requests: What was asked of the store, and what S3 charges for it; None when all is local.
-        warnings: What deserves a look.
-        peak_rss_bytes: The most memory the process held.
-        threads: Worker threads.
-        executor: Where the work was done: `local`, or the name of an executor.
-        highlights: What the lake holds at a glance; only of a run that was asked for a page (`report`).
+        tables: The tables by name, in the order of the star schema.
+        plays: Number of plays and matches.
+        quarantine: Path of the quarantined records.
+        credentials: Source of the credentials; None if none were needed.
+        requests: Requests to the object store and what S3 charges for them; None if all files are local.
+        warnings: Warnings.
+        peak_rss_bytes: Peak memory of the process.
+        threads: Number of worker threads.
+        executor: Where the shards were processed: `local`, or the name of an executor.
+        highlights: Highlights of the lake; only with the option `report`.
     """
 
     report_version: int
@@ -170,14 +105,13 @@ class RunReport:
     requests: Requests | None = None
     highlights: Highlights | None = None
 
+    # Lists in JSON, mappings by name here.
+    _listed_fields: ClassVar[tuple[str, ...]] = ("tables",)
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunReport:
-        """Makes a report of its mapping, such as `to_dict` gives or the JSON of `--json` holds."""
-        highlights = None
-        if data.get("highlights") is not None:
-            from sparkify_lake.results.highlights import Highlights
-
-            highlights = Highlights.from_dict(data["highlights"])
+        """Returns the report for a plain mapping, as `to_dict` returns it and `--json` prints it."""
+        highlights = data.get("highlights")
         return cls(
             **{
                 **data,
@@ -189,115 +123,145 @@ class RunReport:
                 "tables": {table["name"]: TableReport(**table) for table in data["tables"]},
                 "plays": PlayCounts(**data["plays"]),
                 "warnings": tuple(data["warnings"]),
-                "highlights": highlights,
+                "highlights": None if highlights is None else Highlights.from_dict(highlights),
             }
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns plain mappings, lists and numbers, ready for JSON."""
-        return plain(self, "tables", "stages", "rejects", "bad_files", "warnings")
-
     def to_html(self) -> str:
-        """Returns the report as a whole HTML page, which needs nothing beside it."""
-        from sparkify_lake.render.html_report import as_page
+        """Returns the report as a complete HTML page that needs no other file."""
+        return document(f"sparkify-lake: {self.state}, {self.started_at}", self._page_parts())
 
-        return as_page(self)
+    def _page_parts(self) -> Iterator[Markup]:
+        version = f", version {self.version}" if self.version is not None else ""
+        paths = [] if self.output is None else [self.output + version]
+        yield heading("sparkify-lake:", self.state, paths, [self.started_at])
+        yield from map(warning, self.warnings)
+        yield report_page.summary(self.tables, self.plays, self.records, self.seconds)
+        if self.highlights is not None and self.highlights.periods:
+            yield report_page.plays_section(self.highlights)
+        yield section(
+            "Input",
+            *report_page.records_parts(self.records, self.input),
+            *report_page.reasons_parts(self.filtered, self.reasons),
+            *report_page.rejects_parts(self.rejects, self.bad_files, self.quarantine),
+        )
+        yield section("Tables", report_page.tables_part(self.tables))
+        yield section("Time by phase", report_page.phases_part(self.stages))
+        yield section("Run", facts(self._page_facts()))
 
-    def to_json(self, *, indent: int | None = 2) -> str:
-        """Returns the report as JSON text."""
-        return as_json(self.to_dict(), indent)
-
-    def __str__(self) -> str:
-        return as_text(self._title(), self._grids(), self.warnings)
-
-    __repr__ = __str__  # as a frame's: a prompt shows the table
-
-    def _repr_html_(self) -> str:
-        return as_html(self._title(), self._grids(), self.warnings)
+    def _page_facts(self) -> list[tuple[str, str]]:
+        options = ", ".join(f"{name}={value}" for name, value in self.options.items() if value)
+        return [
+            *((f"{name} from", source.location) for name, source in songs_first(self.input)),
+            ("requests", describe_requests(self.requests)),
+            ("credentials", self.credentials or ""),
+            ("memory", self._memory()),
+            ("threads", format_count(self.threads)),
+            ("executor", "" if self.executor == "local" else self.executor),
+            ("coerced", format_counts(self.coerced)),
+            ("unknown keys", _counts_by_input(self.unknown_keys)),
+            ("options", options),
+            ("run", self.run_id),
+            ("written by", f"sparkify-lake {self.package_version}"),
+        ]
 
     def _title(self) -> str:
-        return f"{self.state} in {seconds(self.seconds)}"
+        return f"{self.state} in {format_seconds(self.seconds)}"
 
-    def _grids(self) -> list[Grid]:
-        facts = [(f"{name} from", source.location) for name, source in songs_first(self.input)]
-        facts += [("lake", self.output or ""), ("read", _read(self.input)), ("rebuilt", self.rebuilt or "")]
-        if self.plays.rows:
-            facts.append(
-                ("matched", f"{count(self.plays.matched)} of {count(self.plays.rows)} plays have a song")
-            )
-        facts += [
-            ("time", ", ".join(f"{stage.name} {seconds(stage.seconds)}" for stage in self.stages)),
-            ("memory", f"{size(self.peak_rss_bytes)} at most" if self.peak_rss_bytes else ""),
-            ("coerced", _counts(self.coerced)),
-            (
-                "quarantined",
-                "; ".join(f"{name}: {_counts(n)}" for name, n in songs_first(self.reasons) if n),
-            ),
-            ("such as", ", ".join(f"{r.file}:{r.line} {r.reason}" for r in self.rejects[:3])),
-            ("left out", ", ".join(f"{f.file} {f.reason}" for f in self.bad_files[:3])),
+    def _tables(self) -> list[TextTable]:
+        return [self._size_table(), self._record_table(), self._fact_table()]
+
+    def _warnings(self) -> Sequence[str]:
+        return self.warnings
+
+    def _size_table(self) -> TextTable:
+        return TextTable(
+            head=("table", "rows", "files", "size", "written", "unchanged", "removed", "folder"),
+            rows=[
+                (
+                    table.name,
+                    format_count(table.rows),
+                    format_count(table.files),
+                    format_bytes(table.bytes),
+                    format_count(table.written),
+                    format_count(table.unchanged),
+                    format_count(table.removed),
+                    table.folder,
+                )
+                for table in self.tables.values()
+            ],
+            text_columns=("table", "folder"),
+        )
+
+    def _record_table(self) -> TextTable:
+        rows = []
+        for name, counts in songs_first(self.records):
+            source = self.input.get(name)
+            numbers = (counts.read, counts.loaded, counts.filtered, counts.quarantined)
+            found = (format_count(source.files), format_bytes(source.bytes)) if source else ("", "")
+            rows.append((name, *map(format_count, numbers), *found))
+        head = ("records", "read", "loaded", "filtered", "quarantined", "files", "size")
+        return TextTable(head=head, rows=rows, text_columns=("records",))
+
+    def _fact_table(self) -> TextTable:
+        rows = [
+            *((f"{name} from", source.location) for name, source in songs_first(self.input)),
+            ("lake", self.output or ""),
+            ("read", _describe_reading(self.input)),
+            ("rebuilt", self.rebuilt or ""),
+            ("matched", self._matches()),
+            ("time", ", ".join(f"{phase.name} {format_seconds(phase.seconds)}" for phase in self.stages)),
+            ("memory", self._memory()),
+            ("coerced", format_counts(self.coerced)),
+            ("quarantined", _counts_by_input(self.reasons)),
+            ("such as", ", ".join(f"{r.file}:{r.line} {r.reason}" for r in self.rejects[:MAX_EXAMPLES])),
+            ("left out", ", ".join(f"{file.file} {file.reason}" for file in self.bad_files[:MAX_EXAMPLES])),
             ("quarantine", self.quarantine or ""),
-            ("requests", described(self.requests)),
+            ("requests", describe_requests(self.requests)),
             ("credentials", self.credentials or ""),
             ("run", self.run_id),
         ]
-        return [
-            Grid(
-                head=("table", "rows", "files", "size", "written", "unchanged", "removed", "folder"),
-                rows=[
-                    (
-                        t.name,
-                        count(t.rows),
-                        count(t.files),
-                        size(t.bytes),
-                        count(t.written),
-                        count(t.unchanged),
-                        count(t.removed),
-                        t.folder,
-                    )
-                    for t in self.tables.values()
-                ],
-                texts=("table", "folder"),
-            ),
-            Grid(
-                head=("records", "read", "loaded", "filtered", "quarantined", "files", "size"),
-                rows=[
-                    (
-                        name,
-                        count(c.read),
-                        count(c.loaded),
-                        count(c.filtered),
-                        count(c.quarantined),
-                        *((count(s.files), size(s.bytes)) if (s := self.input.get(name)) else ("", "")),
-                    )
-                    for name, c in songs_first(self.records)
-                ],
-                texts=("records",),
-            ),
-            Grid(rows=[fact for fact in facts if fact[1]]),
-        ]
+        return TextTable(rows=[row for row in rows if row[1]])
+
+    def _matches(self) -> str:
+        if not self.plays.rows:
+            return ""
+        return f"{format_count(self.plays.matched)} of {format_count(self.plays.rows)} plays have a song"
+
+    def _memory(self) -> str:
+        return f"{format_bytes(self.peak_rss_bytes)} at most" if self.peak_rss_bytes else ""
 
 
-def _read(sources: Mapping[str, SourceReport]) -> str:
-    """Says how many files were read, where that is not all of them."""
+def _describe_reading(sources: Mapping[str, SourceReport]) -> str:
+    """Returns how many files were read, if that is not all of them."""
     kept = sum(source.files_kept for source in sources.values())
-    gone = f"{count(kept)} files are gone, their rows are kept" if kept else ""
-    if all(source.files_read == source.files for source in sources.values()):
-        return gone
-    told = (f"{count(s.files_read)} of {count(s.files)} files of {name}" for name, s in songs_first(sources))
-    return "; ".join(filter(None, (", ".join(told), "the lake knew the others", gone)))
+    parts = []
+    if any(source.files_read != source.files for source in sources.values()):
+        parts = [
+            f"{format_count(source.files_read)} of {format_count(source.files)} files of {name}"
+            for name, source in songs_first(sources)
+        ]
+        parts = [", ".join(parts), "the lake already contains the others"]
+    if kept:
+        parts.append(f"the rows of {format_count(kept)} deleted files are kept")
+    return "; ".join(parts)
+
+
+def _counts_by_input(counts: Mapping[str, Mapping[str, int]]) -> str:
+    return "; ".join(f"{name}: {format_counts(numbers)}" for name, numbers in songs_first(counts) if numbers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SampleReport:
-    """What a sample data set holds.
+class SampleReport(JsonData):
+    """The contents of a sample data set.
 
     Attributes:
-        directory: Where it was made.
-        songs: Song records.
-        song_files: Files of songs.
-        events: Log events.
-        log_files: Files of events.
-        bytes: Of all files.
+        directory: Its folder.
+        songs: Number of songs.
+        song_files: Number of song files.
+        events: Number of log events.
+        log_files: Number of log files.
+        bytes: Size of all files.
         seconds: Wall time.
     """
 
@@ -309,51 +273,19 @@ class SampleReport:
     bytes: int
     seconds: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns a plain mapping, ready for JSON."""
-        return asdict(self)
-
-    def to_json(self, *, indent: int | None = 2) -> str:
-        """Returns the report as JSON text."""
-        return as_json(self.to_dict(), indent)
-
     def __str__(self) -> str:
         return (
-            f"{count(self.songs)} songs in {count(self.song_files)} files and {count(self.events)} events in "
-            f"{count(self.log_files)} files ({size(self.bytes)}) below {self.directory}"
+            f"{format_count(self.songs)} songs in {format_count(self.song_files)} files and "
+            f"{format_count(self.events)} events in {format_count(self.log_files)} files "
+            f"({format_bytes(self.bytes)}) in {self.directory}"
         )
 
 
-def songs_first(mapping: Mapping[str, Value]) -> list[tuple[str, Value]]:
-    """Lists a mapping by input, the songs before the logs."""
-    return sorted(mapping.items(), key=lambda item: item[0] != "songs")
-
-
-def plain(report: Any, *sequences: str) -> dict[str, Any]:
-    """Returns a report as plain mappings, with lists in place of these sequences and mappings."""
-    data = asdict(report)
-    for name in sequences:
-        value = data[name]
-        data[name] = list(value.values() if isinstance(value, dict) else value)
-    return data
-
-
 def schema() -> dict[str, Any]:
-    """Returns the JSON Schema (draft 2020-12) of `RunReport.to_dict()` and of what `--json` prints."""
+    """Returns the JSON Schema (draft 2020-12) of `RunReport.to_dict()` and of the output of `--json`."""
     from importlib.resources import files
     from json import loads
 
     text = files("sparkify_lake.results").joinpath("report.schema.json").read_text(encoding="utf-8")
-    described: dict[str, Any] = loads(text)
-    return described
-
-
-def as_json(data: Mapping[str, Any], indent: int | None) -> str:
-    """Returns plain data as JSON text."""
-    from json import dumps
-
-    return dumps(data, indent=indent, ensure_ascii=False)
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count(number)}" for name, number in counts.items() if number)
+    parsed: dict[str, Any] = loads(text)
+    return parsed

@@ -25,13 +25,13 @@ SCRIPT = ROOT / "etl.py"
 SLOW = """
 import sys, time, types
 from sparkify_lake import cli
-from sparkify_lake import _engine as engine
+from sparkify_lake import _engine
 
 def run(options, on_tick, crew):
     print("at work", flush=True)
     time.sleep(30)
 
-engine.native = lambda: types.SimpleNamespace(run=run)
+_engine.native = lambda: types.SimpleNamespace(run=run)
 sys.exit(cli.main(["in", "out"]))
 """
 

@@ -20,7 +20,7 @@ BYTES = TEXT.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary
 
 
 def all_text(read: ConfigFile) -> str:
-    refusal = read.refusal
+    refusal = read.error
     shown = (
         [] if refusal is None else [str(refusal), repr(refusal), repr(refusal.hint), repr(refusal.context)]
     )
@@ -36,7 +36,7 @@ def test_random_bytes_are_read_or_refused(content: bytes, name: str) -> None:
         path.chmod(0o600)
         read = read_file(path)
     shown = all_text(read)
-    assert read.refusal is None or not read.entries
+    assert read.error is None or not read.entries
     assert "\x1b" not in shown
     lines = []
     with contextlib.suppress(UnicodeDecodeError):

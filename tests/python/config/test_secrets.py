@@ -17,8 +17,7 @@ from functools import partial
 import pytest
 
 import sparkify_lake
-from sparkify_lake import cli, etl
-from sparkify_lake import jobs as job
+from sparkify_lake import cli, etl, jobs
 from sparkify_lake.errors import ConfigurationError, SparkifyLakeError
 from sparkify_lake.secret import Secret
 from support.config_files import read_config, write_config
@@ -104,7 +103,7 @@ def test_no_secret_of_a_file_is_shown(
     for words in (["--verbose"], ["config"], ["config", "--json"], ["--json"], ["--dry-run"]):
         cli.main(words)
     try:
-        job.run(sample=None)
+        jobs.run(sample=None)
     except Exception as error:
         assert error.__traceback__ is not None
         inner = error.__traceback__.tb_next  # the frame of this test holds the secret
