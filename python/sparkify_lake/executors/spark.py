@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from sparkify_lake.errors import ConfigurationError
 from sparkify_lake.executors.protocol import Kernel, missing_package
+from sparkify_lake.settings.environment import names_spark_python
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
@@ -102,11 +103,10 @@ def _session() -> Any:
 
 def _use_this_python(session: Any) -> None:
     """Lets workers on this machine run the Python interpreter of this process."""
-    import os
     import sys
 
     context = _context(session)
-    if context is not None and "PYSPARK_PYTHON" not in os.environ and context.master.startswith("local"):
+    if context is not None and not names_spark_python() and context.master.startswith("local"):
         context.pythonExec = sys.executable
 
 

@@ -30,6 +30,11 @@ def has_certificate_file(environment: Mapping[str, str] | None = None) -> bool:
     return bool(environment.get("SSL_CERT_FILE"))
 
 
+def names_spark_python() -> bool:
+    """Returns whether `PYSPARK_PYTHON` sets the Python interpreter of Spark's workers."""
+    return "PYSPARK_PYTHON" in os.environ
+
+
 def is_in_airflow() -> bool:
     """Returns whether this process belongs to Airflow. Imports nothing."""
     return "airflow.sdk" in sys.modules or "airflow.models" in sys.modules

@@ -23,10 +23,10 @@ from typing import Any
 import sparkify_lake
 from sparkify_lake import _engine, cli, errors, report
 from sparkify_lake.settings.files import CREDENTIAL_KEYS
-from sparkify_lake.settings.options import CREDENTIALS, OPTIONS, names_for
+from sparkify_lake.settings.options import CREDENTIALS, OPTIONS, Call, names_for
 
 LIST = Path(__file__).with_name("public_surface.json")
-CALLS = ("run", "plan", "build", "doctor", "check", "recover", "status", "open_lake")
+CALLS: tuple[Call, ...] = ("run", "plan", "build", "doctor", "check", "recover", "status", "open_lake")
 COMMANDS = ((), ("config",), ("sample",), ("doctor",), ("check",), ("recover",), ("status",))
 # Modules that are imported by name, with the names that are public there.
 MODULES = {
