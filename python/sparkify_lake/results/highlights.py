@@ -13,8 +13,8 @@ class Period:
 
     Attributes:
         start: The day, as 2018-11-30, or the month, as 2018-11.
-        plays: All plays.
-        paid: The plays with the level "paid".
+        plays: Number of plays.
+        paid: Number of plays with the level "paid".
     """
 
     start: str
@@ -24,7 +24,13 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelShare:
-    """The plays and listeners of one level, as recorded in the play; None for plays without a level."""
+    """The plays and listeners of one level.
+
+    Attributes:
+        level: The level at the time of the play; None for plays without a level.
+        plays: Number of plays.
+        listeners: Number of users.
+    """
 
     level: str | None
     plays: int
@@ -33,7 +39,14 @@ class LevelShare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Favorite:
-    """A song, or an artist (without a `title`), with its plays and listeners."""
+    """A song or an artist that is played often.
+
+    Attributes:
+        title: Title of the song; None for an artist.
+        artist: Name of the artist; None if it is unknown.
+        plays: Number of plays.
+        listeners: Number of users.
+    """
 
     title: str | None
     artist: str | None

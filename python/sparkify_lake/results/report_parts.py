@@ -30,7 +30,12 @@ class SourceReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageReport:
-    """The wall time of one phase of the run."""
+    """The wall time of one phase of the run.
+
+    Attributes:
+        name: Name of the phase.
+        seconds: Wall time.
+    """
 
     name: str
     seconds: float
@@ -38,7 +43,14 @@ class StageReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordCounts:
-    """The JSON records of one input by outcome: read = loaded + filtered + quarantined."""
+    """The JSON records of one input by outcome: read = loaded + filtered + quarantined.
+
+    Attributes:
+        read: Number of records.
+        loaded: Records that the tables use.
+        filtered: Valid records that the tables do not need, such as events that are not plays.
+        quarantined: Bad records; they are copied to the quarantine.
+    """
 
     read: int
     loaded: int
@@ -48,7 +60,15 @@ class RecordCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
-    """One quarantined record: its place and the reason, never its content."""
+    """One quarantined record: its place and the reason, never its content.
+
+    Attributes:
+        file: The file.
+        line: Line number; the first line is 1.
+        offset: Number of bytes before the record in its decompressed file.
+        reason: Why the record is bad.
+        key: The JSON key with the problem, if one key has it.
+    """
 
     file: str
     line: int
@@ -59,7 +79,12 @@ class Reject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadFile:
-    """A file that was left out as a whole, and the reason."""
+    """A file that was left out as a whole.
+
+    Attributes:
+        file: The file.
+        reason: Why it was left out.
+    """
 
     file: str
     reason: str
@@ -67,7 +92,19 @@ class BadFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableReport:
-    """One table at the output: its size, and how many of its files this run changed."""
+    """One table at the output, and how many of its files this run changed.
+
+    Attributes:
+        name: Name of the table.
+        folder: Its folder in the output.
+        rows: Number of rows.
+        files: Number of files.
+        bytes: Size of the files.
+        partitions: Number of partitions.
+        written: Number of files that this run wrote.
+        unchanged: Number of files that this run left as they were.
+        removed: Number of files that this run removed.
+    """
 
     name: str
     folder: str
@@ -82,7 +119,12 @@ class TableReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayCounts:
-    """The number of plays, and of those with a matching song."""
+    """The number of plays, and of those with a matching song.
+
+    Attributes:
+        rows: Number of plays.
+        matched: Number of plays with a matching song.
+    """
 
     rows: int
     matched: int

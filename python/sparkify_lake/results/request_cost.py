@@ -13,7 +13,22 @@ from sparkify_lake.render.text_table import format_bytes, format_count
 
 
 class Requests(TypedDict, total=False):
-    """The requests of a run, or those that a run would make; a dry run has no retries and no bytes."""
+    """The requests of a run, or those that a run would make; a dry run has no retries and no bytes.
+
+    Attributes:
+        list: Number of list requests.
+        get: Number of get requests.
+        put: Number of put requests.
+        delete: Number of delete requests.
+        other: Number of other requests.
+        put_is_at_most: Whether the number of put requests is an upper limit.
+        retries: Number of requests that were repeated.
+        throttled: Number of requests that the store rejected because there were too many.
+        bytes_in: Bytes received.
+        bytes_out: Bytes sent.
+        cost_usd: What S3 charges for the requests, in US dollars.
+        prices_of: Date of the price list.
+    """
 
     list: int
     get: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import shutil
@@ -20,6 +21,7 @@ import sparkify_lake
 from sparkify_lake import lake_highlights
 from sparkify_lake.render.charts import ChartColumn, columns_over_time
 from sparkify_lake.render.html_report import write_page
+from sparkify_lake.results import highlights, report_parts, request_cost
 from sparkify_lake.results.highlights import Favorite, Highlights, LevelShare, Period
 from sparkify_lake.results.run_report import RunReport, schema
 from support.processes import Finished
@@ -249,6 +251,23 @@ def test_the_schema_describes_reports(made: tuple[Path, RunReport]) -> None:
             jsonschema.validate({**plain, **broken}, described)
 
 
+def texts(kind: type) -> dict[str, str]:
+    """Returns the attributes of a class with the texts of its docstring, in the words of JSON."""
+    listed = (inspect.getdoc(kind) or "").partition("\nAttributes:\n")[2].replace("None", "null")
+    found = re.findall(r"^    (\w+): (.*(?:\n      .*)*)", listed, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def test_the_schema_has_the_texts_of_the_classes() -> None:
+    described = schema()
+    homes = [vars(module) for module in (report_parts, highlights, request_cost)]
+    kinds = {name: next(home[name] for home in homes if name in home) for name in described["$defs"]}
+    assert len(kinds) >= 12
+    for kind, part in [(RunReport, described), *((kinds[name], described["$defs"][name]) for name in kinds)]:
+        properties = part["properties"].items()
+        assert {name: one.get("description") for name, one in properties} == texts(kind), kind.__name__
+
+
 MEASURE = """<script>
 const boxes = [...document.querySelectorAll("rect, .track i")].map(box => box.getBoundingClientRect());
 const page = document.documentElement;
@@ -294,9 +313,9 @@ def test_a_browser_renders_the_page(width: int, made: tuple[Path, RunReport], tm
     assert drawn["cut"] == 0 and drawn["tall"] == 0, "every column has its full width"
     assert drawn["sections"] == [
         "Plays per day",
-        "What was read",
-        "What is in the tables",
-        "Where the time went",
-        "The run",
+        "Input",
+        "Tables",
+        "Time by phase",
+        "Run",
     ]
     assert "CONSOLE" not in done.stderr
