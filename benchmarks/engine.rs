@@ -345,8 +345,8 @@ mod planner {
         let files = files();
         let all: Vec<usize> = (0..files.len()).collect();
         bencher.counter(ItemsCount::new(files.len())).bench_local(|| {
-            let target = divide::target(divide::weight(files.iter()), 400, None);
-            let shards = divide::divide(&files, black_box(&all), target);
+            let target = split::target(split::weight(files.iter()), 400, None);
+            let shards = split::divide(&files, black_box(&all), target);
             shards
                 .iter()
                 .map(|shard| shard.iter().filter_map(|&file| files.get(file)).map(json_size).sum::<usize>())

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sparkify_lake import engine
-from sparkify_lake.cli import _HEADINGS
-from sparkify_lake.options import OPTIONS
+from sparkify_lake import _engine
+from sparkify_lake.settings.options import GROUPS, OPTIONS
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -15,9 +14,9 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def _options() -> str:
-    defaults = engine.defaults()
+    defaults = _engine.defaults()
     lines = []
-    for group, title in _HEADINGS.items():
+    for group, title in GROUPS.items():
         lines += [f"\n## {title}\n", "| flag | keyword, file key | what | default |", "|---|---|---|---|"]
         for option in (one for one in OPTIONS if one.group == group):
             flag = f"`{option.flag}{' ' + option.metavar if option.metavar else ''}`".replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""Sparkify's JSON to a star schema of Hive-partitioned Parquet, without Spark and without a JVM.
+"""Converts Sparkify's JSON to a star schema of Hive-partitioned Parquet, without Spark and without a JVM.
 
     import sparkify_lake
 
@@ -6,8 +6,35 @@
     lake = sparkify_lake.open_lake("lake")             # five Polars LazyFrames
     lake.songplays.group_by("level").len().collect()
 
-Importing this package is free: it reads no file, starts no thread and loads nothing heavy. Every name below
-is imported when it is first used (DAG files are parsed again and again).
+Importing this package reads no file, starts no thread and loads no large library, because Airflow parses DAG
+files again and again. Every public name is imported when it is first used.
+
+A module imports only modules and folders that stand before it in this list, which
+`tests/python/package/test_architecture.py` reads:
+
+    errors            the exception classes
+    secret            a text that is displayed as ***
+    settings          options, the files that set them, and the resolved settings of a call
+    render            text tables, charts, the frame of an HTML page, progress
+    results           what calls return, as frozen data that displays itself
+    executors         where the shards of a run are processed
+    _native           the engine, written in Rust
+    _engine           calls into the engine
+    lake              the tables as Polars frames
+    lake_highlights   queries for the HTML report
+    airflow_lineage   what a run reports to Airflow
+    jobs              run, plan, build, sample
+    diagnostics       doctor, check, status, recover
+    session           a session like Spark's, on DuckDB
+    etl               the functions of the original Spark job
+    airflow           an operator and a sensor
+    cli_arguments     the commands and their arguments
+    cli_help          the text of --help
+    cli               the program
+    report            the public path of the run report and its schema
+    __init__          the public names
+    airflow_provider  the description of the package for Airflow
+    __main__          python -m sparkify_lake
 """
 
 from __future__ import annotations
@@ -15,6 +42,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sparkify_lake.diagnostics import check, doctor, recover, status
     from sparkify_lake.errors import (
         AccessDeniedError,
         ConfigurationError,
@@ -29,12 +57,12 @@ if TYPE_CHECKING:
         TerminalError,
         UsageError,
     )
-    from sparkify_lake.examination import Check, Checkup, Examination, Status
-    from sparkify_lake.inspection import check, doctor, recover, status
-    from sparkify_lake.job import build, plan, run, sample
+    from sparkify_lake.jobs import build, plan, run, sample
     from sparkify_lake.lake import Lake, Star, open_lake
-    from sparkify_lake.preview import Plan
-    from sparkify_lake.report import RecordCounts, RunReport, SampleReport, TableReport
+    from sparkify_lake.results.diagnostics import Check, Checkup, Examination, Status
+    from sparkify_lake.results.dry_run import Plan
+    from sparkify_lake.results.report_parts import RecordCounts, TableReport
+    from sparkify_lake.results.run_report import RunReport, SampleReport
     from sparkify_lake.secret import Secret
 
     __version__: str
@@ -77,12 +105,13 @@ __all__ = [
 ]
 
 _MODULES = {
-    "examination": ("Check", "Checkup", "Examination", "Status"),
-    "inspection": ("check", "doctor", "recover", "status"),
-    "job": ("build", "plan", "run", "sample"),
+    "diagnostics": ("check", "doctor", "recover", "status"),
+    "jobs": ("build", "plan", "run", "sample"),
     "lake": ("Lake", "Star", "open_lake"),
-    "preview": ("Plan",),
-    "report": ("RecordCounts", "RunReport", "SampleReport", "TableReport"),
+    "results.diagnostics": ("Check", "Checkup", "Examination", "Status"),
+    "results.dry_run": ("Plan",),
+    "results.report_parts": ("RecordCounts", "TableReport"),
+    "results.run_report": ("RunReport", "SampleReport"),
     "secret": ("Secret",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -1,4 +1,4 @@
-"""`python -m sparkify_lake`: the same program as `python etl.py` and `sparkify-lake`."""
+"""`python -m sparkify_lake`, the same program as `python etl.py` and `sparkify-lake`."""
 
 from sparkify_lake.cli import entry
 

@@ -1,6 +1,6 @@
-"""What this package tells Airflow of itself, through the entry point `apache_airflow_provider`.
+"""The description of this package for Airflow's list of providers (entry point `apache_airflow_provider`).
 
-Invariant: Airflow may import this module while it is itself being imported, so it imports nothing of that.
+Invariant: this module does not import Airflow, because Airflow may import it while being imported itself.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from typing import Any
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Describes this package to Airflow's list of providers."""
+    """Returns the description of this package."""
     from sparkify_lake import __version__
 
     return {
         "package-name": "sparkify-lake",
         "name": "sparkify-lake",
-        "description": "Sparkify's JSON to a star schema of Parquet, without Spark.",
+        "description": "Converts Sparkify's JSON to a star schema of Parquet files, without Spark.",
         "versions": [__version__],
         "operators": [{"integration-name": "sparkify-lake", "python-modules": ["sparkify_lake.airflow"]}],
         "sensors": [{"integration-name": "sparkify-lake", "python-modules": ["sparkify_lake.airflow"]}],

@@ -1,10 +1,10 @@
-"""What can go wrong, as classes to catch: one per exit code, with a builtin parent where one fits.
+"""The exception classes: one for each exit code, with a builtin parent where one fits.
 
-Raised from Rust and from Python alike. An error is one sentence, its cause and a hint; it carries no secret
-and no record of the input. This module imports nothing of ours, so that anything may import it.
+Rust and Python raise the same classes. An error has a message (one sentence), a cause and a hint; it contains
+no secret and no record of the input. This module imports no other module of the package.
 
-Invariant: every error pickles with all its fields (Airflow and multiprocessing send them between
-processes), and `retryable` alone says whether the same call may succeed later.
+Invariant: an error is pickled with all its fields, because Airflow and multiprocessing send errors between
+processes; and only `retryable` says whether the same call may succeed later.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import ClassVar
 
 
 class SparkifyLakeError(Exception):
-    """The base of all errors of this package.
+    """The base class of all errors of this package.
 
     Attributes:
-        message: One sentence: what is wrong.
-        cause: Why, where it is known.
-        hint: What to do next, where there is something to do.
-        context: Named values for programs, such as the path or the option that is meant.
-        exit_code: What the command line exits with (sysexits.h).
+        message: What failed, in one sentence.
+        cause: Why it failed, if that is known.
+        hint: What to do, if there is something to do.
+        context: Named values for programs, such as the path or the option.
+        exit_code: Exit code of the program (sysexits.h).
         retryable: Whether the same call may succeed later.
     """
 
@@ -54,8 +54,7 @@ class SparkifyLakeError(Exception):
         return f"{type(self).__name__}({self.message!r}, cause={self.cause!r}, hint={self.hint!r})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Exception's own way would call cls(*args) and lose the keyword fields; OSError's would lose even
-        # more.
+        # Exception would call cls(*args) and lose the keyword fields; OSError would lose even more.
         fields = (type(self), self.message, self.cause, self.hint, self.context)
         notes = getattr(self, "__notes__", None)
         return (_restore, fields, {"__notes__": notes}) if notes else (_restore, fields)
@@ -72,30 +71,30 @@ def _restore(
 
 
 class TerminalError(SparkifyLakeError):
-    """Running again will not help: something has to change first."""
+    """Running again does not help: something must be changed first."""
 
 
 class RetryableError(SparkifyLakeError):
-    """Temporary: the same call may succeed later (throttled, a lost race, input that changed meanwhile)."""
+    """A temporary failure: throttling, a concurrent run, or input that changed during the run."""
 
     exit_code = 75
     retryable = True
 
 
 class UsageError(TerminalError, ValueError):
-    """The call itself is wrong: an unknown option, or a value that it does not take."""
+    """The call is invalid: an unknown option, or an invalid value."""
 
     exit_code = 64
 
 
 class DataRefusedError(TerminalError, ValueError):
-    """The input was read and refused: too many bad records, or a file that is not JSON."""
+    """The input is rejected: too many bad records, or a file that is not JSON."""
 
     exit_code = 65
 
 
 class NoInputError(TerminalError, FileNotFoundError):
-    """There is nothing to read where the input should be."""
+    """The input or the lake does not exist, or is empty."""
 
     exit_code = 66
 
@@ -113,34 +112,33 @@ class OutputError(TerminalError, OSError):
 
 
 class StorageError(TerminalError, OSError):
-    """Reading or writing failed: disk full, too many open files, a broken device."""
+    """Reading or writing failed: the disk is full, too many files are open, or a device is broken."""
 
     exit_code = 74
 
 
 class ProtocolError(TerminalError):
-    """What lies at the output was not written by this program, or the store breaks its promises."""
+    """The output contains files that this program did not write, or the store breaks its guarantees."""
 
     exit_code = 76
 
 
 class AccessDeniedError(TerminalError, PermissionError):
-    """Permission or credentials are missing."""
+    """Permissions or credentials are missing."""
 
     exit_code = 77
 
 
 class ConfigurationError(TerminalError, ValueError):
-    """A setting is missing or cannot be used."""
+    """A setting is missing or invalid."""
 
     exit_code = 78
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived while the command line was at work.
+    """SIGTERM arrived while the program was running.
 
-    Not an `Exception`: nothing between the signal and the end of the program may mistake it for a failure
-    and go on.
+    It is not an `Exception`, so that no code treats it as a failure and continues.
     """
 
     exit_code: ClassVar[int] = 143

@@ -1,9 +1,8 @@
-"""The five tables as Polars frames: `Star` in memory, `Lake` where a run wrote it.
+"""The five tables as Polars frames: in memory (`Star`), or where a run wrote them (`Lake`).
 
-Polars is imported inside the functions that need it. Nothing is written here, and nothing is joined.
+Polars is imported inside the functions that need it. Nothing is written or joined here.
 
-Invariant: a table has the same columns, order and types here as in PRODUCT's star schema, whether it has
-rows or not.
+Invariant: a table has the columns, column order and types of the star schema, whether it has rows or not.
 """
 
 from __future__ import annotations
@@ -12,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sparkify_lake import _engine
 from sparkify_lake.errors import ConfigurationError, NoInputError
-from sparkify_lake.grid import Grid, as_html, as_text, count
-from sparkify_lake.options import hide, is_remote, truth
+from sparkify_lake.render.text_table import Displayed, TextTable, format_count
+from sparkify_lake.settings.environment import has_certificate_file
+from sparkify_lake.settings.options import as_bool, is_remote, mask_secrets
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from polars._typing import PolarsDataType
     from typing_extensions import Unpack
 
-    from sparkify_lake._native import Sight
-    from sparkify_lake.config import Config, Credential
-    from sparkify_lake.options import LakeOptions
-    from sparkify_lake.report import RunReport
+    from sparkify_lake._native import TablePresence
+    from sparkify_lake.results.run_report import RunReport
+    from sparkify_lake.settings.config import Config, Credential
+    from sparkify_lake.settings.options import LakeOptions
 
 # Columns in order, and those of them that stand in the path. Text, but for the types named.
 _TIME = {"start_time": "time"}
@@ -61,16 +62,16 @@ PARTITIONS: Mapping[str, tuple[str, ...]] = {
 TABLES = tuple(COLUMNS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Star(Mapping[str, "DataFrame"]):
-    """The star schema in memory: five Polars DataFrames, by attribute or by name, and the report.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Star(Displayed, Mapping[str, "DataFrame"]):
+    """The star schema in memory: five Polars DataFrames, by attribute or by name, and the run report.
 
     Attributes:
-        songs: One row a song.
-        artists: One row an artist.
-        users: One row a user.
-        time: One row a start time.
-        songplays: One row a play.
+        songs: One row per song.
+        artists: One row per artist.
+        users: One row per user.
+        time: One row per start time.
+        songplays: One row per play.
         report: What was read and left out.
     """
 
@@ -82,7 +83,7 @@ class Star(Mapping[str, "DataFrame"]):
     report: RunReport
 
     def __getitem__(self, table: str) -> DataFrame:
-        if table not in COLUMNS:
+        if table not in TABLES:
             raise KeyError(table)
         frame: DataFrame = getattr(self, table)
         return frame
@@ -93,170 +94,162 @@ class Star(Mapping[str, "DataFrame"]):
     def __len__(self) -> int:
         return len(TABLES)
 
-    def __repr__(self) -> str:
-        return as_text("star schema in memory", [self._grid()])
+    def _title(self) -> str:
+        return "star schema in memory"
 
-    def _repr_html_(self) -> str:
-        return as_html("star schema in memory", [self._grid()])
-
-    def _grid(self) -> Grid:
-        rows = [(name, count(frame.height), ", ".join(frame.columns)) for name, frame in self.items()]
-        return Grid(head=("table", "rows", "columns"), rows=rows, texts=("table", "columns"))
+    def _tables(self) -> list[TextTable]:
+        rows = [(name, format_count(frame.height), ", ".join(frame.columns)) for name, frame in self.items()]
+        head = ("table", "rows", "columns")
+        return [TextTable(head=head, rows=rows, text_columns=("table", "columns"))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakeTable:
-    """Where one table lies, and whether it is there."""
+    """The folder of one table, and whether it exists."""
 
     name: str
     location: str
     exists: bool
 
 
-class Lake:
-    """The tables that a run wrote, each a Polars LazyFrame; nothing is read before it is collected.
+class Lake(Displayed):
+    """The tables that a run wrote, as Polars LazyFrames. Nothing is read before a frame is collected.
 
     Example:
         lake = open_lake("lake")
         lake.songplays.filter(pl.col("level") == "paid").collect()
     """
 
-    def __init__(self, config: Config, layout: Mapping[str, str], sight: Sight) -> None:
-        """Takes the folder of each table, and which are there; `open_lake` finds them."""
-        self._config = config.detached()
+    def __init__(self, config: Config, layout: Mapping[str, str], presence: TablePresence) -> None:
+        """Takes the folder of each table, and which of them exist. Use `open_lake` to make a lake."""
+        self._config = config.without_entries()
         self._layout = dict(layout)
-        self._there = sight["tables"]
-        self._store = _store(config, sight["region"]) if self.is_remote else {}
+        self._exists = presence["tables"]
+        self._scan_options = _scan_options(config, presence["region"]) if self.is_remote else {}
 
     @property
     def songs(self) -> LazyFrame:
-        """One row a song."""
+        """One row per song."""
         return self["songs"]
 
     @property
     def artists(self) -> LazyFrame:
-        """One row an artist."""
+        """One row per artist."""
         return self["artists"]
 
     @property
     def users(self) -> LazyFrame:
-        """One row a user, with the latest level."""
+        """One row per user, with the latest level."""
         return self["users"]
 
     @property
     def time(self) -> LazyFrame:
-        """One row a start time."""
+        """One row per start time."""
         return self["time"]
 
     @property
     def songplays(self) -> LazyFrame:
-        """One row a play."""
+        """One row per play."""
         return self["songplays"]
 
     def __getitem__(self, table: str) -> LazyFrame:
-        if table not in COLUMNS:
+        if table not in TABLES:
             raise KeyError(table)
         folder = self._layout[table]
-        if not self._there[table]:
-            self._look()
-        if not self._there[table]:
+        if not self._exists[table]:
+            self._refresh()
+        if not self._exists[table]:
             raise NoInputError(
-                f"there is no table {table} in this lake",
+                f"this lake has no table {table}",
                 cause=f"{folder} does not exist",
-                hint="run with this table, or name its folder: table_names='" + table + "=...'",
+                hint=f"run with this table, or set its folder: table_names='{table}=...'",
                 context={"path": folder, "table": table},
             )
-        return _scan(table, folder, self._store)
+        return _scan(table, folder, self._scan_options)
 
     @property
     def is_remote(self) -> bool:
-        """Whether the lake lies in an object store."""
+        """Whether the lake is in an object store."""
         return any(map(is_remote, self._layout.values()))
 
     def tables(self) -> tuple[LakeTable, ...]:
-        """Looks for the five tables: where they lie and which of them exist."""
-        self._look()
-        return self._tables()
+        """Returns the folder of each table, after looking which of them exist."""
+        self._refresh()
+        return self._known_tables()
 
-    def _look(self) -> None:
-        from sparkify_lake.engine import look
+    def _refresh(self) -> None:
+        self._exists = _engine.find_tables(self._config)["tables"]
 
-        self._there = look(self._config)["tables"]
-
-    def _tables(self) -> tuple[LakeTable, ...]:
+    def _known_tables(self) -> tuple[LakeTable, ...]:
         return tuple(
-            LakeTable(name=name, location=self._layout[name], exists=self._there[name]) for name in TABLES
+            LakeTable(name=name, location=self._layout[name], exists=self._exists[name]) for name in TABLES
         )
-
-    def __repr__(self) -> str:
-        return as_text(self._title(), [self._grid()])
-
-    def _repr_html_(self) -> str:
-        return as_html(self._title(), [self._grid()])
 
     def _title(self) -> str:
         return f"lake at {self._config.value('output')}"
 
-    def _grid(self) -> Grid:
-        # What was seen last: a prompt that shows a lake sends no request.
+    def _tables(self) -> list[TextTable]:
+        # From the last look at the lake: displaying a lake sends no request.
         rows = [
-            (t.name, t.location if t.exists else "(not there)", ", ".join(COLUMNS[t.name]))
-            for t in self._tables()
+            (
+                table.name,
+                table.location if table.exists else "(does not exist)",
+                ", ".join(COLUMNS[table.name]),
+            )
+            for table in self._known_tables()
         ]
-        return Grid(head=("table", "folder", "columns"), rows=rows, texts=("table", "folder", "columns"))
+        head = ("table", "folder", "columns")
+        return [TextTable(head=head, rows=rows, text_columns=head)]
 
 
 def open_lake(output: str | PathLike[str] | None = None, **options: Unpack[LakeOptions]) -> Lake:
-    """Opens what a run wrote.
+    """Opens the lake that a run wrote.
 
     Args:
-        output: The root of the lake, a local folder or an `s3://` URL; from the configuration, unless given.
-        **options: `table_names`, `config` and what concerns the store, as for `run`. Without names,
-            `songs_table` and `songs` are both found.
+        output: Root of the lake, a local folder or an `s3://` URL; from the configuration by default.
+        **options: `table_names`, `config` and the options of the object store, as for `run`. Without
+            `table_names`, both `songs_table` and `songs` are found.
 
     Returns:
         The lake, with a LazyFrame for each table.
 
     Raises:
-        NoInputError: If no table is there.
+        NoInputError: If none of the tables exists.
         ConfigurationError: If no output is configured.
     """
-    hide(options)
-    from sparkify_lake.config import resolve, trusts_more
-    from sparkify_lake.engine import lake_layout, look
+    mask_secrets(options)
+    from sparkify_lake.settings.resolve import resolve
 
     config = resolve("open_lake", {"output": output, **options})
     root = config.value("output")
     if root is None:
         raise ConfigurationError(
-            "no lake to open", hint="pass its root, or set OUTPUT in lake.cfg or SPARKIFY_OUTPUT"
+            "there is no lake to open",
+            hint="pass the root of the lake, or set OUTPUT in lake.cfg or SPARKIFY_OUTPUT",
         )
-    named = [config]
+    candidates = [config]
     if config.value("table_names") is None:
-        named = [config.with_values("naming", table_names=naming) for naming in ("classic", "plain")]
-    lakes = [Lake(one, lake_layout(one), look(one)) for one in named]
-    lake = max(lakes, key=lambda lake: sum(lake._there.values()))
-    if not any(lake._there.values()):
-        looked_for = ", ".join(
-            folder.rpartition("/")[2] for lake in lakes for folder in lake._layout.values()
-        )
+        candidates = [config.with_values("naming", table_names=names) for names in ("classic", "plain")]
+    lakes = [Lake(one, _engine.lake_layout(one), _engine.find_tables(one)) for one in candidates]
+    lake = max(lakes, key=lambda lake: sum(lake._exists.values()))
+    if not any(lake._exists.values()):
+        folders = ", ".join(folder.rpartition("/")[2] for lake in lakes for folder in lake._layout.values())
         raise NoInputError(
             f"there is no lake at {root}",
-            cause=f"none of these is there: {looked_for}",
-            hint="write it first with sparkify_lake.run(input, output), or name the folders with table_names",
+            cause=f"none of these folders exists: {folders}",
+            hint="create it with sparkify_lake.run(input, output), or set its folders with table_names",
             context={"path": str(root)},
         )
-    if lake.is_remote and config.value("ca_file") is not None and not trusts_more():
-        from logging import getLogger
-
-        getLogger("sparkify_lake").warning(
-            "Polars, which reads the tables, takes no ca_file; name it in the variable SSL_CERT_FILE, too"
+    if lake.is_remote and config.value("ca_file") is not None and not has_certificate_file():
+        _engine.logger().warning(
+            "Polars reads the tables and has no option ca_file; "
+            "also set the environment variable SSL_CERT_FILE to the file"
         )
     return lake
 
 
-def _scan(table: str, folder: str, store: Mapping[str, Any]) -> LazyFrame:
-    """Scans a table. With its schema given, a table without a file is an empty frame and not an error."""
+def _scan(table: str, folder: str, options: Mapping[str, Any]) -> LazyFrame:
+    """Scans a table. Because the schema is given, a table without files is an empty frame, not an error."""
     import polars as pl
 
     types: dict[str, PolarsDataType] = {
@@ -269,36 +262,37 @@ def _scan(table: str, folder: str, store: Mapping[str, Any]) -> LazyFrame:
     schema = {column: types[kind] for column, kind in COLUMNS[table].items()}
     in_path = PARTITIONS[table]
     frame = pl.scan_parquet(
-        f"{folder}/" if is_remote(folder) else folder,  # in a bucket, the slash alone tells a folder
-        glob=False,  # a folder name may hold [ or *
+        f"{folder}/" if is_remote(folder) else folder,  # in a bucket, only the slash marks a folder
+        glob=False,  # the name of a folder may contain [ or *
         schema={column: kind for column, kind in schema.items() if column not in in_path},
         hive_partitioning=bool(in_path),
         hive_schema={column: schema[column] for column in in_path} or None,
         hidden_file_prefix=["_", "."],
-        **store,
+        **options,
     )
     return frame.select(list(schema))
 
 
-def _store(config: Config, region: str | None) -> dict[str, Any]:
-    """Says to Polars how the store is reached; credentials that nobody gave it looks for by itself."""
+def _scan_options(config: Config, region: str | None) -> dict[str, Any]:
+    """Returns how Polars accesses the store. Without given credentials, Polars finds its own."""
     names = {"endpoint_url": "aws_endpoint_url", "profile": "aws_profile"}
-    said = {"aws_region": region} | {key: config.value(name) for name, key in names.items()}
-    options = {key: str(value).rstrip("/") for key, value in said.items() if value is not None}
-    if truth(config.value("allow_http")):
+    values = {"aws_region": region} | {key: config.value(name) for name, key in names.items()}
+    options = {key: str(value).rstrip("/") for key, value in values.items() if value is not None}
+    if as_bool(config.value("allow_http")):
         options["allow_http"] = "true"
-    if truth(config.value("anonymous")):
+    if as_bool(config.value("anonymous")):
         return {"storage_options": {**options, "aws_skip_signature": "true"}, "credential_provider": None}
     if config.credentials:
-        return {"storage_options": options, "credential_provider": _Given(config.credentials)}
+        return {"storage_options": options, "credential_provider": _CredentialProvider(config.credentials)}
     return {"storage_options": options}
 
 
-class _Given:
-    """Hands credentials to Polars when it asks, so that no plan of a query holds them; is not pickled."""
+class _CredentialProvider:
+    """Gives credentials to Polars on request, so that no query plan contains them. It cannot be pickled."""
 
     def __init__(self, credentials: Mapping[str, Credential]) -> None:
         self._credentials = credentials
 
     def __call__(self) -> tuple[dict[str, str], None]:
-        return {f"aws_{name}": one.value.reveal() for name, one in self._credentials.items()}, None
+        revealed = {f"aws_{name}": one.value.reveal() for name, one in self._credentials.items()}
+        return revealed, None

@@ -1,10 +1,10 @@
-"""A value that must not be seen: credentials, from their line in `dl.cfg` to the store that needs them.
+"""A value that must not be displayed: credentials, from their line in `dl.cfg` to the object store.
 
-Not encryption: whoever holds the object can call `reveal()`. It keeps a secret out of everything that
-happens by accident: reprs, logs, tracebacks with local variables, reports, JSON, pickles (and so Airflow's
-XCom). Python cannot wipe a string from memory; the copy lives until it is collected.
+This is not encryption: all code that has the object can call `reveal()`. It prevents accidental disclosure in
+reprs, logs, tracebacks with local variables, reports, JSON and pickles (and therefore in Airflow's XCom).
+Python cannot erase a string from memory; the copy exists until it is collected.
 
-Invariant: `reveal()` is the only way to the value.
+Invariant: only `reveal()` returns the value.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MASK = "***"
 
 
 class Secret:
-    """Text that shows as `***`.
+    """A text that is displayed as `***`.
 
     Example:
         >>> token = Secret("hunter2")
@@ -28,13 +28,13 @@ class Secret:
     """
 
     __slots__ = ("__value",)
-    __hash__ = None  # type: ignore[assignment]  # a hash would let a dictionary answer guesses
+    __hash__ = None  # type: ignore[assignment]  # a hash would allow to test guesses with a dictionary
 
     def __init__(self, value: str) -> None:
         self.__value = value
 
     def reveal(self) -> str:
-        """Returns the value itself."""
+        """Returns the value."""
         return self.__value
 
     def __bool__(self) -> bool:
@@ -63,7 +63,7 @@ class Secret:
         return self
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        raise TypeError("a secret is not pickled; read dl.cfg again where it is needed")
+        raise TypeError("a secret cannot be pickled; read dl.cfg again where it is needed")
 
     def __getstate__(self) -> NoReturn:
-        raise TypeError("a secret has no state to save")
+        raise TypeError("a secret cannot be saved")

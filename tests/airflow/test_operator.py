@@ -86,7 +86,7 @@ def test_a_retryable_error_is_left_to_retries(raw: Path, lake: Path, monkeypatch
     def busy(config: object, watch: object) -> None:
         raise sparkify_lake.RetryableError("another run is writing")
 
-    monkeypatch.setattr("sparkify_lake.job.run_with", busy)
+    monkeypatch.setattr("sparkify_lake.jobs.run_with", busy)
     with pytest.raises(sparkify_lake.RetryableError) as later:
         operator(raw, lake).execute({})
     assert not isinstance(later.value, AirflowFailException)
@@ -150,7 +150,7 @@ def test_a_failing_lineage_collector_does_not_fail_the_run(
     def broken(report: object) -> None:
         raise RuntimeError("the collector is broken")
 
-    monkeypatch.setattr(ours, "collect_lineage", broken)
+    monkeypatch.setattr("sparkify_lake.airflow_lineage.collect_lineage", broken)
     assert sparkify_lake.run(raw, lake, quiet=True).state == "published"
 
 
@@ -203,11 +203,13 @@ def test_options_from_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     extra = {"region_name": "eu-north-1", "endpoint_url": "https://store", "verify": "/etc/ca.pem"}
     monkeypatch.setenv("AIRFLOW_CONN_BARE", json.dumps({"conn_type": "aws", "extra": extra}))
     found = {"region": "eu-north-1", "endpoint_url": "https://store", "ca_file": "/etc/ca.pem"}
-    assert ours._connection("bare") == found, "without keys, the run looks for credentials itself"
+    assert ours._connection_options("bare") == found, "without keys, the run looks for credentials itself"
     full = {"conn_type": "aws", "login": "AKIA", "password": "hunter2", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_FULL", json.dumps(full))
     keys = {"access_key_id": "AKIA", "secret_access_key": "hunter2"}
-    assert ours._connection("full") == found | {name: sparkify_lake.Secret(key) for name, key in keys.items()}
+    assert ours._connection_options("full") == found | {
+        name: sparkify_lake.Secret(key) for name, key in keys.items()
+    }
 
 
 def test_an_empty_window_is_refused_in_a_function_call(raw: Path, lake: Path) -> None:
@@ -234,7 +236,7 @@ began = time.perf_counter()
 runpy.run_path(sys.argv[1])
 print(time.perf_counter() - began)
 new = set(sys.modules) - before
-heavy = new & {"polars", "sparkify_lake._native", "rich", "sparkify_lake.engine", "sparkify_lake.job"}
+heavy = new & {"polars", "sparkify_lake._native", "rich", "sparkify_lake._engine", "sparkify_lake.jobs"}
 assert not heavy, heavy
 """
 

@@ -33,10 +33,10 @@ DAG_FILE = """
 import json, os
 from datetime import datetime, timedelta
 from airflow.sdk import DAG
-from sparkify_lake import progress
+from sparkify_lake.render import progress
 from sparkify_lake.airflow import SparkifyOperator
 
-progress.LOG_EVERY = 0.2  # the test takes less than ten seconds
+progress.LOG_INTERVAL_SECONDS = 0.2  # the test takes less than ten seconds
 arguments = json.loads(os.environ["SUPERVISED"])
 seconds = arguments.pop("timeout", None)
 with DAG("supervised", schedule=None, start_date=datetime(2018, 11, 1), catchup=False) as dag:

@@ -1,7 +1,7 @@
-"""Shards on threads of this process: what a cluster does, without one.
+"""Shards on threads of this process: the way a cluster works, without a cluster.
 
-A run without an executor is faster, as nothing passes through files between its threads. This one is for
-trying out what a cluster would do, and the model of an executor of your own.
+A run without an executor is faster, because its threads do not exchange data through files. Use this
+executor to try out what a run on a cluster does, and as a model for an executor of your own.
 
 Invariant: no thread outlives `map`.
 """
@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from sparkify_lake.executors import Kernel
+from sparkify_lake.executors.protocol import Kernel
 
 
 class LocalExecutor:
-    """Does shards on threads.
+    """Processes shards on threads.
 
     Args:
-        slots: How many at the same time.
-        threads: How many threads each has.
+        slots: How many shards are processed at the same time.
+        threads: How many threads each shard may use.
     """
 
     name = "threads"
@@ -30,18 +30,18 @@ class LocalExecutor:
         self._is_cancelled = False
 
     def map(self, kernel: Kernel, shards: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
-        """Calls the kernel with every shard, as threads become free."""
+        """Calls the kernel with each shard as threads become free."""
         self._is_cancelled = False
         with ThreadPoolExecutor(self.slots) as pool:
-            waiting = {pool.submit(kernel, shard): number for number, shard in enumerate(shards)}
+            pending = {pool.submit(kernel, shard): index for index, shard in enumerate(shards)}
             try:
-                for done in as_completed(waiting):
+                for done in as_completed(pending):
                     if self._is_cancelled:
                         return
-                    yield waiting[done], done.result()
+                    yield pending[done], done.result()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def cancel(self) -> None:
-        """Lets the threads end with the shard that each has."""
+        """Stops after the shards that are being processed."""
         self._is_cancelled = True

@@ -1,8 +1,6 @@
-"""Shards on a Ray cluster, as plain tasks.
+"""Shards on a Ray cluster, as plain tasks. Ray repeats the tasks of a node that is lost.
 
-Ray runs a lost node's shards again.
-
-Invariant: when a run ends, however it ends, none of its tasks is waiting in the cluster.
+Invariant: when a run ends, for whatever reason, none of its tasks is left in the cluster.
 """
 
 from __future__ import annotations
@@ -10,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sparkify_lake.executors import Kernel, missing
+from sparkify_lake.executors.protocol import Kernel, missing_package
 
-# How often a task whose worker died is run again, and how often it is looked whether to stop.
-_RETRIES = 4
-_LOOK_SECONDS = 0.2
+# How often Ray repeats a task whose worker died.
+_MAX_RETRIES = 4
+_POLL_INTERVAL_SECONDS = 0.2
 
 
 class RayExecutor:
-    """Does shards on the Ray cluster that this process belongs to, or that `RAY_ADDRESS` names."""
+    """Processes shards on the Ray cluster of this process, or on the one that `RAY_ADDRESS` names."""
 
     name = "ray"
     threads = 1
@@ -27,7 +25,7 @@ class RayExecutor:
         try:
             import ray
         except ImportError as error:
-            raise missing("ray", "ray", error) from None
+            raise missing_package("ray", "ray", error) from None
         self._ray: Any = ray
         if not ray.is_initialized():
             ray.init(log_to_driver=False)
@@ -35,23 +33,23 @@ class RayExecutor:
 
     @property
     def slots(self) -> int:
-        """The cores of the cluster."""
+        """The number of CPU cores in the cluster."""
         return max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
     def map(self, kernel: Kernel, shards: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
-        """Calls the kernel with every shard on some node."""
-        task = self._ray.remote(num_cpus=self.threads, max_retries=_RETRIES)(kernel)
+        """Calls the kernel with each shard on a node of the cluster."""
+        task = self._ray.remote(num_cpus=self.threads, max_retries=_MAX_RETRIES)(kernel)
         self._is_cancelled = False
-        waiting = {task.remote(shard): number for number, shard in enumerate(shards)}
+        pending = {task.remote(shard): index for index, shard in enumerate(shards)}
         try:
-            while waiting and not self._is_cancelled:
-                done, _ = self._ray.wait(list(waiting), timeout=_LOOK_SECONDS)
+            while pending and not self._is_cancelled:
+                done, _ = self._ray.wait(list(pending), timeout=_POLL_INTERVAL_SECONDS)
                 for result in done:
-                    yield waiting.pop(result), self._ray.get(result)
+                    yield pending.pop(result), self._ray.get(result)
         finally:
-            for result in waiting:
+            for result in pending:
                 self._ray.cancel(result, force=True)
 
     def cancel(self) -> None:
-        """Ends what is under way, soon."""
+        """Stops at the next poll."""
         self._is_cancelled = True

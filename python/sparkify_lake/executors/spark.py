@@ -1,8 +1,8 @@
-"""Shards on a Spark cluster: one row each of a frame of numbers, worked on by `mapInArrow`.
+"""Shards on a Spark cluster: a DataFrame with one row per shard, processed by `mapInArrow`.
 
-Classic sessions and Spark Connect are the same here. Spark runs a lost executor's shards again.
+Classic sessions and Spark Connect work the same way. Spark repeats the tasks of an executor that is lost.
 
-Invariant: each shard is a partition of its own, so Spark places, retries and speculates with shards.
+Invariant: each shard is a partition of its own, so that Spark schedules and retries single shards.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from sparkify_lake.errors import ConfigurationError
-from sparkify_lake.executors import Kernel, missing
+from sparkify_lake.executors.protocol import Kernel, missing_package
+from sparkify_lake.settings.environment import names_spark_python
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
 
-_RESULTS = "number long, result binary"
-# So many shards make a job: what they say rides in the function that each task of it is sent.
-_WAVE = 2_000
+_RESULT_SCHEMA = "number long, result binary"
+# Spark sends the function to every task, and the function holds all shards of its job.
+_MAX_SHARDS_PER_JOB = 2_000
 
 
 class SparkExecutor:
-    """Does shards on a Spark cluster.
+    """Processes shards on a Spark cluster.
 
     Args:
-        session: A SparkSession; unless given, the active one, or a new one of the usual configuration
+        session: A SparkSession. By default the active session, or a new one with the usual configuration
             (`spark-submit`, `spark-defaults.conf`, `SPARK_REMOTE`).
     """
 
@@ -37,8 +38,8 @@ class SparkExecutor:
         self.session = session or _session()
         if int(self.session.version.partition(".")[0]) < 4:
             raise ConfigurationError(
-                f"the Spark session is of release {self.session.version}",
-                hint="the executor needs Spark 4 or newer",
+                f"the executor does not support Spark {self.session.version}",
+                hint="use Spark 4 or newer",
                 context={"option": "executor"},
             )
         self._tag = f"sparkify-lake-{uuid4()}"
@@ -49,23 +50,23 @@ class SparkExecutor:
         context = _context(self.session)
         if context is not None:
             return max(1, int(context.defaultParallelism))
-        # What Spark takes for a frame of no particular origin is the same number.
+        # Spark Connect does not expose the number; a range has that many partitions by default.
         ids = self.session.range(100_000).selectExpr("spark_partition_id() AS id").distinct()
         return max(1, int(ids.count()))
 
     @cached_property
     def threads(self) -> int:
-        """The cores of a task."""
+        """The number of CPU cores per task."""
         return int(self.session.conf.get("spark.task.cpus", "1"))
 
     def map(self, kernel: Kernel, shards: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
-        """Calls the kernel with every shard on some executor; results come at the end of a job."""
-        for first in range(0, len(shards), _WAVE):
-            for number, result in self._job(kernel, shards[first : first + _WAVE]):
-                yield first + number, result
+        """Calls the kernel with each shard on an executor; results come when a job ends."""
+        for first in range(0, len(shards), _MAX_SHARDS_PER_JOB):
+            for index, result in self._job(kernel, shards[first : first + _MAX_SHARDS_PER_JOB]):
+                yield first + index, result
 
     def _job(self, kernel: Kernel, shards: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
-        def work(batches: Iterator[RecordBatch]) -> Iterator[RecordBatch]:
+        def process(batches: Iterator[RecordBatch]) -> Iterator[RecordBatch]:
             import pyarrow
 
             for batch in batches:
@@ -74,9 +75,9 @@ class SparkExecutor:
                     columns = [pyarrow.array([number], pyarrow.int64()), results]
                     yield pyarrow.RecordBatch.from_arrays(columns, names=["number", "result"])
 
-        # A range has the partitions it is given and comes from nowhere: rows that were shuffled there would
-        # draw their tasks to the executor that they came from.
-        frame = self.session.range(0, len(shards), 1, len(shards)).mapInArrow(work, _RESULTS)
+        # A range has exactly the given number of partitions and no preferred executors. Rows from a shuffle
+        # would pull their tasks to the executor that holds them.
+        frame = self.session.range(0, len(shards), 1, len(shards)).mapInArrow(process, _RESULT_SCHEMA)
         self.session.addTag(self._tag)
         try:
             results = frame.collect()
@@ -86,7 +87,7 @@ class SparkExecutor:
             yield int(row[0]), bytes(row[1])
 
     def cancel(self) -> None:
-        """Ends the job that is under way."""
+        """Stops the running job."""
         self.session.interruptTag(self._tag)
 
 
@@ -94,22 +95,21 @@ def _session() -> Any:
     try:
         from pyspark.sql import SparkSession
     except ImportError as error:
-        raise missing("pyspark", "spark", error) from None
+        raise missing_package("pyspark", "spark", error) from None
     session = SparkSession.builder.appName("sparkify-lake").getOrCreate()
     _use_this_python(session)
     return session
 
 
 def _use_this_python(session: Any) -> None:
-    """Makes workers on this machine the Python that runs this."""
-    import os
+    """Lets workers on this machine run the Python interpreter of this process."""
     import sys
 
     context = _context(session)
-    if context is not None and "PYSPARK_PYTHON" not in os.environ and context.master.startswith("local"):
+    if context is not None and not names_spark_python() and context.master.startswith("local"):
         context.pythonExec = sys.executable
 
 
 def _context(session: Any) -> Any:
-    """Returns the context of a classic session; with Spark Connect, workers are the server's business."""
+    """Returns the context of a classic session; Spark Connect has none."""
     return getattr(session, "_sc", None)

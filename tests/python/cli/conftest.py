@@ -21,7 +21,7 @@ def started_as_script(isolated: None, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     stand_in = FakeEngine()
-    monkeypatch.setattr("sparkify_lake.engine.native", lambda: stand_in)
+    monkeypatch.setattr("sparkify_lake._engine.native", lambda: stand_in)
     return stand_in
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Program
-from sparkify_lake.options import OPTIONS
+from sparkify_lake.settings.options import OPTIONS
 from support.fake_engine import FakeEngine
 from support.processes import ROOT
 from support.report_samples import checkup_mapping, examination_mapping
@@ -27,7 +27,7 @@ def test_sample_flag_ignores_configured_locations(
     code, out, err = program("--sample")
     assert code == 0
     assert out.startswith("published")
-    assert err == "sample: 5 songs in 6 files and 7 events in 8 files (9 B) below sparkify-sample/input\n"
+    assert err == "sample: 5 songs in 6 files and 7 events in 8 files (9 B) in sparkify-sample/input\n"
     assert engine.calls == [
         ("sample", {"directory": "sparkify-sample/input"}),
         ("run", {"compression": "zstd", "input": "sparkify-sample/input", "output": "sparkify-sample/lake"}),
@@ -41,13 +41,13 @@ def test_sample_refuses_a_folder_that_is_not_empty(program: Program, engine: Fak
     engine.calls.clear()
     code, _, err = program("data", "lake", "--sample")
     assert code == 64
-    assert "data is not empty" in err
+    assert "cannot be created in data, because it is not empty" in err
     assert engine.calls == []
 
 
 def test_sample_command(program: Program, engine: FakeEngine) -> None:
     code, out, _ = program("sample", "d", "--songs", "5", "--seed", "9")
-    assert (code, out) == (0, "5 songs in 6 files and 7 events in 8 files (9 B) below d\n")
+    assert (code, out) == (0, "5 songs in 6 files and 7 events in 8 files (9 B) in d\n")
     assert engine.calls == [("sample", {"directory": "d", "songs": 5, "seed": 9})]
     assert json.loads(program("sample", "d", "--json")[1])["song_files"] == 6
 
@@ -63,7 +63,7 @@ def test_doctor_command(program: Program, engine: FakeEngine) -> None:
 
 def test_doctor_examines_the_configured_output(program: Program, engine: FakeEngine) -> None:
     code, _, err = program("doctor")
-    assert code == 64 and err.startswith("error: no location to examine\nhint: ")
+    assert code == 64 and err.startswith("error: there is no location to examine\nhint: ")
     Path("dl.cfg").write_text("OUTPUT=s3a://b/lake\nINPUT=in\nKEY=AKIAX\nSECRET=s\nTHREADS=3\n")
     Path("dl.cfg").chmod(0o600)
     assert program("doctor")[0] == 77
@@ -78,26 +78,26 @@ def test_doctor_examines_the_configured_output(program: Program, engine: FakeEng
 def test_check_and_recover_commands(program: Program, engine: FakeEngine) -> None:
     code, out, err = program("check", "lake", "--region", "r")
     assert (code, err) == (76, "")
-    assert out.startswith("lake, version 3: 2 files are not as its log says\n")
+    assert out.startswith("lake, version 3: 2 files do not match the commit log\n")
     assert json.loads(program("check", "--output", "lake", "--json")[1]) == checkup_mapping()
     assert program("recover", "lake")[0] == 0
     assert [name for name, _ in engine.calls] == ["check", "check", "recover"]
     assert engine.calls[0][1] == {"output": "lake", "region": "r"}
     for command in ("check", "recover"):
         code, _, err = program(command)
-        assert code == 78 and err.startswith(f"error: no lake to {command}\nhint: ")
+        assert code == 78 and err.startswith(f"error: there is no lake to {command}\nhint: ")
 
 
 def test_status_command(program: Program, engine: FakeEngine) -> None:
     code, out, err = program("status", "lake", "--region", "r")
     assert (code, err) == (75, "")
-    assert out.startswith("lake, version 3 of 2018-11-30T12:00:00Z: not published in full yet\n")
+    assert out.startswith("lake, version 3 of 2018-11-30T12:00:00Z: not completely published yet\n")
     assert json.loads(program("status", "--output", "lake", "--json")[1])["rows"] == {"songs": 71}
     assert engine.calls[0] == ("status", {"output": "lake", "region": "r"})
     code, out, err = program("status", "lake", "in")
     assert engine.calls[-1] == ("status", {"output": "lake", "input": "in"})
     code, _, err = program("status")
-    assert code == 78 and err.startswith("error: no lake to tell the status of\nhint: ")
+    assert code == 78 and err.startswith("error: there is no lake to report the status of\nhint: ")
 
 
 def test_config_command(program: Program, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,13 +24,14 @@ SCRIPT = ROOT / "etl.py"
 # An engine that prints a line when it starts and runs until it is stopped.
 SLOW = """
 import sys, time, types
-from sparkify_lake import cli, engine
+from sparkify_lake import cli
+from sparkify_lake import _engine
 
 def run(options, on_tick, crew):
     print("at work", flush=True)
     time.sleep(30)
 
-engine.native = lambda: types.SimpleNamespace(run=run)
+_engine.native = lambda: types.SimpleNamespace(run=run)
 sys.exit(cli.main(["in", "out"]))
 """
 

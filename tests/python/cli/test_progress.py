@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import sparkify_lake
-from sparkify_lake import progress
-from sparkify_lake.progress import Bar, Lines, describe, shown
+from sparkify_lake.render import progress
+from sparkify_lake.render.progress import ProgressBar, ProgressLog, describe, progress_shown
 
 if TYPE_CHECKING:
-    from sparkify_lake._native import Tick
+    from sparkify_lake.render.progress import Tick
 
 
 def tick(
@@ -49,7 +49,7 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_progress_lines_appear_at_most_every_ten_seconds() -> None:
     written: list[str] = []
-    lines = Lines(written.append)
+    lines = ProgressLog(written.append)
     for tenth in range(351):
         lines.tick(tick(tenth / 10, done=tenth, total=1000))
     assert written == [
@@ -60,7 +60,10 @@ def test_progress_lines_appear_at_most_every_ten_seconds() -> None:
 
 
 def test_progress_lines_go_to_the_package_logger(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger="sparkify_lake"), shown(stream=io.StringIO()) as on_tick:
+    with (
+        caplog.at_level(logging.INFO, logger="sparkify_lake"),
+        progress_shown(stream=io.StringIO()) as on_tick,
+    ):
         assert on_tick is not None
         on_tick(tick(11))
     assert caplog.record_tuples == [
@@ -71,7 +74,7 @@ def test_progress_lines_go_to_the_package_logger(caplog: pytest.LogCaptureFixtur
 def test_a_terminal_shows_a_progress_bar() -> None:
     terminal = Terminal()
     threads = threading.active_count()
-    with shown(stream=terminal) as on_tick:
+    with progress_shown(stream=terminal) as on_tick:
         assert on_tick is not None
         on_tick(tick(0.6, done=1 << 20, total=4 << 20, unit="bytes", stage="logs"))
         assert "logs" in terminal.getvalue()
@@ -85,7 +88,7 @@ def test_a_terminal_shows_a_progress_bar() -> None:
 def test_no_color_turns_colors_off(monkeypatch: pytest.MonkeyPatch) -> None:
     def drawn() -> str:
         terminal = Terminal()
-        with shown(stream=terminal) as on_tick:
+        with progress_shown(stream=terminal) as on_tick:
             assert on_tick is not None
             on_tick(tick(1.0))
         return terminal.getvalue()
@@ -97,7 +100,7 @@ def test_no_color_turns_colors_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_short_run_shows_no_bar_and_imports_no_rich() -> None:
     terminal = Terminal()
-    bar = Bar(terminal)
+    bar = ProgressBar(terminal)
     loaded = "rich.progress" in sys.modules
     for tenth in range(5):
         bar.tick(tick(tenth / 10))
@@ -107,7 +110,7 @@ def test_a_short_run_shows_no_bar_and_imports_no_rich() -> None:
 
 
 def test_hidden_progress_has_no_callback() -> None:
-    with shown(hidden=True, stream=Terminal()) as on_tick:
+    with progress_shown(hidden=True, stream=Terminal()) as on_tick:
         assert on_tick is None
 
 
@@ -115,20 +118,20 @@ def test_a_notebook_shows_a_progress_bar(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "ipykernel", sys)
     made: list[object] = []
 
-    class RecordedBar(Bar):
+    class RecordedBar(ProgressBar):
         def __init__(self, stream: object) -> None:
             made.append(stream)
             super().__init__(None)
 
-    monkeypatch.setattr(progress, "Bar", RecordedBar)
-    with shown():
+    monkeypatch.setattr(progress, "ProgressBar", RecordedBar)
+    with progress_shown():
         pass
     assert len(made) == 1
 
 
 def test_a_closed_terminal_does_not_stop_the_run() -> None:
     terminal = Terminal()
-    with shown(stream=terminal) as on_tick:
+    with progress_shown(stream=terminal) as on_tick:
         assert on_tick is not None
         on_tick(tick(0.6))
         terminal.is_closed = True
@@ -138,7 +141,7 @@ def test_a_closed_terminal_does_not_stop_the_run() -> None:
 
 def test_the_bar_is_cleared_when_the_run_is_interrupted() -> None:
     terminal = Terminal()
-    with pytest.raises(KeyboardInterrupt), shown(stream=terminal) as on_tick:
+    with pytest.raises(KeyboardInterrupt), progress_shown(stream=terminal) as on_tick:
         assert on_tick is not None
         on_tick(tick(1.0))
         raise KeyboardInterrupt

@@ -90,7 +90,7 @@ def test_warnings_name_the_line() -> None:
     write_config("[AWS]\nKEY='AKIAX'\nSECRET=s\nOUTPUT_DATA=o\n[OTHER]\nREGON=x\nCOLOR=red\nOUTPUT=o\n")
     warnings = "\n".join(read_config().warnings)
     assert "dl.cfg:2: the quotes" in warnings
-    assert "dl.cfg:8: OUTPUT says again what OUTPUT_DATA says on line 4" in warnings
+    assert "dl.cfg:8: OUTPUT repeats OUTPUT_DATA on line 4" in warnings
     assert "REGON on line 6 (did you mean REGION?)" in warnings
     assert "COLOR on line 7" in warnings
 
@@ -108,7 +108,7 @@ def test_conflicting_values_are_refused_unless_an_argument_decides() -> None:
 def test_conflicting_credentials_are_refused() -> None:
     write_config("KEY=AKIAA\nSECRET=s\nAWS_ACCESS_KEY_ID=AKIAB\n")
     with pytest.raises(
-        ConfigurationError, match=r"dl\.cfg gives access_key_id more than one value"
+        ConfigurationError, match=r"dl\.cfg sets access_key_id to more than one value"
     ) as caught:
         read_config()
     assert "AKIA" not in str(caught.value)
@@ -116,16 +116,16 @@ def test_conflicting_credentials_are_refused() -> None:
 
 def test_incomplete_credentials_cause_a_warning() -> None:
     write_config("[AWS]\nKEY=AKIAX\n")
-    assert any("dl.cfg:2: KEY stands alone" in warning for warning in read_config().warnings)
+    assert any("dl.cfg:2: the credentials are incomplete" in warning for warning in read_config().warnings)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         # The second line of a wrapped secret is not shown.
-        ("[AWS]\nSECRET=abc\n  wJalrXUtnFEMI\n", "dl.cfg:3 is neither a"),
-        ("[AWS\nKEY=x\n", "dl.cfg:1 is neither a"),
-        ("[AWS]\n=wJalrXUtnFEMI\n", "dl.cfg:2 is neither a"),
+        ("[AWS]\nSECRET=abc\n  wJalrXUtnFEMI\n", "dl.cfg:3 is not a [section]"),
+        ("[AWS\nKEY=x\n", "dl.cfg:1 is not a [section]"),
+        ("[AWS]\n=wJalrXUtnFEMI\n", "dl.cfg:2 is not a [section]"),
         # Saved by an editor as UTF-16, or not text at all.
         ("KEY=wJalrXUtnFEMI".encode("utf-16"), "dl.cfg is not UTF-8 text"),
         (b"KEY=\xffwJalrXUtnFEMI", "dl.cfg is not UTF-8 text"),

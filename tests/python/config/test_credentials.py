@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from sparkify_lake.config import describe, resolve
-from sparkify_lake.configfile import read_file
 from sparkify_lake.errors import UsageError
-from sparkify_lake.options import (
+from sparkify_lake.secret import Secret
+from sparkify_lake.settings.config import describe
+from sparkify_lake.settings.files import read_file
+from sparkify_lake.settings.options import (
     CREDENTIALS,
     OPTIONS,
-    hide,
+    mask_secrets,
 )
-from sparkify_lake.secret import Secret
+from sparkify_lake.settings.resolve import resolve
 from support.config_files import read_config, write_config
 
 pytestmark = pytest.mark.usefixtures("isolated")
@@ -62,7 +63,7 @@ def test_a_profile_with_higher_precedence_replaces_credentials(monkeypatch: pyte
     config = read_config(profile="dev")
     assert config.credentials == {}
     assert config.warnings == (
-        "the credentials of dl.cfg:2 are ignored, because argument profile names a profile",
+        "the credentials in dl.cfg:2 are ignored, because argument profile names a profile",
     )
     monkeypatch.setenv("SPARKIFY_PROFILE", "dev")
     assert native_credentials(output="s3://b/x") == {}
@@ -75,8 +76,8 @@ def test_a_profile_with_higher_precedence_replaces_credentials(monkeypatch: pyte
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ({"access_key_id": "AKIAX"}, "access_key_id stands alone"),
-        ({"session_token": "t"}, "session_token stands alone"),
+        ({"access_key_id": "AKIAX"}, "incomplete: secret_access_key missing"),
+        ({"session_token": "t"}, "incomplete: access_key_id and secret_access_key missing"),
         ({**KEYS, "session_token": " "}, "session_token is empty"),
         ({**KEYS, "secret_access_key": 7}, "secret_access_key cannot be of type int"),
     ],
@@ -90,14 +91,14 @@ def test_incomplete_credential_arguments_are_refused(given: dict[str, object], c
 def test_credentials_have_no_flags_and_no_variables() -> None:
     variables = {f"SPARKIFY_{name.upper()}": "x" for name in CREDENTIALS}
     assert resolve("run", {}, environment=variables).credentials == {}
-    with pytest.raises(UsageError, match="there is no option 'access_key_id'"):
+    with pytest.raises(UsageError, match="unknown option 'access_key_id'"):
         resolve("run", KEYS, as_flags=True)
     assert not {option.name for option in OPTIONS} & set(CREDENTIALS)
 
 
 def test_credential_keywords_are_masked_in_place() -> None:
     options: dict[str, object] = {**KEYS, "region": "r", "session_token": None}
-    hide(options)
+    mask_secrets(options)
     assert repr(options) == (
         "{'access_key_id': ***, 'secret_access_key': ***, 'region': 'r', 'session_token': None}"
     )
@@ -141,8 +142,8 @@ def test_reading_does_not_change_the_environment(monkeypatch: pytest.MonkeyPatch
 
 
 def test_read_file_returns_errors_instead_of_raising(tmp_path: Path) -> None:
-    assert read_file(tmp_path).refusal is not None, "a folder cannot be read as a file"
-    assert read_file(tmp_path / "nowhere").refusal is not None
+    assert read_file(tmp_path).error is not None, "a folder cannot be read as a file"
+    assert read_file(tmp_path / "nowhere").error is not None
 
 
 def test_the_region_of_dl_cfg_has_the_lowest_precedence() -> None:

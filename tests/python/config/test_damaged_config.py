@@ -7,7 +7,7 @@ import contextlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkify_lake.configfile import ConfigFile, read_file
+from sparkify_lake.settings.files import ConfigFile, read_file
 from support.crash_harness import scratch_folder
 
 SECRET = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY"
@@ -20,7 +20,7 @@ BYTES = TEXT.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary
 
 
 def all_text(read: ConfigFile) -> str:
-    refusal = read.refusal
+    refusal = read.error
     shown = (
         [] if refusal is None else [str(refusal), repr(refusal), repr(refusal.hint), repr(refusal.context)]
     )
@@ -36,7 +36,7 @@ def test_random_bytes_are_read_or_refused(content: bytes, name: str) -> None:
         path.chmod(0o600)
         read = read_file(path)
     shown = all_text(read)
-    assert read.refusal is None or not read.entries
+    assert read.error is None or not read.entries
     assert "\x1b" not in shown
     lines = []
     with contextlib.suppress(UnicodeDecodeError):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sparkify_lake import engine, job
-from sparkify_lake.cli import SAMPLE_NUMBERS
-from sparkify_lake.config import describe, resolve
+from sparkify_lake import _engine, jobs
+from sparkify_lake.cli_arguments import SAMPLE_SIZES
 from sparkify_lake.errors import ConfigurationError, UsageError
-from sparkify_lake.options import (
+from sparkify_lake.settings.config import describe
+from sparkify_lake.settings.options import (
     OPTIONS,
     DoctorOptions,
     LakeOptions,
@@ -21,6 +21,7 @@ from sparkify_lake.options import (
     RunOptions,
     names_for,
 )
+from sparkify_lake.settings.resolve import resolve
 from support.config_files import read_config, values_of, write_config
 
 pytestmark = pytest.mark.usefixtures("isolated")
@@ -82,7 +83,7 @@ def test_locations_of_the_configuration_files(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize("named", ["nowhere.cfg", "empty"])
 def test_a_named_configuration_must_exist(named: str) -> None:
     Path("empty").mkdir()
-    with pytest.raises(ConfigurationError, match="there is n"):
+    with pytest.raises(ConfigurationError, match=r"does not exist|contains neither"):
         read_config(config=named)
 
 
@@ -90,7 +91,7 @@ def test_unknown_keywords_are_refused_with_a_suggestion() -> None:
     with pytest.raises(UsageError) as caught:
         read_config(ouput="x")
     assert caught.value.hint == "did you mean 'output'?"
-    with pytest.raises(UsageError, match=r"build\(\) does not take 'compression'"):
+    with pytest.raises(UsageError, match=r"build\(\) does not accept the option 'compression'"):
         read_config("build", compression="zstd")
 
 
@@ -154,16 +155,16 @@ def test_a_refused_value_is_located_and_not_shown() -> None:
     refusal = ConfigurationError(
         'compression cannot be "zip"', hint="it takes one of …", context={"option": "compression"}
     )
-    located = read_config().explain(refusal)
+    located = read_config().with_origin(refusal)
     assert type(located) is ConfigurationError
-    assert located.message == "COMPRESSION in [LAKE], lake.cfg:2, has a value that compression does not take"
+    assert located.message == "COMPRESSION in [LAKE] (lake.cfg:2) has an invalid value for compression"
     assert located.hint == refusal.hint
-    argued = read_config(compression="zsdt").explain(refusal)
+    argued = read_config(compression="zsdt").with_origin(refusal)
     assert type(argued) is UsageError
     assert argued.hint == "it takes one of …; did you mean zstd?"
     # A bad location is always a configuration error: exit code 78.
     arn = ConfigurationError("output is an ARN", context={"option": "output"})
-    assert type(read_config(output="arn:x").explain(arn)) is ConfigurationError
+    assert type(read_config(output="arn:x").with_origin(arn)) is ConfigurationError
 
 
 def test_the_engine_error_with_the_value_is_not_chained(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,10 +172,10 @@ def test_the_engine_error_with_the_value_is_not_chained(monkeypatch: pytest.Monk
         context = {"option": "compression"}
         raise ConfigurationError(f"compression cannot be {options['compression']}", context=context)
 
-    monkeypatch.setattr("sparkify_lake.engine.native", lambda: types.SimpleNamespace(run=run))
+    monkeypatch.setattr("sparkify_lake._engine.native", lambda: types.SimpleNamespace(run=run))
     write_config("INPUT=i\nOUTPUT=o\nCOMPRESSION=hunter2\n")
-    with pytest.raises(ConfigurationError, match=r"COMPRESSION, dl\.cfg:3, has a value") as caught:
-        job.run()
+    with pytest.raises(ConfigurationError, match=r"COMPRESSION \(dl\.cfg:3\) has an invalid value") as caught:
+        jobs.run()
     assert caught.value.__context__ is None
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
@@ -191,4 +192,4 @@ def test_keyword_types_match_the_option_table() -> None:
 
 def test_the_option_table_matches_the_engine() -> None:
     options = {option.name for option in OPTIONS if option.native}
-    assert options | SAMPLE_NUMBERS.keys() == engine.defaults().keys()
+    assert options | SAMPLE_SIZES.keys() == _engine.defaults().keys()

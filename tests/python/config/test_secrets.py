@@ -17,7 +17,7 @@ from functools import partial
 import pytest
 
 import sparkify_lake
-from sparkify_lake import cli, etl, job
+from sparkify_lake import cli, etl, jobs
 from sparkify_lake.errors import ConfigurationError, SparkifyLakeError
 from sparkify_lake.secret import Secret
 from support.config_files import read_config, write_config
@@ -98,12 +98,12 @@ def test_no_secret_of_a_file_is_shown(
         raise SparkifyLakeError("enough")
 
     engine = types.SimpleNamespace(run=run, defaults=dict, build_info=dict)
-    monkeypatch.setattr("sparkify_lake.engine.native", lambda: engine)
+    monkeypatch.setattr("sparkify_lake._engine.native", lambda: engine)
     seen = []
     for words in (["--verbose"], ["config"], ["config", "--json"], ["--json"], ["--dry-run"]):
         cli.main(words)
     try:
-        job.run(sample=None)
+        jobs.run(sample=None)
     except Exception as error:
         assert error.__traceback__ is not None
         inner = error.__traceback__.tb_next  # the frame of this test holds the secret
@@ -158,7 +158,7 @@ def test_no_secret_of_an_argument_is_shown(
 
     names = ("run", "plan", "build", "lake_layout", "look", "doctor", "check", "recover")
     monkeypatch.setattr(
-        "sparkify_lake.engine.native", lambda: types.SimpleNamespace(**dict.fromkeys(names, fail))
+        "sparkify_lake._engine.native", lambda: types.SimpleNamespace(**dict.fromkeys(names, fail))
     )
     keys = {"access_key_id": canary, "secret_access_key": canary} | mistake
     places = ["s3://b/i", "s3://b/o"] if call.startswith(("run", "plan", "etl")) else ["s3://b/x"]

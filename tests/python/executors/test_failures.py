@@ -100,8 +100,8 @@ def test_an_interrupt_stops_a_sharded_run(tmp_path: Path, shard_input: Path) -> 
     def watch(tick: object) -> None:
         raise Stop
 
-    from sparkify_lake.config import resolve
-    from sparkify_lake.job import run_with
+    from sparkify_lake.jobs import run_with
+    from sparkify_lake.settings.resolve import resolve
 
     options = {"input": shard_input, "output": tmp_path / "lake", "executor": WaitingExecutor()}
     with pytest.raises(Stop):

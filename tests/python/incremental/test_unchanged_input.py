@@ -226,6 +226,7 @@ def test_status_reports_the_newest_version(tmp_path: Path, source: Path, run: Ca
     done.unlink()
     status = sparkify_lake.status(tmp_path / "lake")
     assert not status.is_published and status.exit_code == 75
-    assert "not published in full yet" in str(status) and "not published in full yet" in status._repr_html_()
+    assert "not completely published yet" in str(status)
+    assert "not completely published yet" in status._repr_html_()
     sparkify_lake.recover(tmp_path / "lake")
     assert sparkify_lake.status(tmp_path / "lake").is_published

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkify_lake.options import OPTIONS
+from sparkify_lake.settings.options import OPTIONS
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted((ROOT / "docs").glob("*.md"))

@@ -31,7 +31,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
         asked.append(options)
         return run_mapping()
 
-    monkeypatch.setattr("sparkify_lake.engine.native", lambda: types.SimpleNamespace(run=run))
+    monkeypatch.setattr("sparkify_lake._engine.native", lambda: types.SimpleNamespace(run=run))
     return asked
 
 

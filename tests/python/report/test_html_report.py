@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import shutil
@@ -17,11 +18,12 @@ import polars as pl
 import pytest
 
 import sparkify_lake
-from sparkify_lake import highlights as glance
-from sparkify_lake import page
-from sparkify_lake.figures import Column, columns_over_time
-from sparkify_lake.highlights import Favourite, Highlights, LevelShare, Period
-from sparkify_lake.report import RunReport, schema
+from sparkify_lake import lake_highlights
+from sparkify_lake.render.charts import ChartColumn, columns_over_time
+from sparkify_lake.render.html_report import write_page
+from sparkify_lake.results import highlights, report_parts, request_cost
+from sparkify_lake.results.highlights import Favorite, Highlights, LevelShare, Period
+from sparkify_lake.results.run_report import RunReport, schema
 from support.processes import Finished
 from support.report_samples import EVIL, run_mapping
 
@@ -39,8 +41,8 @@ SEEN = Highlights(
         Period(start="2018-12-02", plays=430, paid=0),
     ),
     levels=(LevelShare(level="free", plays=433, listeners=3), LevelShare(level=None, plays=4, listeners=1)),
-    songs=(Favourite(title=EVIL, artist=None, plays=4, listeners=2),),
-    artists=(Favourite(title=None, artist=EVIL, plays=4, listeners=2),),
+    songs=(Favorite(title=EVIL, artist=None, plays=4, listeners=2),),
+    artists=(Favorite(title=None, artist=EVIL, plays=4, listeners=2),),
 )
 
 
@@ -93,7 +95,7 @@ def test_the_page_shows_the_report() -> None:
         "8,056", "6,820", "1,233", "page", "syntax", "lake/_quarantine/x", "not_json:zip",  # records
         "songs_table", "96.7 KiB", "songplays_table",  # tables
         "discover", "1.2 s",  # time
-        "2018-11-29: 7 plays, 4 of them paid", "99.1 %, 3 listeners", "(none)",  # plays
+        "2018-11-29: 7 plays, 4 paid", "99.1 %, 3 listeners", "(none)",  # plays
         "3 get, 7 put: $1.50 at the list prices of 2026-11", "dl.cfg", "57.2 MiB at most", "logs: color 4",
     ):  # fmt: skip
         assert shown in text, shown
@@ -125,14 +127,14 @@ def test_the_page_of_a_run_without_plays() -> None:
     ],
 )
 def test_gaps_in_time_are_empty_columns(starts: list[str], shown: list[str]) -> None:
-    columns = [Column(start=start, height=3, lower=1, told=start) for start in starts]
+    columns = [ChartColumn(start=start, height=3, lower=1, label=start) for start in starts]
     drawn = columns_over_time(columns, "plays")
     assert re.findall(r'text-anchor="middle">([^<]+)<', drawn) == shown
     assert drawn.count("<g>") == len(starts)
 
 
 def test_the_smallest_column_is_drawn_to_scale() -> None:
-    drawn = columns_over_time([Column(start="2018-11-30", height=100, lower=25, told="")], "plays")
+    drawn = columns_over_time([ChartColumn(start="2018-11-30", height=100, lower=25, label="")], "plays")
     lower, upper = (float(height) for height in re.findall(r'<rect[^>]* height="([\d.]+)"', drawn))
     assert upper == pytest.approx(3 * lower, abs=0.2)
 
@@ -155,19 +157,19 @@ def test_highlights_match_the_tables(made: tuple[Path, RunReport]) -> None:
     assert [(period.start, period.plays) for period in seen.periods] == days.rows()
     assert sum(period.paid for period in seen.periods) == plays.filter(level="paid").height
     assert {level.level: level.plays for level in seen.levels} == dict(plays.group_by("level").len().rows())
-    assert len(seen.songs) == len(seen.artists) == glance.TOP
+    assert len(seen.songs) == len(seen.artists) == lake_highlights.MAX_FAVORITES
     best = plays.drop_nulls("song_id").group_by("song_id").agg(pl.len(), pl.col("user_id").n_unique())
     assert (seen.songs[0].plays, seen.songs[0].listeners) == max(best.select("len", "user_id").rows())
     named = lake.songs.join(lake.artists, on="artist_id").select("title", "name").collect().rows()
     assert {(song.title, song.artist) for song in seen.songs} <= set(named)
-    assert seen == glance.highlights(lake), "the same lake has the same highlights"
+    assert seen == lake_highlights.query_highlights(lake), "the same lake has the same highlights"
 
 
 def test_many_days_are_grouped_by_month(
     made: tuple[Path, RunReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(glance, "MOST_DAYS", 3)
-    seen = glance.highlights(sparkify_lake.open_lake(made[0] / "lake"))
+    monkeypatch.setattr(lake_highlights, "MAX_DAYS", 3)
+    seen = lake_highlights.query_highlights(sparkify_lake.open_lake(made[0] / "lake"))
     assert seen is not None and seen.unit == "month"
     assert [period.start for period in seen.periods] == sorted({period.start for period in seen.periods})
     assert all(re.fullmatch(r"\d{4}-\d{2}", period.start) for period in seen.periods)
@@ -217,7 +219,7 @@ def test_a_full_disk_after_the_run_is_a_warning(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(sparkify_lake.StorageError, match="the tables are published") as problem:
-        page.write(report(), tmp_path / "run.html")
+        write_page(report().to_html(), tmp_path / "run.html")
     assert "No space left" in str(problem.value) and list(tmp_path.iterdir()) == []
 
 
@@ -227,18 +229,18 @@ def test_a_lake_that_changes_during_the_page_is_a_warning(
     def removed(lake: object) -> None:
         raise pl.exceptions.ComputeError("file changed")
 
-    monkeypatch.setattr(glance, "highlights", removed)
+    monkeypatch.setattr(lake_highlights, "query_highlights", removed)
     ran = sparkify_lake.run(made[0] / "data", tmp_path / "lake", report=tmp_path / "run.html", quiet=True)
     assert ran.state == "published" and ran.highlights is None
-    assert ran.warnings[-1] == "the page shows no plays: reading the lake back failed (ComputeError)"
-    assert "reading the lake back failed" in (tmp_path / "run.html").read_text()
+    assert ran.warnings[-1] == "the report has no plays, because the lake could not be read (ComputeError)"
+    assert "the lake could not be read" in (tmp_path / "run.html").read_text()
 
 
 def test_the_schema_describes_reports(made: tuple[Path, RunReport]) -> None:
     described = schema()
     jsonschema.Draft202012Validator.check_schema(described)
     assert list(described["properties"]) == [field.name for field in fields(RunReport)]
-    for kind in (Highlights, Period, LevelShare, Favourite):
+    for kind in (Highlights, Period, LevelShare, Favorite):
         assert list(described["$defs"][kind.__name__]["properties"]) == [one.name for one in fields(kind)]
     plain = made[1].to_dict()
     built = sparkify_lake.build(made[0] / "data", quiet=True).report.to_dict()
@@ -247,6 +249,23 @@ def test_the_schema_describes_reports(made: tuple[Path, RunReport]) -> None:
     for broken in ({"report_version": 2}, {"seconds": "1"}, {"surprise": 1}, {"tables": {}}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**plain, **broken}, described)
+
+
+def texts(kind: type) -> dict[str, str]:
+    """Returns the attributes of a class with the texts of its docstring, in the words of JSON."""
+    listed = (inspect.getdoc(kind) or "").partition("\nAttributes:\n")[2].replace("None", "null")
+    found = re.findall(r"^    (\w+): (.*(?:\n      .*)*)", listed, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def test_the_schema_has_the_texts_of_the_classes() -> None:
+    described = schema()
+    homes = [vars(module) for module in (report_parts, highlights, request_cost)]
+    kinds = {name: next(home[name] for home in homes if name in home) for name in described["$defs"]}
+    assert len(kinds) >= 12
+    for kind, part in [(RunReport, described), *((kinds[name], described["$defs"][name]) for name in kinds)]:
+        properties = part["properties"].items()
+        assert {name: one.get("description") for name, one in properties} == texts(kind), kind.__name__
 
 
 MEASURE = """<script>
@@ -294,9 +313,9 @@ def test_a_browser_renders_the_page(width: int, made: tuple[Path, RunReport], tm
     assert drawn["cut"] == 0 and drawn["tall"] == 0, "every column has its full width"
     assert drawn["sections"] == [
         "Plays per day",
-        "What was read",
-        "What is in the tables",
-        "Where the time went",
-        "The run",
+        "Input",
+        "Tables",
+        "Time by phase",
+        "Run",
     ]
     assert "CONSOLE" not in done.stderr

@@ -9,10 +9,18 @@ from html.parser import HTMLParser
 
 import pytest
 
-from sparkify_lake.examination import Checkup, Examination
-from sparkify_lake.grid import Grid, as_html, as_text, count, printable, seconds, size
-from sparkify_lake.preview import Plan
-from sparkify_lake.report import RunReport, SampleReport
+from sparkify_lake.render.text_table import (
+    TextTable,
+    as_html,
+    as_text,
+    format_bytes,
+    format_count,
+    format_seconds,
+    printable,
+)
+from sparkify_lake.results.diagnostics import Checkup, Examination
+from sparkify_lake.results.dry_run import Plan
+from sparkify_lake.results.run_report import RunReport, SampleReport
 from support.report_samples import checkup_mapping, examination_mapping, plan_mapping, run_mapping
 
 
@@ -62,12 +70,12 @@ def test_text_of_an_examination() -> None:
 
 def test_text_of_a_checkup() -> None:
     text = str(checkup())
-    assert text.startswith("lake, version 3: 2 files are not as its log says\n")
+    assert text.startswith("lake, version 3: 2 files do not match the commit log\n")
     assert "not kept apart" in text and "6,891 rows in 72 files" in text and "and 1 more" in text
     fine = Checkup.from_dict({**checkup_mapping(), "problem_count": 0, "problems": [], "exit_code": 0})
-    assert str(fine).startswith("lake, version 3: all files are as its log says\n") and fine.is_healthy
+    assert str(fine).startswith("lake, version 3: all files match the commit log\n") and fine.is_healthy
     late = Checkup.from_dict({**checkup_mapping(), "is_published": False, "exit_code": 75})
-    assert "not published in full" in str(late) and not late.is_healthy
+    assert "not completely published" in str(late) and not late.is_healthy
 
 
 def test_text_of_requests_and_their_price() -> None:
@@ -172,7 +180,7 @@ def test_text_of_a_sample_report() -> None:
     made = SampleReport(
         directory="d", songs=5, song_files=6, events=7000, log_files=2, bytes=4096, seconds=0.1
     )
-    assert str(made) == "5 songs in 6 files and 7,000 events in 2 files (4.0 KiB) below d"
+    assert str(made) == "5 songs in 6 files and 7,000 events in 2 files (4.0 KiB) in d"
     assert json.loads(made.to_json()) == made.to_dict()
 
 
@@ -188,7 +196,7 @@ def test_text_of_a_sample_report() -> None:
     ],
 )
 def test_formatted_sizes(number: int, text: str) -> None:
-    assert size(number) == text
+    assert format_bytes(number) == text
 
 
 @pytest.mark.parametrize(
@@ -205,12 +213,16 @@ def test_formatted_sizes(number: int, text: str) -> None:
     ],
 )
 def test_formatted_durations(number: float, text: str) -> None:
-    assert seconds(number) == text
+    assert format_seconds(number) == text
 
 
 def test_text_and_html_tables() -> None:
-    grid = Grid(head=("name", "n"), rows=[("a", count(1)), ("long", count(1000))], texts=("name",))
-    assert as_text("t", [grid]) == "t\n\nname      n\n----  -----\na         1\nlong  1,000"
-    assert as_text("t", [Grid(head=("name",), rows=[])]) == "t"
+    table = TextTable(
+        head=("name", "n"),
+        rows=[("a", format_count(1)), ("long", format_count(1000))],
+        text_columns=("name",),
+    )
+    assert as_text("t", [table]) == "t\n\nname      n\n----  -----\na         1\nlong  1,000"
+    assert as_text("t", [TextTable(head=("name",), rows=[])]) == "t"
     assert as_html("<t>", []) == '<div><div style="font-weight:600">&lt;t&gt;</div></div>'
     assert printable("é \u202e\ud800") == r"é \u202e\ud800"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sparkify_lake.config import Config, resolve
+from sparkify_lake.settings.config import Config
+from sparkify_lake.settings.resolve import resolve
 
 
 def write_config(text: str | bytes, name: str = "dl.cfg", mode: int = 0o600) -> Path:

@@ -1,0 +1,119 @@
+"""Calls into the native module: settings go in; progress, results and errors come back.
+
+This is the only module that imports `_native`, and only inside a function, so that importing the package does
+not load the engine.
+
+Invariant: an error of the engine about an option names the place where the option was set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sparkify_lake.errors import InternalError, SparkifyLakeError
+
+if TYPE_CHECKING:
+    from logging import Logger
+    from types import ModuleType
+
+    from sparkify_lake._native import TablePresence
+    from sparkify_lake.executors import ExecutorBinding
+    from sparkify_lake.render.progress import OnTick, Tick
+    from sparkify_lake.settings.config import Config
+
+Result = TypeVar("Result")
+
+
+def native() -> ModuleType:
+    """Loads the native module."""
+    try:
+        from sparkify_lake import _native
+    except ImportError as error:
+        reason = str(error)
+    else:
+        return _native
+    raise InternalError(
+        "the native module of sparkify-lake cannot be loaded",
+        cause=reason,
+        hint="reinstall the package; in a clone of the repository, build it first: pip install .",
+    )
+
+
+def call(config: Config, function: Callable[[], Result]) -> Result:
+    """Calls the engine; adds to an error about an option where the option was set."""
+    try:
+        return function()
+    except SparkifyLakeError as error:
+        located = config.with_origin(error)
+    # Raised outside the except block: the engine's error may repeat a value and must not be chained.
+    raise located
+
+
+def call_with_progress(
+    config: Config, function: Callable[[Any], Result], watch: OnTick | None = None
+) -> Result:
+    """Calls the engine and displays progress if the settings allow it.
+
+    Args:
+        config: The settings.
+        function: Calls the engine; its argument is the `on_tick` function for the native module.
+        watch: Called with every tick too. An exception that it raises stops the call.
+    """
+    from sparkify_lake.render.progress import progress_shown
+
+    with progress_shown(hidden=config.is_on("quiet") or config.is_on("no_progress")) as show:
+
+        def on_tick(tick: Tick) -> None:
+            for receiver in (watch, show):
+                if receiver is not None:
+                    receiver(tick)
+
+        return call(config, lambda: function(on_tick if watch else show))
+
+
+def lake_layout(config: Config) -> dict[str, str]:
+    """Returns the folder of each table by table name."""
+    layout: dict[str, str] = call(config, lambda: native().lake_layout(config.native_options()))
+    return layout
+
+
+def find_tables(config: Config) -> TablePresence:
+    """Finds out which tables of a lake exist."""
+    found: TablePresence = call(config, lambda: native().look(config.native_options()))
+    return found
+
+
+def defaults() -> dict[str, str]:
+    """Returns the default of each option as text."""
+    texts: dict[str, str] = native().defaults()
+    return texts
+
+
+def build_info() -> dict[str, str]:
+    """Returns the version of the native module and how it was compiled."""
+    facts: dict[str, str] = native().build_info()
+    return facts
+
+
+def executor_binding(config: Config) -> ExecutorBinding | None:
+    """Returns the executor and its kernel; None for a run on the threads of this process."""
+    if config.executor is None and config.value("executor") is None:
+        return None
+    from sparkify_lake.executors import bind_executor
+
+    return call(config, lambda: bind_executor(config))
+
+
+def log_warnings(config: Config) -> None:
+    """Logs the warnings about the settings."""
+    if not config.is_on("quiet"):
+        for warning in config.warnings:
+            logger().warning("%s", warning)
+
+
+def logger() -> Logger:
+    """Returns the logger of the package."""
+    from logging import getLogger
+
+    return getLogger("sparkify_lake")

@@ -1,0 +1,150 @@
+"""The calls about the state of a location or a lake: doctor, check, status and recover.
+
+Invariant: `doctor`, `check` and `status` change nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sparkify_lake import _engine
+from sparkify_lake.errors import ConfigurationError, UsageError
+from sparkify_lake.results.diagnostics import Checkup, Examination, Status
+from sparkify_lake.settings.config import Config
+from sparkify_lake.settings.options import BY_NAME, mask_secrets, plain_value
+from sparkify_lake.settings.resolve import resolve
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from typing_extensions import Unpack
+
+    from sparkify_lake.settings.options import DoctorOptions, StatusOptions, StoreOptions
+
+
+def doctor(location: str | PathLike[str] | None = None, **options: Unpack[DoctorOptions]) -> Examination:
+    """Examines a location that a run would read or write: credentials, access, guarantees, speed.
+
+    The files that it writes there are removed again.
+
+    Args:
+        location: A local path or an `s3://` URL; the configured output by default.
+        **options: The options of the object store, as for `run`; and `executor`, whose workers then examine
+            the location too.
+
+    Returns:
+        The checks. A failed check is not an exception.
+
+    Raises:
+        SparkifyLakeError: One of its subclasses, if the location cannot be examined at all.
+    """
+    mask_secrets(options)
+    return doctor_with(location, resolve("doctor", options))
+
+
+def check(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Checkup:
+    """Compares the files of a lake with its commit log; changes nothing.
+
+    On a local disk, all bytes are read. In a bucket, the checksums of the store are compared.
+
+    Args:
+        output: Root of the lake; from the configuration by default.
+        **options: The options of the object store, as for `run`.
+
+    Returns:
+        The result. A missing, changed or foreign file is not an exception.
+
+    Raises:
+        SparkifyLakeError: One of its subclasses.
+    """
+    mask_secrets(options)
+    return check_with(resolve("check", {"output": output, **options}))
+
+
+def status(
+    output: str | PathLike[str] | None = None,
+    input: str | PathLike[str] | None = None,
+    **options: Unpack[StatusOptions],
+) -> Status:
+    """Returns the newest version of a lake, from its commit log, and what has changed at an input since.
+
+    Args:
+        output: Root of the lake; from the configuration by default.
+        input: Root of an input to compare with the lake. Its files are listed, not read. Only an argument
+            (`input`, `song_data` or `log_data`) counts here; an input in the configuration is ignored.
+        **options: `song_data`, `log_data` and the options of the object store, as for `run`.
+
+    Returns:
+        The newest version, and the changes at the input.
+
+    Raises:
+        NoInputError: If the lake or the input does not exist.
+        SparkifyLakeError: Another of its subclasses.
+    """
+    mask_secrets(options)
+    return status_with(resolve("status", {"output": output, "input": input, **options}))
+
+
+def recover(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Checkup:
+    """Publishes the version that a stopped run committed. The next run would do the same.
+
+    Args:
+        output: Root of the lake; from the configuration by default.
+        **options: The options of the object store, as for `run`.
+
+    Returns:
+        The state of the lake after that.
+
+    Raises:
+        SparkifyLakeError: One of its subclasses.
+    """
+    mask_secrets(options)
+    return check_with(resolve("recover", {"output": output, **options}))
+
+
+def doctor_with(location: object, config: Config) -> Examination:
+    """Examines a location with resolved settings."""
+    if location is None:
+        location = config.value("output")
+    if location is None:
+        raise UsageError("there is no location to examine", hint="pass a local path or an s3:// URL")
+    place = str(plain_value(BY_NAME["output"], location))
+    # Set as the output, because that decides whether the engine receives the credentials.
+    config = config.with_values("argument location", output=place)
+    _engine.log_warnings(config)
+    executor = _engine.executor_binding(config)
+    result = _engine.call(
+        config, lambda: _engine.native().doctor(place, config.native_options(), None, executor)
+    )
+    return Examination.from_dict(result)
+
+
+def check_with(config: Config) -> Checkup:
+    """Checks or recovers a lake with resolved settings, as their call says."""
+    config = _with_output(config)
+    result = _engine.call(
+        config, lambda: getattr(_engine.native(), config.call)(config.native_options(), None)
+    )
+    return Checkup.from_dict(result)
+
+
+def status_with(config: Config) -> Status:
+    """Returns the status of a lake with resolved settings."""
+    inputs = ("input", "song_data", "log_data")
+    config = config.without(*(name for name in inputs if config.explicit(name) is None))
+    config = _with_output(config)
+    result = _engine.call(config, lambda: _engine.native().status(config.native_options()))
+    return Status.from_dict(result)
+
+
+def _with_output(config: Config) -> Config:
+    """Rejects settings without a lake."""
+    if config.value("output") is None:
+        verb = {"status": "report the status of"}.get(config.call, config.call)
+        raise ConfigurationError(
+            f"there is no lake to {verb}",
+            hint="pass the root of the lake, or set OUTPUT in lake.cfg or SPARKIFY_OUTPUT",
+            context={"option": "output"},
+        )
+    _engine.log_warnings(config)
+    return config

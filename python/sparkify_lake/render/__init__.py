@@ -1,0 +1,1 @@
+"""How results are displayed: text tables, charts, the HTML report and progress."""

@@ -1,0 +1,129 @@
+"""An HTML page that needs nothing but itself: its frame, its sections, and writing it to a file.
+
+Invariant: a page has no script, no network access and no font of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparkify_lake.errors import OutputError, StorageError
+from sparkify_lake.render.charts import Markup, text
+from sparkify_lake.settings.options import is_remote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """A number in large type, with a text below it; `color` is "bad" for a number that needs attention."""
+
+    number: str
+    label: str
+    color: str = ""
+
+
+def document(title: str, parts: Iterable[Markup]) -> str:
+    """Returns a complete HTML document."""
+    from importlib.resources import files
+
+    style = files("sparkify_lake.render").joinpath("html_report.css").read_text(encoding="utf-8")
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{text(title)}</title>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<style>\n{style}</style>\n</head>\n<body>\n<main>{''.join(parts)}</main>\n</body>\n</html>\n"
+    )
+
+
+def heading(name: str, emphasis: str, paths: Sequence[str], notes: Sequence[str]) -> Markup:
+    """Draws the heading of a page, with paths and notes below it in small type."""
+    lines = [f'<p class="path quiet">{text(path)}</p>' for path in paths]
+    lines += [f'<p class="quiet">{text(note)}</p>' for note in notes]
+    return Markup(f"<h1>{text(name)} <em>{text(emphasis)}</em></h1>{''.join(lines)}")
+
+
+def warning(message: str) -> Markup:
+    """Draws a warning."""
+    return Markup(f'<div class="warning"><b>warning:</b> {text(message)}</div>')
+
+
+def tiles(entries: Sequence[Tile]) -> Markup:
+    """Draws tiles side by side."""
+    drawn = "".join(
+        f'<div class="tile {tile.color}"><b>{text(tile.number)}</b>{text(tile.label)}</div>'
+        for tile in entries
+    )
+    return Markup(f'<div class="tiles">{drawn}</div>')
+
+
+def section(title: str, *parts: Markup) -> Markup:
+    """Draws a section of a page."""
+    return Markup(f"<section><h2>{text(title)}</h2>{''.join(parts)}</section>")
+
+
+def titled(title: str, part: Markup) -> Markup:
+    """Puts a small title above a part of a section."""
+    return Markup(f"<h3>{text(title)}</h3>{part}")
+
+
+def side_by_side(parts: Sequence[Markup]) -> Markup:
+    """Puts parts of a section next to each other where there is room."""
+    return Markup(f'<div class="columns">{"".join(f"<div>{part}</div>" for part in parts)}</div>')
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> Markup:
+    """Draws pairs of a name and a text; those without a text are left out."""
+    drawn = "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in pairs if value)
+    return Markup(f"<dl>{drawn}</dl>")
+
+
+def path_note(note: str, path: str) -> Markup:
+    """Draws a line of text that ends with a path."""
+    return Markup(f'<p class="path">{text(note)}: {text(path)}</p>')
+
+
+def writable_path(file: str) -> Path:
+    """Returns the path of a page to be written, after checking before the run that it can be written.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    path = Path(file)
+    problem = None
+    if is_remote(file):
+        problem = "the report can only be written to a local file"
+    elif path.is_dir():
+        problem = f"{file} is a folder"
+    elif not path.parent.is_dir():
+        problem = f"the folder {path.parent} does not exist"
+    elif not os.access(path.parent, os.W_OK):
+        problem = f"the folder {path.parent} is not writable"
+    if problem is None:
+        return path
+    raise OutputError(
+        "the report cannot be written",
+        cause=problem,
+        hint="name a file in an existing folder",
+        context={"option": "report", "path": file},
+    )
+
+
+def write_page(html: str, path: Path) -> None:
+    """Writes a page; a reader sees either the old file or the new one.
+
+    Raises:
+        StorageError: If writing fails.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(html, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(
+            "the tables are published, but the report could not be written",
+            cause=f"{path}: {error.strerror}",
+            hint="run again to get the report; tables without changes are not written again",
+            context={"path": str(path)},
+        ) from error

@@ -1,0 +1,45 @@
+"""The process environment: variables, and the programs that this process is part of.
+
+Invariant: environment variables are read only here, and never written.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+ENVIRONMENT_PREFIX = "SPARKIFY_"
+
+
+def own_variables(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Returns the variables of this package. The others may hold credentials and stay out of every frame."""
+    environment = os.environ if environment is None else environment
+    return {name: value for name, value in environment.items() if name.startswith(ENVIRONMENT_PREFIX)}
+
+
+def wants_plain_text(environment: Mapping[str, str] | None = None) -> bool:
+    """Returns whether the user or the terminal asks for text without color (`NO_COLOR`, `TERM=dumb`)."""
+    environment = os.environ if environment is None else environment
+    return bool(environment.get("NO_COLOR")) or environment.get("TERM") == "dumb"
+
+
+def has_certificate_file(environment: Mapping[str, str] | None = None) -> bool:
+    """Returns whether `SSL_CERT_FILE` is set, which libraries without an option for certificates read."""
+    environment = os.environ if environment is None else environment
+    return bool(environment.get("SSL_CERT_FILE"))
+
+
+def names_spark_python() -> bool:
+    """Returns whether `PYSPARK_PYTHON` sets the Python interpreter of Spark's workers."""
+    return "PYSPARK_PYTHON" in os.environ
+
+
+def is_in_airflow() -> bool:
+    """Returns whether this process belongs to Airflow. Imports nothing."""
+    return "airflow.sdk" in sys.modules or "airflow.models" in sys.modules
+
+
+def is_in_notebook() -> bool:
+    """Returns whether this process is a Jupyter kernel. Imports nothing."""
+    return "ipykernel" in sys.modules
