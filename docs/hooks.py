@@ -1,23 +1,27 @@
-"""What the pages take from the package itself, so that it cannot be wrong: the options and their defaults."""
+"""The table of options in `docs/options.md`, generated from the package so that it is always correct."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from sparkify_lake import _engine
-from sparkify_lake.settings.options import GROUPS, OPTIONS
+from sparkify_lake.cli import _HEADINGS
+from sparkify_lake.settings.options import OPTIONS
+
+MARK = "<!-- options -->"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Puts the table of options in the place of its mark."""
-    return markdown.replace("<!-- options -->", _options()) if "<!-- options -->" in markdown else markdown
+    """Replaces the mark on a page by the table of options."""
+    return markdown.replace(MARK, options_table()) if MARK in markdown else markdown
 
 
-def _options() -> str:
+def options_table() -> str:
+    """Returns all options as Markdown, one table per group."""
     defaults = _engine.defaults()
     lines = []
-    for group, title in GROUPS.items():
-        lines += [f"\n## {title}\n", "| flag | keyword, file key | what | default |", "|---|---|---|---|"]
+    for group, title in _HEADINGS.items():
+        lines += [f"\n## {title}\n", "| flag | keyword, file key | meaning | default |", "|---|---|---|---|"]
         for option in (one for one in OPTIONS if one.group == group):
             flag = f"`{option.flag}{' ' + option.metavar if option.metavar else ''}`".replace("|", "\\|")
             default = defaults.get(option.name, "")

@@ -29,7 +29,7 @@ def test_the_page_names_every_call() -> None:
     page = (ROOT / "docs" / "spark.md").read_text()
     assert len(CALLS) + len(REFUSED) > 60
     assert [name for name in [*CALLS, *REFUSED] if name not in page] == []
-    assert f"{len(CALLS)} calls" in (ROOT / "DESIGN.md").read_text()
+    assert f"{len(CALLS)} calls" in (ROOT / "docs" / "decisions" / "python.md").read_text()
 
 
 def test_a_session_ends_and_begins_again(without_spark: Any) -> None:

@@ -1,6 +1,6 @@
 """Checks the guarantees of a lake with json, hashlib and pyarrow, without code of the package.
 
-DESIGN.md describes the guarantees ("How does a run become visible?"). A lake may be checked while its run is
+docs/format.md describes the guarantees. A lake may be checked while its run is
 stopped, killed or recovering. Its commit log determines the allowed contents:
 
 - without a commit record, there is no table;
