@@ -149,13 +149,13 @@ fn sample(
     let threads = crate::runtime::threads::available();
     let summary = bridge::call(py, on_tick, |context| {
         let started = std::time::Instant::now();
-        let cancelled = || control.cancel.is_cancelled();
+        let cancelled = || context.cancel.is_cancelled();
         let progress = |written: u64| {
-            if let Some(progress) = control.progress {
+            if let Some(progress) = context.progress {
                 progress.reach(written);
             }
         };
-        control.begin(Stage::Sample, 0);
+        context.begin(Phase::Sample, 0);
         let made = write_sample(Path::new(directory), &spec, threads, &cancelled, &progress).map_err(|error| {
             match error.kind() {
                 std::io::ErrorKind::InvalidInput => Error::new(ErrorKind::Usage, error.to_string()),
