@@ -14,10 +14,10 @@ DELAYS ?= 0,30
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test notebooks lint wording fmt core wheel install airflow docs bench parts scaling incremental sequences executors profile remote trust fuzz compare clean tools
+.PHONY: help demo test notebooks lint wording fmt core wheel install airflow docs bench parts scaling incremental sequences executors profile remote trust fuzz fuzz-coverage compare clean tools
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: install  ## build, install, run the job on sample data, query the lake
 	@$(PY) etl.py --sample
@@ -35,6 +35,7 @@ notebooks: install $(VENV)/tested  ## execute the three notebooks headless, as t
 lint: $(VENV)/tested  ## formatting, clippy, ruff, mypy, sources and licenses of what is linked
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/servers/Cargo.toml
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked $(CORE) --all-targets -- -D warnings
 	cargo clippy --locked --lib -- -D warnings
 	$(PY) -m ruff check .
@@ -101,6 +102,9 @@ trust: install $(VENV)/tested  ## kill, fail and overlap runs, with all rounds: 
 fuzz: tools $(VENV)/tested  ## random damage to what is read, SECONDS=60 for each kind
 	FUZZ_SECONDS=$(SECONDS) cargo test --locked $(CORE) --lib -- --nocapture --test-threads 2 fuzz damage_never no_value_leaves
 	HYPOTHESIS_PROFILE=nightly $(PY) -m pytest -s -p no:cacheprovider --timeout=3600 tests/python/config/test_damaged_config.py
+
+fuzz-coverage: tools  ## coverage-guided fuzz targets of what is read (needs nightly and cargo-fuzz), SECONDS=60 for each
+	@SECONDS_PER_TARGET=$(SECONDS) sh scripts/fuzz_coverage.sh
 
 compare: $(VENV)/tested  ## two builds make the same lakes, byte for byte: OLD=/old/.venv/bin/python NEW=/new/.venv/bin/python
 	$(PY) scripts/compare_engines.py $(OLD) $(NEW)

@@ -31,7 +31,7 @@ UNPLAYED_SONG = {
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     folder = tmp_path / "in"
-    sparkify_lake.sample(folder, songs=30, events=1500, log_file_count=DAYS, users=12, quiet=True)
+    sparkify_lake.sample(folder, songs=30, events=1500, days=DAYS, users=12, quiet=True)
     return folder
 
 

@@ -70,7 +70,7 @@ def test_rows_of_missing_files_stay_without_writing(
     assert again["input"]["logs"]["files"] == first["input"]["logs"]["files"]
     assert table_files(lake) == before
     status = sparkify_lake.status(lake, source)
-    assert status.input is not None and status.input["logs"].retained_files.files == 7
+    assert status.input is not None and status.input["logs"].kept.files == 7
     assert status.input["logs"].gone.files == 0 and not status.input["logs"].is_news
 
 
