@@ -5,15 +5,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sparkify_lake::commit::record::{Record, sha256};
+use sparkify_lake::lake::commit_record::{CommitRecord, sha256};
 
 const VERSION: u64 = 1;
 
 fuzz_target!(|body: &[u8]| {
-    let _ = Record::from_bytes(body, VERSION, "a file without a checksum");
+    let _ = CommitRecord::from_bytes(body, VERSION, "a file without a checksum");
     let head = format!(r#"{{"sha256":"{}","record":"#, sha256(body));
     let file = [head.as_bytes(), body, b"}\n"].concat();
-    let Ok(record) = Record::from_bytes(&file, VERSION, "a file with a checksum") else { return };
+    let Ok(record) = CommitRecord::from_bytes(&file, VERSION, "a file with a checksum") else { return };
     for path in record.staged() {
         assert!(path.starts_with("_etl/stage/"), "{path:?} is not in the stage");
         assert!(path.split('/').all(|part| !matches!(part, "" | "." | "..")), "{path:?} leads elsewhere");
@@ -25,5 +25,5 @@ fuzz_target!(|body: &[u8]| {
         }
     }
     let written = record.to_bytes().expect("a record that was read can be written");
-    assert_eq!(Record::from_bytes(&written, VERSION, "the same record").expect("it can be read again"), record);
+    assert_eq!(CommitRecord::from_bytes(&written, VERSION, "the same record").expect("it can be read again"), record);
 });

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sparkify_lake::compression::{Failure, Unpacker};
+use sparkify_lake::input::decompress::{UnpackFailure, Unpacker};
 
 /// The output after which reading ends, because a few bytes can decompress to gigabytes.
 const MAX_OUTPUT: usize = 1 << 22;
@@ -25,8 +25,8 @@ fn decompress(file: &[u8], size: usize) -> Result<Vec<u8>, &'static str> {
     while bytes.len() < MAX_OUTPUT {
         let filled = match unpacker.fill(&mut room) {
             Ok(filled) => filled,
-            Err(Failure::Broken(reason)) => return Err(reason),
-            Err(Failure::Io(error)) => panic!("reading from memory failed: {error}"),
+            Err(UnpackFailure::Broken(reason)) => return Err(reason),
+            Err(UnpackFailure::Io(error)) => panic!("reading from memory failed: {error}"),
         };
         bytes.extend_from_slice(&room[..filled]);
         if filled < size {

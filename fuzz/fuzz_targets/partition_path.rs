@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sparkify_lake::partition::{DEFAULT_PARTITION, escape, unescape};
+use sparkify_lake::tables::partition_path::{DEFAULT_PARTITION, escape, unescape};
 
 fuzz_target!(|text: &str| {
     check_round_trip(text);
