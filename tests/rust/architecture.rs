@@ -228,7 +228,13 @@ fn a_planted_breach_of_each_kind_is_found() {
     let (_, _, inside) = found("a/mod.rs", "pub mod x;\nuse x::X;\nmod y;\npub use y::Y;\nfn f(_: X) { y::f() }\n");
     assert_eq!(inside, [[""; 0]; 0], "a folder's own module may use its files");
     let (_, _, inside) = found("a/x.rs", "use super::f;\npub struct X;\n");
-    assert_eq!(inside, [[""; 0]; 0], "as long as they do not use it");
+    assert_eq!(inside, [[""; 0]; 0], "nor does a file that uses its folder's own module make a circle");
+    let text = "use x::X;\nmod y;\npub use y::Y;\npub fn f(_: X) {}\n";
+    let mut both = planted("a/mod.rs", text);
+    both.push(Source::new("a/x.rs", "use super::f;\npub struct X;\n"));
+    let mut graph = graph(&both);
+    graph.remove("");
+    assert_eq!(cycles(&graph), [["a", "a::x"]], "both together do");
 
     let word = planted("b/x.rs", "use std::fs;\nfn f() { fs::remove_file(\"x\"); }\n");
     assert_eq!(breaches(&word, "remove_file", &["a/"]), ["b/x.rs: remove_file"]);

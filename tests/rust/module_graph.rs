@@ -76,7 +76,7 @@ pub fn graph(sources: &[Source]) -> Graph {
     let mut exports = BTreeMap::new();
     for source in &shipped {
         let module = source.module();
-        for (is_public, leaf) in uses(&source.code) {
+        for (is_public, leaf) in uses(&source.code).0 {
             if let (true, Some(path)) = (is_public, absolute(&module, &leaf, &modules)) {
                 let name = path.rsplit("::").next().unwrap().to_owned();
                 exports.insert(join(&module, &name), path);
@@ -87,12 +87,13 @@ pub fn graph(sources: &[Source]) -> Graph {
     for source in shipped {
         let module = source.module();
         let mut named: BTreeSet<String> = BTreeSet::new();
-        for (is_public, leaf) in uses(&source.code) {
+        let (leaves, rest) = uses(&source.code);
+        for (is_public, leaf) in leaves {
             if !is_public {
                 named.extend(absolute(&module, &leaf, &modules));
             }
         }
-        named.extend(paths(&source.code).filter_map(|path| absolute(&module, &path, &modules)));
+        named.extend(paths(&rest).filter_map(|path| absolute(&module, &path, &modules)));
         let mut imports: BTreeSet<String> = named
             .iter()
             .filter_map(|path| resolve(path, &modules, &exports))
@@ -144,24 +145,34 @@ fn join(module: &str, name: &str) -> String {
     if module.is_empty() { name.to_owned() } else { format!("{module}::{name}") }
 }
 
-/// The leaves of all `use` declarations, each with whether it is re-exported.
-fn uses(code: &str) -> Vec<(bool, String)> {
-    let mut leaves = Vec::new();
-    let mut before = "";
+/// The `use` declarations: each tree, and whether it is re-exported; and the code without them.
+fn split_uses(code: &str) -> (Vec<(bool, &str)>, String) {
+    let (mut trees, mut rest) = (Vec::new(), String::new());
     for part in code.split_inclusive(';') {
-        let Some(start) = part.rfind("use ").filter(|start| {
+        let is_start = |start: &usize| {
             let line = part.get(..*start).unwrap().rsplit('\n').next().unwrap().trim();
             line.is_empty() || line.starts_with("pub")
-        }) else {
-            before = part;
+        };
+        let Some(start) = part.match_indices("use ").map(|(start, _)| start).find(is_start) else {
+            rest.push_str(part);
             continue;
         };
-        let _ = before;
-        let is_public = part.get(..start).unwrap().rsplit('\n').next().unwrap().contains("pub");
-        let tree = part.get(start + 4..).unwrap().trim_end_matches(';');
+        let (before, tree) = part.split_at(start);
+        let is_public = before.rsplit('\n').next().unwrap().contains("pub");
+        trees.push((is_public, tree.trim_start_matches("use ").trim_end_matches(';')));
+        rest.push_str(before);
+    }
+    (trees, rest)
+}
+
+/// The leaves of all `use` declarations, each with whether it is re-exported; and the code without them.
+fn uses(code: &str) -> (Vec<(bool, String)>, String) {
+    let (trees, rest) = split_uses(code);
+    let mut leaves = Vec::new();
+    for (is_public, tree) in trees {
         flatten("", tree, &mut |leaf| leaves.push((is_public, leaf)));
     }
-    leaves
+    (leaves, rest)
 }
 
 fn flatten(prefix: &str, tree: &str, take: &mut impl FnMut(String)) {
