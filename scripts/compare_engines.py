@@ -13,7 +13,7 @@ both builds. Before every run both builds make a dry run. After every run the sc
 - the exit codes, and the JSON of the run and of the dry run; after the last step also that of ``status`` and
   ``check``.
 
-Both builds use the same paths, one after the other, so paths are equal, too. What differs between two runs of
+Both builds take turns at the same paths, so paths are equal, too. What differs between two runs of
 one build is replaced before the comparison. That is:
 
 - the name of a run (time and random digits): in the names of files and folders below ``_etl/quarantine`` and

@@ -35,7 +35,7 @@ _records = sys.modules[_generate.song.__module__]
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """What changes before a run, and the options that change from then on (None removes an option)."""
+    """A change before a run, and the options that change from then on (None removes an option)."""
 
     change: str
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
