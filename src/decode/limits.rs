@@ -1,32 +1,29 @@
-//! How much of anything one record may have.
-//!
-//! Not configuration: whoever reads the configuration fills this in. Invariant: the defaults are those of the
-//! documentation.
+//! Limits on the size and the values of one record. The defaults are documented in `docs/bad_input.md`.
 
 use std::ops::Range;
 
-/// Bounds that keep a hostile record from costing more than its share.
+/// Limits that keep a malicious record from using too much memory or time, and the range of plausible times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one record.
-    pub max_record: usize,
-    /// Arrays and objects inside each other, the record itself included. At most 128.
+    /// The largest size of a record in bytes.
+    pub max_record_bytes: usize,
+    /// The deepest nesting of arrays and objects, including the record itself. At most 128.
     pub max_depth: u32,
-    /// Members of one record.
+    /// The largest number of members of a record.
     pub max_keys: usize,
-    /// Bytes of one text that a table uses.
-    pub max_string: usize,
-    /// Plausible times of an event, in milliseconds since 1970; the end is outside.
+    /// The longest text in a column, in bytes.
+    pub max_string_bytes: usize,
+    /// The plausible times of an event, in milliseconds since 1970; the end is exclusive.
     pub ts_window: Range<i64>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_record: 16 << 20,
+            max_record_bytes: 16 << 20,
             max_depth: 64,
             max_keys: 1 << 16,
-            max_string: 1 << 20,
+            max_string_bytes: 1 << 20,
             // 1990-01-01 to 2100-01-01, UTC.
             ts_window: 631_152_000_000..4_102_444_800_000,
         }
