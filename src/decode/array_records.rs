@@ -1,7 +1,7 @@
 //! Decodes a file that is one array whose elements are the records.
 //!
-//! `array_splitter` finds where an element begins and ends, and `strict` parses it. Invariant: the outcome of an element
-//! depends on its own bytes only, not on the elements around it.
+//! `array_splitter` finds where an element begins and ends, and `strict` parses it. Invariant: the outcome of an
+//! element depends on its own bytes only, not on the elements around it.
 
 use std::ops::Range;
 
@@ -76,7 +76,8 @@ pub fn decode_array<S, F>(
     }
 }
 
-/// Decodes one element, and returns true if the element is finished. `torn`: the input ends here, in the middle of a line.
+/// Decodes one element, and returns true if the element is finished. `torn`: the input ends here, in the middle of a
+/// line.
 fn decode_element<S, F>(
     sink: &mut RecordSink<'_, '_, S, F>,
     unknown_keys: &mut Vec<Range<usize>>,

@@ -17,7 +17,7 @@ pub struct ChunkCounts {
     pub filtered: u64,
     /// Rejected records.
     pub quarantined: u64,
-    /// Values in rows that were converted from another type without loss.
+    /// Values in rows that were converted from another type or form without loss.
     pub coerced: u64,
     /// Line feeds.
     pub newlines: u64,
@@ -55,8 +55,8 @@ impl ChunkCounts {
     }
 }
 
-/// The number of occurrences of each unknown key. If there are too many names, the smallest ones (by bytes) are kept. So
-/// the kept names do not depend on the order of the input, and their counts are complete.
+/// The number of occurrences of each unknown key. If there are too many names, the smallest ones (by bytes) are kept.
+/// So the kept names do not depend on the order of the input, and their counts are complete.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnknownKeys {
     counts: BTreeMap<Box<str>, u64>,
@@ -90,12 +90,6 @@ impl UnknownKeys {
         self.counts.iter().map(|(name, count)| (&**name, *count))
     }
 
-    /// The number of names.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.counts.len()
-    }
-
     /// Returns true if there was no unknown key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -103,8 +97,8 @@ impl UnknownKeys {
     }
 
     /// The number of occurrences of one key.
-    #[must_use]
-    pub fn count(&self, name: &str) -> u64 {
+    #[cfg(test)]
+    fn count(&self, name: &str) -> u64 {
         self.counts.get(name).copied().unwrap_or_default()
     }
 }
@@ -131,7 +125,7 @@ mod tests {
             downwards.add(name, 1);
         }
         assert_eq!(upwards, downwards);
-        assert_eq!(upwards.len(), UnknownKeys::MAX_NAMES);
+        assert_eq!(upwards.iter().count(), UnknownKeys::MAX_NAMES);
         assert_eq!(upwards.count("key0999"), 2);
         assert_eq!(upwards.count("key1000"), 0);
     }

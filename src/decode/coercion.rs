@@ -1,7 +1,7 @@
 //! Converts tokens to column values: the rules that songs and events share.
 //!
 //! The tokens are already well formed. Invariant: every value is converted without loss or rejected with a reason and a
-//! key, and every value whose type changed is counted as coerced.
+//! key, and every value whose type or form changed is counted as coerced.
 
 use std::cell::{Cell, OnceCell};
 
@@ -38,7 +38,8 @@ pub enum Conversion<T> {
     Fault(Fault),
 }
 
-/// The reason for rejecting an object, and the slot of the faulty key. Of several faults the smallest is reported.
+/// The reason for rejecting an object, and the slot of the faulty key. Of several bad strings, the smallest fault is
+/// reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
     pub reason: Reason,
@@ -63,7 +64,7 @@ impl NumberTexts {
 
     fn store(&self, slot: usize, text: String) -> &str {
         self.used.set(true);
-        self.texts.get(slot).map_or("", |place| place.get_or_init(|| text))
+        self.texts.get(slot).map_or("", |stored| stored.get_or_init(|| text))
     }
 }
 

@@ -1,10 +1,10 @@
 //! The fast path: reads records on one line that have nothing unusual. It is only an optimization.
 //!
-//! It leaves every record with anything unexpected to `strict`, with no effect on the result. Invariant: `strict` accepts every
-//! record that the fast path accepts, with the same outcome. A property test compares the two.
+//! It leaves every record with anything unexpected to `strict`, with no effect on the result. Invariant: `strict`
+//! accepts every record that the fast path accepts, with the same outcome. A property test compares the two.
 //!
-//! Producers write the keys of all records in the same order. So the bytes between two values (comma, key, colon, blanks)
-//! are stored per preceding key, and compared as a whole in the next record.
+//! Producers write the keys of all records in the same order. So the bytes between two values (comma, key, colon,
+//! blanks) are stored per preceding key, and compared as a whole in the next record.
 
 use std::marker::PhantomData;
 
@@ -140,8 +140,8 @@ impl<S: RecordSchema> FastPath<S> {
         Some(next)
     }
 
-    /// Reads and converts an element of an array. `start` is the position of its opening brace. Returns the position of the
-    /// comma or bracket after it, or none if the strict parser must read the element.
+    /// Reads and converts an element of an array. `start` is the position of its opening brace. Returns the position of
+    /// the comma or bracket after it, or none if the strict parser must read the element.
     #[inline]
     pub fn read_element<F>(
         &mut self,
@@ -299,8 +299,8 @@ fn parse_scalar(text: &str, at: usize) -> Option<(Token<'_>, usize)> {
     }
 }
 
-/// The position of the quote that ends a string whose content begins at `at`, and true if it contains escapes. Escapes of
-/// surrogates are left to the strict parser.
+/// The position of the quote that ends a string whose content begins at `at`, and true if it contains escapes. Escapes
+/// of surrogates are left to the strict parser.
 #[inline]
 fn string_end(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
     let mut escaped = false;

@@ -3,11 +3,11 @@
 //! Invariant: decoding a file in chunks that end at these positions gives exactly the records and rejects of decoding
 //! it as a whole.
 //!
-//! In a sequence of values, a chunk ends after a line break (LF or CR) that is directly followed by `{` or `[`. No string
-//! spans lines, and pretty printers indent the lines inside an object, so such a line begins a record; `value_stream`
-//! treats it as one even if that breaks the record before it. So no state is needed, and a file can be read from the
-//! middle. A line break at the end of the buffer does not end a chunk, because the next byte is not known; cutting there
-//! could tear an object that is printed over several lines.
+//! In a sequence of values, a chunk ends after a line break (LF or CR) that is directly followed by `{` or `[`. No
+//! string spans lines, and pretty printers indent the lines inside an object, so such a line begins a record;
+//! `value_stream` treats it as one even if that breaks the record before it. So no state is needed, and a file can be
+//! read from the middle. A line break at the end of the buffer does not end a chunk, because the next byte is not
+//! known; cutting there could tear an object that is printed over several lines.
 //!
 //! An array that fills the file has no such positions, so `Cutter` follows it from the beginning.
 
@@ -156,8 +156,8 @@ impl Cutter {
         Self { framing, splitter: ArraySplitter::new(), after_line_break: false }
     }
 
-    /// Processes the next bytes of the file, and returns the last position in them at which a chunk may end. The position
-    /// can be 0: then the chunk ends with the bytes of the previous call.
+    /// Processes the next bytes of the file, and returns the last position in them at which a chunk may end. The
+    /// position can be 0: then the chunk ends with the bytes of the previous call.
     pub fn feed(&mut self, bytes: &[u8]) -> Option<usize> {
         match self.framing {
             Framing::Values => {

@@ -51,8 +51,8 @@ impl<S: RecordSchema> KeyNames<S> {
         Self { table, multiplier, unknown: Vec::new(), schema: PhantomData }
     }
 
-    /// The slot of a key. None for an unknown key if no slot is free, or if it differs from a required key in case only:
-    /// then the strict parser must read the record.
+    /// The slot of a key. None for an unknown key if no slot is free, or if it differs from a required key in case
+    /// only: then the strict parser must read the record.
     #[inline]
     pub fn slot(&mut self, key: &[u8]) -> Option<usize> {
         let suggested = usize::from(*self.table.get(hash(key, self.multiplier))?);

@@ -10,7 +10,8 @@
 //!
 //! If a record has several faults, the first in this order is reported: faults of the record as a whole (syntax, depth,
 //! trailing bytes), then strings that are not valid text (UTF-8, control characters), then the page of an event (which
-//! may also filter the event), then duplicate keys, then missing required keys, then values, in a fixed order of the keys.
+//! may also filter the event), then duplicate keys, then missing required keys, then values, in a fixed order of the
+//! keys.
 
 mod array_records;
 mod array_splitter;

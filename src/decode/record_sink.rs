@@ -44,7 +44,8 @@ where
         self.lines_counted_to = self.lines_counted_to.max(at);
     }
 
-    /// Counts the line feed of a record on one line, which begins at `start`; `next` is the position after the line feed.
+    /// Counts the line feed of a record on one line, which begins at `start`; `next` is the position after the line
+    /// feed.
     #[inline]
     pub fn count_single_line(&mut self, start: usize, next: usize) {
         if self.lines_counted_to == start {
@@ -69,7 +70,8 @@ where
         }
     }
 
-    /// Converts an object that the strict parser has read, unless it is too long or one of its strings is not valid text.
+    /// Converts an object that the strict parser has read, unless it is too long or one of its strings is not valid
+    /// text.
     pub fn check_and_convert(&mut self, object: &Object<'_>, start: usize, unknown_keys: &[Range<usize>]) {
         let span = start..object.end;
         if span.len() > self.limits.max_record_bytes {

@@ -1,7 +1,8 @@
 //! The reasons for rejecting a record. `docs/bad_input.md` lists them for users.
 //!
-//! `strict`, `coercion`, `event` and `song` decide which reason applies. Invariant: the variants are listed by priority;
-//! if a record has several faults, the smallest reason is reported.
+//! `strict`, `coercion`, `event` and `song` decide which reason applies. Invariant: the variants are listed by
+//! priority; of several faults of the record as a whole, or of its strings, the smallest reason is reported. Among
+//! faulty values the order of the keys decides (see [`decode`](crate::decode)).
 
 /// The reason for rejecting one record. `as_str` returns the code in reports and quarantine files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -53,7 +53,7 @@ pub struct Object<'a> {
     pub bad_string: Option<Fault>,
 }
 
-/// The slot of keys that no table uses, and of nested keys and values.
+/// The slot of a key that no table uses.
 const NO_SLOT: usize = usize::MAX;
 
 /// Parses the object that begins at `start`. Stores the spans of unknown keys in `unknown_keys`.

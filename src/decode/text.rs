@@ -1,7 +1,7 @@
 //! A JSON string as in the input: the bytes between its quotes, with unresolved escapes.
 //!
-//! Most text is compared or stored only once, so the caller resolves the escapes if it needs to. Invariant: a `Text` from
-//! the decoder contains only valid escapes, and no half of a surrogate pair.
+//! Most text is compared or stored only once, so the caller resolves the escapes if it needs to. Invariant: a `Text`
+//! from the decoder contains only valid escapes, and no half of a surrogate pair.
 
 /// Borrowed text whose escapes are validated but not resolved.
 #[derive(Clone, Copy, Debug)]

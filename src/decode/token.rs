@@ -41,7 +41,8 @@ impl Token<'_> {
         }
     }
 
-    /// Of two tokens with the same value, the one to keep: the smaller text, so that the order of the keys has no effect.
+    /// Of two tokens with the same value, the one to keep: the smaller text, so that the order of the keys has no
+    /// effect.
     pub fn smaller_spelling(self, other: Self) -> Self {
         match (self, other) {
             (Self::Number(left), Self::Number(right)) if right < left => other,

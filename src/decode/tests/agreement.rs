@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use crate::decode::tests::generated_records::Choices;
-use crate::decode::tests::{ChunkStart, DecodedChunk, Kind, decode_at};
+use crate::decode::tests::{ChunkStart, DecodedChunk, Kind, decode_at, narrow_limits};
 use crate::decode::{ChunkCounts, Decoded, Decoder, Framing, Limits};
 
 fn decode_file(decoder: &mut Decoder, kind: Kind, file: &[u8], framing: Framing) -> DecodedChunk {
@@ -34,8 +34,7 @@ proptest! {
         let file = Choices::new(&stream).file(kind);
         for framing in [Framing::Values, Framing::Array] {
             agree(kind, &file, framing, &Limits::default())?;
-            let narrow = Limits { max_record_bytes: 450, max_depth: 3, max_keys: 18, max_string_bytes: 30, ..Limits::default() };
-            agree(kind, &file, framing, &narrow)?;
+            agree(kind, &file, framing, &narrow_limits())?;
         }
     }
 

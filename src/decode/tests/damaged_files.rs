@@ -4,7 +4,7 @@
 use crate::decode::tests::agreement::agree;
 use crate::decode::tests::generated_records::Choices;
 use crate::decode::tests::splits::{in_pieces, ranged, streamed};
-use crate::decode::tests::{Kind, decode};
+use crate::decode::tests::{Kind, decode, narrow_limits};
 use crate::decode::{Framing, Limits, sniff};
 use crate::runtime::random_damage::{Random, fuzz};
 
@@ -57,9 +57,7 @@ fn generate_file(random: &mut Random) -> (Kind, Vec<u8>) {
 fn both_parsers_agree_on_damaged_files() {
     fuzz("decoding by both parsers", |random| {
         let (kind, file) = generate_file(random);
-        let narrow =
-            Limits { max_record_bytes: 450, max_depth: 3, max_keys: 18, max_string_bytes: 30, ..Limits::default() };
-        let limits = if random.below(2) == 0 { Limits::default() } else { narrow };
+        let limits = if random.below(2) == 0 { Limits::default() } else { narrow_limits() };
         let framing = *random.of(&[Framing::Values, Framing::Array]);
         agree(kind, &file, framing, &limits).unwrap();
     });
