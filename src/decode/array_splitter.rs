@@ -73,12 +73,12 @@ enum LinePrefix {
 }
 
 impl ArraySplitter {
-    /// At the beginning of a file, or between two arrays.
+    /// A splitter at the beginning of a file, or between two arrays.
     pub const fn new() -> Self {
         Self { state: State::Outside, depth: 0, line_prefix: LinePrefix::Text, in_array: false, array_seen: false }
     }
 
-    /// In the state at the start of this chunk. Only a chunk that begins after a comma begins with a brace.
+    /// A splitter in the state at the start of this chunk. Only a chunk that begins after a comma begins with a brace.
     pub fn for_chunk(chunk: &[u8]) -> Self {
         if chunk.first() == Some(&b'{') {
             Self { state: State::AfterComma, in_array: true, ..Self::new() }
@@ -93,10 +93,10 @@ impl ArraySplitter {
         loop {
             at = self.skip_text(bytes, at);
             let Some(&byte) = bytes.get(at) else { return cut };
-            let array_seen = self.array_seen;
+            let after_array = self.array_seen;
             match self.step(byte) {
                 Step::ElementBegins | Step::NextElementBegins if self.in_array && byte == b'{' => cut = Some(at),
-                Step::ArrayBegins if array_seen => cut = Some(at),
+                Step::ArrayBegins if after_array => cut = Some(at),
                 _ => {}
             }
             at += 1;

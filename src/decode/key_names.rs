@@ -44,8 +44,8 @@ impl<S: RecordSchema> KeyNames<S> {
         let multiplier = (1..100_000).map(|n: u32| n.wrapping_mul(0x9E37_79B1) | 1).find(no_collision).unwrap_or(1);
         let mut table = [0; TABLE_SIZE];
         for (slot, key) in (0..).zip(S::KEYS) {
-            if let Some(place) = table.get_mut(hash(key.as_bytes(), multiplier)) {
-                *place = slot;
+            if let Some(entry) = table.get_mut(hash(key.as_bytes(), multiplier)) {
+                *entry = slot;
             }
         }
         Self { table, multiplier, unknown: Vec::new(), schema: PhantomData }

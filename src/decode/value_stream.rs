@@ -184,7 +184,8 @@ where
         None
     }
 
-    /// Returns true if only white space or another value follows on the line. Counts the other value.
+    /// Returns true if a value may end here: the rest of the line is blank, or begins with another value, a byte order
+    /// mark or a NUL byte. Counts the other value.
     fn check_end_of_value(&mut self) -> bool {
         let bytes = self.region();
         let next = blanks_end(bytes, self.at);
