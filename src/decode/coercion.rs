@@ -128,9 +128,7 @@ impl<'m, 'a> MemberReader<'m, 'a> {
     pub fn text(&mut self, slot: usize) -> Result<Option<Text<'a>>, Fault> {
         match self.token(slot) {
             Token::Absent | Token::Null => Ok(None),
-            Token::Text { text, lone_surrogate: false } if text.raw().len() <= self.limits.max_string_bytes => {
-                Ok(Some(text))
-            }
+            Token::Text { text, lone_surrogate: false } if text.raw().len() <= self.limits.max_string => Ok(Some(text)),
             Token::Text { text, lone_surrogate } => self.checked_text(slot, text, lone_surrogate).map(Some),
             Token::Number(token) => self.number_as_text(slot, token).map(Some),
             Token::Bool(_) | Token::Nested(_) => Err(Fault { reason: Reason::Type, slot }),
@@ -139,7 +137,7 @@ impl<'m, 'a> MemberReader<'m, 'a> {
 
     #[cold]
     fn checked_text(&self, slot: usize, text: Text<'a>, lone_surrogate: bool) -> Result<Text<'a>, Fault> {
-        if text.resolved_len() > self.limits.max_string_bytes {
+        if text.resolved_len() > self.limits.max_string {
             return Err(Fault { reason: Reason::StringTooLong, slot });
         }
         if lone_surrogate {
@@ -151,7 +149,7 @@ impl<'m, 'a> MemberReader<'m, 'a> {
     #[cold]
     fn number_as_text(&mut self, slot: usize, token: &str) -> Result<Text<'a>, Fault> {
         let text = canonical(token).map_err(|reason| Fault { reason, slot })?;
-        if text.len() > self.limits.max_string_bytes {
+        if text.len() > self.limits.max_string {
             return Err(Fault { reason: Reason::StringTooLong, slot });
         }
         self.coerced += 1;

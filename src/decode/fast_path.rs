@@ -174,7 +174,7 @@ impl<S: RecordSchema> FastPath<S> {
         F: for<'r> FnMut(Decoded<'r, S::Row<'r>>),
     {
         let limits = sink.limits;
-        if object.end - start > limits.max_record_bytes || object.seen.count_ones() as usize > limits.max_keys {
+        if object.end - start > limits.max_record || object.seen.count_ones() as usize > limits.max_keys {
             return None;
         }
         #[cfg(test)]

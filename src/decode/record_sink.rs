@@ -74,7 +74,7 @@ where
     /// text.
     pub fn check_and_convert(&mut self, object: &Object<'_>, start: usize, unknown_keys: &[Range<usize>]) {
         let span = start..object.end;
-        if span.len() > self.limits.max_record_bytes {
+        if span.len() > self.limits.max_record {
             return self.reject(Reason::LineTooLong, span);
         }
         if let Some(fault) = object.bad_string {
@@ -97,7 +97,7 @@ where
     #[cold]
     pub fn reject(&mut self, reason: Reason, span: Range<usize>) {
         self.counts.read += 1;
-        let reason = if span.len() > self.limits.max_record_bytes { Reason::LineTooLong } else { reason };
+        let reason = if span.len() > self.limits.max_record { Reason::LineTooLong } else { reason };
         self.emit_reject(Fault { reason, slot: usize::MAX }, &Members::EMPTY, span);
     }
 

@@ -7,7 +7,7 @@
 /// The reason for rejecting one record. `as_str` returns the code in reports and quarantine files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// The record is larger than [`Limits::max_record_bytes`](crate::decode::Limits::max_record_bytes).
+    /// The record is larger than [`Limits::max_record`](crate::decode::Limits::max_record).
     LineTooLong,
     /// Not JSON (RFC 8259), or the next record begins in the middle of it.
     Syntax,
@@ -35,7 +35,7 @@ pub enum Reason {
     NullRequired,
     /// A value of a type that cannot be converted to the column's type without loss.
     Type,
-    /// A string longer than [`Limits::max_string_bytes`](crate::decode::Limits::max_string_bytes).
+    /// A string longer than [`Limits::max_string`](crate::decode::Limits::max_string).
     StringTooLong,
     /// A `\u` escape of half a surrogate pair.
     LoneSurrogate,

@@ -46,7 +46,7 @@ fn describe<T: std::fmt::Debug>(decoded: &Decoded<'_, T>, start: ChunkStart) -> 
 
 /// Limits that generated records often exceed.
 fn narrow_limits() -> Limits {
-    Limits { max_record_bytes: 450, max_depth: 3, max_keys: 18, max_string_bytes: 30, ..Limits::default() }
+    Limits { max_record: 450, max_depth: 3, max_keys: 18, max_string: 30, ..Limits::default() }
 }
 
 fn decode_at(decoder: &mut Decoder, kind: Kind, chunk: &[u8], framing: Framing, start: ChunkStart) -> DecodedChunk {

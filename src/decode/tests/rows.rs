@@ -131,9 +131,9 @@ fn limits_are_applied() {
     let wide = Limits { ts_window: 0..10, ..Limits::default() };
     assert_eq!(reason(wide.clone()), None);
     assert_eq!(reason(Limits { ts_window: 0..5, ..wide.clone() }), Some(Reason::TsImplausible));
-    assert_eq!(reason(Limits { max_record_bytes: record.len(), ..wide.clone() }), None);
-    assert_eq!(reason(Limits { max_record_bytes: record.len() - 1, ..wide.clone() }), Some(Reason::LineTooLong));
-    assert_eq!(reason(Limits { max_string_bytes: 5, ..wide.clone() }), Some(Reason::StringTooLong));
+    assert_eq!(reason(Limits { max_record: record.len(), ..wide.clone() }), None);
+    assert_eq!(reason(Limits { max_record: record.len() - 1, ..wide.clone() }), Some(Reason::LineTooLong));
+    assert_eq!(reason(Limits { max_string: 5, ..wide.clone() }), Some(Reason::StringTooLong));
     assert_eq!(reason(Limits { max_keys: 3, ..wide }), Some(Reason::TooManyKeys));
 }
 
