@@ -25,8 +25,8 @@ pub struct Checkpoint {
     /// The input files, by content.
     pub input: BTreeMap<String, Manifest>,
     /// What reading told, by the options that decide about it ([`crate::config::Config::deciding`]).
-    #[serde(default)]
-    pub outcomes: BTreeMap<String, ReadSummary>,
+    #[serde(default, rename = "outcomes")]
+    pub summaries: BTreeMap<String, ReadSummary>,
     /// What later runs build upon.
     #[serde(default)]
     pub state: IncrementalState,

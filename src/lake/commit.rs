@@ -15,13 +15,13 @@ use crate::schema::Table;
 
 /// What a run says about itself in its record.
 #[derive(Clone, Debug, Default)]
-pub struct Statement {
+pub struct CommitInfo {
     /// RFC 3339, UTC.
     pub committed_at: String,
     /// The options that shape rows and files.
     pub options: BTreeMap<String, String>,
     /// What the tables were made from; which tables, the stage knows.
-    pub base: Checkpoint,
+    pub checkpoint: Checkpoint,
 }
 
 /// Complete tables that nobody can see yet.
@@ -69,7 +69,7 @@ impl Staged {
     ///
     /// # Errors
     /// [`crate::error::ErrorKind::Retry`] when another run was faster; nothing is changed then.
-    pub fn commit(self, statement: Statement, cancel: &Cancel) -> Result<Committed> {
+    pub fn commit(self, info: CommitInfo, cancel: &Cancel) -> Result<Committed> {
         let Self { stage, tables, states } = self;
         cancel.check()?;
         let head = stage.lake.head.as_ref();
@@ -78,10 +78,10 @@ impl Staged {
             version: head.map_or(1, |head| head.version + 1),
             run: stage.run.clone(),
             package: env!("CARGO_PKG_VERSION").to_owned(),
-            committed_at: statement.committed_at,
-            options: statement.options,
+            committed_at: info.committed_at,
+            options: info.options,
             conditional: stage.lake.conditional,
-            bases: vec![Checkpoint { tables: tables.keys().cloned().collect(), ..statement.base }],
+            checkpoints: vec![Checkpoint { tables: tables.keys().cloned().collect(), ..info.checkpoint }],
             tables,
         };
         if let Some(head) = head {
@@ -166,34 +166,38 @@ fn inherit(record: &mut CommitRecord, head: &CommitRecord) {
     }
     if record.options == head.options
         && record.package == head.package
-        && let Some(ours) = record.bases.pop()
+        && let Some(ours) = record.checkpoints.pop()
     {
         let table = |folder: &str| record.tables.get(folder).and_then(|table| Table::from_name(&table.table));
-        record.bases = joined(ours, &head.bases, &table);
+        record.checkpoints = merge_checkpoints(ours, &head.checkpoints, &table);
     }
-    keep_copies(record, &head.bases);
+    carry_over_retained_input(record, &head.checkpoints);
 }
 
 /// RetainedFiles of input files are for good: a ledger that has some stays, also where nothing can be built upon it any more,
 /// until another takes its place.
-fn keep_copies(record: &mut CommitRecord, older: &[Checkpoint]) {
+fn carry_over_retained_input(record: &mut CommitRecord, older: &[Checkpoint]) {
     for base in older.iter().rev() {
         let has_copies = |ledger: &Manifest| ledger.files.values().any(|file| file.copy.is_some());
-        let is_left = |content: &str, ledger: &Manifest| record.ledger(content).is_none() && has_copies(ledger);
+        let is_left = |content: &str, ledger: &Manifest| record.manifest(content).is_none() && has_copies(ledger);
         let left = base.input.iter().filter(|(content, ledger)| is_left(content, ledger));
         let input: BTreeMap<String, Manifest> =
             left.map(|(content, ledger)| (content.clone(), ledger.clone())).collect();
         if !input.is_empty() {
             let state = IncrementalState { packs: base.state.packs.clone(), ..IncrementalState::default() };
             record
-                .bases
+                .checkpoints
                 .insert(0, Checkpoint { listed_at: base.listed_at.clone(), input, state, ..Checkpoint::default() });
         }
     }
 }
 
 /// The bases of the new version: that of its run, and what is left of older ones.
-fn joined(mut ours: Checkpoint, older: &[Checkpoint], table: &dyn Fn(&str) -> Option<Table>) -> Vec<Checkpoint> {
+fn merge_checkpoints(
+    mut ours: Checkpoint,
+    older: &[Checkpoint],
+    table: &dyn Fn(&str) -> Option<Table>,
+) -> Vec<Checkpoint> {
     let mut bases = Vec::new();
     for base in older {
         let is_same =
@@ -201,8 +205,8 @@ fn joined(mut ours: Checkpoint, older: &[Checkpoint], table: &dyn Fn(&str) -> Op
         let covers = ours.tables.is_subset(&base.tables);
         if is_same && (covers || base.tables.is_subset(&ours.tables)) {
             // The same files, read once more, or for other tables: what was known of them is as true as before.
-            for (options, known) in &base.outcomes {
-                let outcome = ours.outcomes.entry(options.clone()).or_insert_with(|| known.clone());
+            for (options, known) in &base.summaries {
+                let outcome = ours.summaries.entry(options.clone()).or_insert_with(|| known.clone());
                 // The same rejects lie in two places now; the first stays the one that is told.
                 outcome.quarantine.clone_from(&known.quarantine);
             }
@@ -222,7 +226,7 @@ fn joined(mut ours: Checkpoint, older: &[Checkpoint], table: &dyn Fn(&str) -> Op
         let mut base = base.clone();
         if !base.tables.is_disjoint(&ours.tables) {
             base.tables.retain(|table| !ours.tables.contains(table));
-            base.outcomes.clear();
+            base.summaries.clear();
             // What the tables that are left do not come from, a newer base knows better.
             let left: Vec<Table> = base.tables.iter().filter_map(|folder| table(folder)).collect();
             base.input.retain(|content, _| left.iter().any(|table| table.is_made_from(content)));
@@ -246,6 +250,6 @@ fn outdated_state(record: &CommitRecord, head: Option<&CommitRecord>) -> Vec<Str
 /// Whether a new version would tell readers and later runs nothing new.
 fn says_the_same(record: &CommitRecord, head: &CommitRecord) -> bool {
     let all_marked = record.tables.values().all(|table| table.marked);
-    let is_known = record.options == head.options && record.bases == head.bases;
+    let is_known = record.options == head.options && record.checkpoints == head.checkpoints;
     !record.changes_tables() && all_marked && is_known
 }

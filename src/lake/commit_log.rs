@@ -13,10 +13,10 @@ use crate::lake::commit_record::{CommitRecord, Conditional, Done, FORMAT};
 use crate::lake::storage::LakeStorage;
 
 /// Versions kept; older records and markers go.
-pub const KEPT: u64 = 16;
+pub const KEPT_VERSIONS: u64 = 16;
 
-/// What the error of a run tells that lost its version to another: it may plan again.
-pub const OVERTAKEN: &str = "overtaken";
+/// Marks the error of a run that lost its version to another run.
+const OVERTAKEN: &str = "overtaken";
 
 const FORMAT_PATH: &str = "_etl/FORMAT";
 
@@ -130,8 +130,14 @@ pub(super) fn finish(storage: &dyn LakeStorage, done: &Done) -> Result<()> {
         .map_err(|error| Error::new(ErrorKind::Internal, "a marker cannot be written").cause(error.to_string()))?;
     // Somebody else's marker of the same version says the same.
     storage.create(&done_path(done.version), &bytes)?;
-    let Some(old) = done.version.checked_sub(KEPT).filter(|old| *old > 0) else { return Ok(()) };
+    let Some(old) = done.version.checked_sub(KEPT_VERSIONS).filter(|old| *old > 0) else { return Ok(()) };
     storage.remove(&[record_path(old), done_path(old)])
+}
+
+/// Returns true if another run committed the version that this run wanted to commit: the run may plan again.
+#[must_use]
+pub fn was_overtaken(error: &Error) -> bool {
+    error.context_values().iter().any(|(name, _)| *name == OVERTAKEN)
 }
 
 fn version_of(name: &str) -> Option<u64> {

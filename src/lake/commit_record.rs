@@ -43,7 +43,8 @@ pub struct CommitRecord {
     /// The tables, by their folder below the lake's root.
     pub tables: BTreeMap<String, TableRecord>,
     /// What the tables were made from, the newest last; each table is in at most one of them.
-    pub bases: Vec<Checkpoint>,
+    #[serde(rename = "bases")]
+    pub checkpoints: Vec<Checkpoint>,
 }
 
 /// Which conditions the store honours. A local disk needs none: one run at a time holds the lock.
@@ -177,19 +178,19 @@ impl CommitRecord {
 
     /// The newest ledger of a content.
     #[must_use]
-    pub fn ledger(&self, content: &str) -> Option<&Manifest> {
-        self.bases.iter().rev().find_map(|base| base.input.get(content))
+    pub fn manifest(&self, content: &str) -> Option<&Manifest> {
+        self.checkpoints.iter().rev().find_map(|checkpoint| checkpoint.input.get(content))
     }
 
     /// The base of tables that were made together, by their folders.
     #[must_use]
-    pub fn base(&self, folders: &BTreeSet<String>) -> Option<&Checkpoint> {
-        self.bases.iter().find(|base| folders.is_subset(&base.tables))
+    pub fn checkpoint(&self, folders: &BTreeSet<String>) -> Option<&Checkpoint> {
+        self.checkpoints.iter().find(|checkpoint| folders.is_subset(&checkpoint.tables))
     }
 
     /// All files of the state.
     pub fn state_files(&self) -> impl Iterator<Item = &StateFile> {
-        self.bases.iter().flat_map(|base| base.state.files())
+        self.checkpoints.iter().flat_map(|checkpoint| checkpoint.state.files())
     }
 
     /// Whether the version changes any file.
@@ -315,7 +316,7 @@ mod tests {
             options: BTreeMap::new(),
             conditional: Conditional { put: true, delete: true },
             tables: BTreeMap::from([("songs_table".to_owned(), table)]),
-            bases: vec![Checkpoint::default()],
+            checkpoints: vec![Checkpoint::default()],
         }
     }
 
@@ -379,7 +380,7 @@ mod tests {
         }
         for name in ["../x", "a/b", ""] {
             let mut forged = record();
-            forged.bases[0].state.songs = Some(StateFile { name: name.to_owned(), ..StateFile::default() });
+            forged.checkpoints[0].state.songs = Some(StateFile { name: name.to_owned(), ..StateFile::default() });
             assert!(CommitRecord::from_bytes(&forged.to_bytes().unwrap(), 3, "x").is_err(), "{name:?}");
         }
         let mut forged = record();

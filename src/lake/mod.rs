@@ -31,8 +31,8 @@ mod worker_staging;
 mod write_fence;
 
 pub use check::{LakeCheck, Problem, check};
-pub use commit::{Committed, Published, Staged, Statement};
-pub use commit_log::{KEPT, OVERTAKEN};
+pub use commit::{CommitInfo, Committed, Published, Staged};
+pub use commit_log::{KEPT_VERSIONS, was_overtaken};
 pub use open::Lake;
 pub use staging::{Stage, TableChanges};
 pub use staging_sink::{StagedEntry, StagedFile, StagingSink};

@@ -77,7 +77,7 @@ impl Lake {
     ///
     /// # Errors
     /// The place's.
-    pub fn state(&self, file: &StateFile) -> Result<Option<Bytes>> {
+    pub fn read_state(&self, file: &StateFile) -> Result<Option<Bytes>> {
         let found = self.storage.read_optional(&state_path(&file.name))?;
         Ok(found.filter(|bytes| sha256(bytes) == file.sha256).map(Bytes::from))
     }

@@ -118,7 +118,7 @@ impl Stage {
 
     /// What is published, if every file of every table is as the newest version says, and no other is there.
     #[must_use]
-    pub fn standing(&self) -> Option<Published> {
+    pub fn intact_version(&self) -> Option<Published> {
         let head = self.lake.head.as_ref()?;
         let mut tables = BTreeMap::new();
         for staged in self.tables.values() {
@@ -232,7 +232,7 @@ impl Stage {
     ///
     /// # Errors
     /// The place's.
-    pub fn put_aside(&self, name: &str, bytes: &[u8]) -> Result<()> {
+    pub fn put_blob(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.lake.storage.write(&format!("{}/{name}", stage_of(&self.run)), bytes)
     }
 
@@ -240,7 +240,7 @@ impl Stage {
     ///
     /// # Errors
     /// The place's.
-    pub fn find_aside(&self, name: &str) -> Result<Option<Vec<u8>>> {
+    pub fn read_blob(&self, name: &str) -> Result<Option<Vec<u8>>> {
         self.lake.storage.read_optional(&format!("{}/{name}", stage_of(&self.run)))
     }
 
@@ -248,7 +248,7 @@ impl Stage {
     ///
     /// # Errors
     /// The place's.
-    pub fn clear_aside(&self, names: &[String]) -> Result<()> {
+    pub fn remove_blobs(&self, names: &[String]) -> Result<()> {
         let paths: Vec<String> = names.iter().map(|name| format!("{}/{name}", stage_of(&self.run))).collect();
         self.lake.storage.remove(&paths)
     }
@@ -263,8 +263,8 @@ impl Stage {
     ///
     /// # Errors
     /// The place's.
-    pub fn settle(&self) -> Result<()> {
-        if self.tables.values().any(StagedTable::has_images) { self.storage.settle() } else { Ok(()) }
+    pub fn flush(&self) -> Result<()> {
+        if self.tables.values().any(StagedTable::has_images) { self.storage.flush() } else { Ok(()) }
     }
 
     /// Ends staging: every file of every table is complete, and would survive a crash.
@@ -321,7 +321,7 @@ impl StagingSink for Stage {
         Ok(StagedFile { file, table, name, draft: None })
     }
 
-    fn keep(&self, staged_file: StagedFile, rows: u64) -> Result<()> {
+    fn finish(&self, staged_file: StagedFile, rows: u64) -> Result<()> {
         let StagedFile { file, table, name, .. } = staged_file;
         let staged = self.table(table)?;
         let (size, sha256) = measure(&file)?;
@@ -330,7 +330,7 @@ impl StagingSink for Stage {
         let mut file = Some(file);
         staged.take(name, record, |path| {
             let file = file.take().ok_or_else(|| Error::new(ErrorKind::Internal, "a file was staged twice"))?;
-            self.storage.keep(path, file)
+            self.storage.finish(path, file)
         })?;
         file.map_or(Ok(()), |unneeded| self.storage.discard(&path, unneeded))
     }

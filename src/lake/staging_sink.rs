@@ -21,7 +21,7 @@ pub trait StagingSink: Sync {
     /// [`ErrorKind::Storage`] when the disk is full, among others.
     fn put(&self, table: Table, partition: &str, file: &str, bytes: &[u8], rows: u64) -> Result<()>;
 
-    /// Begins a file that is too large to hold; [`Self::keep`] ends it.
+    /// Begins a file that is too large to hold; [`Self::finish`] ends it.
     ///
     /// # Errors
     /// The operating system's.
@@ -32,7 +32,7 @@ pub trait StagingSink: Sync {
     ///
     /// # Errors
     /// The operating system's.
-    fn keep(&self, staged: StagedFile, rows: u64) -> Result<()>;
+    fn finish(&self, staged: StagedFile, rows: u64) -> Result<()>;
 }
 
 /// A large file that is being staged.

@@ -56,7 +56,7 @@ pub struct Survey {
     /// The newest version, if there is one.
     pub record: Option<CommitRecord>,
     /// Whether every table is what it says.
-    pub is_whole: bool,
+    pub is_intact: bool,
     /// How many files lie in each of the folders.
     pub files: Vec<u64>,
 }
@@ -68,7 +68,7 @@ pub struct Survey {
 pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<Survey> {
     let storage = ground_of(location, stores)?;
     let head = if commit_log::has_format(&*storage)? { commit_log::head(&*storage)? } else { None };
-    let mut is_whole = head.as_ref().is_some_and(|head| head.is_published);
+    let mut is_intact = head.as_ref().is_some_and(|head| head.is_published);
     let record = head.map(|head| head.record);
     let mut files = Vec::new();
     let known = |folder: &str| record.as_ref().and_then(|record| record.tables.get(folder));
@@ -76,10 +76,10 @@ pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<
     for (folder, entries) in folders.iter().zip(storage.tables(&tables)?) {
         files.push(entries.len() as u64);
         let known = known(folder);
-        is_whole &= known.is_some_and(|known| entries.len() == known.files.len() + 1);
+        is_intact &= known.is_some_and(|known| entries.len() == known.files.len() + 1);
         for entry in &entries {
-            is_whole = is_whole && (entry.path == SUCCESS || owner(&*storage, folder, entry, known)?.is_some());
+            is_intact = is_intact && (entry.path == SUCCESS || owner(&*storage, folder, entry, known)?.is_some());
         }
     }
-    Ok(Survey { record, is_whole, files })
+    Ok(Survey { record, is_intact, files })
 }

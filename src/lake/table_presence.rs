@@ -46,7 +46,7 @@ pub struct TablePresence {
 ///
 /// # Errors
 /// The store's.
-pub fn look(config: &Config, context: &Context<'_>) -> Result<TablePresence> {
+pub fn find_tables(config: &Config, context: &Context<'_>) -> Result<TablePresence> {
     let stores = Stores::new(&config.store, &context.cancel);
     let mut sight = TablePresence { tables: BTreeMap::new(), region: None };
     let mut remote = Vec::new();
@@ -107,7 +107,7 @@ mod tests {
         std::fs::create_dir(root.path().join("songs_table")).unwrap();
         std::fs::write(root.path().join("user_table"), "a file").unwrap();
         let TablePresence { tables, region } =
-            look(&config(root.path().to_str().unwrap()), &Context::default()).unwrap();
+            find_tables(&config(root.path().to_str().unwrap()), &Context::default()).unwrap();
         assert_eq!(tables.into_iter().filter(|(_, there)| *there).collect::<Vec<_>>(), [("songs", true)]);
         assert_eq!(region, None);
     }

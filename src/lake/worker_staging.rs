@@ -169,7 +169,7 @@ impl WorkerStaging {
     ///
     /// # Errors
     /// The place's.
-    pub fn put_aside(&self, folder: &str, bytes: &[u8]) -> Result<String> {
+    pub fn put_blob(&self, folder: &str, bytes: &[u8]) -> Result<String> {
         let name = format!("{folder}/{}", sha256(bytes));
         let mut draft = self.draft()?;
         draft.write_all(bytes).map_err(|error| Error::io(ErrorKind::Storage, "write", draft.path(), &error))?;
@@ -181,7 +181,7 @@ impl WorkerStaging {
     ///
     /// # Errors
     /// The place's.
-    pub fn keep_aside(&self, folder: &str, draft: NamedTempFile) -> Result<(String, u64)> {
+    pub fn put_blob_file(&self, folder: &str, draft: NamedTempFile) -> Result<(String, u64)> {
         let (size, sha256) = measure(draft.as_file())?;
         let name = format!("{folder}/{sha256}");
         self.place(draft, &name)?;
@@ -192,7 +192,7 @@ impl WorkerStaging {
     ///
     /// # Errors
     /// [`ErrorKind::Retry`] when it is not there: the run has ended.
-    pub fn blob(&self, name: &str) -> Result<Blob> {
+    pub fn open_blob(&self, name: &str) -> Result<Blob> {
         let path = format!("{}/{name}", stage_of(&self.run));
         match &self.place {
             Place::Bucket(bucket, _) => Ok(Blob::Object(bucket.clone(), self.key(&path))),
@@ -208,8 +208,8 @@ impl WorkerStaging {
     ///
     /// # Errors
     /// [`ErrorKind::Retry`] when they are not, or nothing is there.
-    pub fn find_aside(&self, name: &str, expected: &str) -> Result<Bytes> {
-        let bytes = match self.blob(name)? {
+    pub fn read_blob(&self, name: &str, expected: &str) -> Result<Bytes> {
+        let bytes = match self.open_blob(name)? {
             Blob::File(file) => {
                 let size = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
                 Blob::File(file).read(0..size)?
@@ -273,7 +273,7 @@ impl StagingSink for WorkerStaging {
         Ok(StagedFile { file: handle, table, name: relative(partition, file), draft: Some(draft) })
     }
 
-    fn keep(&self, staged: StagedFile, rows: u64) -> Result<()> {
+    fn finish(&self, staged: StagedFile, rows: u64) -> Result<()> {
         let StagedFile { file, table, name, draft } = staged;
         let draft = draft.ok_or_else(|| Error::new(ErrorKind::Internal, "a staged file is not this worker's"))?;
         self.stage(&file, draft, table, name, rows)

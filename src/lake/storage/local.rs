@@ -293,7 +293,7 @@ impl StageStorage for LocalStage {
     fn put(&self, path: &str, bytes: &[u8]) -> Result<(Image, Option<String>)> {
         let mut file = self.open(path)?;
         file.write_all(bytes).map_err(|error| Error::io(ErrorKind::Storage, "write", &self.path(path), &error))?;
-        self.keep(path, file)
+        self.finish(path, file)
     }
 
     fn open(&self, path: &str) -> Result<File> {
@@ -309,7 +309,7 @@ impl StageStorage for LocalStage {
         File::options().read(true).write(true).create_new(true).open(&path).map_err(failed)
     }
 
-    fn keep(&self, path: &str, file: File) -> Result<(Image, Option<String>)> {
+    fn finish(&self, path: &str, file: File) -> Result<(Image, Option<String>)> {
         let metadata =
             file.metadata().map_err(|error| Error::io(ErrorKind::Storage, "read", &self.path(path), &error))?;
         Ok((Image { pack: None, offset: 0 }, Some(file_tree::stamp(&metadata))))
@@ -337,7 +337,7 @@ impl StageStorage for LocalStage {
         std::fs::remove_file(&path).map_err(|error| Error::io(ErrorKind::Storage, "remove", &path, &error))
     }
 
-    fn settle(&self) -> Result<()> {
+    fn flush(&self) -> Result<()> {
         self.seal()
     }
 

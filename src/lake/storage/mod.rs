@@ -99,7 +99,7 @@ pub(in crate::lake) trait StageStorage: fmt::Debug + Send + Sync {
     fn open(&self, path: &str) -> Result<File>;
 
     /// Takes a file that [`Self::open`] began and that is complete now.
-    fn keep(&self, path: &str, file: File) -> Result<(Image, Option<String>)>;
+    fn finish(&self, path: &str, file: File) -> Result<(Image, Option<String>)>;
 
     /// Forgets a file that [`Self::open`] began.
     fn discard(&self, path: &str, file: File) -> Result<()>;
@@ -111,7 +111,7 @@ pub(in crate::lake) trait StageStorage: fmt::Debug + Send + Sync {
     fn withdraw(&self, path: &str) -> Result<()>;
 
     /// Does of [`Self::seal`] what can be done for the files staged so far, while others are made.
-    fn settle(&self) -> Result<()>;
+    fn flush(&self) -> Result<()>;
 
     /// Returns when everything staged would survive a crash.
     fn seal(&self) -> Result<()>;

@@ -106,7 +106,7 @@ impl StageStorage for Spool {
         tempfile::tempfile_in(self.scratch.path()).map_err(spool_failed)
     }
 
-    fn keep(&self, path: &str, file: File) -> Result<(Image, Option<String>)> {
+    fn finish(&self, path: &str, file: File) -> Result<(Image, Option<String>)> {
         // One at a time: this holds the file in memory.
         let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
         let size = file.metadata().map_err(spool_failed)?.len();
@@ -130,7 +130,7 @@ impl StageStorage for Spool {
     }
 
     /// Packs are on their way as soon as they are full.
-    fn settle(&self) -> Result<()> {
+    fn flush(&self) -> Result<()> {
         Ok(())
     }
 
