@@ -95,7 +95,7 @@ impl Lake {
         let mut warnings = Vec::new();
         if let Some(version) = self.recovered {
             warnings.push(format!(
-                "first published version {version}, which an earlier run committed but did not publish in full"
+                "published version {version} first: an earlier run had committed it but not published it in full"
             ));
         }
         if !self.conditional.put {
