@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::lake::read_summary::ReadSummary;
 
 /// The folder of state files, as a path below the lake's root.
-pub const STATE: &str = "_etl/state";
+pub(super) const STATE: &str = "_etl/state";
 
 /// The input and the incremental state of some tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,8 +96,7 @@ pub struct Part(pub u32, pub u64, pub u64);
 
 impl ManifestEntry {
     /// Records that were found in the file.
-    #[must_use]
-    pub fn read(&self) -> u64 {
+    pub(crate) fn read(&self) -> u64 {
         self.loaded + self.filtered + self.quarantined
     }
 }
@@ -135,7 +134,7 @@ pub struct MonthState {
 /// A state file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateFile {
-    /// The name below [`STATE`].
+    /// The name below `_etl/state`.
     pub name: String,
     /// Size in bytes.
     pub size: u64,
@@ -145,7 +144,7 @@ pub struct StateFile {
 
 impl IncrementalState {
     /// All state files.
-    pub fn files(&self) -> impl Iterator<Item = &StateFile> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = &StateFile> {
         let months = self.months.values().flat_map(|month| [&month.users, &month.tracks]);
         self.songs.iter().chain(&self.users).chain(months).chain(self.packs.values())
     }

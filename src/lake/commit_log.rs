@@ -58,7 +58,7 @@ pub(super) fn has_format(storage: &dyn LakeStorage) -> Result<bool> {
 
 /// Writes the format file of a new lake, which also checks that the location is writable, and determines which
 /// conditional requests the store supports.
-pub(super) fn claim(storage: &dyn LakeStorage, is_new: bool) -> Result<ConditionalSupport> {
+pub(super) fn initialize(storage: &dyn LakeStorage, is_new: bool) -> Result<ConditionalSupport> {
     let bytes = format!("{{\"format\":{FORMAT}}}\n");
     if is_new {
         // Returns false if another run created the file first, which has the same effect.

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::{Checkpoint, Manifest, STATE, StateFile};
 
 /// The format of the files below `_etl`. A lake of a newer format is not changed.
-pub const FORMAT: u64 = 1;
+pub(super) const FORMAT: u64 = 1;
 
 /// The folder below a staging area for new files of tables, each at its path in the lake.
 pub(super) const TABLES: &str = "tables";
@@ -106,7 +106,7 @@ pub struct Image {
 
 /// The marker of a published version, with the stamps of changed files that the record does not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PublishedMarker {
+pub(super) struct PublishedMarker {
     /// The number of the published version.
     pub version: u64,
     /// The stamps, by table folder and by path below it.
@@ -159,14 +159,12 @@ impl CommitRecord {
     }
 
     /// The run's staging area, as a path below the lake's root.
-    #[must_use]
-    pub fn stage(&self) -> String {
+    pub(super) fn stage(&self) -> String {
         stage_of(&self.run)
     }
 
     /// Every staged file of this version, as paths below the lake's root.
-    #[must_use]
-    pub fn staged(&self) -> Vec<String> {
+    pub(super) fn staged(&self) -> Vec<String> {
         let mut names = BTreeSet::new();
         for (folder, table) in &self.tables {
             for (path, file) in &table.files {
@@ -187,26 +185,24 @@ impl CommitRecord {
     }
 
     /// The checkpoint of tables that one run made together, by their folders.
-    #[must_use]
-    pub fn checkpoint(&self, folders: &BTreeSet<String>) -> Option<&Checkpoint> {
+    pub(crate) fn checkpoint(&self, folders: &BTreeSet<String>) -> Option<&Checkpoint> {
         self.checkpoints.iter().find(|checkpoint| folders.is_subset(&checkpoint.tables))
     }
 
     /// All state files of the version.
-    pub fn state_files(&self) -> impl Iterator<Item = &StateFile> {
+    pub(crate) fn state_files(&self) -> impl Iterator<Item = &StateFile> {
         self.checkpoints.iter().flat_map(|checkpoint| checkpoint.state.files())
     }
 
     /// Returns true if the version changes a file of a table.
-    #[must_use]
-    pub fn changes_tables(&self) -> bool {
+    pub(super) fn changes_tables(&self) -> bool {
         self.tables
             .values()
             .any(|table| !table.removed.is_empty() || table.files.values().any(|file| file.image.is_some()))
     }
 
     /// Adds the stamps that only the marker has.
-    pub fn add_stamps(&mut self, marker: &PublishedMarker) {
+    pub(super) fn add_stamps(&mut self, marker: &PublishedMarker) {
         for (folder, stamps) in &marker.stamps {
             let Some(table) = self.tables.get_mut(folder) else { continue };
             for (path, stamp) in stamps {
@@ -237,32 +233,27 @@ impl CommitRecord {
 }
 
 /// The staging area of a run, as a path below the lake's root.
-#[must_use]
-pub fn stage_of(run: &str) -> String {
+pub(super) fn stage_of(run: &str) -> String {
     format!("_etl/stage/{run}")
 }
 
 /// The name of a pack in the staging area.
-#[must_use]
-pub fn pack_name(pack: u32) -> String {
+pub(super) fn pack_name(pack: u32) -> String {
     format!("pack-{pack:05}.bin")
 }
 
 /// The path of a state file below the lake's root.
-#[must_use]
-pub fn state_path(name: &str) -> String {
+pub(crate) fn state_path(name: &str) -> String {
     format!("{STATE}/{name}")
 }
 
 /// SHA-256 of some bytes, in hexadecimal.
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(digest(&SHA256, bytes).as_ref())
 }
 
 /// Bytes in hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");

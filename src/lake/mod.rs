@@ -33,15 +33,17 @@ pub mod table_presence;
 mod worker_staging;
 mod write_fence;
 
-pub use check::{LakeCheck, Problem, check};
-pub use commit::{CommitInfo, Committed, Published, Staged};
-pub use commit_log::{KEPT_VERSIONS, was_overtaken};
+pub use check::{LakeCheck, Problem};
 pub use open::Lake;
-pub use staged_table::TableChanges;
-pub use staging::Stage;
-pub use staging_sink::{StagedEntry, StagedFile, StagingSink};
-pub use status::{LakeVersion, Survey, status, survey};
-pub use worker_staging::{Blob, WorkerStaging};
+
+pub(crate) use check::check;
+pub(crate) use commit::{CommitInfo, Published};
+pub(crate) use commit_log::{KEPT_VERSIONS, was_overtaken};
+pub(crate) use staged_table::TableChanges;
+pub(crate) use staging::Stage;
+pub(crate) use staging_sink::{StagedEntry, StagedFile, StagingSink};
+pub(crate) use status::{LakeVersion, Survey, status, survey};
+pub(crate) use worker_staging::{Blob, WorkerStaging};
 
 use crate::schema::Table;
 

@@ -1,5 +1,5 @@
-//! Opening a lake for a run: lock it or probe it, find the newest version, and publish that version first if an earlier
-//! run did not.
+//! Opening a lake for a run: lock it (on a local disk), find the newest version, and first publish that version in full
+//! if an earlier run did not.
 //!
 //! Invariant: the newest version of an opened [`Lake`] is published in full.
 
@@ -44,7 +44,7 @@ impl Lake {
         let mut head = if has_format { commit_log::head(&*storage)? } else { None };
         let conditional = match &head {
             Some(head) => head.record.conditional,
-            None => commit_log::claim(&*storage, !has_format)?,
+            None => commit_log::initialize(&*storage, !has_format)?,
         };
         let mut recovered = None;
         while let Some(Head { record, is_published: false }) = head {

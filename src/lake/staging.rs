@@ -256,7 +256,7 @@ impl Drop for Stage {
             let paths: Vec<String> = state_files.iter().map(|name| state_path(name)).collect();
             // A later run removes the remaining files.
             drop(self.lake.storage.remove(&paths));
-            self.storage.abandon();
+            self.storage.clean_up();
         }
     }
 }

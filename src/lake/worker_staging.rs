@@ -17,8 +17,7 @@ use bytes::Bytes;
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, ErrorKind, Result, shown};
-use crate::lake::commit_record::TABLES;
-use crate::lake::commit_record::{sha256, stage_of};
+use crate::lake::commit_record::{TABLES, sha256, stage_of};
 use crate::lake::staging_sink::{StagedEntry, StagedFile, StagingSink, measure, relative};
 use crate::location::Location;
 use crate::s3::bucket::Bucket;
@@ -111,7 +110,7 @@ impl WorkerStaging {
         self.entries.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Creates a temporary file, to which [`Self::persist`] gives its name once it is complete.
+    /// Creates a temporary file, which gets its name in the staging area once it is complete.
     ///
     /// # Errors
     /// Any error of the operating system.
@@ -130,7 +129,7 @@ impl WorkerStaging {
     ///
     /// # Errors
     /// Any storage error.
-    pub fn persist(&self, draft: NamedTempFile, name: &str) -> Result<()> {
+    fn persist(&self, draft: NamedTempFile, name: &str) -> Result<()> {
         let (file, draft) = draft.into_parts();
         self.persist_parts(&file, draft, name)
     }

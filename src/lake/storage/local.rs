@@ -373,7 +373,7 @@ impl StageStorage for LocalStage {
         Ok(path)
     }
 
-    fn abandon(&self) {
+    fn clean_up(&self) {
         let deadline = Instant::now() + CLEAN_UP_TIMEOUT;
         if file_tree::remove_until(&self.root, deadline)
             && let Some(stages) = self.root.parent()

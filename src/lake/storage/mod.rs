@@ -53,7 +53,8 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
     /// Lists all files below each folder, in no particular order; nothing for a folder that does not exist.
     fn list_many(&self, folders: &[&str]) -> Result<Vec<Vec<ListedFile>>>;
 
-    /// Lists the folders of tables. The tables' files at the newest version may save work.
+    /// Lists the folders of tables, each with its record at the newest version, which lets a local disk skip the listing of
+    /// unchanged folders.
     fn list_tables(&self, tables: &[(&str, Option<&TableRecord>)]) -> Result<Vec<Vec<ListedFile>>> {
         let folders: Vec<&str> = tables.iter().map(|(folder, _)| *folder).collect();
         self.list_many(&folders)
@@ -134,9 +135,9 @@ pub(in crate::lake) trait StageStorage: fmt::Debug + Send + Sync {
     /// A local folder for scratch files; it is removed with the staging area.
     fn scratch(&self) -> Result<std::path::PathBuf>;
 
-    /// Removes the staging area of a run that did not commit. A stopped run has little time, so the next run removes the
-    /// remaining files.
-    fn abandon(&self);
+    /// Removes the staging area when the run ends and no later run needs it. A stopped run has little time, so it may leave
+    /// files, which a later run removes.
+    fn clean_up(&self);
 
     /// Reads the staged bytes of a file.
     fn read(&self, path: &str, image: Image, size: u64) -> Result<Vec<u8>>;

@@ -150,7 +150,7 @@ impl StageStorage for PackWriter {
 
     /// The local copy is removed when this value is dropped. In the bucket nothing is removed: requests take time that a
     /// stopped run does not have, and a failing store would fail again. A later run removes the staging area.
-    fn abandon(&self) {}
+    fn clean_up(&self) {}
 
     fn read(&self, path: &str, image: Image, size: u64) -> Result<Vec<u8>> {
         let missing = || Error::new(ErrorKind::Internal, format!("{path} is not in the staging area"));
