@@ -171,7 +171,7 @@ impl<'l> Leader<'l> {
         let songs = state_files::songs_to_bytes(&songs)?;
         let checksum = sha256(&songs);
         let songs_at = StagedBlob(format!("songs/{checksum}"), checksum);
-        self.stage.put_aside(&songs_at.0, &songs)?;
+        self.stage.put_blob(&songs_at.0, &songs)?;
         // The longest first: what is left for the end is short.
         let mut work: Vec<(u64, MonthWork)> = months
             .into_iter()
@@ -193,7 +193,7 @@ impl<'l> Leader<'l> {
         })?;
         let mut left: Vec<String> = files.into_iter().map(|file| file.name).collect();
         left.push(songs_at.0);
-        self.stage.clear_aside(&left)?;
+        self.stage.remove_blobs(&left)?;
         Ok(told.into_values().collect())
     }
 
@@ -227,12 +227,12 @@ impl<'l> Leader<'l> {
             }
             let (mut told, mut behind) = protocol::from_bytes(bytes)?;
             if let ShardResult::StagedBlob(StagedBlob(name, checksum)) = &told {
-                let found = self.stage.find_aside(name)?.filter(|bytes| sha256(bytes) == *checksum);
+                let found = self.stage.read_blob(name)?.filter(|bytes| sha256(bytes) == *checksum);
                 let found = found.ok_or_else(|| {
                     Error::new(ErrorKind::Retry, "what a worker left in the stage is not there")
                         .hint("do all workers share the lake's disk? nothing was changed; run again")
                 })?;
-                self.stage.clear_aside(std::slice::from_ref(name))?;
+                self.stage.remove_blobs(std::slice::from_ref(name))?;
                 (told, behind) = protocol::from_bytes(&found)?;
             }
             match told {

@@ -111,7 +111,7 @@ pub fn on(shard: &Shard, config: &Config, context: &Context<'_>) -> Result<Vec<u
     if bytes.len() <= CARRIED {
         return Ok(bytes);
     }
-    let name = outpost.put_aside("results", &bytes)?;
+    let name = outpost.put_blob("results", &bytes)?;
     protocol::to_bytes(&ShardResult::StagedBlob(StagedBlob(name, sha256(&bytes))), &[])
 }
 
@@ -179,7 +179,7 @@ fn plays(
     let shuffled = if months.is_empty() {
         None
     } else {
-        let (name, size) = outpost.keep_aside("plays", draft)?;
+        let (name, size) = outpost.put_blob_file("plays", draft)?;
         Some(shuffle::ShuffleFile { name, size, months })
     };
     let account = close(read.stats, "logs", files, &listing, outpost)?;
@@ -193,7 +193,7 @@ fn month(work: &MonthWork, config: &Config, outpost: WorkerStaging, context: &Co
     let month = Month::parse(&work.month).ok_or_else(unlike)?;
     let StagedBlob(name, expected) = &work.songs;
     let mut songs = SongsPartial::default();
-    let rows = outpost.find_aside(name, expected)?;
+    let rows = outpost.read_blob(name, expected)?;
     for record in state_files::songs_from_bytes(rows, std::iter::once((0, work.song_rows)))? {
         songs.add(&record.song());
     }
@@ -205,7 +205,7 @@ fn month(work: &MonthWork, config: &Config, outpost: WorkerStaging, context: &Co
         |_| Gathering::default(),
         |gathering: &mut Gathering, number| {
             let Some(file) = work.files.get(number) else { return Ok(()) };
-            let blob = outpost.blob(&file.name)?;
+            let blob = outpost.open_blob(&file.name)?;
             gathering.merge(Gathering::open(&blob, file.size, month, &catalogue, outpost.scratch())?);
             Ok(())
         },

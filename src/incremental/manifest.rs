@@ -31,7 +31,7 @@ pub fn build(
         let account = stats.of(content);
         let Some(source) = spec.source(content) else { continue };
         let known = base.and_then(|base| base.input.get(content.name()));
-        let before = head.and_then(|head| head.ledger(content.name()));
+        let before = head.and_then(|head| head.manifest(content.name()));
         let selection = inputs.selection(content);
         let mut selected = selection.iter().peekable();
         let mut counts = account.files.iter().peekable();

@@ -62,7 +62,7 @@ pub struct Increment<'l> {
 pub fn restrict(spec: &JobSpec, inputs: &mut InputFiles, head: Option<&CommitRecord>) -> Result<()> {
     let days = &spec.config.days;
     let (Some(source), true) = (&spec.logs, days.start.is_some() || days.end.is_some()) else { return Ok(()) };
-    let known = head.and_then(|head| head.ledger(Content::Logs.name()));
+    let known = head.and_then(|head| head.manifest(Content::Logs.name()));
     let known = known.filter(|known| known.location == file_identity::location(source));
     let (mut within, mut unplaced) = (0_u64, 0_u64);
     let mut is_taken = |file: &&InputFile| {
@@ -121,13 +121,13 @@ pub fn choose<'l>(
     }
     let folders: BTreeSet<String> =
         config.tables.iter().filter_map(|table| config.folders.get(table)).cloned().collect();
-    let Some(base) = head.base(&folders) else {
+    let Some(base) = head.checkpoint(&folders) else {
         return whole("the tables were not made together, or are new");
     };
     if !is_whole() {
         return whole("files of the tables are not what they were");
     }
-    let Some(summary) = base.outcomes.get(&config.deciding()) else {
+    let Some(summary) = base.summaries.get(&config.deciding()) else {
         return whole("options that judge the input are not what they were");
     };
     let listed_at = file_identity::nanoseconds(&base.listed_at).unwrap_or(i128::MIN);
@@ -278,7 +278,7 @@ impl Increment<'_> {
 
 fn state_of(lake: &Lake, file: Option<&StateFile>) -> StateResult<Bytes> {
     let file = file.ok_or(StateError::Unusable)?;
-    lake.state(file)?.ok_or(StateError::Unusable)
+    lake.read_state(file)?.ok_or(StateError::Unusable)
 }
 
 /// How the songs table differs from what it was.

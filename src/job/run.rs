@@ -22,7 +22,7 @@ use crate::job::notes::{note_changes, note_records};
 use crate::job::pipeline::{self, ReadContext, Songs};
 use crate::lake::checkpoint::{Checkpoint, IncrementalState, Manifest};
 use crate::lake::read_summary::ReadSummary;
-use crate::lake::{OVERTAKEN, Statement};
+use crate::lake::{self, CommitInfo};
 use crate::quality::gate;
 use crate::quality::input_stats::InputStats;
 use crate::quality::read_stats::ReadStats;
@@ -55,17 +55,13 @@ pub fn run(config: Config, context: &Context<'_>) -> Result<Report> {
                 full_reason = Some("the state that earlier runs left is missing or damaged".to_owned());
             }
             // What the other run did may be what this one has to build upon: plan again.
-            Err(StateError::Failed(error)) if number < MAX_ATTEMPTS && was_overtaken(&error) => {
+            Err(StateError::Failed(error)) if number < MAX_ATTEMPTS && lake::was_overtaken(&error) => {
                 context.note(Level::Info, || format!("{}: planning again", error.message()));
             }
             Err(StateError::Failed(error)) => return Err(error),
         }
     }
     Err(Error::new(ErrorKind::Internal, "a run came to no end"))
-}
-
-fn was_overtaken(error: &Error) -> bool {
-    error.context_values().iter().any(|(name, _)| *name == OVERTAKEN)
 }
 
 /// One attempt at a run; `full_reason` says why the whole input is read, if it has to be.
@@ -78,13 +74,13 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
     plan::restrict(spec, &mut inputs, stage.lake().record())?;
     let retained = retained_input::retain(spec, &mut inputs, &stage, context)?;
     let run_plan = full_reason.map_or_else(
-        || plan::choose(spec, &inputs, stage.lake().record(), || stage.standing().is_some()),
+        || plan::choose(spec, &inputs, stage.lake().record(), || stage.intact_version().is_some()),
         |reason| RunPlan::Full(Some(reason)),
     );
     report.rebuilt = run_plan.full_reason().cloned();
     let increment = run_plan.increment();
     if let Some(increment) = increment.filter(|increment| increment.is_idle() && !retained.is_news)
-        && let Some(standing) = stage.standing()
+        && let Some(standing) = stage.intact_version()
     {
         clock.end("discover");
         context.note(Level::Info, || format!("nothing has changed since version {}", standing.version));
@@ -107,7 +103,7 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
     let rest = || write_the_rest(&read, inputs, songs, song_stats, partitions, &run_id, &mut clock);
     // Syncing many files is waiting, so it is done while the logs are read.
     let (made, settled) =
-        if partitions > FEW_FILES { threads::both(rest, || stage.settle())? } else { (rest(), Ok(())) };
+        if partitions > FEW_FILES { threads::both(rest, || stage.flush())? } else { (rest(), Ok(())) };
     let made = made?;
     settled?;
 
@@ -116,13 +112,13 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
         tables: BTreeSet::new(),
         listed_at: report.started_at.clone(),
         input: made.manifests,
-        outcomes: BTreeMap::from([(spec.config.deciding(), made.summary.clone())]),
+        summaries: BTreeMap::from([(spec.config.deciding(), made.summary.clone())]),
         state: made.state,
     };
     drop(run_plan);
     let (committed_at, options) = (report.started_at.clone(), spec.config.shaping());
-    let statement = Statement { committed_at, options, base: checkpoint };
-    let published = stage.seal()?.commit(statement, &context.cancel)?.publish(&context.cancel)?;
+    let info = CommitInfo { committed_at, options, checkpoint };
+    let published = stage.seal()?.commit(info, &context.cancel)?.publish(&context.cancel)?;
     note_changes(&published, context);
     clock.end("commit");
     context.begin(Phase::Done, 0);

@@ -208,7 +208,7 @@ fn lake_layout(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<BTree
 #[pyfunction]
 fn look(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
-    let sight = bridge::call(py, None, |context| table_presence::look(&config, context))?;
+    let sight = bridge::call(py, None, |context| table_presence::find_tables(&config, context))?;
     convert::to_python(py, &sight)
 }
 

@@ -99,7 +99,7 @@ fn refuse_duplicates(listing: &Listing, account: &ReadStats, has_records: impl F
 pub fn must_not_shrink(spec: &JobSpec, inputs: &InputFiles, newest: Option<&CommitRecord>) -> Result<()> {
     let Some(newest) = newest.filter(|_| !spec.config.allow_shrink) else { return Ok(()) };
     for ((content, listing), source) in inputs.each().into_iter().zip([&spec.songs, &spec.logs]) {
-        let (Some(source), Some(before)) = (source, newest.ledger(content.name())) else { continue };
+        let (Some(source), Some(before)) = (source, newest.manifest(content.name())) else { continue };
         let bytes_before: u64 = before.files.values().map(|file| file.size).sum();
         let (files_before, files, bytes) = (before.files.len(), listing.files.len(), listing.bytes());
         // Fewer files may be joined ones, fewer bytes compressed ones; less of both is less input.

@@ -116,11 +116,11 @@ impl DryRun {
         let Some(output) = &spec.output else {
             return Err(Error::new(ErrorKind::Internal, "the plan has no output"));
         };
-        let Survey { record, is_whole, files } = lake::survey(output, stores, &folders)?;
+        let Survey { record, is_intact, files } = lake::survey(output, stores, &folders)?;
         plan::restrict(spec, inputs, record.as_ref())?;
         let copied = retained_input::estimate(spec, inputs, record.as_ref())?;
         let inputs = &*inputs;
-        let start = plan::choose(spec, inputs, record.as_ref(), || is_whole);
+        let start = plan::choose(spec, inputs, record.as_ref(), || is_intact);
         let outlook = WorkEstimate::new(spec, inputs, record.as_ref(), &start, copied.clone());
         let read = |content: Content, listing: &Listing| match (&outlook, content) {
             (WorkEstimate::Whole(_), _) => listing.all(),

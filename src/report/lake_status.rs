@@ -92,7 +92,7 @@ impl LakeStatus {
     #[must_use]
     pub fn new(status: LakeVersion, record: &CommitRecord) -> Self {
         let mut known = BTreeMap::new();
-        for (content, ledger) in record.bases.iter().flat_map(|base| &base.input) {
+        for (content, ledger) in record.checkpoints.iter().flat_map(|base| &base.input) {
             let files = ledger.files.values();
             let told = Known {
                 location: ledger.location.clone(),
@@ -121,7 +121,7 @@ pub fn since(spec: &JobSpec, inputs: &InputFiles, record: &CommitRecord) -> BTre
     let mut found = BTreeMap::new();
     for (content, listing) in inputs.each() {
         let Some(source) = spec.source(content) else { continue };
-        let base = record.bases.iter().rev().find(|base| base.input.contains_key(content.name()));
+        let base = record.checkpoints.iter().rev().find(|base| base.input.contains_key(content.name()));
         let listed_at = base.and_then(|base| file_identity::nanoseconds(&base.listed_at)).unwrap_or(i128::MIN);
         let known = base.and_then(|base| base.input.get(content.name()));
         let delta = known.and_then(|known| InputDiff::new(source, listing, known, listed_at, |_| true));

@@ -135,7 +135,7 @@ impl Requests {
         // The stage, the record and its marker.
         self.put += tables + work.state_written + 3;
         self.delete += 1 + work.state_removed;
-        if version.is_some_and(|version| version + 1 > lake::KEPT) {
+        if version.is_some_and(|version| version + 1 > lake::KEPT_VERSIONS) {
             self.delete += 2;
         }
     }

@@ -371,7 +371,7 @@ impl<'s> Months<'s> {
             self.stage.put(table, partition, &file_name(part, self.config), &only.bytes, rows)?;
         } else if let Some((assembler, staged)) = open {
             assembler.finish()?;
-            self.stage.keep(staged, rows)?;
+            self.stage.finish(staged, rows)?;
         }
         file.part = part + 1;
         Ok(())

@@ -167,7 +167,7 @@ fn the_ledger_names_every_file_and_its_sums_are_the_report_s() {
     fs::write(logs(&scene).join("odd.json"), "{\"page\":\"Home\"}\nnonsense\n").unwrap();
     let report = scene.run("lake").unwrap();
     let record = ledger(&scene, 1);
-    for (content, ledger) in &record.bases[0].input {
+    for (content, ledger) in &record.checkpoints[0].input {
         let sum = |of: fn(&sparkify_lake::lake::checkpoint::ManifestEntry) -> u64| ledger.files.values().map(of).sum();
         let (loaded, filtered, quarantined) =
             (sum(|file| file.loaded), sum(|file| file.filtered), sum(|file| file.quarantined));
@@ -180,7 +180,7 @@ fn the_ledger_names_every_file_and_its_sums_are_the_report_s() {
             scene.input().join(content[..content.len() - 1].to_owned() + "_data").to_str().unwrap()
         );
     }
-    let logs = &record.ledger("logs").unwrap().files;
+    let logs = &record.manifest("logs").unwrap().files;
     let odd = &logs["2018/11/odd.json"];
     assert_eq!((odd.loaded, odd.filtered, odd.quarantined), (0, 1, 1));
     assert_eq!(logs["2018/11/empty.json"].size, 0);
@@ -193,7 +193,7 @@ fn the_ledger_names_every_file_and_its_sums_are_the_report_s() {
     let songs = Config { tables: vec![Table::Songs], ..scene.config("lake") };
     fs::write(scene.input().join("song_data/more.json"), "{\"song_id\":\"SO1\"}").unwrap();
     assert_eq!(go(songs).unwrap().version, Some(3));
-    assert_eq!(ledger(&scene, 3).ledger("logs"), ledger(&scene, 2).ledger("logs"));
+    assert_eq!(ledger(&scene, 3).manifest("logs"), ledger(&scene, 2).manifest("logs"));
 }
 
 #[test]

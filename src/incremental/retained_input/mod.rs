@@ -80,7 +80,7 @@ pub fn retain(spec: &JobSpec, inputs: &mut InputFiles, stage: &Stage, context: &
         return must_not_leave_unsaid(spec, inputs, head).map(|()| RetainedFiles::default());
     }
     let known_packs: BTreeMap<u32, StateFile> =
-        head.iter().flat_map(|head| &head.bases).flat_map(|base| base.state.packs.clone()).collect();
+        head.iter().flat_map(|head| &head.checkpoints).flat_map(|base| base.state.packs.clone()).collect();
     let packs = Packs::new(stage, known_packs.last_key_value().map_or(0, |(last, _)| last + 1));
     let mut copies = RetainedFiles::default();
     for content in Content::ALL {
@@ -178,7 +178,7 @@ fn known<'l>(
     content: Content,
     source: &Source,
 ) -> Option<(&'l Checkpoint, &'l Manifest)> {
-    let bases = head?.bases.iter().rev();
+    let bases = head?.checkpoints.iter().rev();
     let mut known = bases.filter_map(|base| Some((base, base.input.get(content.name())?)));
     known.next().filter(|(_, ledger)| ledger.location == file_identity::location(source))
 }

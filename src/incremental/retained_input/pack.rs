@@ -152,7 +152,7 @@ impl<'l> Loaded<'l> {
             Some((last, bytes)) if *last == number => bytes.clone(),
             _ => {
                 let file = self.packs.get(&number).ok_or_else(|| self.damaged(number))?;
-                let bytes = self.lake.state(file)?.ok_or_else(|| self.damaged(number))?;
+                let bytes = self.lake.read_state(file)?.ok_or_else(|| self.damaged(number))?;
                 self.last.insert((number, bytes)).1.clone()
             }
         };
