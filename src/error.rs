@@ -98,7 +98,7 @@ impl Error {
         Self(Box::new(Details { kind, message: message.into(), cause: None, hint: None, context: Vec::new() }))
     }
 
-    /// The failure of an operation on a file. The operating system's error message becomes the cause, and its error
+    /// The failure of an operation on a file. The message of the operating system becomes the cause, and its error
     /// code decides the kind: missing permission 77, read-only 73, disk full 74, everything else `otherwise`.
     #[must_use]
     pub fn io(otherwise: ErrorKind, action: &str, path: &Path, source: &io::Error) -> Self {
@@ -138,7 +138,7 @@ impl Error {
         self
     }
 
-    /// Adds the hint that tells the reader what to do.
+    /// Adds the hint: what the reader can do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
