@@ -155,7 +155,7 @@ impl LakeStorage for Remote {
     }
 
     fn read_optional(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        Ok(self.bucket.wait(self.bucket.find(&self.key(path)))?.map(|(bytes, _)| bytes.to_vec()))
+        Ok(self.bucket.wait(self.bucket.get_optional(&self.key(path)))?.map(|(bytes, _)| bytes.to_vec()))
     }
 
     fn create(&self, path: &str, bytes: &[u8]) -> Result<bool> {
@@ -320,7 +320,7 @@ impl Writer {
         if let Written::Done(Tag(tag)) = self.bucket.put(&key, body, put).await? {
             return Ok((path, tag.into_string()));
         }
-        match self.bucket.find(&key).await? {
+        match self.bucket.get_optional(&key).await? {
             // Another run published the same version, or this one did before it was stopped.
             Some((bytes, Tag(tag))) if sha256(&bytes) == expected => Ok((path, tag.into_string())),
             _ => Err(self.displaced(&key).await),
@@ -333,7 +333,7 @@ impl Writer {
         if self.bucket.delete(&key, condition).await? {
             return Ok(());
         }
-        match self.bucket.find(&key).await? {
+        match self.bucket.get_optional(&key).await? {
             None => Ok(()),
             Some(_) => Err(self.displaced(&key).await),
         }
@@ -345,7 +345,7 @@ impl Writer {
             return Ok(());
         }
         let now = Instant::now();
-        if self.bucket.find(&self.next_record).await?.is_some() {
+        if self.bucket.get_optional(&self.next_record).await?.is_some() {
             return Err(overtaken());
         }
         *looked = now;
@@ -354,7 +354,7 @@ impl Writer {
 
     /// Why a file is not what this version replaces.
     async fn displaced(&self, key: &str) -> Error {
-        match self.bucket.find(&self.next_record).await {
+        match self.bucket.get_optional(&self.next_record).await {
             Ok(Some(_)) => overtaken(),
             Ok(None) => {
                 let shown = self.bucket.shown(key);
