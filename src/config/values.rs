@@ -54,7 +54,7 @@ impl Compression {
     }
 }
 
-/// The handling of a file that cannot be read to its end.
+/// The handling of a bad file: one that is damaged, or is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnBadFile {
     /// The run fails.
@@ -133,7 +133,7 @@ pub fn tables(value: &str) -> Result<Vec<Table>> {
     Ok(chosen)
 }
 
-/// The days from `since` to `until`, which is exclusive. Both are dates, or times that stand for their day; an `until`
+/// The days from `since` to `until`, which is exclusive. Both are dates, or times, of which the day counts; an `until`
 /// within a day includes this day.
 pub fn days(since: Option<&str>, until: Option<&str>) -> Result<Range<Option<NaiveDate>>> {
     const TAKES: &str = "it takes a day such as 2018-11-01, or a time such as 2018-11-01T00:00:00+00:00";
