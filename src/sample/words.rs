@@ -1,12 +1,11 @@
-//! The words of which titles, artists and users of the sample are put together. All are made up for it: none is taken
-//! from the real data, apart from the names of places and browsers.
+//! The words for the titles, artists and users of a sample. They are invented; only the names of places and browsers are
+//! those of the real data.
 //!
-//! It makes nothing itself. Invariant: lists only ever grow by a deliberate change, since any edit changes every
-//! sample that was made before.
+//! Invariant: any change of a list changes every sample, so the lists are constants.
 
 use crate::sample::text::{Producer, push_escaped};
 
-/// The lists, split once for a run.
+/// The lists, split once per run.
 pub(super) struct Words {
     pub adjectives: Vec<&'static str>,
     pub nouns: Vec<&'static str>,
@@ -18,7 +17,7 @@ pub(super) struct Words {
     pub men: Vec<&'static str>,
     pub surnames: Vec<&'static str>,
     pub metros: Vec<&'static str>,
-    /// Browsers as they stand between the quotes of an event line.
+    /// User agents, escaped for a JSON string.
     pub escaped_agents: Vec<String>,
 }
 
