@@ -134,7 +134,7 @@ fn normalized(path: &Path) -> PathBuf {
     if normalized.as_os_str().is_empty() { PathBuf::from(".") } else { normalized }
 }
 
-/// The absolute path with every symlink resolved, for comparing paths. The part that does not exist yet stays as written.
+/// The absolute path with every symlink resolved, for comparing paths. A part that does not exist yet stays unchanged.
 #[must_use]
 pub fn resolved(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());

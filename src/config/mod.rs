@@ -1,7 +1,7 @@
 //! The user's settings, parsed from text and checked one by one.
 //!
-//! The Python package merges arguments, environment and files, and passes one text per option. This folder turns them into
-//! typed options and is the only place with default values. It reads no file, no environment and no clock.
+//! The Python package merges arguments, environment and files, and passes one text per option. This folder turns them
+//! into typed options and is the only place with default values. It reads no file, no environment and no clock.
 //!
 //! Invariant: every value of a [`Config`] is valid on its own. [`crate::input::sources`] checks their combinations, and
 //! compares them with the files.

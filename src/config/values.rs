@@ -213,8 +213,8 @@ pub fn threads(value: &str) -> Result<usize> {
     }
 }
 
-/// A size in bytes: a number with an optional unit. KB, MB and GB are powers of 1000; KiB, MiB, GiB, and Spark's k, m and g
-/// are powers of 1024.
+/// A size in bytes: a number with an optional unit. KB, MB and GB are powers of 1000; KiB, MiB, GiB, and Spark's k, m
+/// and g are powers of 1024.
 pub fn size(option: &'static str, value: &str, min: u64) -> Result<u64> {
     let takes = || format!("it takes a size such as 512MiB or 2GB, of at least {min} bytes");
     let digits = value.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(value.len());

@@ -1,7 +1,7 @@
 //! The flag that stops a run.
 //!
-//! Every phase checks it between two units of work, and a unit takes less than 100 milliseconds. No thread is killed, so
-//! no incomplete file remains under a final name.
+//! Every phase checks it between two units of work, and a unit takes less than 100 milliseconds. No thread is killed,
+//! so no incomplete file remains under a final name.
 //!
 //! Invariant: once set, the flag stays set; a run that sees it ends with [`ErrorKind::Interrupted`].
 

@@ -2,7 +2,7 @@
 //!
 //! Shards and their results are bytes. [`crate::distributed`] defines their content; the executor only transports them.
 //!
-//! Invariant: an executor returns the unchanged result of each shard, in any order. It may process a shard more than once.
+//! Invariant: an executor returns the unchanged result of each shard, in any order, and may process a shard repeatedly.
 
 use std::fmt;
 

@@ -38,7 +38,8 @@ impl Random {
         &all[self.below(all.len())]
     }
 
-    /// Damages bytes one to four times: flips a bit, changes a byte, removes, doubles or moves a part, or inserts a token.
+    /// Damages bytes one to four times: flips a bit, changes a byte, removes, doubles or moves a part, or inserts a
+    /// token.
     pub fn damage(&mut self, bytes: &mut Vec<u8>, tokens: &[&[u8]]) {
         for _ in 0..=self.below(4) {
             let at = self.below(bytes.len() + 1);

@@ -104,8 +104,7 @@ impl Bucket {
             match retry.attempt(page).await {
                 Ok(page) => return Ok(page),
                 Err(failure) => retry.pause_or_fail(failure).await.map_err(|failure| {
-                    let error = connection.explain(&failure, &format!("cannot list {}", self.shown(prefix)), &retry);
-                    error.context("key", prefix)
+                    connection.explain(&failure, &self.cannot("list", prefix), &retry).context("key", prefix)
                 })?,
             }
         }
@@ -114,8 +113,8 @@ impl Bucket {
     /// An entire object or a range of it. With `tag`, the object must have this version.
     ///
     /// # Errors
-    /// [`ErrorKind::Retry`] if the object has another version or does not exist anymore, [`ErrorKind::NoInput`] if it does
-    /// not exist and `tag` is `None`, and any other error of the store.
+    /// [`ErrorKind::Retry`] if the object has another version or does not exist anymore, [`ErrorKind::NoInput`] if it
+    /// does not exist and `tag` is `None`, and any other error of the store.
     pub async fn get(&self, key: &str, range: Option<Range<u64>>, tag: Option<&Tag>) -> Result<Bytes> {
         if range.as_ref().is_some_and(Range::is_empty) {
             return Ok(Bytes::new());
@@ -204,8 +203,8 @@ impl Bucket {
         }
     }
 
-    /// Deletes an object, with `tag` only this version. Returns false if it has another version; a missing object counts as
-    /// deleted.
+    /// Deletes an object, with `tag` only this version. Returns false if it has another version; a missing object
+    /// counts as deleted.
     ///
     /// # Errors
     /// Any error of the store.

@@ -1,8 +1,8 @@
 //! The credentials that requests are signed with.
 //!
-//! Credentials in the settings come first. Otherwise the sources of AWS's own tools are tried in the order of those tools.
-//! The first source that has credentials is used for the entire call: its name is in the report, and it renews the
-//! credentials before they expire.
+//! Credentials in the settings come first. Otherwise the sources of AWS's own tools are tried in the order of those
+//! tools. The first source that has credentials is used for the entire call: its name is in the report, and it renews
+//! the credentials before they expire.
 //!
 //! Invariant: no error, report or `Debug` output of this module contains a secret.
 
@@ -95,14 +95,14 @@ impl Provider {
         }
         Err(failed.unwrap_or_else(|| {
             let error = Error::new(ErrorKind::Access, "there are no credentials for S3");
-            let cause = "none in the environment variables, in ~/.aws, of a web identity, and of a container";
+            let cause = "there are none in the environment variables, in ~/.aws, for a web identity or for a container";
             let cause = match metadata_error {
                 Some(message) => format!("{cause}; {INSTANCE_METADATA}: {message}"),
                 None => cause.to_owned(),
             };
             error.cause(cause).hint(
-                "put KEY and SECRET in dl.cfg, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or set --profile; for public \
-                 buckets set --anonymous",
+                "put KEY and SECRET in dl.cfg, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or set --profile; for \
+                 public buckets set --anonymous",
             )
         }))
     }
@@ -123,8 +123,8 @@ impl Provider {
         self.generation.load(Ordering::Relaxed)
     }
 
-    /// Discards the credentials of `generation`, so that the next request renews them. If another task has already renewed
-    /// them, the new ones are kept. Returns false if the source has no other credentials.
+    /// Discards the credentials of `generation`, so that the next request renews them. If another task has already
+    /// renewed them, the new ones are kept. Returns false if the source has no other credentials.
     pub async fn renew(&self, generation: u64) -> bool {
         let mut slot = self.cached.lock().await;
         if self.generation() == generation && matches!(self.source, Source::Refreshable(_)) {

@@ -46,7 +46,7 @@ impl FailureContext<'_> {
                 .error(ErrorKind::Retry, format!("{host}: {message}{}", self.retry_note()))
                 .hint("try again; if the error persists, check the network and the store"),
             RequestFailure::InvalidResponse(message) => self
-                .error(ErrorKind::Retry, format!("{host} sent an incomplete response: {message}{}", self.retry_note()))
+                .error(ErrorKind::Retry, format!("{host} sent an invalid response: {message}{}", self.retry_note()))
                 .hint("try again; if the error persists, check the store and any proxy between it and this machine"),
             RequestFailure::Credentials(message) => {
                 self.error(ErrorKind::Access, message.clone()).hint(self.correct_credentials())

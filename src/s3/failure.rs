@@ -1,7 +1,7 @@
 //! The failure of one attempt, and its remedy: retry, slow down, renew the credentials, or give up.
 //!
-//! A [`RequestFailure`] is wrapped by the errors of `object_store` and is found by its type. The text of another crate's
-//! error is matched only for a failed DNS lookup, which has no type.
+//! A [`RequestFailure`] is wrapped by the errors of `object_store` and is found by its type. The text of another
+//! crate's error is matched only for a failed DNS lookup, which has no type.
 //!
 //! Invariant: a failure contains the store's code and message, and never a URL, a header of the request, or a key.
 

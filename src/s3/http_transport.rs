@@ -70,7 +70,7 @@ impl HttpTransport {
     /// A client for the endpoint in `settings`.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] when the CA file or the system's certificates cannot be used.
+    /// [`ErrorKind::Configuration`] if the CA file or the system's certificates cannot be used.
     pub fn new(
         settings: &StoreSettings,
         metrics: Arc<RequestMetrics>,

@@ -1,11 +1,11 @@
 //! Lists all keys with a common prefix, in parallel.
 //!
-//! A store lists 1,000 keys per request, one page at a time. If there is more than one page, a few requests find folders,
-//! and the ranges of keys between these folders are listed at the same time.
+//! A store lists 1,000 keys per request, one page at a time. If there is more than one page, a few requests find
+//! folders, and the ranges of keys between these folders are listed at the same time.
 //!
-//! Requests: 1 for up to 1,000 keys. For more keys at most one per page, one per range ([`MAX_RANGES`]), and the search for
-//! folders: at most [`MAX_LEVELS`] times [`ENOUGH_FOLDERS`], usually 2 to 4. If a store does not list keys in order, every
-//! page is requested once more.
+//! Requests: 1 for up to 1,000 keys. For more keys at most one per page, one per range ([`MAX_RANGES`]), and the search
+//! for folders: at most [`MAX_LEVELS`] times [`ENOUGH_FOLDERS`], usually 2 to 4. If a store does not list keys in
+//! order, every page is requested once more.
 //!
 //! Invariant: every key with the prefix is returned exactly once, with any characters.
 

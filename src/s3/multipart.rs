@@ -1,7 +1,7 @@
 //! Multipart uploads: a large object is sent in parts and becomes visible when the upload is completed.
 //!
-//! The store checks the condition of the write when it completes the upload. A store that ignores the condition there is
-//! detected by `doctor`.
+//! The store checks the condition of the write when it completes the upload. A store that ignores the condition there
+//! is detected by `doctor`.
 //!
 //! Invariant: a failed upload is aborted, unless the store is unreachable or the call was stopped.
 

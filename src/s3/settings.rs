@@ -128,7 +128,8 @@ impl StoreSettings {
         })
     }
 
-    /// The options as text in the form that [`Self::read`] takes, without credentials. An option that is not set is empty.
+    /// The options as text in the form that [`Self::read`] takes, without credentials. An option that is not set is
+    /// empty.
     #[must_use]
     pub fn texts(&self) -> [(&'static str, String); 7] {
         let ca_file = self.ca_file.as_deref().map(crate::error::shown);

@@ -209,7 +209,8 @@ async fn bucket_region(bucket: &str, shared: &SharedClient) -> Option<String> {
     }
 }
 
-/// The bucket's URL in AWS. It contains the bucket in the host, unless a dot in its name would not match the certificate.
+/// The bucket's URL in AWS. It contains the bucket in the host, unless a dot in its name would not match the
+/// certificate.
 fn aws_url(bucket: &str, region: &str) -> String {
     let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     if bucket.contains('.') {

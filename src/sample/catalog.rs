@@ -1,7 +1,7 @@
 //! The songs: those of the catalog, which have a song file, and other songs, which are only played.
 //!
-//! Invariant: a song is a pure function of the seed and its number, so that an event of any day has the same title, artist
-//! and length as the song file, without a table in memory.
+//! Invariant: a song is a pure function of the seed and its number, so that an event of any day has the same title,
+//! artist and length as the song file, without a table in memory.
 
 use crate::sample::identifiers::Identifiers;
 use crate::sample::random::{Random, Stream, mix};

@@ -1,7 +1,7 @@
 //! The identifiers of songs, artists and tracks, in the format of the Million Song Dataset.
 //!
-//! Invariant: no two songs, artists or tracks have the same identifier. No list of used identifiers is needed, because the
-//! digits are a bijection of the number of the song, artist or track.
+//! Invariant: no two songs, artists or tracks have the same identifier. No list of used identifiers is needed, because
+//! the digits are a bijection of the number of the song, artist or track.
 
 use crate::sample::random::{Random, Stream};
 
@@ -42,7 +42,8 @@ impl Identifiers {
         self.identifier(*b"AR_____11", Stream::ArtistIdentifier, number).0
     }
 
-    /// The pattern with random letters for `_`, followed by nine digits that make it unique; and the rest of the stream.
+    /// The pattern with random letters for `_`, followed by nine digits that make it unique; and the rest of the
+    /// stream.
     #[expect(clippy::indexing_slicing, reason = "the pattern has nine letters, the table sixteen digits")]
     fn identifier(&self, pattern: [u8; 9], kind: Stream, number: u64) -> ([u8; 18], Random) {
         let mut random = Random::new(self.seed, kind, number);

@@ -81,8 +81,8 @@ pub fn write_sample(
                 Err(error) => return Err(error),
             }
         }
-        // Every thread is joined before the first error is returned, because the scope panics for a thread that panicked
-        // and was not joined.
+        // Every thread is joined before the first error is returned, because the scope panics for a thread that
+        // panicked and was not joined.
         let parts: Vec<_> = handles.into_iter().map(thread::ScopedJoinHandle::join).collect();
         let mut summary = Some(SampleSummary { songs: spec.songs, ..SampleSummary::default() });
         for part in parts {

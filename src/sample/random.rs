@@ -1,7 +1,7 @@
 //! The random number generator `SplitMix64`, with an independent stream for each song, artist, user and day.
 //!
-//! Not for secrets. Invariant: a stream depends only on the seed, its kind and its index, and uses only integers. It does
-//! not change with the platform, the number of threads or the version of a dependency.
+//! Not for secrets. Invariant: a stream depends only on the seed, its kind and its index, and uses only integers. It
+//! does not change with the platform, the number of threads or the version of a dependency.
 
 /// The purpose of a stream. The numbers are part of the format: changing one changes every sample.
 #[derive(Clone, Copy)]
@@ -66,11 +66,11 @@ impl Random {
         list.get(place).copied().unwrap_or_default()
     }
 
-    /// A rank in `0..count` with a probability proportional to 1 / (rank + flat): Zipf's law with a flat head. `flat` is
-    /// rounded down to a power of two.
+    /// A rank in `0..count` with a probability proportional to 1 / (rank + flat): Zipf's law with a flat head. `flat`
+    /// is rounded down to a power of two.
     ///
-    /// Draws a power of two, then a number up to the next one, and accepts it with the probability of the law. This needs
-    /// no logarithm, whose last bit could differ between platforms, and no table of `count` elements.
+    /// Draws a power of two, then a number up to the next one, and accepts it with the probability of the law. This
+    /// needs no logarithm, whose last bit could differ between platforms, and no table of `count` elements.
     pub(super) const fn rank(&mut self, count: u64, flat: u64) -> u64 {
         if count <= 1 {
             return 0;

@@ -1,7 +1,7 @@
 //! A session of a user: the order of its pages, and the time between them.
 //!
-//! Invariant: the order of pages is possible in the app: no login while logged in, a submitted upgrade only after the page
-//! Upgrade, and no play while logged out.
+//! Invariant: the order of pages is possible in the app: no login while logged in, a submitted upgrade only after the
+//! page Upgrade, and no play while logged out.
 
 use crate::sample::people::User;
 use crate::sample::random::Random;
@@ -168,8 +168,8 @@ impl<'w> Session<'w> {
     }
 }
 
-/// The time on a page in milliseconds, at least one second. `duration` is the length of the song in hundred-thousandths of a
-/// second.
+/// The time on a page in milliseconds, at least one second. `duration` is the length of the song in hundred-thousandths
+/// of a second.
 pub(super) fn stay(page: Page, duration: u64, random: &mut Random) -> u64 {
     match page {
         Page::NextSong if random.one_in(12) => 1000 + random.below(30_000),

@@ -1,7 +1,8 @@
-//! JSON text as the two producers of the real data write it: Python's `json.dumps` for song files, PHP's `json_encode` for
-//! event logs. Both escape all characters above ASCII; PHP also escapes the slash.
+//! JSON text as the two producers of the real data write it: Python's `json.dumps` for song files, PHP's `json_encode`
+//! for event logs. Both escape all characters above ASCII; PHP also escapes the slash.
 //!
-//! The caller writes keys, commas and braces. Invariant: the appended text is ASCII, and only the buffer allocates memory.
+//! The caller writes keys, commas and braces. Invariant: the appended text is ASCII, and only the buffer allocates
+//! memory.
 
 /// The producer whose escaping is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,8 +78,8 @@ const fn digit(value: u64) -> u8 {
 /// The decimal places of a length or a coordinate in the real data.
 pub(super) const DECIMALS: u32 = 5;
 
-/// Appends a number of hundred-thousandths as Python and PHP write this float: without trailing zeros, but with at least one
-/// decimal place.
+/// Appends a number of hundred-thousandths as Python and PHP write this float: without trailing zeros, but with at
+/// least one decimal place.
 pub(super) fn push_decimal(out: &mut Vec<u8>, hundred_thousandths: i64) {
     if hundred_thousandths < 0 {
         out.push(b'-');

@@ -1,5 +1,5 @@
-//! The words for the titles, artists and users of a sample. They are invented; only the names of places and browsers are
-//! those of the real data.
+//! The words for the titles, artists and users of a sample. They are invented; only the names of places and browsers
+//! are those of the real data.
 //!
 //! Invariant: any change of a list changes every sample, so the lists are constants.
 

@@ -1,7 +1,7 @@
 //! Writes the files of a sample: the queue of jobs, the workers and their buffers.
 //!
-//! Invariant: no two jobs write to the same file, so neither the number of workers nor their order changes a byte. A worker
-//! needs no memory except its two buffers.
+//! Invariant: no two jobs write to the same file, so neither the number of workers nor their order changes a byte. A
+//! worker needs no memory except its two buffers.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
