@@ -168,7 +168,7 @@ impl Config {
 impl Config {
     /// The options that determine the rows of the tables and the bytes of the files.
     #[must_use]
-    pub fn shaping(&self) -> BTreeMap<String, String> {
+    pub fn table_options(&self) -> BTreeMap<String, String> {
         let mut options = self.to_texts();
         options.retain(|name, _| ["compression", "match", "ts_window", "unmatched"].contains(name));
         options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -176,7 +176,7 @@ impl Config {
 
     /// The options that determine how a run reads its input and whether it accepts it, as one text.
     #[must_use]
-    pub fn deciding(&self) -> String {
+    pub fn read_options(&self) -> String {
         let reading = ["tables", "table_names", "match", "unmatched", "compression", "ts_window"];
         let accepting = ["max_bad", "on_bad_file", "allow_duplicates"];
         let texts = self.to_texts();
