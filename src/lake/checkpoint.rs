@@ -24,7 +24,7 @@ pub struct Checkpoint {
     pub listed_at: String,
     /// The input files, by content.
     pub input: BTreeMap<String, Manifest>,
-    /// What reading told, by the options that decide about it ([`crate::config::Config::deciding`]).
+    /// What reading told, by the options that decide about it ([`crate::config::Config::read_options`]).
     #[serde(default)]
     pub outcomes: BTreeMap<String, ReadSummary>,
     /// What later runs build upon.
