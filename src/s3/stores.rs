@@ -133,8 +133,7 @@ impl Stores {
         if endpoint.starts_with("http://") && !self.settings.allow_http {
             return Err(Error::new(ErrorKind::Configuration, "endpoint_url is http://, which is not allowed")
                 .cause("requests and data would be sent without encryption")
-                .hint("use https://, or set --allow-http for a store on this machine or in a trusted network")
-                .context("option", "endpoint_url"));
+                .hint("use https://, or set --allow-http for a store on this machine or in a trusted network"));
         }
         Ok(Some(endpoint.trim_end_matches('/')))
     }
