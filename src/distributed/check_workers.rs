@@ -39,7 +39,7 @@ pub fn examine(sheet: &mut Diagnostics, executor: &dyn Executor, config: &Config
         executor.map(vec![shard; slots], &mut |_, bytes| match protocol::from_bytes(bytes)?.0 {
             ShardResult::Examined(found) => {
                 found.into_iter().find(|check| check.exit_code != 0).map_or(Ok(()), |check| {
-                    let kind = ErrorKind::ALL.into_iter().find(|kind| kind.exit_code() == check.exit_code);
+                    let kind = ErrorKind::from_exit_code(check.exit_code);
                     let detail = format!("on a worker of {name}, {} failed: {}", check.name, check.detail);
                     Err(failed(kind.unwrap_or(ErrorKind::Output), detail, "see to it on every worker"))
                 })

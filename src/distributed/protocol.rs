@@ -210,7 +210,7 @@ impl WorkerFailure {
     /// The error that it was.
     #[must_use]
     pub fn into_error(self) -> Error {
-        let kind = ErrorKind::ALL.into_iter().find(|kind| kind.exit_code() == self.exit_code);
+        let kind = ErrorKind::from_exit_code(self.exit_code);
         let mut error = Error::new(kind.unwrap_or(ErrorKind::Internal), self.message);
         if let Some(cause) = self.cause {
             error = error.cause(cause);

@@ -72,7 +72,7 @@ impl Patient {
         let seconds = begun.elapsed();
         let reached = sheet.check("reach", || match &page {
             Err(error) if error.kind() == ErrorKind::Interrupted => Err(copied(error)),
-            Err(error) if !bucket.answered() => Err(copied(error)),
+            Err(error) if !bucket.has_responded() => Err(copied(error)),
             _ => Ok(Finding::Fine(format!("{} answers ({} ms)", bucket.host(), seconds.as_millis()))),
         })?;
         if !reached {
@@ -84,7 +84,7 @@ impl Patient {
             Err(error) if error.kind() == ErrorKind::Configuration => Ok(Finding::Untried("see list")),
             _ => Ok(Finding::Fine(format!("requests are signed for {}", bucket.region()))),
         })?;
-        sheet.check("clock", || clock(bucket.ahead()))?;
+        sheet.check("clock", || clock(bucket.clock_ahead()))?;
         let listed = sheet.check("list", || match &page {
             Err(error) => Err(copied(error)),
             Ok(page) if page.next.is_some() => Ok(Finding::Fine(format!("{} objects and more", page.objects.len()))),
@@ -227,7 +227,7 @@ impl Patient {
         sheet.check("delete", || {
             let key = self.key("load");
             self.bucket.wait(self.bucket.delete(&key, None))?;
-            match self.bucket.wait(self.bucket.find(&key))? {
+            match self.bucket.wait(self.bucket.get_optional(&key))? {
                 None => Ok(Finding::Fine("an object can be deleted".to_owned())),
                 Some(_) => Err(failed(
                     ErrorKind::Protocol,

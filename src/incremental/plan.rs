@@ -116,7 +116,7 @@ pub fn choose<'l>(
     if head.package != env!("CARGO_PKG_VERSION") {
         return RunPlan::Full(Some(format!("version {} of the lake is the work of another release", head.version)));
     }
-    if head.options != config.shaping() {
+    if head.options != config.table_options() {
         return whole("options that shape rows or files are not what they were");
     }
     let folders: BTreeSet<String> =
@@ -127,7 +127,7 @@ pub fn choose<'l>(
     if !is_whole() {
         return whole("files of the tables are not what they were");
     }
-    let Some(summary) = base.summaries.get(&config.deciding()) else {
+    let Some(summary) = base.summaries.get(&config.read_options()) else {
         return whole("options that judge the input are not what they were");
     };
     let listed_at = file_identity::nanoseconds(&base.listed_at).unwrap_or(i128::MIN);

@@ -112,11 +112,11 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
         tables: BTreeSet::new(),
         listed_at: report.started_at.clone(),
         input: made.manifests,
-        summaries: BTreeMap::from([(spec.config.deciding(), made.summary.clone())]),
+        summaries: BTreeMap::from([(spec.config.read_options(), made.summary.clone())]),
         state: made.state,
     };
     drop(run_plan);
-    let (committed_at, options) = (report.started_at.clone(), spec.config.shaping());
+    let (committed_at, options) = (report.started_at.clone(), spec.config.table_options());
     let info = CommitInfo { committed_at, options, checkpoint };
     let published = stage.seal()?.commit(info, &context.cancel)?.publish(&context.cancel)?;
     note_changes(&published, context);

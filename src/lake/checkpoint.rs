@@ -25,7 +25,7 @@ pub struct Checkpoint {
     pub listed_at: String,
     /// The manifests, by content (`songs` and `logs`).
     pub input: BTreeMap<String, Manifest>,
-    /// The read summaries, by the options that decide them ([`crate::config::Config::deciding`]).
+    /// The read summaries, by the options that decide them ([`crate::config::Config::read_options`]).
     #[serde(default, rename = "outcomes")]
     pub summaries: BTreeMap<String, ReadSummary>,
     /// The state that later runs read.

@@ -70,7 +70,7 @@ impl PyExecutor {
         let value = exception.value(py);
         let text = |name: &str| value.getattr(name).ok()?.extract::<String>().ok();
         let exit_code = value.getattr("exit_code").ok().and_then(|code| code.extract::<u8>().ok());
-        let kind = ErrorKind::ALL.into_iter().find(|kind| Some(kind.exit_code()) == exit_code);
+        let kind = exit_code.and_then(ErrorKind::from_exit_code);
         let mut error = if let (Some(kind), Some(message)) = (kind, text("message")) {
             Error::new(kind, message)
         } else {

@@ -100,7 +100,7 @@ fn what_was_to_be_replaced_is_gone() {
     let shop = Shop::open(|_, _| error(404, "NoSuchKey"));
     let (bucket, _stores) = shop.bucket();
     assert_eq!(put(&bucket, b"mine", Put::Replace(&Tag::spelled("1"))).unwrap(), Written::Refused);
-    assert_eq!(bucket.wait(bucket.find("k")).unwrap(), None);
+    assert_eq!(bucket.wait(bucket.get_optional("k")).unwrap(), None);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn what_cannot_help_is_not_tried_again() {
     ] {
         let shop = Shop::open(move |_, _| error(status, code));
         let (bucket, stores) = shop.bucket();
-        let failed = bucket.wait(bucket.find("k")).unwrap_err();
+        let failed = bucket.wait(bucket.get_optional("k")).unwrap_err();
         assert_eq!(failed.kind(), kind, "{code}");
         assert!(!format!("{failed:?} {bucket:?} {stores:?}").contains("s3cr3t"));
         assert_eq!(shop.asked().len(), 1, "{code}");

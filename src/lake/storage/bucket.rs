@@ -157,7 +157,7 @@ impl LakeStorage for BucketStorage {
     }
 
     fn read_optional(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        Ok(self.bucket.wait(self.bucket.find(&self.key(path)))?.map(|(bytes, _)| bytes.to_vec()))
+        Ok(self.bucket.wait(self.bucket.get_optional(&self.key(path)))?.map(|(bytes, _)| bytes.to_vec()))
     }
 
     fn create(&self, path: &str, bytes: &[u8]) -> Result<bool> {
@@ -324,7 +324,7 @@ impl FencedWriter {
         if let Written::Done(Tag(tag)) = self.bucket.put(&key, body, put).await? {
             return Ok((path, tag.into_string()));
         }
-        match self.bucket.find(&key).await? {
+        match self.bucket.get_optional(&key).await? {
             // The new bytes are in place already: another run published them, or the committing run did before it stopped.
             Some((bytes, Tag(tag))) if sha256(&bytes) == expected => Ok((path, tag.into_string())),
             _ => Err(self.conflict(&key).await),
@@ -337,7 +337,7 @@ impl FencedWriter {
         if self.bucket.delete(&key, condition).await? {
             return Ok(());
         }
-        match self.bucket.find(&key).await? {
+        match self.bucket.get_optional(&key).await? {
             None => Ok(()),
             Some(_) => Err(self.conflict(&key).await),
         }
@@ -350,7 +350,7 @@ impl FencedWriter {
             return Ok(());
         }
         let now = Instant::now();
-        if self.bucket.find(&self.next_record).await?.is_some() {
+        if self.bucket.get_optional(&self.next_record).await?.is_some() {
             return Err(overtaken());
         }
         *checked = now;
@@ -359,7 +359,7 @@ impl FencedWriter {
 
     /// The error for a file that is no longer the one that this version replaces.
     async fn conflict(&self, key: &str) -> Error {
-        match self.bucket.find(&self.next_record).await {
+        match self.bucket.get_optional(&self.next_record).await {
             Ok(Some(_)) => overtaken(),
             Ok(None) => {
                 let shown = self.bucket.shown(key);
