@@ -75,7 +75,7 @@ impl Data {
             let half = plays.iter().enumerate().filter(|(number, _)| number % 2 == remainder);
             runs.add(0, half.map(|(_, play)| *play).collect()).unwrap();
         }
-        let cast = PlayDictionary::new(vec![partial.into_people()]);
+        let cast = PlayDictionary::new(vec![partial.into_dictionary()]);
         let events = logs.first().and_then(|log| log.get(..1 << 20)).unwrap();
         let events = events.get(..cut(events).unwrap()).unwrap().to_vec();
         Self {

@@ -242,7 +242,7 @@ fn too_many_plays_in_a_millisecond_are_refused() {
         Decoded::Reject(reject) => panic!("{reject}"),
     });
     let play = plays.take_run();
-    let cast = PlayDictionary::new(vec![plays.into_people()]);
+    let cast = PlayDictionary::new(vec![plays.into_dictionary()]);
     let mut gathered = Gathered::new(&cast);
     gathered.add(0, &vec![play[0]; 1 << 20]);
     let (columns, _) = gathered.columns(&catalogue, Unmatched::Keep).unwrap();
