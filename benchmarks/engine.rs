@@ -330,7 +330,7 @@ mod planner {
             path: format!("data/log_data/{}/part-{number:05}.json.gz", day(number)).into(),
             size: 128 << 20,
             version: Version::Tag(Tag("\"0123456789abcdef0123456789abcdef\"".into())),
-            is_gone: false,
+            is_missing: false,
         };
         (0..81_920).map(file).collect()
     }

@@ -35,11 +35,11 @@ impl SameSized {
             return Self(Vec::new());
         }
         let mut sizes: HashMap<u64, u32> = HashMap::new();
-        for file in listing.files.iter().filter(|file| !file.is_gone) {
+        for file in listing.files.iter().filter(|file| !file.is_missing) {
             *sizes.entry(file.size).or_default() += 1;
         }
         let is_shared = |size: &u64| sizes.get(size).is_some_and(|count| *count > 1);
-        Self(listing.files.iter().map(|file| !file.is_gone && is_shared(&file.size)).collect())
+        Self(listing.files.iter().map(|file| !file.is_missing && is_shared(&file.size)).collect())
     }
 
     /// Takes the flags from a comparison that was made earlier.
@@ -93,7 +93,7 @@ pub fn first(
     if listing.bucket.is_some() {
         let mut seen: BTreeMap<(u64, &Version), usize> = BTreeMap::new();
         for (index, file) in
-            listing.files.iter().enumerate().filter(|(index, file)| !file.is_gone && has_records(*index))
+            listing.files.iter().enumerate().filter(|(index, file)| !file.is_missing && has_records(*index))
         {
             if let Some(other) = seen.insert((file.size, &file.version), index) {
                 return Ok(Some((index, other)));
@@ -149,7 +149,7 @@ mod tests {
         let files = bodies.iter().enumerate().map(|(number, body)| {
             let path = folder.join(format!("{number}.json"));
             std::fs::write(&path, body).unwrap();
-            InputFile { path, size: body.len() as u64, version: Version::Modified(0), is_gone: false }
+            InputFile { path, size: body.len() as u64, version: Version::Modified(0), is_missing: false }
         });
         Listing { files: files.collect(), ..Listing::default() }
     }

@@ -167,7 +167,7 @@ fn a_file_that_changed_since_it_was_listed_ends_the_run() {
     let path = scene.input().join("log_data/2018/11/2018-11-01-events.json");
     let metadata = fs::metadata(&path).unwrap();
     let version = Version::Modified(modified(&metadata));
-    let listed = InputFile { path, size: metadata.len(), version, is_gone: false };
+    let listed = InputFile { path, size: metadata.len(), version, is_missing: false };
     let config = Config { chunk_size: 1 << 10, ..scene.config("lake") };
     let read = |file: InputFile| {
         let listing = Listing { files: [file].into(), ..Listing::default() };

@@ -52,7 +52,7 @@ pub(super) fn list(bucket: &Bucket, root: &ObjectPath, glob: Option<&GlobMatcher
 }
 
 fn input_file(object: Object) -> InputFile {
-    InputFile { path: object.key.into(), size: object.size, version: Version::Tag(object.tag), is_gone: false }
+    InputFile { path: object.key.into(), size: object.size, version: Version::Tag(object.tag), is_missing: false }
 }
 
 /// The fixed beginning of a pattern, up to its first wildcard.

@@ -21,7 +21,7 @@ pub struct InputFile {
     /// Distinguishes it from earlier and later files with the same path.
     pub version: Version,
     /// Whether the file is missing and only the lake's retained copy of it exists.
-    pub is_gone: bool,
+    pub is_missing: bool,
 }
 
 /// The version of a file.
@@ -81,26 +81,26 @@ impl Listing {
 
     /// Splits a selection into the files that exist and those that are missing.
     #[must_use]
-    pub fn apart(&self, selection: &Selection) -> (Selection, Selection) {
-        let is_gone = |index: &&usize| self.files.get(**index).is_some_and(|file| file.is_gone);
-        if !selection.iter().any(|index| is_gone(&index)) {
+    pub fn split_missing(&self, selection: &Selection) -> (Selection, Selection) {
+        let is_missing = |index: &&usize| self.files.get(**index).is_some_and(|file| file.is_missing);
+        if !selection.iter().any(|index| is_missing(&index)) {
             return (Arc::clone(selection), [].into());
         }
-        let (gone, there): (Vec<usize>, Vec<usize>) = selection.iter().partition(is_gone);
-        (there.into(), gone.into())
+        let (missing, present): (Vec<usize>, Vec<usize>) = selection.iter().partition(is_missing);
+        (present.into(), missing.into())
     }
 
     /// The number of missing files.
     #[must_use]
-    pub fn gone(&self) -> u64 {
-        self.files.iter().filter(|file| file.is_gone).count() as u64
+    pub fn missing_count(&self) -> u64 {
+        self.files.iter().filter(|file| file.is_missing).count() as u64
     }
 
     /// Adds missing files.
-    pub fn add_gone(&mut self, gone: Vec<InputFile>) {
-        if !gone.is_empty() {
+    pub fn add_missing(&mut self, missing: Vec<InputFile>) {
+        if !missing.is_empty() {
             let mut files = self.files.to_vec();
-            files.extend(gone);
+            files.extend(missing);
             files.sort_unstable_by(in_order);
             self.files = files.into();
         }

@@ -36,7 +36,7 @@ pub(super) fn list(root: &Path, glob: Option<&GlobMatcher>, threads: usize, canc
 }
 
 fn input_file(path: PathBuf, metadata: &std::fs::Metadata) -> InputFile {
-    InputFile { path, size: metadata.len(), version: Version::Modified(modified(metadata)), is_gone: false }
+    InputFile { path, size: metadata.len(), version: Version::Modified(modified(metadata)), is_missing: false }
 }
 
 /// Folders to read, and the number of threads that may still add some.
