@@ -26,7 +26,7 @@ use sparkify_lake::tables::partition_path::of_song;
 use sparkify_lake::tables::play_dictionary::PlayDictionary;
 use sparkify_lake::tables::plays::{Play, PlaysPartial};
 use sparkify_lake::tables::song_index::SongIndex;
-use sparkify_lake::tables::songplays::Gathered;
+use sparkify_lake::tables::songplays::SlicePlays;
 use sparkify_lake::tables::songs::{SongsPartial, file_columns};
 use sparkify_lake::tables::time;
 use sparkify_lake::transform::sorted_runs::RunBuffer;
@@ -314,7 +314,7 @@ mod writer {
 }
 
 /// The plays of the first full time slice: about 131,000, which are one row group.
-fn gathered() -> Gathered<'static> {
+fn gathered() -> SlicePlays<'static> {
     let slices = DATA.finished.runs.histogram.slices();
     let mut slices = slices.iter().map(|slice| gather(&DATA.finished, slice).unwrap());
     slices.find(|gathered| gathered.len() >= 131_072).unwrap()

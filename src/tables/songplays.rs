@@ -101,12 +101,12 @@ pub struct Slice {
 
 /// The plays of one slice from all workers, in their final order after [`Self::sort`].
 #[derive(Debug)]
-pub struct Gathered<'d> {
+pub struct SlicePlays<'d> {
     dictionary: &'d PlayDictionary,
     plays: Vec<Play>,
 }
 
-impl<'d> Gathered<'d> {
+impl<'d> SlicePlays<'d> {
     /// An empty slice, for plays of the workers in `dictionary`.
     #[must_use]
     pub fn new(dictionary: &'d PlayDictionary) -> Self {

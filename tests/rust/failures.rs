@@ -22,7 +22,7 @@ use sparkify_lake::tables::columns::{Column, Columns};
 use sparkify_lake::tables::play_dictionary::PlayDictionary;
 use sparkify_lake::tables::plays::{Play, PlaysPartial};
 use sparkify_lake::tables::song_index::SongIndex;
-use sparkify_lake::tables::songplays::Gathered;
+use sparkify_lake::tables::songplays::SlicePlays;
 use sparkify_lake::transform::extract::Extractor;
 use sparkify_lake::transform::sorted_runs::RunBuffer;
 
@@ -243,7 +243,7 @@ fn too_many_plays_in_a_millisecond_are_refused() {
     });
     let play = plays.take_run();
     let cast = PlayDictionary::new(vec![plays.into_dictionary()]);
-    let mut gathered = Gathered::new(&cast);
+    let mut gathered = SlicePlays::new(&cast);
     gathered.add(0, &vec![play[0]; 1 << 20]);
     let (columns, _) = gathered.columns(&catalogue, Unmatched::Keep).unwrap();
     assert_eq!(columns.rows(), 1 << 20);
