@@ -126,7 +126,7 @@ impl FileWork {
             Name::Text(text) => text.into(),
             Name::Bytes(bytes) => OsString::from_vec(bytes.clone()).into(),
         };
-        Ok(InputFile { path, size: self.size, version, is_gone: false })
+        Ok(InputFile { path, size: self.size, version, is_missing: false })
     }
 }
 
@@ -290,7 +290,7 @@ mod tests {
     fn a_path_that_is_no_text_comes_back_as_it_was() {
         for name in [&b"/a/b.json"[..], b"/a/\xff.json"] {
             let path = OsString::from_vec(name.to_vec()).into();
-            let file = InputFile { path, size: 7, version: Version::Modified(-5), is_gone: false };
+            let file = InputFile { path, size: 7, version: Version::Modified(-5), is_missing: false };
             let json = serde_json::to_string(&FileWork::new(&file, true).unwrap()).unwrap();
             let back: FileWork = serde_json::from_str(&json).unwrap();
             assert_eq!(back.listed(true).unwrap(), file);

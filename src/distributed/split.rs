@@ -71,7 +71,7 @@ mod tests {
             path: path.into(),
             size: *size,
             version: Version::Modified(0),
-            is_gone: false,
+            is_missing: false,
         };
         names.iter().map(file).collect()
     }

@@ -1,4 +1,4 @@
-//! From locations to bytes: which files there are, what identifies them, and their contents in chunks.
+//! The input: locations to files, what identifies a file, and the contents of files in chunks of bytes.
 
 pub mod decompress;
 pub mod duplicate_files;

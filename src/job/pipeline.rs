@@ -97,7 +97,7 @@ impl ReadContext<'_> {
         mut read: impl FnMut(SelectedFiles<'_>, FileReach) -> Result<()>,
     ) -> Result<()> {
         let SelectedFiles { listing, selection } = files;
-        let (present, missing) = listing.apart(selection);
+        let (present, missing) = listing.split_missing(selection);
         if !present.is_empty() || missing.is_empty() {
             read(SelectedFiles { listing, selection: &present }, FileReach::All)?;
         }

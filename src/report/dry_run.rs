@@ -135,7 +135,7 @@ impl DryRun {
             let location = source.shown.clone();
             let read = read(content, listing);
             let (files_read, bytes_read) = (read.len() as u64, listing.bytes_of(&read));
-            let files_kept = listing.gone();
+            let files_kept = listing.missing_count();
             let summary = InputSummary { location, files, bytes, files_read, bytes_read, files_kept };
             input.insert(content.name(), summary);
             warnings.extend(listing.warnings.iter().cloned());

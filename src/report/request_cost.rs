@@ -77,7 +77,7 @@ impl Requests {
             return None;
         }
         let read = |listing: &Listing, selection: &Selection| -> u64 {
-            let files = selection.iter().filter_map(|index| listing.files.get(*index)).filter(|file| !file.is_gone);
+            let files = selection.iter().filter_map(|index| listing.files.get(*index)).filter(|file| !file.is_missing);
             files.filter(|_| listing.bucket.is_some()).map(|file| read::requests(file.size)).sum()
         };
         // What was asked so far, the run will ask too.

@@ -245,7 +245,7 @@ impl Report {
                 bytes: listing.bytes(),
                 files_read: read.len() as u64,
                 bytes_read: listing.bytes_of(&read),
-                files_kept: listing.gone(),
+                files_kept: listing.missing_count(),
             };
             self.input.insert(content.name(), summary);
             self.warnings.extend(listing.warnings.iter().cloned());

@@ -1,7 +1,8 @@
-//! The rules of the five tables, each written once: as the order of two candidates for the same key.
+//! The rules of the five tables. `docs/tables.md` numbers and explains them; each is implemented once, in the file of its
+//! table, most often as the order of two candidates for the same key.
 //!
 //! A part of the input becomes partials ([`songs`], [`artists`], [`plays`]); partials merge in any order and grouping;
-//! the finished tables are [`columns::Columns`]. No store, no clock, no randomness, no environment is known here.
+//! the finished tables are [`columns::Columns`]. The folder is pure: no I/O, clock, randomness or environment.
 //!
 //! Invariant: the tables are a function of the set of records, not of their order or their division into parts.
 

@@ -166,7 +166,7 @@ impl Extractor<'_> {
         };
         let end = |(worker, plays, _): &mut (usize, PlaysPartial<'_>, FileMonths)| runs.add(*worker, plays.take_run());
         for ((_, plays, feeds), stats) in self.each_chunk(files, same_sized, begin, take, end)? {
-            read.people.push(plays.into_people());
+            read.people.push(plays.into_dictionary());
             read.months.extend(feeds.months);
             read.stats.merge(stats);
         }

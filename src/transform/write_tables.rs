@@ -25,7 +25,7 @@ use crate::tables::columns::Columns;
 use crate::tables::play_dictionary::PlayDictionary;
 use crate::tables::plays::Key;
 use crate::tables::song_index::SongIndex;
-use crate::tables::songplays::{Gathered, Slice};
+use crate::tables::songplays::{Slice, SlicePlays};
 use crate::tables::songs::SongRow;
 use crate::tables::time::Month;
 use crate::tables::users::{User, UsersPartial};
@@ -205,8 +205,8 @@ pub fn must_be_few(partitions: usize) -> Result<()> {
 ///
 /// # Errors
 /// [`crate::error::ErrorKind::Storage`] when a scratch file cannot be read back.
-pub fn gather<'f>(finished: &'f FinishedTables, slice: &Slice) -> Result<Gathered<'f>> {
-    let mut gathered = Gathered::new(&finished.dictionary);
+pub fn gather<'f>(finished: &'f FinishedTables, slice: &Slice) -> Result<SlicePlays<'f>> {
+    let mut gathered = SlicePlays::new(&finished.dictionary);
     let mut found = Vec::new();
     for run in &finished.runs.runs {
         found.clear();
@@ -282,7 +282,7 @@ impl<'s> Months<'s> {
     }
 
     /// Encodes a slice and appends every slice whose turn it is.
-    fn add(&self, number: usize, slice: &Slice, gathered: &Gathered<'_>) -> Result<()> {
+    fn add(&self, number: usize, slice: &Slice, gathered: &SlicePlays<'_>) -> Result<()> {
         let wants = |table| self.config.tables.contains(&table);
         let (mut encoded, mut plays) = ([None, None], Plays::default());
         if wants(Table::Time) {

@@ -161,7 +161,7 @@ fn facts(records: &[String], songs: &[String], matching: Match, division: &Divis
             assert_eq!(tally.rows, records.len() as u64);
             runs.add(worker, plays.take_run()).unwrap();
         }
-        people.push(plays.into_people());
+        people.push(plays.into_dictionary());
     }
     let encode = |table, columns| Encoder::new(table, Compression::None).unwrap().encode(&columns).unwrap().bytes;
     let mut files = vec![encode(Table::Users, users::columns(&users::finish(&people)))];

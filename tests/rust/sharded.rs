@@ -111,7 +111,7 @@ fn a_large_input_is_divided_in_little_time_and_memory() {
             .into(),
             size: 128 << 20,
             version: Version::Modified(0),
-            is_gone: false,
+            is_missing: false,
         })
         .collect();
     let all: Vec<usize> = (0..files.len()).collect();

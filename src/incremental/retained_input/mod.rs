@@ -101,7 +101,7 @@ pub fn retain(spec: &JobSpec, inputs: &mut InputFiles, stage: &Stage, context: &
                 found.insert(name.to_owned(), copy.clone());
             }
         }
-        inputs.listing_mut(content).add_gone(gone);
+        inputs.listing_mut(content).add_missing(gone);
         *copies.of_mut(content) = found;
     }
     compact(&mut copies, &known_packs, &packs)?;
@@ -129,7 +129,7 @@ pub fn estimate(
         let (listing, known) = (inputs.listing(content), known(head, content, source));
         let gone = gone_files(source, listing, known)?;
         let gone = gone.into_iter().filter_map(|(name, file, _)| input_file(source, name, file)).collect();
-        inputs.listing_mut(content).add_gone(gone);
+        inputs.listing_mut(content).add_missing(gone);
         let (_, missing) = sort_out(source, inputs.listing(content), known);
         copied.push((content, missing));
     }
@@ -161,7 +161,7 @@ pub fn restore(
         }
         let metadata = scratch_file.metadata().map_err(failed)?;
         let (size, version) = (metadata.len(), Version::Modified(modified(&metadata)));
-        *file = InputFile { path, size, version, is_gone: true };
+        *file = InputFile { path, size, version, is_missing: true };
     }
     Ok(Listing { files: files.into(), ..Listing::default() })
 }
@@ -191,7 +191,7 @@ fn sort_out(
 ) -> (BTreeMap<String, FileCopy>, Selection) {
     let listed_at = known.and_then(|(base, _)| file_identity::nanoseconds(&base.listed_at)).unwrap_or(i128::MIN);
     let (mut found, mut missing) = (BTreeMap::new(), Vec::new());
-    for (index, file) in listing.files.iter().enumerate().filter(|(_, file)| !file.is_gone) {
+    for (index, file) in listing.files.iter().enumerate().filter(|(_, file)| !file.is_missing) {
         let name = file_identity::name(source, file);
         let entry = known.and_then(|(_, ledger)| ledger.files.get(&name));
         match entry.filter(|entry| file_identity::is_unchanged(file, (entry.size, &entry.version), listed_at)) {
@@ -259,7 +259,7 @@ fn input_file(source: &Source, name: &str, known: &ManifestEntry) -> Option<Inpu
         Location::Local(root) => (root.join(name), Version::Modified(known.version.parse().ok()?)),
         Location::Object(root) => (Path::new(&root.key).join(name), Version::Tag(Tag(known.version.as_str().into()))),
     };
-    Some(InputFile { path, size: known.size, version, is_gone: true })
+    Some(InputFile { path, size: known.size, version, is_missing: true })
 }
 
 /// Reads files from their beginning to their end and packs what they hold. Files that cannot be read as JSON have none.
