@@ -20,7 +20,8 @@ use crate::tables::ordering::owned;
 /// A row of the artists table, with the `song_id` of the record that it comes from.
 #[derive(Clone, Debug)]
 pub struct ArtistRow {
-    artist_id: Box<str>,
+    /// The key of the table.
+    pub artist_id: Box<str>,
     name: Option<Box<str>>,
     /// The empty text stays empty; it is not NULL.
     location: Option<Box<str>>,

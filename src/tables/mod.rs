@@ -8,14 +8,14 @@
 
 pub mod artists;
 pub mod columns;
-pub mod file_months;
-pub mod interner;
-pub mod ordering;
+pub(crate) mod file_months;
+pub(crate) mod interner;
+pub(crate) mod ordering;
 pub mod partition_path;
 pub mod play_dictionary;
 pub mod plays;
 pub mod song_index;
-pub mod song_record;
+pub(crate) mod song_record;
 pub mod songplays;
 pub mod songs;
 pub mod time;
