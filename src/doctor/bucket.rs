@@ -1,6 +1,7 @@
 //! The checks of a location in a bucket.
 //!
-//! Invariant: all objects that are written here have keys below `_etl/doctor/` and are removed, unless the call is stopped.
+//! Invariant: all objects that are written here have keys below `_etl/doctor/` and are removed, unless the call is
+//! stopped.
 
 use std::time::Instant;
 

@@ -1,6 +1,7 @@
 //! Decompression of files. The format follows from the first bytes, not from the name.
 //!
-//! gzip and bzip2 (all members) and zstd (all frames), one layer: a compressed file inside a compressed file is rejected.
+//! gzip and bzip2 (all members) and zstd (all frames), one layer: a compressed file inside a compressed file is
+//! rejected.
 //!
 //! Invariant: a file that is truncated, or whose checksum is wrong, is never accepted as complete.
 
@@ -108,8 +109,8 @@ impl<'f> Unpacker<'f> {
     }
 
     fn failure(&self, error: std::io::Error) -> UnpackFailure {
-        // An `Error` comes from a bucket, and an error with an error code from the operating system. All others come from
-        // the decoder: the file is damaged.
+        // An `Error` comes from a bucket, and an error with an error code from the operating system. All others come
+        // from the decoder: the file is damaged.
         if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>) {
             return UnpackFailure::Io(error);
         }

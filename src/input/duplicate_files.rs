@@ -5,8 +5,8 @@
 //!
 //! A missing file that comes back under another name is detected elsewhere: by [`crate::incremental::retained_input`].
 //!
-//! Invariant: files that are reported as duplicates have the same bytes (in a bucket: the same `ETag`, a checksum by the
-//! store); files without records are never duplicates.
+//! Invariant: files that are reported as duplicates have the same bytes (in a bucket: the same `ETag`, a checksum by
+//! the store); files without records are never duplicates.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -80,8 +80,8 @@ impl FileHead {
     }
 }
 
-/// Returns the first file of the listing that duplicates an earlier one, and the earlier one. `heads` are the checksums of
-/// all files; `has_records` is true for files that contain records.
+/// Returns the first file of the listing that duplicates an earlier one, and the earlier one. `heads` are the checksums
+/// of all files; `has_records` is true for files that contain records.
 ///
 /// # Errors
 /// [`ErrorKind::Retry`] if two files cannot be compared.

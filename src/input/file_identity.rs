@@ -15,8 +15,8 @@ use crate::input::list::{InputFile, Version};
 use crate::input::sources::Source;
 use crate::location::{Location, resolved};
 
-/// Returns true if a listed file is the same as a file of a manifest, given by its size and version; `listed_at` is the time
-/// when the files of the manifest were listed.
+/// Returns true if a listed file is the same as a file of a manifest, given by its size and version; `listed_at` is the
+/// time when the files of the manifest were listed.
 ///
 /// A file also counts as changed if its modification time is later than that listing, or so coarse that a change after
 /// the listing may have got the same time.
@@ -29,8 +29,8 @@ pub fn is_unchanged(file: &InputFile, (size, known): (u64, &str), listed_at: i12
 /// clock.
 const CLOCK_TICK: Duration = Duration::from_millis(20);
 
-/// Waits for a clock tick if a file changed so shortly before the run that a change after its listing could get the same
-/// modification time. Reading begins after the tick, so any later change gets another time.
+/// Waits for a clock tick if a file changed so shortly before the run that a change after its listing could get the
+/// same modification time. Reading begins after the tick, so any later change gets another time.
 #[expect(clippy::disallowed_methods, reason = "once per run, and shorter than the interval of checks for Ctrl-C")]
 pub fn outwait_fresh_files(inputs: &InputFiles, started_at: &str) {
     let Some(started_at) = nanoseconds(started_at) else { return };

@@ -56,7 +56,8 @@ fn month(path: &str) -> Option<(i32, u32)> {
     separated.chain(joined).find(|(year, month)| (1990..2100).contains(year) && (1..=12).contains(month))
 }
 
-/// The numbers in a path. The flag is true if the next number follows after one separator, or after `/`, a name and `=`.
+/// The numbers in a path. The flag is true if the next number follows after one separator, or after `/`, a name and
+/// `=`.
 fn numbers(path: &str) -> Vec<(&str, bool)> {
     let is_close = |between: &str| {
         matches!(between, "-" | "/" | "_")

@@ -105,8 +105,8 @@ impl JobSpec {
     /// Resolves the configuration; a job that `writes` needs an output.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] if input or output are missing or overlap, [`ErrorKind::NoInput`] if a location does
-    /// not exist, and any storage error.
+    /// [`ErrorKind::Configuration`] if input or output are missing or overlap, [`ErrorKind::NoInput`] if a location
+    /// does not exist, and any storage error.
     pub fn new(config: Config, writes: bool, stores: &Stores) -> Result<Self> {
         let needs_songs = config.tables.iter().any(|table| table.is_made_from_songs() || *table == Table::Songplays);
         let needs_logs = config.tables.iter().any(|table| !table.is_made_from_songs());

@@ -1,5 +1,5 @@
-//! The results of reading: the counts of both contents, the months of the plays of each log file, and where the rejected
-//! records were written.
+//! The results of reading: the counts of both contents, the months of the plays of each log file, and where the
+//! rejected records were written.
 
 use std::collections::BTreeSet;
 

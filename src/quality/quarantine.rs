@@ -1,7 +1,7 @@
 //! The quarantine: rejected records with their location, the reason, and their bytes.
 //!
-//! Workers write rejects to unnamed temporary files as they find them. After reading, the rejects become JSON lines, one
-//! object per record (`docs/bad_input.md` describes it); the caller decides where the lines are written.
+//! Workers write rejects to unnamed temporary files as they find them. After reading, the rejects become JSON lines,
+//! one object per record (`docs/bad_input.md` describes it); the caller decides where the lines are written.
 //!
 //! Invariant: the lines are in the order of the input, so they do not depend on threads; memory holds a buffer and one
 //! entry per chunk with rejects, never all rejects.
@@ -39,7 +39,8 @@ pub(super) struct Quarantine {
     buffer_start: u64,
     /// Where the rejects of the current chunk begin in the temporary file.
     chunk_start: u64,
-    /// The first failure to keep a record. It is returned at the end of the chunk, because the decoder cannot stop for it.
+    /// The first failure to keep a record. It is returned at the end of the chunk, because the decoder cannot stop for
+    /// it.
     failure: Option<Error>,
     scratch_files: Vec<File>,
     chunks: Vec<ChunkRejects>,

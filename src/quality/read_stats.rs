@@ -158,8 +158,8 @@ impl ReadStats {
         self.quarantine.write(name, &self.bad_files, shown, &|file, chunk| self.line_breaks.before(file, chunk), put)
     }
 
-    /// Prepares the statistics for a merge outside of this process, after all files are read and the rejects are written:
-    /// line breaks count from the beginning of each file, and `number` translates the file numbers.
+    /// Prepares the statistics for a merge outside of this process, after all files are read and the rejects are
+    /// written: line breaks count from the beginning of each file, and `number` translates the file numbers.
     #[must_use]
     pub fn closed(mut self, number: impl Fn(usize) -> usize) -> Self {
         for reject in &mut self.first {

@@ -2,8 +2,8 @@
 //!
 //! Rule 2 of `docs/tables.md`, which variant is kept: the one with the most values among location (not empty), latitude
 //! and longitude; then the one from the song with the smallest `song_id`; then the smallest (name, location, latitude,
-//! longitude), with NULL first. Every song record is a candidate, including copies that the songs table does not keep. A
-//! song without an `artist_id` makes no artist.
+//! longitude), with NULL first. Every song record is a candidate, including copies that the songs table does not keep.
+//! A song without an `artist_id` makes no artist.
 //!
 //! Invariant: merging partials is associative and commutative; the result depends on the set of records alone.
 

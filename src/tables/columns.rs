@@ -159,8 +159,8 @@ impl Column {
         Self { values: ColumnValues::Text { dictionary: dictionary.finish(), keys }, presence }
     }
 
-    /// A text column of optional codes below `codes`. `push` is called once for each code that occurs: it adds the text to
-    /// the dictionary, or returns `None` for NULL. So the dictionary contains only the texts of these rows.
+    /// A text column of optional codes below `codes`. `push` is called once for each code that occurs: it adds the text
+    /// to the dictionary, or returns `None` for NULL. So the dictionary contains only the texts of these rows.
     pub fn recoded(
         codes: usize,
         rows: impl IntoIterator<Item = Option<u32>>,

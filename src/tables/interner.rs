@@ -4,9 +4,9 @@
 //! instead of nine texts. Texts are stored as in the input, with unresolved escapes, because most tuples are only
 //! compared with tuples of the same input.
 //!
-//! A tuple is encoded as bytes: a header with one word per field (the length of the text, and whether it is escaped) and
-//! the bits of the number, then the texts. Equal tuples have equal bytes. The stored tuples exceed the caches of a core,
-//! so a lookup waits for memory two or three times. Therefore lookups are made in batches ([`Interner::queue`],
+//! A tuple is encoded as bytes: a header with one word per field (the length of the text, and whether it is escaped)
+//! and the bits of the number, then the texts. Equal tuples have equal bytes. The stored tuples exceed the caches of a
+//! core, so a lookup waits for memory two or three times. Therefore lookups are made in batches ([`Interner::queue`],
 //! [`Interner::settle`]), in which the waits of different tuples overlap.
 //!
 //! Invariant: equal input gives an equal id. The reverse does not hold: the same text can be escaped in two ways and
@@ -164,8 +164,8 @@ impl<const N: usize> Interner<N> {
         bytes
     }
 
-    /// The tuples of [`Self::to_bytes`], for lookups by id; `None` if the bytes are invalid. Lookups by content do not find
-    /// these tuples.
+    /// The tuples of [`Self::to_bytes`], for lookups by id; `None` if the bytes are invalid. Lookups by content do not
+    /// find these tuples.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let word = |position: usize| {

@@ -1,5 +1,5 @@
-//! The rules of the five tables. `docs/tables.md` numbers and explains them; each is implemented once, in the file of its
-//! table, most often as the order of two candidates for the same key.
+//! The rules of the five tables. `docs/tables.md` numbers and explains them; each is implemented once, in the file of
+//! its table, most often as the order of two candidates for the same key.
 //!
 //! A part of the input becomes partials ([`songs`], [`artists`], [`plays`]); partials merge in any order and grouping;
 //! the finished tables are [`columns::Columns`]. The folder is pure: no I/O, clock, randomness or environment.

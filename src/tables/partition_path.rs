@@ -1,8 +1,8 @@
 //! Partition values to folder names and back.
 //!
-//! Rule 12 of `docs/tables.md`, the names of partition folders: values are escaped like Spark does it, because only these
-//! names are read correctly by Spark, DuckDB, Polars and pyarrow. UTF-8 is unchanged; control characters and the special
-//! characters of Hive become `%XX`; NULL and '' become `__HIVE_DEFAULT_PARTITION__`.
+//! Rule 12 of `docs/tables.md`, the names of partition folders: values are escaped like Spark does it, because only
+//! these names are read correctly by Spark, DuckDB, Polars and pyarrow. UTF-8 is unchanged; control characters and the
+//! special characters of Hive become `%XX`; NULL and '' become `__HIVE_DEFAULT_PARTITION__`.
 //!
 //! Invariant: `unescape(escape(value)) == value`, and no folder name contains `/` or is `.` or `..` (it begins with the
 //! name of the column and `=`).
@@ -12,8 +12,8 @@ use std::fmt::Write as _;
 use crate::tables::songs::{SongRow, partition_artist};
 use crate::tables::time::Month;
 
-/// The limit of partitions per table (rule 15 of `docs/tables.md`). Readers need minutes to list more of them, and that many
-/// different values show that the partition column is wrong.
+/// The limit of partitions per table (rule 15 of `docs/tables.md`). Readers need minutes to list more of them, and that
+/// many different values show that the partition column is wrong.
 pub const MAX_PARTITIONS: usize = 200_000;
 
 /// The partition value of NULL and ''.

@@ -124,8 +124,8 @@ impl PlayDictionary {
         track_key(matching, title, tracks.text(track, 1, &mut artist), tracks.number(track))
     }
 
-    /// The order of plays with the same time, session and position in the session: by their texts, then by the length of
-    /// the track (rule 7 of `docs/tables.md`).
+    /// The order of plays with the same time, session and position in the session: by their texts, then by the length
+    /// of the track (rule 7 of `docs/tables.md`).
     #[must_use]
     pub fn compare_texts(&self, a: &Play, b: &Play) -> Ordering {
         let mut order = Ordering::Equal;

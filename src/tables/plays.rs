@@ -1,7 +1,7 @@
 //! The plays of a part of the event logs, with a dictionary of their users and tracks.
 //!
-//! A play is 32 bytes: its time, its session, its position in the session, the id of its user's [`profile`] and the id of
-//! its track. A full buffer of plays becomes a sorted run; the dictionary stays in memory.
+//! A play is 32 bytes: its time, its session, its position in the session, the id of its user's [`profile`] and the id
+//! of its track. A full buffer of plays becomes a sorted run; the dictionary stays in memory.
 //!
 //! Only `NextSong` events are plays (rule 3 of `docs/tables.md`); the decoder filters the others.
 //!
@@ -37,8 +37,8 @@ pub type Key = (i64, Option<i64>, Option<i64>);
 /// One play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Play {
-    /// The time in milliseconds, shifted left by two bits, which are set if session and item have a value. Times that the
-    /// decoder accepts leave these bits free.
+    /// The time in milliseconds, shifted left by two bits, which are set if session and item have a value. Times that
+    /// the decoder accepts leave these bits free.
     stamp: i64,
     session: i64,
     item: i64,
@@ -118,7 +118,8 @@ pub struct LocalDictionary {
     pub songs: Vec<u32>,
 }
 
-/// Plays that are looked up together: enough to overlap their waits for memory, few enough to stay in the nearest cache.
+/// Plays that are looked up together: enough to overlap their waits for memory, few enough to stay in the nearest
+/// cache.
 const BATCH_PLAYS: usize = 64;
 
 /// The plays of one part of the event logs.
@@ -137,8 +138,8 @@ pub struct PlaysPartial<'i> {
 }
 
 impl<'i> PlaysPartial<'i> {
-    /// An empty partial. It looks songs up in `index`; each buffer is allocated for `capacity` plays, because growing one
-    /// would copy it repeatedly.
+    /// An empty partial. It looks songs up in `index`; each buffer is allocated for `capacity` plays, because growing
+    /// one would copy it repeatedly.
     #[must_use]
     pub fn new(index: &'i SongIndex, capacity: usize) -> Self {
         Self {

@@ -1,9 +1,10 @@
 //! The songplays table: one row per `NextSong` event, with its song if there is one.
 //!
-//! Rule 7 of `docs/tables.md`, how `songplay_id` is made: the time in milliseconds, shifted left by 20 bits, plus the rank
-//! of the play among the plays of the same millisecond. The rank follows the order (`session_id`, `item_in_session`,
-//! `user_id`, level, location, `user_agent`, song, artist, length), with NULL first. It depends on the plays of one
-//! millisecond alone, so later days change no old id; unmatched plays that are dropped keep their rank.
+//! Rule 7 of `docs/tables.md`, how `songplay_id` is made: the time in milliseconds, shifted left by 20 bits, plus the
+//! rank of the play among the plays of the same millisecond. The rank follows the order (`session_id`,
+//! `item_in_session`, `user_id`, level, location, `user_agent`, song, artist, length), with NULL first. It depends on
+//! the plays of one millisecond alone, so later days change no old id; unmatched plays that are dropped keep their
+//! rank.
 //!
 //! How a play finds its song is rule 6, in [`crate::tables::song_index`].
 //!
@@ -34,8 +35,8 @@ const BUCKET_BITS: u32 = 16;
 /// A slice ends when it has at least this many plays; it becomes one row group.
 const MIN_SLICE_PLAYS: u64 = 131_072;
 
-/// The number of plays per span of about a minute, by the start of the span. Slices are made from it. A span at the end of
-/// a month has two entries, so the slices of a month do not depend on the other months of the run.
+/// The number of plays per span of about a minute, by the start of the span. Slices are made from it. A span at the end
+/// of a month has two entries, so the slices of a month do not depend on the other months of the run.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram(BTreeMap<i64, u64>);
 

@@ -1,8 +1,8 @@
 //! The songs table: one row per song, for any number of copies in the input.
 //!
-//! Rule 1 of `docs/tables.md`, which copy is kept: a known year wins over an unknown one (0 or missing); then the smallest
-//! (`artist_id`, title, year, duration) wins, with NULL first; then the smallest `artist_name`. The artist's name is not a
-//! column of this table, but plays are matched by it (see [`crate::tables::song_index`]).
+//! Rule 1 of `docs/tables.md`, which copy is kept: a known year wins over an unknown one (0 or missing); then the
+//! smallest (`artist_id`, title, year, duration) wins, with NULL first; then the smallest `artist_name`. The artist's
+//! name is not a column of this table, but plays are matched by it (see [`crate::tables::song_index`]).
 //!
 //! Invariant: merging partials is associative and commutative; the result depends on the set of copies alone.
 

@@ -1,8 +1,8 @@
 //! The time table: one row per distinct start time, with its calendar fields.
 //!
-//! Rule 5 of `docs/tables.md`, time is UTC: all fields are computed in UTC, for any time zone of the machine. The week is
-//! the ISO week, which may belong to the neighboring year; the weekday counts from 1 = Sunday to 7 = Saturday. Both are
-//! the same as `weekofyear` and `dayofweek` of Spark.
+//! Rule 5 of `docs/tables.md`, time is UTC: all fields are computed in UTC, for any time zone of the machine. The week
+//! is the ISO week, which may belong to the neighboring year; the weekday counts from 1 = Sunday to 7 = Saturday. Both
+//! are the same as `weekofyear` and `dayofweek` of Spark.
 //!
 //! Invariant: the fields of a row are a function of its millisecond alone.
 
@@ -97,7 +97,8 @@ impl fmt::Display for Month {
     }
 }
 
-/// The rows of sorted start times, with the columns that are in files. Times are in milliseconds; duplicates are dropped.
+/// The rows of sorted start times, with the columns that are in files. Times are in milliseconds; duplicates are
+/// dropped.
 #[must_use]
 pub fn file_columns(sorted: impl Iterator<Item = i64>) -> Columns {
     let mut columns = columns(sorted);

@@ -2,8 +2,8 @@
 //!
 //! [`crate::s3::list_parallel`] makes the requests; a source that is a single object needs one more.
 //!
-//! Invariant: every key below the prefix is handled once, in any form: it is listed, it is counted as ignored, or it ends
-//! the run with an error that names it.
+//! Invariant: every key below the prefix is handled once, in any form: it is listed, it is counted as ignored, or it
+//! ends the run with an error that names it.
 
 use globset::GlobMatcher;
 
@@ -24,8 +24,8 @@ pub(super) fn list(bucket: &Bucket, root: &ObjectPath, glob: Option<&GlobMatcher
     let mut objects = bucket.wait(list_parallel::objects(bucket, prefix))?;
     let mut found = Found::default();
     if objects.is_empty() && glob.is_none() && !root.key.is_empty() {
-        // The shortest of the keys with this prefix comes first, so one page is enough. An object that is named explicitly
-        // is read even if its name is not that of a JSON file.
+        // The shortest of the keys with this prefix comes first, so one page is enough. An object that is named
+        // explicitly is read even if its name is not that of a JSON file.
         let page = bucket.wait(bucket.list(&root.key, true, None, None))?;
         objects = page.objects.into_iter().filter(|object| object.key == root.key).collect();
         found.files.extend(objects.into_iter().map(input_file));

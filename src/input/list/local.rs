@@ -1,7 +1,7 @@
 //! The files below a local folder.
 //!
-//! No file is opened here. Symlinks below a source are not followed: a target inside the source is listed anyway, a target
-//! outside does not belong to the source, and loops cannot occur.
+//! No file is opened here. Symlinks below a source are not followed: a target inside the source is listed anyway, a
+//! target outside does not belong to the source, and loops cannot occur.
 //!
 //! Invariant: each folder is read once, by one thread, and the result does not depend on which one.
 
@@ -24,8 +24,8 @@ pub fn modified(metadata: &std::fs::Metadata) -> i128 {
     i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec())
 }
 
-/// Lists a folder with several threads, because a tree of one-file folders costs up to three system calls per folder. If
-/// `root` is a file, it is the only file of the listing.
+/// Lists a folder with several threads, because a tree of one-file folders costs up to three system calls per folder.
+/// If `root` is a file, it is the only file of the listing.
 pub(super) fn list(root: &Path, glob: Option<&GlobMatcher>, threads: usize, cancel: &Cancel) -> Result<Found> {
     let metadata = std::fs::metadata(root).map_err(|error| Error::io(ErrorKind::NoInput, "read", root, &error))?;
     if metadata.is_dir() {

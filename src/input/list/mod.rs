@@ -1,10 +1,10 @@
 //! Sources to files: the list of input files, with the size and version of each.
 //!
-//! The name decides whether a file is listed (`.json`, `.jsonl`, `.ndjson`, each also compressed); its bytes decide later
-//! what it contains. A local folder and the same tree in a bucket give the same files in the same order.
+//! The name decides whether a file is listed (`.json`, `.jsonl`, `.ndjson`, each also compressed); its bytes decide
+//! later what it contains. A local folder and the same tree in a bucket give the same files in the same order.
 //!
-//! Invariant: the list is sorted by path and has no duplicates, so it does not depend on threads or on the order in which
-//! a file system or a store returns names.
+//! Invariant: the list is sorted by path and has no duplicates, so it does not depend on threads or on the order in
+//! which a file system or a store returns names.
 
 mod bucket;
 mod file_names;

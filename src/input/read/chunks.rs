@@ -205,8 +205,8 @@ impl<'l> Listed<'l> {
         self.listing.shown(self.index).unwrap_or_default()
     }
 
-    /// The error for a failed read. A file that is missing or shorter than listed has changed since the listing, which is
-    /// temporary.
+    /// The error for a failed read. A file that is missing or shorter than listed has changed since the listing, which
+    /// is temporary.
     pub(super) fn failed(self, error: std::io::Error) -> Error {
         match error.downcast::<Error>() {
             // An error of a bucket is complete.

@@ -1,10 +1,10 @@
 //! Files to chunks of bytes, with their origin.
 //!
-//! [`local`] reads from a disk and [`remote`] from a bucket; [`chunks`] cuts the bytes of both. The bytes of a file decide
-//! its format, not its name. Nothing is parsed except to find the boundaries between records.
+//! [`local`] reads from a disk and [`remote`] from a bucket; [`chunks`] cuts the bytes of both. The bytes of a file
+//! decide its format, not its name. Nothing is parsed except to find the boundaries between records.
 //!
-//! Invariant: the chunks of a file, in order, are its (decompressed) bytes, each byte once, and no chunk begins or
-//! ends inside a record. A file that has changed since the listing ends the run, so a mix of two versions is never loaded.
+//! Invariant: the chunks of a file, in order, are its (decompressed) bytes, each byte once, and no chunk begins or ends
+//! inside a record. A file that has changed since the listing ends the run, so a mix of two versions is never loaded.
 
 mod chunks;
 mod local;
@@ -58,12 +58,12 @@ impl<'l> FileFeed<'l> {
         }
     }
 
-    /// Passes the chunks of one task to `visit`. The task is number `task` of local files; of a bucket, it is the next object
-    /// that has arrived.
+    /// Passes the chunks of one task to `visit`. The task is number `task` of local files; of a bucket, it is the next
+    /// object that has arrived.
     ///
     /// # Errors
-    /// [`ErrorKind::Retry`](crate::error::ErrorKind::Retry) if a file has changed since the listing, and any error of the
-    /// file system, the store or `visit`.
+    /// [`ErrorKind::Retry`](crate::error::ErrorKind::Retry) if a file has changed since the listing, and any error of
+    /// the file system, the store or `visit`.
     pub fn read(&self, reader: &mut Reader, task: usize, cancel: &Cancel, visit: &mut Visit<'_>) -> Result<()> {
         match &self.supply {
             Supply::Local(tasks) => {

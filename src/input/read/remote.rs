@@ -1,7 +1,7 @@
 //! Objects of a bucket: fetched ahead on the store's runtime, read by the workers as they arrive.
 //!
-//! Small objects are fetched whole, many concurrently, within a limit of memory; a large object is streamed by the worker
-//! that takes it. No result depends on the order of arrival.
+//! Small objects are fetched whole, many concurrently, within a limit of memory; a large object is streamed by the
+//! worker that takes it. No result depends on the order of arrival.
 //!
 //! Invariant: every object goes to exactly one worker; the objects in flight and the waiting ones together stay within
 //! [`Reading::ahead`] bytes, or are a single object.
@@ -48,8 +48,8 @@ const FAILURE_COLLECTION_TIMEOUT: Duration = Duration::from_secs(1);
 const MAX_NAMED_KEYS: usize = 10;
 
 /// The number of GET requests to read an object of `size` bytes: none for an empty object, one up to
-/// [`MAX_WHOLE_BYTES`], and one per [`RANGE_BYTES`] of a larger one. (With `--on-bad-file quarantine`, a large compressed
-/// object is read twice.)
+/// [`MAX_WHOLE_BYTES`], and one per [`RANGE_BYTES`] of a larger one. (With `--on-bad-file quarantine`, a large
+/// compressed object is read twice.)
 #[must_use]
 pub const fn requests(size: u64) -> u64 {
     match size {
@@ -227,7 +227,8 @@ impl Feed {
             matches!(select(filling, pin!(self.inbox.stopping.notified())).await, Either::Right(_))
         };
         if is_stopped && self.inbox.state().failures.iter().any(|(_, error)| error.kind() == ErrorKind::Access) {
-            // Requests in flight may name further objects that cannot be read; the user needs all of them to grant access.
+            // Requests in flight may name further objects that cannot be read; the user needs all of them to grant
+            // access.
             let all = async { while in_flight.join_next().await.is_some() {} };
             drop(tokio::time::timeout(FAILURE_COLLECTION_TIMEOUT, all).await);
         }
