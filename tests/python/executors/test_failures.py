@@ -60,8 +60,8 @@ class FailingExecutor(LocalExecutor):
             RetryableError,
             "broken did not do the work\ncause: ConnectionError: the cluster went away\nhint",
         ),
-        ("is short", RetryableError, "broken gave back"),
-        ("mangles", sparkify_lake.InternalError, "something else than a worker's result"),
+        ("is short", RetryableError, "broken returned"),
+        ("mangles", sparkify_lake.InternalError, "bytes that are not a worker's result"),
         ("miscounts", sparkify_lake.InternalError, "does not fit its shard"),
         (
             "other version",
