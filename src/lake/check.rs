@@ -1,8 +1,8 @@
 //! The check: compares the files of a lake with the newest version in its commit log.
 //!
-//! It checks every file of the newest version: on a local disk it reads the bytes and compares their SHA-256; in a bucket
-//! it compares the size and the `ETag`, which the store derives from the bytes. It also finds files that the version does
-//! not name.
+//! It checks every file of the newest version: on a local disk it reads the bytes and compares their SHA-256; in a
+//! bucket it compares the size and the `ETag`, which the store derives from the bytes. It also finds files that the
+//! version does not name.
 //!
 //! Invariant: a check changes nothing, takes no lock and does not wait for other runs.
 

@@ -1,6 +1,7 @@
 //! Commit and publish: the second half of the transaction, as a chain of types.
 //!
-//! Invariant: only writing the record of [`Staged`] files makes a [`Committed`], and only a [`Committed`] can be published.
+//! Invariant: only writing the record of [`Staged`] files makes a [`Committed`], and only a [`Committed`] can be
+//! published.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -177,8 +178,8 @@ fn carry_over(record: &mut CommitRecord, head: &CommitRecord) {
     carry_over_retained_input(record, &head.checkpoints);
 }
 
-/// Retained input is kept forever: a manifest with retained files stays in the record until a newer manifest of the same
-/// content replaces it, even if later runs can no longer use its state.
+/// Retained input is kept forever: a manifest with retained files stays in the record until a newer manifest of the
+/// same content replaces it, even if later runs can no longer use its state.
 fn carry_over_retained_input(record: &mut CommitRecord, older: &[Checkpoint]) {
     for checkpoint in older.iter().rev() {
         let has_retained_files = |manifest: &Manifest| manifest.files.values().any(|file| file.copy.is_some());

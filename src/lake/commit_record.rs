@@ -146,10 +146,8 @@ impl CommitRecord {
         }
         let record: Self = serde_json::from_slice(body.1).map_err(|error| refuse(error.to_string()))?;
         if record.format > FORMAT {
-            return Err(refuse(format!(
-                "its format is {}, which requires a newer version of sparkify-lake",
-                record.format
-            )));
+            let cause = format!("its format is {}, which requires a newer version of sparkify-lake", record.format);
+            return Err(refuse(cause).hint("upgrade sparkify-lake, or choose another output; no table was changed"));
         }
         if record.version != version {
             return Err(refuse(format!("it is the record of version {}", record.version)));

@@ -7,10 +7,10 @@
 //!  older commit)  new files)      durable, unseen)   the commit log)       sees the version)
 //! ```
 //!
-//! Readers of a lake list folders and read files, and a store can replace one file atomically but not a folder. So a run
-//! first stages all new bytes, then writes one record that names them, and only then moves them into place: a replay
-//! that any later run can complete. Files that are already correct are neither staged nor changed. `docs/format.md`
-//! specifies the files and the protocol.
+//! Readers of a lake list folders and read files, and a store can replace one file atomically but not a folder. So a
+//! run first stages all new bytes, then writes one record that names them, and only then moves them into place: a
+//! replay that any later run can complete. Files that are already correct are neither staged nor changed.
+//! `docs/format.md` specifies the files and the protocol.
 //!
 //! Invariant: before the record exists, no file that a reader of the tables can see is created, changed or removed; a
 //! version whose record exists will be published; no final name ever has an incomplete file.

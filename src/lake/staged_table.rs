@@ -161,7 +161,7 @@ impl StagedTable {
                     format!("{} and {} are the same file on this file system", shown(other), shown(path)),
                 )
                 .cause("the file system does not distinguish upper and lower case")
-                .hint("choose an output on a case-sensitive file system; or remove the old table if its names differ only in case")
+                .hint("use a case-sensitive file system; or remove the old table if its names differ only in case")
                 .context("path", shown(path)));
             }
         }

@@ -1,8 +1,8 @@
 //! Staging: the first half of the transaction. New files are compared with the published ones, and staged if they
 //! differ.
 //!
-//! Invariant: a file that [`Stage`] counts as written is complete in the staging area; a file that it counts as unchanged
-//! is complete in its final place.
+//! Invariant: a file that [`Stage`] counts as written is complete in the staging area; a file that it counts as
+//! unchanged is complete in its final place.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -121,11 +121,12 @@ impl Stage {
         Ok(file)
     }
 
-    /// Adds a file that a worker staged for this run. If the same bytes are already published, the staged copy is removed.
+    /// Adds a file that a worker staged for this run. If the same bytes are already published, the staged copy is
+    /// removed.
     ///
     /// # Errors
-    /// [`ErrorKind::Retry`] when the file is missing or has another size than the worker reported; otherwise any storage
-    /// error.
+    /// [`ErrorKind::Retry`] when the file is missing or has another size than the worker reported; otherwise any
+    /// storage error.
     pub fn adopt(&self, entry: &StagedEntry) -> Result<()> {
         let table = Table::from_name(&entry.table)
             .ok_or_else(|| Error::new(ErrorKind::Internal, format!("there is no table {}", entry.table)))?;

@@ -1,4 +1,5 @@
-//! Worker staging: how a worker process, on any machine, writes to the staging area of a run that another process leads.
+//! Worker staging: how a worker process, on any machine, writes to the staging area of a run that another process
+//! leads.
 //!
 //! Every file of a worker is named by its bytes or by the rows that it contains, and the same rows have the same bytes.
 //! So a task may be repeated, run twice at the same time or outlive its run without harm. A worker cannot publish.

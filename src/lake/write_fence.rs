@@ -1,8 +1,8 @@
 //! The write fence: a wait before a version that reverts changes of the previous version.
 //!
-//! In a bucket, a writer of the previous version may still be running: slow, or paused for a moment. Its conditions name
-//! the files that its own version replaced, and if the new version restores exactly those files, the conditions hold
-//! again. So after its commit, such a version waits until every running writer must have seen the new record.
+//! In a bucket, a writer of the previous version may still be running: slow, or paused for a moment. Its conditions
+//! name the files that its own version replaced, and if the new version restores exactly those files, the conditions
+//! hold again. So after its commit, such a version waits until every running writer must have seen the new record.
 //!
 //! Invariant: a version restores the earlier state of a file only after [`LakeStorage::stale_writer_window`] has passed
 //! since its commit.

@@ -1,10 +1,10 @@
 //! A lake in a bucket.
 //!
-//! A bucket has neither locks nor renames, so requests are conditional. The next commit record is created only if it does
-//! not exist, and every changed file is written only if it is still the file that the version replaces. So a run that was
-//! paused and overtaken cannot change files of a later version (`docs/format.md` states the limit). If a condition fails,
-//! there are three cases: another run already published this version, a later version exists, or another program wrote
-//! the file.
+//! A bucket has neither locks nor renames, so requests are conditional. The next commit record is created only if it
+//! does not exist, and every changed file is written only if it is still the file that the version replaces. So a run
+//! that was paused and overtaken cannot change files of a later version (`docs/format.md` states the limit). If a
+//! condition fails, there are three cases: another run already published this version, a later version exists, or
+//! another program wrote the file.
 //!
 //! Invariant: no key outside the lake's prefix is ever written or deleted.
 
@@ -137,8 +137,8 @@ impl BucketStorage {
         self.run_all(markers).map(drop)
     }
 
-    /// Runs all tasks on the runtime's threads, many at a time, until the first error. A task takes kilobytes, so each is
-    /// created only when it starts.
+    /// Runs all tasks on the runtime's threads, many at a time, until the first error. A task takes kilobytes, so each
+    /// is created only when it starts.
     fn run_all<T: Send + 'static>(
         &self,
         tasks: impl Iterator<Item = impl Future<Output = Result<T>> + Send + 'static>,
@@ -325,7 +325,8 @@ impl FencedWriter {
             return Ok((path, tag.into_string()));
         }
         match self.bucket.get_optional(&key).await? {
-            // The new bytes are in place already: another run published them, or the committing run did before it stopped.
+            // The new bytes are in place already: another run published them, or the committing run did before it
+            // stopped.
             Some((bytes, Tag(tag))) if sha256(&bytes) == expected => Ok((path, tag.into_string())),
             _ => Err(self.conflict(&key).await),
         }

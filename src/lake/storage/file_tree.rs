@@ -86,8 +86,8 @@ fn unchanged(parent: &File, folder: &OsStr, name: &str, path: &str) -> Option<Li
 }
 
 /// Moves everything below `from` to the same path below `to`: entire folders where `to` has none (or an empty one),
-/// single files otherwise, each in one step. A file in the place of a folder, or the reverse, was adopted with the table
-/// and is replaced.
+/// single files otherwise, each in one step. A file in the place of a folder, or the reverse, was adopted with the
+/// table and is replaced.
 pub fn move_onto(from: &Path, to: &Path, cancel: &Cancel) -> Result<()> {
     cancel.check()?;
     let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "publish", to, &error);

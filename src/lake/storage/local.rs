@@ -1,10 +1,11 @@
 //! A lake on a local disk.
 //!
-//! New bytes are staged in folders of the same layout as the tables and moved into place by renames: a new folder moves in
-//! one step, and a changed file replaces the published one in one step. One lock per lake excludes other runs, so no
+//! New bytes are staged in folders of the same layout as the tables and moved into place by renames: a new folder moves
+//! in one step, and a changed file replaces the published one in one step. One lock per lake excludes other runs, so no
 //! write is conditional.
 //!
-//! Invariant: while a locked [`LocalStorage`] lives, no other run of this program on this machine writes to the same output.
+//! Invariant: while a locked [`LocalStorage`] lives, no other run of this program on this machine writes to the same
+//! output.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -159,8 +160,8 @@ impl LakeStorage for LocalStorage {
     }
 
     fn write_private(&self, path: &str, bytes: &[u8]) -> Result<()> {
-        // Directly under the final name: no program reads the file of a run that was killed, and no temporary file needs
-        // to be removed.
+        // Directly under the final name: no program reads the file of a run that was killed, and no temporary file
+        // needs to be removed.
         let path = self.root.join(path);
         let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &path, &error);
         std::fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
@@ -224,7 +225,8 @@ impl LakeStorage for LocalStorage {
         Ok(())
     }
 
-    /// Nothing to do: the committing run removes its staging area, or [`LakeStorage::clean_up_before`] of the next run does.
+    /// Nothing to do: the committing run removes its staging area, or [`LakeStorage::clean_up_before`] of the next run
+    /// does.
     fn remove_stage(&self, _: &CommitRecord) -> Result<()> {
         Ok(())
     }

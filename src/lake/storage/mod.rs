@@ -1,7 +1,7 @@
 //! The storage of a lake: a folder on a local disk, or a prefix of keys in a bucket.
 //!
-//! The traits have exactly the operations that the protocol needs: control files, listings, staging, and the replay of a
-//! record. Paths are relative to the lake's root and separated by `/`.
+//! The traits have exactly the operations that the protocol needs: control files, listings, staging, and the replay of
+//! a record. Paths are relative to the lake's root and separated by `/`.
 //!
 //! Invariant: only [`LakeStorage::replay`] of a committed record changes files that a reader of the tables sees.
 
@@ -53,8 +53,8 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
     /// Lists all files below each folder, in no particular order; nothing for a folder that does not exist.
     fn list_many(&self, folders: &[&str]) -> Result<Vec<Vec<ListedFile>>>;
 
-    /// Lists the folders of tables, each with its record at the newest version, which lets a local disk skip the listing of
-    /// unchanged folders.
+    /// Lists the folders of tables, each with its record at the newest version, which lets a local disk skip the
+    /// listing of unchanged folders.
     fn list_tables(&self, tables: &[(&str, Option<&TableRecord>)]) -> Result<Vec<Vec<ListedFile>>> {
         let folders: Vec<&str> = tables.iter().map(|(folder, _)| *folder).collect();
         self.list_many(&folders)
@@ -74,8 +74,8 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
     /// Creates the staging area of a run.
     fn stage(&self, run: &str) -> Result<Box<dyn StageStorage>>;
 
-    /// Publishes the remaining files of a committed version; returns the stamps that the record does not have. `stage` is
-    /// the staging area of this run if the run itself committed the version, and `None` in a recovery.
+    /// Publishes the remaining files of a committed version; returns the stamps that the record does not have. `stage`
+    /// is the staging area of this run if the run itself committed the version, and `None` in a recovery.
     fn replay(&self, record: &CommitRecord, stage: Option<&dyn StageStorage>, cancel: &Cancel) -> Result<Stamps>;
 
     /// Removes control files. A missing file is not an error.
@@ -135,8 +135,8 @@ pub(in crate::lake) trait StageStorage: fmt::Debug + Send + Sync {
     /// A local folder for scratch files; it is removed with the staging area.
     fn scratch(&self) -> Result<std::path::PathBuf>;
 
-    /// Removes the staging area when the run ends and no later run needs it. A stopped run has little time, so it may leave
-    /// files, which a later run removes.
+    /// Removes the staging area when the run ends and no later run needs it. A stopped run has little time, so it may
+    /// leave files, which a later run removes.
     fn clean_up(&self);
 
     /// Reads the staged bytes of a file.

@@ -1,7 +1,7 @@
 //! The staging area of a run in a bucket: many small files per pack, and large files as separate objects.
 //!
-//! Thousands of files of about one kilobyte become a few objects, which are uploaded while the next files are written. A
-//! copy of everything stays in scratch files on the local disk, from which the run itself publishes; only a recovery
+//! Thousands of files of about one kilobyte become a few objects, which are uploaded while the next files are written.
+//! A copy of everything stays in scratch files on the local disk, from which the run itself publishes; only a recovery
 //! reads the packs.
 //!
 //! Invariant: after [`StageStorage::seal`] has returned, all staged files are complete in the bucket.
@@ -148,8 +148,8 @@ impl StageStorage for PackWriter {
         Ok(self.scratch.path().to_owned())
     }
 
-    /// The local copy is removed when this value is dropped. In the bucket nothing is removed: requests take time that a
-    /// stopped run does not have, and a failing store would fail again. A later run removes the staging area.
+    /// The local copy is removed when this value is dropped. In the bucket nothing is removed: requests take time that
+    /// a stopped run does not have, and a failing store would fail again. A later run removes the staging area.
     fn clean_up(&self) {}
 
     fn read(&self, path: &str, image: Image, size: u64) -> Result<Vec<u8>> {
