@@ -179,7 +179,7 @@ def group_agg(place: Place) -> Outcome:
     return rows(frame)
 
 
-@scored("names of columns that nobody named")
+@scored("generated column names")
 def unnamed(place: Place) -> Outcome:
     from pyspark.sql import functions as F
 
