@@ -108,12 +108,10 @@ impl JobSpec {
     /// [`ErrorKind::Configuration`] if input or output are missing or overlap, [`ErrorKind::NoInput`] if a location
     /// does not exist, and any storage error.
     pub fn new(config: Config, writes: bool, stores: &Stores) -> Result<Self> {
-        let needs_songs = config.tables.iter().any(|table| table.is_made_from_songs() || *table == Table::Songplays);
-        let needs_logs = config.tables.iter().any(|table| !table.is_made_from_songs());
-        let contents = [(Content::Songs, needs_songs), (Content::Logs, needs_logs)];
+        let is_needed = |content: &Content| config.tables.iter().any(|table| table.is_made_from(content.name()));
         let root = config.input.as_ref().map(|input| Location::parse("input", input)).transpose()?;
         let (mut sources, mut missing) = (Vec::new(), Vec::new());
-        for (content, _) in contents.into_iter().filter(|(_, is_needed)| *is_needed) {
+        for content in Content::ALL.into_iter().filter(is_needed) {
             match content.explicit(&config) {
                 Some(value) => sources.push(explicit_source(content, value)?),
                 None => missing.push(content),
