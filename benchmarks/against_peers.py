@@ -85,14 +85,14 @@ def compare(size: str, chosen: Sequence[Engine], runs: int) -> dict[str, list[Me
             f"the engines have different results for {size}: {chosen[0].name} made {ours}, but {different}"
         )
     print(f"{size}: all made {ours}", file=sys.stderr)
-    taken: dict[str, list[Measure]] = {engine.name: [] for engine in chosen}
+    measured: dict[str, list[Measure]] = {engine.name: [] for engine in chosen}
     for turn in range(runs):
         for number in range(len(chosen)):
             number = (number + turn) % len(chosen)
             one = measure(chosen[number], source, outputs / f"{turn}-{number}")
-            taken[chosen[number].name].append(one)
+            measured[chosen[number].name].append(one)
             print(f"{size}: {chosen[number].name}: {one}", file=sys.stderr)
-    return taken
+    return measured
 
 
 def table(results: dict[str, dict[str, list[Measure]]], chosen: Sequence[Engine]) -> str:
@@ -100,12 +100,12 @@ def table(results: dict[str, dict[str, list[Measure]]], chosen: Sequence[Engine]
         "| size | engine | wall s | CPU s | peak RSS MiB | ours / peer: wall | CPU | RSS |",
         "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
-    for size, taken in results.items():
+    for size, measured in results.items():
         for engine in chosen:
-            one = median(taken[engine.name])
+            one = median(measured[engine.name])
             cells = [size, f"{engine.name} {package_version(engine.package)}"]
             cells += [f"{one.wall_s:.2f}", f"{one.cpu_s:.2f}", f"{one.peak_rss_mib:.0f}"]
-            share = ratio(taken[chosen[0].name], taken[engine.name])
+            share = ratio(measured[chosen[0].name], measured[engine.name])
             ratios = (share.wall_s, share.cpu_s, share.peak_rss_mib)
             cells += [f"{number:.2f}" if engine is not chosen[0] else "" for number in ratios]
             lines.append("| " + " | ".join(cells) + " |")
@@ -150,8 +150,8 @@ def main() -> None:
             file.write(f"\n{text}")
     if given.json:
         singles = {
-            size: {name: [asdict(one) for one in took] for name, took in taken.items()}
-            for size, taken in results.items()
+            size: {name: [asdict(one) for one in measures] for name, measures in measured.items()}
+            for size, measured in results.items()
         }
         given.json.write_text(
             json.dumps({"about": heading(sizes, given.runs), "measurements": singles}, indent=2) + "\n"

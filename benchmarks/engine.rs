@@ -65,17 +65,17 @@ impl Data {
         for song in &songs {
             decode_song(&mut Decoder::new(Limits::default()), song, &mut |song| partial.add(&song));
         }
-        let catalogue = SongIndex::new(partial.finish(), Match::TitleArtistDuration);
+        let index = SongIndex::new(partial.finish(), Match::TitleArtistDuration);
         let all_events = logs.concat();
-        let mut partial = PlaysPartial::new(&catalogue, 200_000);
-        take_in(&all_events, &mut partial);
+        let mut partial = PlaysPartial::new(&index, 200_000);
+        add_events(&all_events, &mut partial);
         let plays = partial.take_run();
         let runs = RunBuffer::new(usize::MAX, folder.path().to_owned());
         for remainder in 0..2 {
             let half = plays.iter().enumerate().filter(|(number, _)| number % 2 == remainder);
             runs.add(0, half.map(|(_, play)| *play).collect()).unwrap();
         }
-        let cast = PlayDictionary::new(vec![partial.into_dictionary()]);
+        let dictionary = PlayDictionary::new(vec![partial.into_dictionary()]);
         let events = logs.first().and_then(|log| log.get(..1 << 20)).unwrap();
         let events = events.get(..cut(events).unwrap()).unwrap().to_vec();
         Self {
@@ -84,12 +84,7 @@ impl Data {
             all_events,
             songs,
             plays,
-            finished: FinishedTables {
-                index: catalogue,
-                dimensions: Vec::new(),
-                dictionary: cast,
-                runs: runs.finish(),
-            },
+            finished: FinishedTables { index, dimensions: Vec::new(), dictionary, runs: runs.finish() },
         }
     }
 }
@@ -132,7 +127,7 @@ fn decode_events(decoder: &mut Decoder, bytes: &[u8], sink: &mut impl FnMut(&Eve
     });
 }
 
-fn take_in(bytes: &[u8], plays: &mut PlaysPartial<'_>) {
+fn add_events(bytes: &[u8], plays: &mut PlaysPartial<'_>) {
     decode_events(&mut Decoder::new(Limits::default()), bytes, &mut |event| plays.add(event));
 }
 
@@ -174,7 +169,7 @@ mod decoder {
         });
     }
 
-    /// Files with one song each.
+    /// One song per file.
     #[divan::bench]
     fn songs(bencher: Bencher<'_, '_>) {
         let mut decoder = Decoder::new(Limits::default());
@@ -208,9 +203,9 @@ mod merge {
     #[divan::bench]
     fn plays(bencher: Bencher<'_, '_>) {
         let mut plays = PlaysPartial::new(&DATA.finished.index, 200_000);
-        take_in(&DATA.all_events, &mut plays);
+        add_events(&DATA.all_events, &mut plays);
         bencher.counter(ItemsCount::new(DATA.plays.len())).bench_local(|| {
-            take_in(&DATA.all_events, &mut plays);
+            add_events(&DATA.all_events, &mut plays);
             plays.take_run()
         });
     }

@@ -1,7 +1,7 @@
 //! The rules of the tree, checked for every file of `src`.
 //!
-//! A folder imports only folders that stand before it in the list at the top of `src/lib.rs`, and no two modules import
-//! each other in a circle, except those in [`MUTUAL`]. What a lint can check is in `clippy.toml` and under `[lints]` in
+//! A folder imports only folders that are listed before it at the top of `src/lib.rs`, and no two modules import each
+//! other in a circle, except those in [`MUTUAL`]. What a lint can check is in `clippy.toml` and under `[lints]` in
 //! `Cargo.toml`; the rest is here: which words belong where, what the pure modules may not use, and how long a file is.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ const MUTUAL: [(&[&str], &str); 1] = [(
 const WALLS: [(&str, &[&str], &str); 12] = [
     ("pyo3", &["python/"], "the core builds and tests without Python"),
     ("polars", &["python/"], "data frames exist at the boundary to Python only"),
-    ("parquet::", &["parquet_io/"], "one file writes with the library of the file format, and one reads"),
+    ("parquet::", &["parquet_io/"], "one file writes Parquet, and one reads it"),
     ("remove_file", &["lake/"], "only the transaction deletes files"),
     ("remove_dir", &["lake/"], "only the transaction deletes folders"),
     ("rename(", &["lake/"], "only the transaction publishes"),
@@ -38,17 +38,17 @@ const WALLS: [(&str, &[&str], &str); 12] = [
          that get their name when they are complete",
     ),
     ("flock", &["lake/"], "only the transaction keeps other runs out"),
-    ("std::env", &["python/"], "the front reads the environment; the engine gets options"),
+    ("std::env", &["python/"], "the Python package reads the environment; the engine gets options"),
     (
         "spawn_scoped",
         &["runtime/threads.rs", "sample/", "python/bridge.rs"],
-        "threads end with the work that they were started for",
+        "threads end with the work that started them",
     ),
-    ("Utc::now", &["report/run_report.rs"], "the clock says when a run was, and decides nothing"),
-    ("RandomState", &["report/run_report.rs"], "chance names a run, and decides nothing"),
+    ("Utc::now", &["report/run_report.rs"], "the clock only gives the time of a run"),
+    ("RandomState", &["report/run_report.rs"], "randomness only gives the name of a run"),
 ];
 
-/// What the rules of the tables may not use.
+/// Words that the rules of the tables may not use.
 const IMPURE: [&str; 10] = [
     "std::fs",
     "std::env",
@@ -85,7 +85,7 @@ fn folder(module: &str) -> &str {
     module.split("::").next().unwrap_or_default()
 }
 
-/// Imports of a folder that stands later in the order, as `module imports module`.
+/// Imports of a folder that is listed later, as `module imports module`.
 fn against_order(graph: &Graph, order: &[String]) -> Vec<String> {
     let rank = |module: &str| order.iter().position(|name| name == folder(module));
     let mut breaches = Vec::new();
@@ -117,7 +117,7 @@ fn breaches(sources: &[Source], word: &str, allowed: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn folders_import_only_what_stands_before_them() {
+fn folders_import_only_folders_listed_before_them() {
     let sources = sources();
     let map = sources.iter().find(|source| source.path == "lib.rs").unwrap();
     let (order, mut graph) = (folder_order(&map.text), graph(&sources));
@@ -134,7 +134,7 @@ fn folders_import_only_what_stands_before_them() {
 }
 
 #[test]
-fn no_modules_import_each_other_but_the_named_ones() {
+fn only_the_listed_modules_import_each_other() {
     let mut graph = graph(&sources());
     graph.remove("");
     let named: Vec<Vec<&str>> = MUTUAL.iter().map(|(modules, _)| modules.to_vec()).collect();
@@ -142,7 +142,7 @@ fn no_modules_import_each_other_but_the_named_ones() {
 }
 
 #[test]
-fn words_stay_where_they_belong() {
+fn words_are_used_only_where_they_are_allowed() {
     let sources = sources();
     for (word, allowed, why) in WALLS {
         assert_eq!(breaches(&sources, word, allowed), [""; 0], "{why}");
@@ -165,12 +165,12 @@ fn the_rules_of_the_tables_are_pure() {
 }
 
 #[test]
-fn every_file_says_what_it_is_and_stays_short() {
+fn every_file_has_a_module_comment_and_stays_short() {
     let sources = sources();
     let in_root: Vec<&str> = sources.iter().map(|source| &*source.path).filter(|path| !path.contains('/')).collect();
     assert!(in_root.len() <= MAX_ROOT_FILES, "{in_root:?}");
     for Source { path, text, .. } in &sources {
-        assert!(text.starts_with("//! "), "{path} does not say what it is");
+        assert!(text.starts_with("//! "), "{path} has no module comment");
         assert!(text.lines().count() <= MAX_LINES, "{path} has {} lines", text.lines().count());
     }
 }
@@ -200,7 +200,7 @@ fn found(path: &str, text: &str) -> (Vec<String>, Vec<Vec<String>>, Vec<Vec<Stri
 }
 
 #[test]
-fn a_planted_breach_of_each_kind_is_found() {
+fn a_planted_violation_of_each_kind_is_found() {
     let none = (vec![], vec![], vec![]);
     assert_eq!(
         found("a/z.rs", "//! crate::c::C\n// crate::c\nfn f() {} // crate::c::C\n"),
@@ -243,7 +243,7 @@ fn a_planted_breach_of_each_kind_is_found() {
 }
 
 #[test]
-fn every_test_file_is_left_out_on_purpose() {
+fn only_test_files_are_left_out() {
     let tests: BTreeMap<String, usize> = sources()
         .iter()
         .filter(|source| is_test(&source.path))

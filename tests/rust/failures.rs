@@ -1,4 +1,4 @@
-//! What cannot be done is refused with the right kind of error, says what to do, and changes no table.
+//! A run that cannot succeed returns the right kind of error with a hint, and changes no table.
 
 use std::fs::{self, File};
 use std::io;
@@ -26,149 +26,149 @@ use sparkify_lake::tables::songplays::SlicePlays;
 use sparkify_lake::transform::extract::Extractor;
 use sparkify_lake::transform::sorted_runs::RunBuffer;
 
-use crate::scene::{SMALL, Scene, difference};
+use crate::test_folder::{SMALL, TestFolder, difference};
 
 const TINY: SampleSpec = SampleSpec { songs: 10, events: 300, days: 2, ..SMALL };
 
-/// The error of a run into that lake; what was there before must be there still.
-fn refused(scene: &Scene, config: Config) -> Error {
-    let before = scene.tables("lake");
+/// The error of a run into the lake, which must not change a table.
+fn refused(test: &TestFolder, config: Config) -> Error {
+    let before = test.tables("lake");
     let error = run(config, &Context::default()).unwrap_err();
-    assert_eq!(difference(&before, &scene.tables("lake")), None, "{error}");
+    assert_eq!(difference(&before, &test.tables("lake")), None, "{error}");
     error
 }
 
 #[test]
-fn a_lake_that_is_locked_is_tried_again_later() {
-    let scene = Scene::new(&TINY);
-    scene.run("lake").unwrap();
-    let (place, cancel) = (Location::Local(scene.lake("lake")), Cancel::default());
+fn a_locked_lake_is_a_retryable_error() {
+    let test = TestFolder::new(&TINY);
+    test.run("lake").unwrap();
+    let (place, cancel) = (Location::Local(test.lake("lake")), Cancel::default());
     let lock = Lake::open(&place, &Stores::new(&StoreSettings::default(), &cancel), &cancel).unwrap();
-    let error = refused(&scene, scene.config("lake"));
+    let error = refused(&test, test.config("lake"));
     assert_eq!((error.kind(), error.kind().exit_code()), (ErrorKind::Retry, 75));
     drop(lock);
-    scene.run("lake").unwrap();
+    test.run("lake").unwrap();
 }
 
 #[test]
-fn files_of_others_are_not_touched() {
-    let scene = Scene::new(&TINY);
-    let foreign = scene.lake("lake").join("songs_table/year=2000/part-00000-4f9a.c000.snappy.parquet");
+fn foreign_files_are_not_touched() {
+    let test = TestFolder::new(&TINY);
+    let foreign = test.lake("lake").join("songs_table/year=2000/part-00000-4f9a.c000.snappy.parquet");
     fs::create_dir_all(foreign.parent().unwrap()).unwrap();
     fs::write(&foreign, "PAR1").unwrap();
-    let error = refused(&scene, scene.config("lake"));
+    let error = refused(&test, test.config("lake"));
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert!(error.hint_text().unwrap().contains("--adopt"), "{error:?}");
 
-    run(Config { adopt: true, ..scene.config("lake") }, &Context::default()).unwrap();
-    scene.run("fresh").unwrap();
-    assert_eq!(difference(&scene.tables("lake"), &scene.tables("fresh")), None, "adopted and replaced");
+    run(Config { adopt: true, ..test.config("lake") }, &Context::default()).unwrap();
+    test.run("fresh").unwrap();
+    assert_eq!(difference(&test.tables("lake"), &test.tables("fresh")), None, "adopted and replaced");
 
-    fs::write(scene.lake("lake").join("time_table/notes.txt"), "mine").unwrap();
-    let error = refused(&scene, scene.config("lake"));
+    fs::write(test.lake("lake").join("time_table/notes.txt"), "mine").unwrap();
+    let error = refused(&test, test.config("lake"));
     assert!(error.to_string().contains("notes.txt"), "{error}");
 }
 
 #[test]
-fn files_of_our_form_are_foreign_where_we_never_published() {
-    let scene = Scene::new(&TINY);
-    let foreign = scene.lake("lake").join("artists_table/part-00000.snappy.parquet");
+fn files_with_our_names_are_foreign_without_a_commit() {
+    let test = TestFolder::new(&TINY);
+    let foreign = test.lake("lake").join("artists_table/part-00000.snappy.parquet");
     fs::create_dir_all(foreign.parent().unwrap()).unwrap();
     fs::write(&foreign, "PAR1").unwrap();
-    assert_eq!(refused(&scene, scene.config("lake")).kind(), ErrorKind::Protocol);
+    assert_eq!(refused(&test, test.config("lake")).kind(), ErrorKind::Protocol);
 }
 
 #[test]
-fn a_lake_of_a_newer_version_is_not_touched() {
-    let scene = Scene::new(&TINY);
-    scene.run("lake").unwrap();
+fn a_lake_of_a_newer_format_is_not_touched() {
+    let test = TestFolder::new(&TINY);
+    test.run("lake").unwrap();
     for format in ["{\"format\":2}", "not json", ""] {
-        fs::write(scene.lake("lake").join("_etl/FORMAT"), format).unwrap();
-        assert_eq!(refused(&scene, scene.config("lake")).kind(), ErrorKind::Protocol, "{format:?}");
+        fs::write(test.lake("lake").join("_etl/FORMAT"), format).unwrap();
+        assert_eq!(refused(&test, test.config("lake")).kind(), ErrorKind::Protocol, "{format:?}");
     }
 }
 
 #[test]
 fn an_output_that_cannot_be_a_lake_is_refused() {
-    let scene = Scene::new(&TINY);
-    // A file where the lake's folder should be, and one where a table's should be.
-    fs::write(scene.lake("lake"), "a file").unwrap();
-    assert_eq!(refused(&scene, scene.config("lake")).kind(), ErrorKind::Output);
-    fs::create_dir(scene.lake("other")).unwrap();
-    fs::write(scene.lake("other").join("time_table"), "a file").unwrap();
-    let error = scene.run("other").unwrap_err();
+    let test = TestFolder::new(&TINY);
+    // There is a file instead of the lake's folder, then instead of a table's folder.
+    fs::write(test.lake("lake"), "a file").unwrap();
+    assert_eq!(refused(&test, test.config("lake")).kind(), ErrorKind::Output);
+    fs::create_dir(test.lake("other")).unwrap();
+    fs::write(test.lake("other").join("time_table"), "a file").unwrap();
+    let error = test.run("other").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Output, "{error}");
-    assert_eq!(scene.tables("other").len(), 1);
+    assert_eq!(test.tables("other").len(), 1);
 
-    // Not even root creates folders here.
+    // Even root cannot create folders here.
     let output = Some("/proc/sparkify-lake".to_owned());
-    let error = run(Config { output, ..scene.config("lake") }, &Context::default()).unwrap_err();
+    let error = run(Config { output, ..test.config("lake") }, &Context::default()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Output | ErrorKind::Access), "{error:?}");
     assert!(error.to_string().contains("/proc/sparkify-lake"), "{error}");
 }
 
 #[test]
-fn a_table_behind_a_symlink_is_refused_before_anything_is_published() {
-    let scene = Scene::new(&TINY);
-    let elsewhere = scene.lake("elsewhere");
+fn a_symlinked_table_folder_is_refused_before_anything_is_published() {
+    let test = TestFolder::new(&TINY);
+    let elsewhere = test.lake("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
-    fs::create_dir(scene.lake("lake")).unwrap();
-    std::os::unix::fs::symlink(&elsewhere, scene.lake("lake").join("songplays_table")).unwrap();
-    let error = scene.run("lake").unwrap_err();
+    fs::create_dir(test.lake("lake")).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, test.lake("lake").join("songplays_table")).unwrap();
+    let error = test.run("lake").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Output, "{error}");
     assert!(error.to_string().contains("symlink"), "{error}");
-    assert!(scene.tables("lake").keys().all(|path| path == "songplays_table/"), "{:?}", scene.tables("lake").keys());
+    assert!(test.tables("lake").keys().all(|path| path == "songplays_table/"), "{:?}", test.tables("lake").keys());
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
 }
 
 #[test]
-fn bad_input_is_refused_and_the_tables_stay() {
-    let scene = Scene::new(&TINY);
-    scene.run("lake").unwrap();
-    let log = scene.input().join("log_data/2018/11/2018-11-01-events.json");
+fn bad_input_is_refused_and_changes_no_table() {
+    let test = TestFolder::new(&TINY);
+    test.run("lake").unwrap();
+    let log = test.input().join("log_data/2018/11/2018-11-01-events.json");
     let good = fs::read(&log).unwrap();
 
     fs::write(&log, [b"{\"page\":\"NextSong\"}\n".repeat(101).as_slice(), &good].concat()).unwrap();
-    let error = refused(&scene, scene.config("lake"));
+    let error = refused(&test, test.config("lake"));
     assert_eq!((error.kind(), error.kind().exit_code()), (ErrorKind::DataRefused, 65));
     assert!(error.to_string().contains("2018-11-01-events.json"), "the first bad record is named: {error}");
 
     fs::write(&log, [b"{\"page\":\"NextSong\"}\n".as_slice(), &good].concat()).unwrap();
-    let report = scene.run("lake").unwrap();
+    let report = test.run("lake").unwrap();
     assert_eq!(report.rejects.len(), 1);
     assert_eq!((report.rejects[0].line, report.rejects[0].offset), (1, 0));
 
-    // Nothing usable at all is not an empty table.
+    // An input without usable records does not empty a table.
     for (file, entry) in [("log_data", "{\"page\":\"Home\"}"), ("song_data", "{}")] {
-        let path = scene.lake("only.json");
+        let path = test.lake("only.json");
         fs::write(&path, entry).unwrap();
         let only = Some(path.to_str().unwrap().to_owned());
-        let mut config = scene.config("lake");
+        let mut config = test.config("lake");
         let source = if file == "log_data" { &mut config.log_data } else { &mut config.song_data };
         *source = only;
-        assert_eq!(refused(&scene, config).kind(), ErrorKind::DataRefused, "{file}");
+        assert_eq!(refused(&test, config).kind(), ErrorKind::DataRefused, "{file}");
     }
 }
 
 #[test]
-fn input_and_output_must_lie_apart() {
-    let scene = Scene::new(&TINY);
-    let inside = Some(scene.input().join("log_data/lake").to_str().unwrap().to_owned());
-    for output in [inside, Some(scene.input().to_str().unwrap().to_owned())] {
-        let error = run(Config { output, ..scene.config("lake") }, &Context::default()).unwrap_err();
+fn input_and_output_must_not_overlap() {
+    let test = TestFolder::new(&TINY);
+    let inside = Some(test.input().join("log_data/lake").to_str().unwrap().to_owned());
+    for output in [inside, Some(test.input().to_str().unwrap().to_owned())] {
+        let error = run(Config { output, ..test.config("lake") }, &Context::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration);
     }
-    assert!(!scene.input().join("log_data/lake").exists());
+    assert!(!test.input().join("log_data/lake").exists());
 }
 
 #[test]
 fn a_file_that_changed_since_it_was_listed_ends_the_run() {
-    let scene = Scene::new(&TINY);
-    let path = scene.input().join("log_data/2018/11/2018-11-01-events.json");
+    let test = TestFolder::new(&TINY);
+    let path = test.input().join("log_data/2018/11/2018-11-01-events.json");
     let metadata = fs::metadata(&path).unwrap();
     let version = Version::Modified(modified(&metadata));
     let listed = InputFile { path, size: metadata.len(), version, is_missing: false };
-    let config = Config { chunk_size: 1 << 10, ..scene.config("lake") };
+    let config = Config { chunk_size: 1 << 10, ..test.config("lake") };
     let read = |file: InputFile| {
         let listing = Listing { files: [file].into(), ..Listing::default() };
         Extractor { config: &config, scratch: None, context: &Context::default() }
@@ -187,8 +187,8 @@ fn a_file_that_changed_since_it_was_listed_ends_the_run() {
 }
 
 #[test]
-fn a_disk_that_fails_is_a_storage_error() {
-    // The device that is always full.
+fn a_failing_disk_is_a_storage_error() {
+    // This device is always full.
     let encoder = Encoder::new(Table::Users, Compression::None).unwrap();
     let text = || Column::text(std::iter::repeat_n(Some("x"), 100_000));
     let columns = Columns { table: Table::Users, columns: (0..5).map(|_| text()).collect() };
@@ -201,17 +201,17 @@ fn a_disk_that_fails_is_a_storage_error() {
     };
     assert_eq!(write().unwrap_err().kind(), ErrorKind::Storage);
 
-    // Plays that do not fit into memory and have nowhere to go. That they fit is what keeps the first run from failing.
-    let nowhere = Path::new("/nonexistent");
+    // The plays fit into the first buffer, but not into the second one, which has no folder to spill them to.
+    let missing = Path::new("/nonexistent");
     let plays = || vec![Play::new((1, None, None), 0, 0)];
-    assert!(RunBuffer::new(32, nowhere.to_owned()).add(0, plays()).is_ok());
-    let error = RunBuffer::new(31, nowhere.to_owned()).add(0, plays()).unwrap_err();
+    assert!(RunBuffer::new(32, missing.to_owned()).add(0, plays()).is_ok());
+    let error = RunBuffer::new(31, missing.to_owned()).add(0, plays()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Storage);
     assert!(error.to_string().contains("/nonexistent"), "{error}");
 }
 
 #[test]
-fn the_system_s_errors_keep_their_meaning() {
+fn system_errors_map_to_error_kinds() {
     use ErrorKind::{Access, Output, Storage};
     for (errno, kind, has_hint) in [
         (rustix::io::Errno::ACCESS, Access, true),
@@ -234,20 +234,20 @@ fn the_system_s_errors_keep_their_meaning() {
 
 #[test]
 fn too_many_plays_in_a_millisecond_are_refused() {
-    let catalogue = SongIndex::new(Vec::new(), Match::TitleArtist);
-    let mut plays = PlaysPartial::new(&catalogue, 1000);
+    let index = SongIndex::new(Vec::new(), Match::TitleArtist);
+    let mut plays = PlaysPartial::new(&index, 1000);
     let line = "{\"page\":\"NextSong\",\"ts\":1541000000000,\"userId\":\"1\"}\n";
     Decoder::new(Limits::default()).events(line.as_bytes(), Framing::Values, &mut |decoded| match decoded {
         Decoded::Row(event) => plays.add(&event),
         Decoded::Reject(reject) => panic!("{reject}"),
     });
     let play = plays.take_run();
-    let cast = PlayDictionary::new(vec![plays.into_dictionary()]);
-    let mut gathered = SlicePlays::new(&cast);
+    let dictionary = PlayDictionary::new(vec![plays.into_dictionary()]);
+    let mut gathered = SlicePlays::new(&dictionary);
     gathered.add(0, &vec![play[0]; 1 << 20]);
-    let (columns, _) = gathered.columns(&catalogue, Unmatched::Keep).unwrap();
+    let (columns, _) = gathered.columns(&index, Unmatched::Keep).unwrap();
     assert_eq!(columns.rows(), 1 << 20);
     gathered.add(0, &play);
-    let error = gathered.columns(&catalogue, Unmatched::Keep).unwrap_err();
+    let error = gathered.columns(&index, Unmatched::Keep).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DataRefused);
 }

@@ -1,31 +1,33 @@
-//! The core as its callers see it: one test binary, through the public API alone, without Python.
+//! Tests of the core through its public API, without Python, in one test binary.
 //!
-//! - [`architecture`]: the rules of the tree hold; [`module_graph`] reads the imports.
-//! - [`algebra`]: a table is a function of the set of records, however they are divided.
-//! - [`pipeline`]: so is the whole lake, byte for byte; a run changes all of it or nothing.
-//! - [`failures`]: what cannot be done is said with the right kind of error, and the tables are as they were.
-//! - [`accounting`]: every record and every file is accounted for, and what cannot be right as a whole is refused.
-//! - [`recovery`]: what was committed is published, wherever its run was stopped.
-//! - [`sharded`]: so is the lake of a run whose work an executor does.
-//! - [`remote_input`]: what lies in a bucket gives the same lake, for as many requests as were promised.
-//! - [`doctor`]: good places are told from bad ones, and left as they were.
-//! - [`store`]: a store that fails is borne, or told apart from one that cannot help it.
+//! - [`architecture`]: the rules of the source tree; [`module_graph`] reads the imports.
+//! - [`merge_order`]: a table depends only on the set of records, not on how they are divided or merged.
+//! - [`pipeline`]: the same holds for the entire lake, byte for byte; a run changes all of it or nothing.
+//! - [`failures`]: a failed run returns the right kind of error and changes no table.
+//! - [`accounting`]: every record and every file is accounted for; an implausible input is refused as a whole.
+//! - [`recovery`]: a committed version is published, no matter where its run was stopped.
+//! - [`distributed`]: a run on an executor writes the same lake.
+//! - [`s3_input`]: an input in a bucket gives the same lake, with the promised number of requests.
+//! - [`doctor`]: a good location passes all checks, problems are detected, and no file is left.
+//! - [`s3_client`]: the client retries temporary failures of a store, and reports permanent ones.
 //!
-//! [`scene`] sets up an input and a lake, [`object_server`] is a bucket in memory, [`shop`] a server that answers as it
-//! is told.
+//! [`test_folder`] creates an input and runs the job. [`object_server`] is an S3 server in memory, [`scripted_server`]
+//! an HTTP server whose responses are defined by the test.
 
-#![expect(clippy::disallowed_methods, reason = "tests remove what they made")]
+#![expect(clippy::disallowed_methods, reason = "tests remove the files that they created")]
 
 #[cfg(test)]
 mod accounting;
 #[cfg(test)]
-mod algebra;
-#[cfg(test)]
 mod architecture;
+#[cfg(test)]
+mod distributed;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod failures;
+#[cfg(test)]
+mod merge_order;
 #[cfg(test)]
 mod module_graph;
 #[cfg(test)]
@@ -35,12 +37,10 @@ mod pipeline;
 #[cfg(test)]
 mod recovery;
 #[cfg(test)]
-mod remote_input;
+mod s3_client;
 #[cfg(test)]
-mod scene;
+mod s3_input;
 #[cfg(test)]
-mod sharded;
+mod scripted_server;
 #[cfg(test)]
-mod shop;
-#[cfg(test)]
-mod store;
+mod test_folder;

@@ -1,6 +1,7 @@
-//! A bucket in memory behind a real socket: listings and reads, as S3 answers them, and nothing else.
+//! An S3 server in memory, on a real socket, which supports only listing and reading.
 //!
-//! It checks no signature and keeps no time; it counts requests, and can be slow, forgetful or disorderly on request.
+//! It checks no signatures. It counts requests, and can be slow, refuse keys, change objects, or list keys in another
+//! order.
 
 #![expect(clippy::disallowed_methods, reason = "a server's threads outlive the call, and a slow server sleeps")]
 
@@ -20,31 +21,31 @@ use sparkify_lake::s3::settings::StoreSettings;
 /// The one bucket.
 pub const BUCKET: &str = "bucket";
 
-/// What the server has and does.
+/// The objects, faults and counters of the server.
 #[derive(Debug, Default)]
 pub struct Behavior {
     /// Objects by key.
     pub objects: Mutex<BTreeMap<String, Vec<u8>>>,
-    /// Keys that nobody may read.
+    /// Keys without permission to read.
     pub denied: Mutex<BTreeSet<String>>,
-    /// Keys that are written again, with other bytes, between being listed and being read.
+    /// Keys whose objects change between a listing and a read.
     pub rewritten: Mutex<BTreeSet<String>>,
-    /// How long each answer takes, in milliseconds.
+    /// Latency of each response, in milliseconds.
     pub latency: AtomicU64,
-    /// Whether reads are never answered.
+    /// Whether reads get no response.
     pub is_silent: AtomicBool,
-    /// Whether folders are listed before the files beside them, as stores do that keep a tree.
-    pub is_disorderly: AtomicBool,
+    /// Whether keys are sorted by path component, as in stores that keep a tree of folders.
+    pub is_sorted_by_component: AtomicBool,
     /// LIST requests so far.
     pub lists: AtomicU64,
     /// GET requests of objects so far.
     pub gets: AtomicU64,
-    /// The most GET requests at the same time.
-    pub most_at_once: AtomicU64,
-    at_once: AtomicU64,
+    /// The highest number of concurrent GET requests.
+    pub max_concurrent: AtomicU64,
+    concurrent: AtomicU64,
 }
 
-/// A running server; it ends with the test's process.
+/// A running server; it ends with the process of the test.
 #[derive(Debug)]
 pub struct ObjectServer {
     pub behavior: Arc<Behavior>,
@@ -60,14 +61,14 @@ impl ObjectServer {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let shared = Arc::clone(&shared);
-                // A client that goes away is no failure of the server.
+                // A client that disconnects is not an error.
                 thread::spawn(move || drop(shared.serve(&stream.unwrap())));
             }
         });
         Self { behavior, address }
     }
 
-    /// How to reach it.
+    /// Settings for this server.
     pub fn settings(&self) -> StoreSettings {
         StoreSettings {
             endpoint_url: Some(format!("http://{}", self.address)),
@@ -87,7 +88,7 @@ impl ObjectServer {
     }
 }
 
-struct Answer {
+struct Response {
     status: &'static str,
     headers: String,
     body: Vec<u8>,
@@ -120,18 +121,18 @@ impl Behavior {
             let path = percent_decode_str(path).decode_utf8().unwrap().into_owned();
             let key = path.strip_prefix(&format!("/{BUCKET}")).unwrap_or(&path).trim_start_matches('/').to_owned();
             thread::sleep(Duration::from_millis(self.latency.load(Ordering::Relaxed)));
-            let Answer { status, headers, mut body } = if query.contains("list-type=2") {
+            let Response { status, headers, mut body } = if query.contains("list-type=2") {
                 self.lists.fetch_add(1, Ordering::SeqCst);
                 self.list(query)
             } else {
                 self.gets.fetch_add(1, Ordering::SeqCst);
-                let at_once = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
-                self.most_at_once.fetch_max(at_once, Ordering::SeqCst);
+                let concurrent = self.concurrent.fetch_add(1, Ordering::SeqCst) + 1;
+                self.max_concurrent.fetch_max(concurrent, Ordering::SeqCst);
                 while self.is_silent.load(Ordering::SeqCst) {
                     thread::sleep(Duration::from_millis(10));
                 }
                 let answer = self.get(&key, &headers);
-                self.at_once.fetch_sub(1, Ordering::SeqCst);
+                self.concurrent.fetch_sub(1, Ordering::SeqCst);
                 answer
             };
             let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
@@ -141,7 +142,7 @@ impl Behavior {
         }
     }
 
-    fn get(&self, key: &str, headers: &BTreeMap<String, String>) -> Answer {
+    fn get(&self, key: &str, headers: &BTreeMap<String, String>) -> Response {
         if self.denied.lock().unwrap().contains(key) {
             return failure("403 Forbidden", "AccessDenied", "Access Denied");
         }
@@ -156,18 +157,18 @@ impl Behavior {
         if headers.get("if-match").is_some_and(|wanted| *wanted != tag) {
             return failure("412 Precondition Failed", "PreconditionFailed", "A pre-condition did not hold");
         }
-        let mut headers_back = format!("ETag: {tag}\r\nLast-Modified: Wed, 21 Nov 2018 07:28:00 GMT\r\n");
+        let mut response_headers = format!("ETag: {tag}\r\nLast-Modified: Wed, 21 Nov 2018 07:28:00 GMT\r\n");
         let Some((first, last)) = headers.get("range").and_then(|range| range.strip_prefix("bytes=")?.split_once('-'))
         else {
-            return Answer { status: "200 OK", headers: headers_back, body: body.clone() };
+            return Response { status: "200 OK", headers: response_headers, body: body.clone() };
         };
         let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
         let last = last.min(body.len() - 1);
-        write!(headers_back, "Content-Range: bytes {first}-{last}/{}\r\n", body.len()).unwrap();
-        Answer { status: "206 Partial Content", headers: headers_back, body: body[first..=last].to_vec() }
+        write!(response_headers, "Content-Range: bytes {first}-{last}/{}\r\n", body.len()).unwrap();
+        Response { status: "206 Partial Content", headers: response_headers, body: body[first..=last].to_vec() }
     }
 
-    fn list(&self, query: &str) -> Answer {
+    fn list(&self, query: &str) -> Response {
         let of = |wanted: &str| -> String {
             let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
             pairs.filter(|(name, _)| *name == wanted).map(|(_, value)| decoded(value)).collect()
@@ -186,7 +187,7 @@ impl Behavior {
                 }
             }
         }
-        if self.is_disorderly.load(Ordering::SeqCst) {
+        if self.is_sorted_by_component.load(Ordering::SeqCst) {
             keys.sort_by_key(|(key, _)| key.split('/').map(str::to_owned).collect::<Vec<_>>());
         }
         let (after, token) = (of("start-after"), of("continuation-token"));
@@ -214,13 +215,13 @@ impl Behavior {
             write!(xml, "<NextContinuationToken>{next}</NextContinuationToken>").unwrap();
         }
         write!(xml, "<IsTruncated>{}</IsTruncated></ListBucketResult>", next < keys.len()).unwrap();
-        Answer { status: "200 OK", headers: String::new(), body: xml.into_bytes() }
+        Response { status: "200 OK", headers: String::new(), body: xml.into_bytes() }
     }
 }
 
-fn failure(status: &'static str, code: &str, message: &str) -> Answer {
+fn failure(status: &'static str, code: &str, message: &str) -> Response {
     let body = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>").into_bytes();
-    Answer { status, headers: String::new(), body }
+    Response { status, headers: String::new(), body }
 }
 
 fn decoded(text: &str) -> String {

@@ -1,7 +1,7 @@
-//! A version that was committed is published by whoever comes next, from wherever its run was stopped.
+//! A committed version is published by the next run or by `recover`, no matter where its run was stopped.
 //!
-//! A run that stops between its commit and its end is rebuilt from a finished one: the marker goes, new files go back to
-//! the stage, the old ones return. Every state in between is one that a crash can leave.
+//! The tests simulate a run that stopped after its commit: they start from a finished run, remove the done marker, move
+//! the new files to the staging area, and restore the old files. A crash can leave every state in between.
 
 use std::fs;
 use std::path::Path;
@@ -18,28 +18,27 @@ use sparkify_lake::s3::settings::StoreSettings;
 use sparkify_lake::s3::stores::Stores;
 use sparkify_lake::sample::{SampleSpec, write_sample};
 
-use crate::scene::{SMALL, Scene, Tree, difference, tables, tree};
+use crate::test_folder::{SMALL, TestFolder, Tree, difference, tables, tree};
 
-/// Two versions of a lake: the tables before, the tables after, and the lake as if the second run had stopped right
-/// after its commit.
+/// A lake whose second run stopped right after its commit, with the tables before and after that run.
 struct Stopped {
-    scene: Scene,
+    test: TestFolder,
     before: Tree,
     after: Tree,
-    /// Staged files, relative to the lake, with where they belong.
+    /// Staged files and their final paths, relative to the lake.
     staged: Vec<(String, String)>,
 }
 
 impl Stopped {
     fn new() -> Self {
-        let scene = Scene::new(&SMALL);
-        scene.run("lake").unwrap();
-        let before = scene.tables("lake");
-        fs::remove_dir_all(scene.input()).unwrap();
-        write_sample(&scene.input(), &SampleSpec { days: 20, seed: 8, ..SMALL }, 2, &|| false, &|_| ()).unwrap();
-        scene.run("lake").unwrap();
-        let after = scene.tables("lake");
-        let lake = scene.lake("lake");
+        let test = TestFolder::new(&SMALL);
+        test.run("lake").unwrap();
+        let before = test.tables("lake");
+        fs::remove_dir_all(test.input()).unwrap();
+        write_sample(&test.input(), &SampleSpec { days: 20, seed: 8, ..SMALL }, 2, &|| false, &|_| ()).unwrap();
+        test.run("lake").unwrap();
+        let after = test.tables("lake");
+        let lake = test.lake("lake");
         fs::remove_file(lake.join("_etl/done/00000000000000000002.json")).unwrap();
         let record = record(&lake, 2);
         let mut staged = Vec::new();
@@ -61,29 +60,29 @@ impl Stopped {
         for (path, bytes) in &before {
             put(&lake.join(path), bytes);
         }
-        Self { scene, before, after, staged }
+        Self { test, before, after, staged }
     }
 
-    /// What the next one to open the lake recovers.
+    /// Opens the lake; returns the version that this recovered.
     fn open(&self) -> Result<Option<u64>> {
-        let (place, cancel) = (Location::Local(self.scene.lake("lake")), Cancel::default());
+        let (place, cancel) = (Location::Local(self.test.lake("lake")), Cancel::default());
         let lake = Lake::open(&place, &Stores::new(&StoreSettings::default(), &cancel), &cancel)?;
         Ok(lake.recovered())
     }
 
     fn check(&self) -> LakeCheck {
-        check(&self.scene.config("lake"), &Context::default()).unwrap()
+        check(&self.test.config("lake"), &Context::default()).unwrap()
     }
 
-    fn must_be_after(&self) {
-        let checkup = self.check();
-        assert_eq!((checkup.exit_code, checkup.problem_count, checkup.version), (0, 0, 2), "{:?}", checkup.problems);
-        assert_eq!(difference(&self.scene.tables("lake"), &self.after), None);
+    fn assert_published(&self) {
+        let checked = self.check();
+        assert_eq!((checked.exit_code, checked.problem_count, checked.version), (0, 0, 2), "{:?}", checked.problems);
+        assert_eq!(difference(&self.test.tables("lake"), &self.after), None);
         assert_eq!(self.open().unwrap(), None, "there is nothing left to recover");
-        let report = self.scene.run("lake").unwrap();
+        let report = self.test.run("lake").unwrap();
         assert_eq!(report.tables.iter().map(|table| table.written + table.removed).sum::<u64>(), 0);
-        let control: Vec<String> = tree(&self.scene.lake("lake").join("_etl")).into_keys().collect();
-        assert!(!control.iter().any(|path| path.starts_with("stage")), "{control:?}");
+        let control_files: Vec<String> = tree(&self.test.lake("lake").join("_etl")).into_keys().collect();
+        assert!(!control_files.iter().any(|path| path.starts_with("stage")), "{control_files:?}");
     }
 }
 
@@ -98,64 +97,64 @@ fn put(path: &Path, bytes: &[u8]) {
 }
 
 #[test]
-fn a_run_that_stopped_after_its_commit_is_finished() {
+fn recover_publishes_a_run_that_stopped_after_its_commit() {
     let stopped = Stopped::new();
     assert_ne!(difference(&stopped.before, &stopped.after), None);
-    let checkup = stopped.check();
-    assert_eq!((checkup.exit_code, checkup.is_published, checkup.version), (75, false, 2));
-    assert!(checkup.problem_count >= stopped.staged.len() as u64, "old files, and missing ones");
-    let recovered = recover(&stopped.scene.config("lake"), &Context::default()).unwrap();
+    let checked = stopped.check();
+    assert_eq!((checked.exit_code, checked.is_published, checked.version), (75, false, 2));
+    assert!(checked.problem_count >= stopped.staged.len() as u64, "old files and missing files");
+    let recovered = recover(&stopped.test.config("lake"), &Context::default()).unwrap();
     assert_eq!((recovered.exit_code, recovered.is_published), (0, true));
-    stopped.must_be_after();
+    stopped.assert_published();
 }
 
 #[test]
-fn wherever_it_stopped() {
-    // In eighths of the files.
+fn opening_a_lake_recovers_a_publish_that_stopped_at_any_file() {
+    // After each eighth of the files.
     for part in 0..=8 {
         let stopped = Stopped::new();
-        let lake = stopped.scene.lake("lake");
+        let lake = stopped.test.lake("lake");
         let count = stopped.staged.len() * part / 8;
         for (stage, place) in stopped.staged.iter().take(count) {
             fs::create_dir_all(lake.join(place).parent().unwrap()).unwrap();
             fs::rename(lake.join(stage), lake.join(place)).unwrap();
         }
         assert_eq!(stopped.open().unwrap(), Some(2), "after {count} files");
-        stopped.must_be_after();
+        stopped.assert_published();
     }
 }
 
 #[test]
-fn the_next_run_finishes_it_as_well() {
+fn the_next_run_also_publishes_it() {
     let stopped = Stopped::new();
-    let report = stopped.scene.run("lake").unwrap();
-    assert_eq!(report.version, Some(2), "the same input: nothing new");
-    stopped.must_be_after();
+    let report = stopped.test.run("lake").unwrap();
+    assert_eq!(report.version, Some(2), "the input has not changed");
+    stopped.assert_published();
 }
 
 #[test]
-fn half_a_stage_is_not_taken_for_a_whole_one() {
+fn an_incomplete_staging_area_is_not_published() {
     let stopped = Stopped::new();
-    let lake = stopped.scene.lake("lake");
+    let lake = stopped.test.lake("lake");
     fs::remove_file(lake.join(&stopped.staged[3].0)).unwrap();
     assert_eq!(stopped.open().unwrap_err().kind(), ErrorKind::Protocol);
-    assert_eq!(difference(&tables(&lake), &stopped.before), None, "nothing was changed");
+    assert_eq!(difference(&tables(&lake), &stopped.before), None, "no table was changed");
 }
 
 #[test]
-fn a_lake_that_was_copied_is_still_ours() {
-    let scene = Scene::new(&SMALL);
-    scene.run("lake").unwrap();
-    for (path, bytes) in tree(&scene.lake("lake")) {
-        put(&scene.lake("copy").join(path), &bytes);
+fn a_copied_lake_is_accepted() {
+    let test = TestFolder::new(&SMALL);
+    test.run("lake").unwrap();
+    for (path, bytes) in tree(&test.lake("lake")) {
+        put(&test.lake("copy").join(path), &bytes);
     }
-    let report = scene.run("copy").unwrap();
+    let report = test.run("copy").unwrap();
     assert_eq!(report.tables.iter().map(|table| table.written + table.removed).sum::<u64>(), 0);
-    // A file that was changed in place is somebody else's now.
-    let (path, mut bytes) = scene.tables("copy").into_iter().find(|(path, _)| path.ends_with(".parquet")).unwrap();
+    // A file that was changed in place counts as foreign.
+    let (path, mut bytes) = test.tables("copy").into_iter().find(|(path, _)| path.ends_with(".parquet")).unwrap();
     bytes[4] ^= 1;
-    put(&scene.lake("copy").join(&path), &bytes);
-    let checkup = check(&scene.config("copy"), &Context::default()).unwrap();
-    assert_eq!((checkup.exit_code, checkup.problems), (76, vec![Problem { path, what: "changed" }]));
-    assert_eq!(scene.run("copy").unwrap_err().kind(), ErrorKind::Protocol);
+    put(&test.lake("copy").join(&path), &bytes);
+    let checked = check(&test.config("copy"), &Context::default()).unwrap();
+    assert_eq!((checked.exit_code, checked.problems), (76, vec![Problem { path, what: "changed" }]));
+    assert_eq!(test.run("copy").unwrap_err().kind(), ErrorKind::Protocol);
 }

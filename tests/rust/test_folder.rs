@@ -1,6 +1,5 @@
-//! An input and an output folder of a test, and what lies in them.
-//!
-//! It judges nothing: it makes a sample, runs the job and reads back what a reader of the lake would see.
+//! The input and output folders of a test: creates sample data, runs the job, and reads the tables as a reader of the
+//! lake would.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,22 +13,22 @@ use sparkify_lake::runtime::context::Context;
 use sparkify_lake::sample::{SampleSpec, write_sample};
 use tempfile::TempDir;
 
-/// A temporary folder with `input` and any number of lakes beside it.
-pub struct Scene {
+/// A temporary folder that contains `input` and any number of lakes.
+pub struct TestFolder {
     folder: TempDir,
 }
 
 /// Files by their path below a folder.
 pub type Tree = BTreeMap<String, Vec<u8>>;
 
-/// Enough of everything for a test of a second: both sides of a month's end, songs with two files, a few sessions.
+/// A sample for tests of about a second, with plays in two months and a few sessions per user.
 pub const SMALL: SampleSpec = SampleSpec { songs: 200, events: 6_000, days: 40, users: 40, seed: 7 };
 
-impl Scene {
+impl TestFolder {
     pub fn new(spec: &SampleSpec) -> Self {
-        let scene = Self { folder: tempfile::tempdir().unwrap() };
-        write_sample(&scene.input(), spec, 2, &|| false, &|_| ()).unwrap();
-        scene
+        let test = Self { folder: tempfile::tempdir().unwrap() };
+        write_sample(&test.input(), spec, 2, &|| false, &|_| ()).unwrap();
+        test
     }
 
     pub fn input(&self) -> PathBuf {
@@ -40,7 +39,7 @@ impl Scene {
         self.folder.path().join(name)
     }
 
-    /// The defaults, from this input to the lake of that name, with two threads.
+    /// The default options, with two threads, from this input to the lake with this name.
     pub fn config(&self, lake: &str) -> Config {
         let text = |path: PathBuf| path.to_str().unwrap().to_owned();
         let settings = [("input", text(self.input())), ("output", text(self.lake(lake))), ("threads", "2".to_owned())];
@@ -48,25 +47,25 @@ impl Scene {
         Config::from_settings(&settings).unwrap()
     }
 
-    /// RunBuffer the job into that lake.
+    /// Runs the job with the default options.
     pub fn run(&self, lake: &str) -> Result<Report> {
         run(self.config(lake), &Context::default())
     }
 
-    /// The lake of that name as its readers see it.
+    /// The files of the tables in the lake with this name.
     pub fn tables(&self, lake: &str) -> Tree {
         tables(&self.lake(lake))
     }
 }
 
-/// All files of the tables; what lies in `_etl` is no table.
+/// All files of a lake, except those in `_etl`.
 pub fn tables(lake: &Path) -> Tree {
     let mut tree = tree(lake);
     tree.retain(|path, _| !path.starts_with("_etl/"));
     tree
 }
 
-/// All files below a folder, and each empty folder as a path that ends in `/`.
+/// All files below a folder; an empty folder has a path that ends in `/`.
 pub fn tree(root: &Path) -> Tree {
     let mut files = Tree::new();
     let mut folders = vec![root.to_owned()];
@@ -89,7 +88,7 @@ pub fn tree(root: &Path) -> Tree {
     files
 }
 
-/// The first path at which two trees differ, for messages that a person can read.
+/// The first path at which two trees differ; keeps failure messages short.
 pub fn difference(left: &Tree, right: &Tree) -> Option<String> {
     left.keys().chain(right.keys()).find(|path| left.get(*path) != right.get(*path)).cloned()
 }

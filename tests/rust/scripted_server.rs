@@ -1,6 +1,6 @@
-//! A server for tests of the store: it answers as it is told and remembers what it was asked.
+//! An HTTP server whose responses are defined by the test; it records the requests.
 //!
-//! It knows HTTP as far as one client needs it and nothing of S3: what a store would say is in the tests.
+//! It supports just enough of HTTP for one client, and nothing of S3: the tests define the responses of a store.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,9 +12,9 @@ use sparkify_lake::s3::bucket::Bucket;
 use sparkify_lake::s3::settings::{Keys, Secret, StoreSettings};
 use sparkify_lake::s3::stores::Stores;
 
-/// A request as it came.
+/// A request, as it was received.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct Request {
     pub method: String,
     /// Path and query, encoded.
     pub target: String,
@@ -22,7 +22,7 @@ pub struct Asked {
     pub body: Vec<u8>,
 }
 
-impl Asked {
+impl Request {
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
@@ -30,31 +30,31 @@ impl Asked {
     }
 }
 
-/// What the server does.
+/// The response of the server to a request.
 pub enum Reply {
     /// Status, additional header lines, body.
-    Say(u16, String, Vec<u8>),
-    /// Promises `0` bytes more than it sends.
-    Cut(usize, Vec<u8>),
+    Answer(u16, String, Vec<u8>),
+    /// Announces `0` bytes more than the server sends.
+    Truncated(usize, Vec<u8>),
     /// Closes the connection.
-    Hang,
-    /// Says nothing.
-    Silence,
+    Close,
+    /// Keeps the connection open without a response.
+    NoAnswer,
 }
 
-/// An answer with an `ETag`.
+/// A response with an `ETag`.
 pub fn tagged(tag: &str, body: &[u8]) -> Reply {
     let headers = format!("ETag: \"{tag}\"\r\nLast-Modified: Wed, 01 Jan 2020 00:00:00 GMT\r\n");
-    Reply::Say(200, headers, body.to_vec())
+    Reply::Answer(200, headers, body.to_vec())
 }
 
-/// S3's way to say no.
+/// An error response of S3.
 pub fn error(status: u16, code: &str) -> Reply {
     let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>no</Message></Error>");
-    Reply::Say(status, String::new(), body.into_bytes())
+    Reply::Answer(status, String::new(), body.into_bytes())
 }
 
-/// A page of a listing with these keys, encoded.
+/// A page of a listing with these keys, which are already encoded.
 pub fn page(keys: &[&str]) -> Vec<u8> {
     let entry = |key: &&str| {
         let time = "<LastModified>2020-01-01T00:00:00Z</LastModified>";
@@ -66,40 +66,41 @@ pub fn page(keys: &[&str]) -> Vec<u8> {
     format!("{start}{entries}</ListBucketResult>").into_bytes()
 }
 
-/// A server and the requests it got.
-pub struct Shop {
+/// A server and the requests that it has received.
+pub struct ScriptedServer {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
     pub cancel: Cancel,
 }
 
-impl Shop {
-    /// Starts a server that answers the n-th request, from 0, by `script`.
-    pub fn open(script: impl Fn(usize, &Asked) -> Reply + Send + Sync + 'static) -> Self {
+impl ScriptedServer {
+    /// Starts a server; `script` gets the number of the request, from 0, and the request.
+    pub fn start(script: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let shop = Self { address: listener.local_addr().unwrap(), asked: Arc::default(), cancel: Cancel::default() };
-        let (asked, script) = (Arc::clone(&shop.asked), Arc::new(script));
-        // These threads end with the test's process: a server has no last request.
+        let server =
+            Self { address: listener.local_addr().unwrap(), requests: Arc::default(), cancel: Cancel::default() };
+        let (requests, script) = (Arc::clone(&server.requests), Arc::new(script));
+        // These threads end with the process of the test, because there is no last request.
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (asked, script) = (Arc::clone(&asked), Arc::clone(&script));
-                std::thread::spawn(move || serve(&stream, &asked, &*script));
+                let (requests, script) = (Arc::clone(&requests), Arc::clone(&script));
+                std::thread::spawn(move || serve(&stream, &requests, &*script));
             }
         });
-        shop
+        server
     }
 
     /// The requests so far.
-    pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
     }
 
-    /// Their methods.
+    /// The methods of the requests so far.
     pub fn methods(&self) -> Vec<String> {
-        self.asked().into_iter().map(|asked| asked.method).collect()
+        self.requests().into_iter().map(|request| request.method).collect()
     }
 
-    /// Settings that lead here, with keys.
+    /// Settings for this server, with keys.
     pub fn settings(&self) -> StoreSettings {
         let keys = Keys {
             access_key_id: Secret::new("AKID"),
@@ -116,26 +117,26 @@ impl Shop {
         }
     }
 
-    /// A bucket here; it lives as long as what comes with it.
+    /// A bucket on this server. It works as long as the `Stores` exist.
     pub fn bucket(&self) -> (Bucket, Stores) {
         let stores = Stores::new(&self.settings(), &self.cancel);
         (stores.open("b").unwrap(), stores)
     }
 }
 
-fn serve(stream: &TcpStream, asked: &Mutex<Vec<Asked>>, script: &dyn Fn(usize, &Asked) -> Reply) {
+fn serve(stream: &TcpStream, requests: &Mutex<Vec<Request>>, script: &dyn Fn(usize, &Request) -> Reply) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = read(&mut reader) {
         let number = {
-            let mut asked = asked.lock().unwrap();
-            asked.push(request.clone());
-            asked.len() - 1
+            let mut requests = requests.lock().unwrap();
+            requests.push(request.clone());
+            requests.len() - 1
         };
         let (status, headers, promised, body) = match script(number, &request) {
-            Reply::Say(status, headers, body) => (status, headers, body.len(), body),
-            Reply::Cut(missing, body) => (200, tag_header(), body.len() + missing, body),
-            Reply::Hang => return,
-            Reply::Silence => return std::thread::sleep(Duration::from_secs(60)),
+            Reply::Answer(status, headers, body) => (status, headers, body.len(), body),
+            Reply::Truncated(missing, body) => (200, tag_header(), body.len() + missing, body),
+            Reply::Close => return,
+            Reply::NoAnswer => return std::thread::sleep(Duration::from_secs(60)),
         };
         let cut = promised > body.len();
         let date = chrono::Utc::now().to_rfc2822();
@@ -151,7 +152,7 @@ fn tag_header() -> String {
     "ETag: \"0f\"\r\nLast-Modified: Wed, 01 Jan 2020 00:00:00 GMT\r\n".to_owned()
 }
 
-fn read(reader: &mut impl BufRead) -> Option<Asked> {
+fn read(reader: &mut impl BufRead) -> Option<Request> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head).ok()? == 0 {
@@ -160,9 +161,9 @@ fn read(reader: &mut impl BufRead) -> Option<Asked> {
     }
     let mut first = head.split(' ').map(str::to_owned);
     let (method, target) = (first.next()?, first.next()?);
-    let mut asked = Asked { method, target, head, body: Vec::new() };
-    let length = asked.header("content-length").map_or(0, |length| length.parse().unwrap());
-    asked.body.resize(length, 0);
-    reader.read_exact(&mut asked.body).ok()?;
-    Some(asked)
+    let mut request = Request { method, target, head, body: Vec::new() };
+    let length = request.header("content-length").map_or(0, |length| length.parse().unwrap());
+    request.body.resize(length, 0);
+    reader.read_exact(&mut request.body).ok()?;
+    Some(request)
 }

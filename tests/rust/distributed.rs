@@ -1,4 +1,4 @@
-//! RunBuffer whose shards an executor does: the same lake, however often, in whatever order and however late they are done.
+//! A run on an executor writes the same lake, even if shards are processed twice, in another order, or too late.
 
 use std::fs;
 use std::sync::Mutex;
@@ -13,18 +13,18 @@ use sparkify_lake::report::run_report::Report;
 use sparkify_lake::runtime::context::Context;
 use sparkify_lake::runtime::executor::Executor;
 
-use crate::scene::{SMALL, Scene, difference, tree};
+use crate::test_folder::{SMALL, TestFolder, difference, tree};
 
-/// Does every shard twice, from the last to the first, and remembers them.
+/// An executor that processes every shard twice, from the last to the first, and records them.
 #[derive(Debug, Default)]
-struct Backwards {
+struct ReverseExecutor {
     slots: usize,
     seen: Mutex<Vec<Vec<u8>>>,
 }
 
-impl Executor for Backwards {
+impl Executor for ReverseExecutor {
     fn name(&self) -> &'static str {
-        "backwards"
+        "reverse"
     }
 
     fn slots(&self) -> usize {
@@ -46,23 +46,28 @@ impl Executor for Backwards {
     }
 }
 
-fn sharded(scene: &Scene, lake: &str, executor: &Backwards, config: impl FnOnce(Config) -> Config) -> Result<Report> {
-    run(config(scene.config(lake)), &Context { executor: Some(executor), ..Context::default() })
+fn sharded(
+    test: &TestFolder,
+    lake: &str,
+    executor: &ReverseExecutor,
+    config: impl FnOnce(Config) -> Config,
+) -> Result<Report> {
+    run(config(test.config(lake)), &Context { executor: Some(executor), ..Context::default() })
 }
 
 #[test]
-fn neither_shards_nor_their_order_change_a_byte() {
-    let scene = Scene::new(&SMALL);
-    let report = scene.run("reference").unwrap();
-    let reference = scene.tables("reference");
+fn shards_and_their_order_change_no_byte() {
+    let test = TestFolder::new(&SMALL);
+    let report = test.run("reference").unwrap();
+    let reference = test.tables("reference");
     assert!(reference.len() > 150, "{} files", reference.len());
     for (slots, shard_size) in [(1, Some(1)), (2, Some(100_000)), (3, None)] {
-        let executor = Backwards { slots, ..Backwards::default() };
+        let executor = ReverseExecutor { slots, ..ReverseExecutor::default() };
         let lake = format!("{slots}");
-        let other = sharded(&scene, &lake, &executor, |config| Config { shard_size, ..config }).unwrap();
-        assert_eq!(difference(&reference, &scene.tables(&lake)), None, "{slots} slots, {shard_size:?}");
+        let other = sharded(&test, &lake, &executor, |config| Config { shard_size, ..config }).unwrap();
+        assert_eq!(difference(&reference, &test.tables(&lake)), None, "{slots} slots, {shard_size:?}");
         assert_eq!((other.records, other.plays), (report.records.clone(), report.plays));
-        assert_eq!(other.executor, "backwards");
+        assert_eq!(other.executor, "reverse");
         let shards = executor.seen.lock().unwrap().len();
         assert!(if slots == 1 { shards > 200 } else { shards >= 3 }, "{shards} shards");
     }
@@ -70,36 +75,36 @@ fn neither_shards_nor_their_order_change_a_byte() {
 
 #[test]
 fn a_worker_that_outlives_its_run_changes_nothing() {
-    let scene = Scene::new(&SMALL);
-    let executor = Backwards { slots: 2, ..Backwards::default() };
-    sharded(&scene, "lake", &executor, |config| Config { shard_size: Some(100_000), ..config }).unwrap();
-    let before = tree(&scene.lake("lake"));
+    let test = TestFolder::new(&SMALL);
+    let executor = ReverseExecutor { slots: 2, ..ReverseExecutor::default() };
+    sharded(&test, "lake", &executor, |config| Config { shard_size: Some(100_000), ..config }).unwrap();
+    let before = tree(&test.lake("lake"));
     for shard in executor.seen.lock().unwrap().iter() {
-        let (told, _) =
+        let (result, _) =
             protocol::from_bytes(&worker::work(shard, Settings::new(), &Context::default()).unwrap()).unwrap();
-        let ShardResult::Failed(failure) = told else { panic!("there is no stage to work in") };
+        let ShardResult::Failed(failure) = result else { panic!("the staging area no longer exists") };
         assert_eq!(failure.into_error().kind(), ErrorKind::Output);
     }
-    assert_eq!(difference(&before, &tree(&scene.lake("lake"))), None);
+    assert_eq!(difference(&before, &tree(&test.lake("lake"))), None);
 }
 
 #[test]
-fn what_a_dead_run_left_is_removed_by_the_next() {
-    let scene = Scene::new(&SMALL);
-    scene.run("lake").unwrap();
-    let before = tree(&scene.lake("lake"));
+fn the_next_run_removes_the_files_of_a_dead_run() {
+    let test = TestFolder::new(&SMALL);
+    test.run("lake").unwrap();
+    let before = tree(&test.lake("lake"));
     for name in ["plays/0a", "songs/0b", "results/0c", "scratch/.tmp1", "tables/songplays_table/year=2018/x.parquet"] {
-        let path = scene.lake("lake").join("_etl/stage/20181101T000000Z-00000000").join(name);
+        let path = test.lake("lake").join("_etl/stage/20181101T000000Z-00000000").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "x").unwrap();
     }
-    scene.run("lake").unwrap();
-    assert_eq!(difference(&before, &tree(&scene.lake("lake"))), None);
+    test.run("lake").unwrap();
+    assert_eq!(difference(&before, &tree(&test.lake("lake"))), None);
 }
 
 #[test]
-fn a_large_input_is_divided_in_little_time_and_memory() {
-    // A tenth of a year of the logs that the documentation plans with: 8,000 files of 128 MiB.
+fn a_large_input_is_divided_into_small_shards() {
+    // A tenth of the logs in the estimate of docs/executors.md: 8,000 files of 128 MiB.
     let files: Vec<InputFile> = (0..8_000)
         .map(|number| InputFile {
             path: format!(
@@ -121,5 +126,5 @@ fn a_large_input_is_divided_in_little_time_and_memory() {
     let longest = shards.iter().map(Vec::len).max().unwrap();
     assert!(longest <= 5, "{longest} files in a shard");
     let bytes = serde_json::to_vec(&FileWork::new(&files[0], false).unwrap()).unwrap().len();
-    assert!(bytes < 200, "{bytes} bytes a file");
+    assert!(bytes < 200, "{bytes} bytes per file");
 }

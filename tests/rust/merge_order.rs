@@ -1,8 +1,8 @@
-//! A table is a function of the set of records.
+//! A table depends only on the set of records, not on the order in which partial results are merged.
 //!
-//! Records are drawn from so few values that they collide all the time: copies that differ, ties down to the last
-//! criterion, the same text escaped in two ways. Then they are shuffled, divided into parts, and the parts are merged
-//! in any order and grouping; the finished table must be the one that a single part gives.
+//! Records are generated from only a few values, so they often collide: copies with differences, ties up to the last
+//! criterion, the same text in two escaped forms. The records are shuffled and divided into parts, and the parts are
+//! merged in any order and grouping. The finished table must be the same as with a single part.
 
 use std::collections::BTreeSet;
 
@@ -24,13 +24,13 @@ use sparkify_lake::tables::{artists, songs, time, users};
 use sparkify_lake::transform::sorted_runs::RunBuffer;
 use sparkify_lake::transform::write_tables::{FinishedTables, gather};
 
-/// JSON texts; the second and the third mean the same, and so do NULL and nothing at all.
+/// JSON texts. The second and the third have the same value, and so do null and a missing member.
 const TEXTS: [&str; 6] = [r#""""#, r#""a\u00e9""#, r#""aé""#, r#""b""#, "null", ""];
 const IDS: [&str; 4] = [r#""A""#, r#""\u0041""#, r#""B""#, r#""C""#];
 const NUMBERS: [&str; 6] = ["0", "-0.0", "1.5", "2", "null", ""];
 const INTEGERS: [&str; 5] = ["0", "1", "2", "null", ""];
 
-/// One member of an object; an empty value stands for no member.
+/// A member of an object; an empty value means that the member is missing.
 fn member(key: &'static str, values: &'static [&'static str]) -> impl Strategy<Value = String> {
     select(values).prop_map(move |value| if value.is_empty() { String::new() } else { format!(",\"{key}\":{value}") })
 }
@@ -46,15 +46,15 @@ fn song() -> impl Strategy<Value = String> {
     )
 }
 
-/// Times around the end of a year, few enough to collide.
+/// A few times around the end of a year, which often collide.
 const TIMES: [i64; 5] = [1_546_300_799_999, 1_546_300_800_000, 1_546_300_800_001, 1_543_622_400_000, 1_577_836_800_000];
 
 fn event() -> impl Strategy<Value = String> {
     let when = (select(&TIMES[..]), member("sessionId", &INTEGERS), member("itemInSession", &INTEGERS));
     let who = (select(&IDS[..]), member("level", &TEXTS), member("firstName", &TEXTS), member("gender", &TEXTS));
-    let whence = (member("location", &TEXTS), member("userAgent", &TEXTS), member("lastName", &TEXTS));
+    let details = (member("location", &TEXTS), member("userAgent", &TEXTS), member("lastName", &TEXTS));
     let what = (member("song", &TEXTS), member("artist", &TEXTS), member("length", &NUMBERS));
-    (when, who, whence, what).prop_map(
+    (when, who, details, what).prop_map(
         |((ts, session, item), (user, level, first, gender), (location, agent, last), (song, artist, length))| {
             format!(
                 "{{\"page\":\"NextSong\",\"ts\":{ts},\"userId\":{user}{session}{item}{level}{first}{gender}\
@@ -64,38 +64,34 @@ fn event() -> impl Strategy<Value = String> {
     )
 }
 
-/// How records are dealt to parts and parts are merged.
+/// How records are distributed to parts, and how parts are merged.
 #[derive(Clone, Debug)]
 struct Division {
     parts: usize,
-    /// For each record, its part.
-    deal: Vec<Index>,
+    /// For each record, the part that gets it.
+    assignment: Vec<Index>,
     /// For each merge, the two parts to merge.
     merges: Vec<(Index, Index)>,
-    /// For each worker, how many records it takes in before its plays leave as a run; whether runs go to disk.
+    /// How many records a worker reads before it turns its plays into a sorted run.
     run: usize,
+    /// Whether sorted runs are written to disk.
     to_disk: bool,
 }
 
 fn division() -> impl Strategy<Value = Division> {
-    let deal = prop::collection::vec(any::<Index>(), 60);
+    let assignment = prop::collection::vec(any::<Index>(), 60);
     let merges = prop::collection::vec(any::<(Index, Index)>(), 8);
-    (1..6_usize, deal, merges, 1..9_usize, any::<bool>()).prop_map(|(parts, deal, merges, run, to_disk)| Division {
-        parts,
-        deal,
-        merges,
-        run,
-        to_disk,
-    })
+    (1..6_usize, assignment, merges, 1..9_usize, any::<bool>())
+        .prop_map(|(parts, assignment, merges, run, to_disk)| Division { parts, assignment, merges, run, to_disk })
 }
 
 impl Division {
-    const NONE: Self = Self { parts: 1, deal: Vec::new(), merges: Vec::new(), run: usize::MAX, to_disk: false };
+    const NONE: Self = Self { parts: 1, assignment: Vec::new(), merges: Vec::new(), run: usize::MAX, to_disk: false };
 
-    fn deal(&self, records: &[String]) -> Vec<Vec<String>> {
+    fn parts(&self, records: &[String]) -> Vec<Vec<String>> {
         let mut parts = vec![Vec::new(); self.parts];
         for (number, record) in records.iter().enumerate() {
-            let part = self.deal.get(number).map_or(0, |index| index.index(self.parts));
+            let part = self.assignment.get(number).map_or(0, |index| index.index(self.parts));
             parts[part].push(record.clone());
         }
         parts
@@ -117,11 +113,11 @@ impl Division {
     }
 }
 
-/// The songs and the artists of records divided in that way.
+/// The songs and artists of divided records.
 fn dimensions(records: &[String], division: &Division) -> (SongsPartial, ArtistsPartial) {
     let part = |records: Vec<String>| {
         let (mut songs, mut artists) = (SongsPartial::default(), ArtistsPartial::default());
-        let tally =
+        let counts =
             Decoder::new(Limits::default()).songs(records.concat().as_bytes(), Framing::Values, &mut |decoded| {
                 match decoded {
                     Decoded::Row(song) => {
@@ -131,34 +127,34 @@ fn dimensions(records: &[String], division: &Division) -> (SongsPartial, Artists
                     Decoded::Reject(reject) => panic!("{reject}"),
                 }
             });
-        assert_eq!(tally.rows, records.len() as u64);
+        assert_eq!(counts.rows, records.len() as u64);
         (songs, artists)
     };
-    let parts = division.deal(records).into_iter().map(part).collect();
+    let parts = division.parts(records).into_iter().map(part).collect();
     division.merge(parts, |(songs, artists), (more_songs, more_artists)| {
         songs.merge(more_songs);
         artists.merge(more_artists);
     })
 }
 
-/// The files of users, time and songplays, slice by slice, of records divided in that way.
+/// The files of users, time and songplays of divided records, slice by slice.
 fn facts(records: &[String], songs: &[String], matching: Match, division: &Division) -> Vec<bytes::Bytes> {
     let (songs, _) = dimensions(songs, &Division::NONE);
-    let catalogue = SongIndex::new(songs.finish(), matching);
+    let index = SongIndex::new(songs.finish(), matching);
     let scratch = tempfile::tempdir().unwrap();
     let runs = RunBuffer::new(if division.to_disk { 0 } else { usize::MAX }, scratch.path().to_owned());
     let mut people = Vec::new();
-    for (worker, records) in division.deal(records).iter().enumerate() {
-        let mut plays = PlaysPartial::new(&catalogue, 1000);
+    for (worker, records) in division.parts(records).iter().enumerate() {
+        let mut plays = PlaysPartial::new(&index, 1000);
         for records in records.chunks(division.run) {
-            let tally =
+            let counts =
                 Decoder::new(Limits::default()).events(records.concat().as_bytes(), Framing::Values, &mut |decoded| {
                     match decoded {
                         Decoded::Row(event) => plays.add(&event),
                         Decoded::Reject(reject) => panic!("{reject}"),
                     }
                 });
-            assert_eq!(tally.rows, records.len() as u64);
+            assert_eq!(counts.rows, records.len() as u64);
             runs.add(worker, plays.take_run()).unwrap();
         }
         people.push(plays.into_dictionary());
@@ -166,7 +162,7 @@ fn facts(records: &[String], songs: &[String], matching: Match, division: &Divis
     let encode = |table, columns| Encoder::new(table, Compression::None).unwrap().encode(&columns).unwrap().bytes;
     let mut files = vec![encode(Table::Users, users::columns(&users::finish(&people)))];
     let finished = FinishedTables {
-        index: catalogue,
+        index: index,
         dimensions: Vec::new(),
         dictionary: PlayDictionary::new(people),
         runs: runs.finish(),
@@ -199,14 +195,14 @@ proptest! {
         let rows = |(songs, artists): (SongsPartial, ArtistsPartial)| (songs.finish(), artists.finish());
         let (songs, artists) = rows(dimensions(&given, &Division::NONE));
         let (other_songs, other_artists) = rows(dimensions(&shuffled, &division));
-        // The rows' own form shows more than the columns do: also what is no column, and -0.0 apart from 0.0.
+                // The debug format also shows fields that are not columns, and distinguishes -0.0 from 0.0.
         prop_assert_eq!(format!("{songs:?}"), format!("{other_songs:?}"));
         prop_assert_eq!(format!("{:?}", songs::columns(&songs)), format!("{:?}", songs::columns(&other_songs)));
         let columns = (artists::columns(&artists), artists::columns(&other_artists));
         prop_assert_eq!(format!("{:?}", columns.0), format!("{:?}", columns.1));
         let mut keys: Vec<&str> = songs.iter().map(|row| &*row.song_id).collect();
         keys.sort_unstable();
-        prop_assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "one row a key: {keys:?}");
+        prop_assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "one row per key: {keys:?}");
         prop_assert!(artists.windows(2).all(|pair| pair[0].artist_id < pair[1].artist_id));
     }
 
@@ -223,7 +219,7 @@ proptest! {
     }
 }
 
-/// Plays enough to fill several slices: bursts of up to 50,000 in one millisecond or one after the other.
+/// Enough plays for several slices: bursts of up to 50,000 plays, in one millisecond or in sequence.
 fn bursts() -> impl Strategy<Value = Vec<Vec<Play>>> {
     let month_ends = [1_541_030_400_000_i64, 1_543_622_400_000, 1_546_300_800_000];
     let burst = (select(month_ends.to_vec()), -200_000..200_000_i64, 1..50_000_u32, prop_oneof![Just(0), 1..40_i64]);
@@ -254,24 +250,24 @@ proptest! {
         for slice in &slices {
             prop_assert!(slice.span.start < slice.span.end);
             let months = (Month::of(slice.span.start), Month::of(slice.span.end - 1));
-            prop_assert_eq!(months, (slice.month, slice.month), "a slice lies in one month");
+            prop_assert_eq!(months, (slice.month, slice.month), "a slice is part of one month");
         }
         for pair in slices.windows(2) {
             prop_assert!(pair[0].span.end <= pair[1].span.start, "in order, without overlap");
         }
-        // Spans are of whole milliseconds and do not overlap, so this also says that no millisecond is divided.
+                // Spans have whole milliseconds and do not overlap, so this also proves that no millisecond is divided.
         let count = |span: &std::ops::Range<i64>| {
             times.partition_point(|ts| *ts < span.end) - times.partition_point(|ts| *ts < span.start)
         };
         prop_assert_eq!(slices.iter().map(|slice| count(&slice.span)).sum::<usize>(), times.len());
-        // Memory is bounded: without its last minute or so (2^16 ms) a slice is not full (2^17 plays).
+                // Memory is bounded: without its last span of 2^16 ms, a slice has less than 2^17 plays.
         for slice in &slices {
             let last = (slice.span.end - 1) >> 16 << 16;
             prop_assert!(count(&(slice.span.start..last.max(slice.span.start))) < 131_072, "{slice:?}");
         }
     }
 
-    /// A month that is made alone, by a later run or another machine, has the row groups that it has among others.
+        /// A month that is built separately, by a later run or another machine, has the same row groups.
     #[test]
     fn slices_of_a_month_do_not_depend_on_other_months(runs in bursts()) {
         let whole = slices(&runs);
@@ -296,7 +292,7 @@ proptest! {
 }
 
 #[test]
-fn a_stop_is_seen_by_every_clone() {
+fn every_clone_sees_a_cancellation() {
     let cancel = Cancel::default();
     let clone = cancel.clone();
     assert!(clone.check().is_ok());
