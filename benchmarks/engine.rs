@@ -29,8 +29,9 @@ use sparkify_lake::tables::song_index::SongIndex;
 use sparkify_lake::tables::songplays::SlicePlays;
 use sparkify_lake::tables::songs::{SongsPartial, file_columns};
 use sparkify_lake::tables::time;
-use sparkify_lake::transform::sorted_runs::RunBuffer;
-use sparkify_lake::transform::write_tables::{FinishedTables, gather};
+use sparkify_lake::transform::external_sort::RunBuffer;
+use sparkify_lake::transform::finished_tables::FinishedTables;
+use sparkify_lake::transform::write_tables::gather;
 
 fn main() {
     divan::main();

@@ -7,8 +7,7 @@ use std::ops::Range;
 
 use crate::decode::Decoded;
 use crate::decode::array_splitter::{ArraySplitter, Step};
-use crate::decode::byte_search::BOM;
-use crate::decode::byte_search::{is_line_break, space_end};
+use crate::decode::byte_search::{BOM, is_line_break, space_end};
 use crate::decode::coercion::RecordSchema;
 use crate::decode::fast_path::{FastPath, ValidUtf8};
 use crate::decode::record_sink::RecordSink;

@@ -7,8 +7,7 @@
 //! A torn element must not swallow the elements after it: a line whose first byte is `{` begins an element, and once a
 //! string has run into a line break (which JSON does not allow), an indented `{` does too.
 
-use crate::decode::byte_search::BOM;
-use crate::decode::byte_search::{is_line_break, string_stop};
+use crate::decode::byte_search::{BOM, is_line_break, string_stop};
 
 /// The effect of one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

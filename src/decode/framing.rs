@@ -12,8 +12,7 @@
 //! An array that fills the file has no such positions, so `Cutter` follows it from the beginning.
 
 use crate::decode::array_splitter::ArraySplitter;
-use crate::decode::byte_search::BOM;
-use crate::decode::byte_search::{is_line_break, line_end, space_end};
+use crate::decode::byte_search::{BOM, is_line_break, line_end, space_end};
 use crate::decode::strict::balanced_end;
 
 /// The way in which the records of a file follow each other.

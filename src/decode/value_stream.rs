@@ -7,8 +7,7 @@
 use std::ops::Range;
 
 use crate::decode::Decoded;
-use crate::decode::byte_search::BOM;
-use crate::decode::byte_search::{blanks_end, is_line_break, line_end, space_end};
+use crate::decode::byte_search::{BOM, blanks_end, is_line_break, line_end, space_end};
 use crate::decode::coercion::RecordSchema;
 use crate::decode::fast_path::{FastPath, ValidUtf8};
 use crate::decode::framing::next_start;

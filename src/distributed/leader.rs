@@ -35,7 +35,8 @@ use crate::tables::song_record::SongRecord;
 use crate::tables::songs::SongRow;
 use crate::tables::time::Month;
 use crate::transform::extract::{LogsRead, SongsRead};
-use crate::transform::write_tables::{self, MonthResult};
+use crate::transform::finished_tables::MonthResult;
+use crate::transform::write_tables;
 
 /// The leader reads song files itself if their weight is less than this.
 const MIN_SHARDED_SONG_BYTES: u64 = 512 << 20;

@@ -23,7 +23,9 @@ use crate::tables::plays::{LocalDictionary, NO_SONG, Play};
 use crate::tables::song_index::SongIndex;
 use crate::tables::songplays::Histogram;
 use crate::tables::time::Month;
-use crate::transform::sorted_runs::{PLAY_BYTES, SortedRun, SortedRuns, play_from_bytes, play_to_bytes, sparse_index};
+use crate::transform::external_sort::{
+    PLAY_BYTES, SortedRun, SortedRuns, play_from_bytes, play_to_bytes, sparse_index,
+};
 
 /// The last bytes of every file.
 const MAGIC: [u8; 8] = *b"plays 1\n";

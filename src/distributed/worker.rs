@@ -32,9 +32,9 @@ use crate::tables::play_dictionary::PlayDictionary;
 use crate::tables::song_index::SongIndex;
 use crate::tables::songs::SongsPartial;
 use crate::tables::time::Month;
+use crate::transform::external_sort::RunBuffer;
 use crate::transform::extract::{Extractor, LogsRead, PlayTarget};
-use crate::transform::sorted_runs::RunBuffer;
-use crate::transform::write_tables::{FinishedTables, MonthResult};
+use crate::transform::finished_tables::{FinishedTables, MonthResult};
 use crate::transform::{extract, write_tables};
 
 /// Upper bound for a result that is returned directly. A larger one is put into the stage, because the leader receives

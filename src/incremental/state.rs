@@ -18,7 +18,7 @@ use crate::schema::Table;
 use crate::tables::song_record::SongRecord;
 use crate::tables::time::Month;
 use crate::tables::users::{User, UsersPartial};
-use crate::transform::write_tables::MonthResult;
+use crate::transform::finished_tables::MonthResult;
 
 /// The song records that earlier runs saved.
 #[derive(Debug, Default)]

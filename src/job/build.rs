@@ -14,9 +14,9 @@ use crate::report::run_report::Report;
 use crate::runtime::clock::PhaseClock;
 use crate::runtime::context::Context;
 use crate::s3::stores::Stores;
+use crate::transform::external_sort::RunBuffer;
 use crate::transform::extract;
 use crate::transform::in_memory::{self, Star};
-use crate::transform::sorted_runs::RunBuffer;
 
 /// Reads the input and returns the tables instead of writing them.
 ///

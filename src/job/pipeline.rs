@@ -36,9 +36,9 @@ use crate::tables::song_record::SongRecord;
 use crate::tables::time::Month;
 use crate::tables::users::{User, UsersPartial};
 use crate::tables::{artists, users};
+use crate::transform::external_sort::RunBuffer;
 use crate::transform::extract::{Extractor, LogsRead, PlayTarget, SongsRead};
-use crate::transform::sorted_runs::RunBuffer;
-use crate::transform::write_tables::{FinishedTables, MonthResult};
+use crate::transform::finished_tables::{FinishedTables, MonthResult};
 use crate::transform::{extract, write_tables};
 
 /// The content of the song files.

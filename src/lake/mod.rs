@@ -33,12 +33,11 @@ pub mod table_presence;
 mod worker_staging;
 mod write_fence;
 
-pub use check::{LakeCheck, Problem};
-pub use open::Lake;
-
 pub(crate) use check::check;
+pub use check::{LakeCheck, Problem};
 pub(crate) use commit::{CommitInfo, Published};
 pub(crate) use commit_log::{KEPT_VERSIONS, was_overtaken};
+pub use open::Lake;
 pub(crate) use staged_table::TableChanges;
 pub(crate) use staging::Stage;
 pub(crate) use staging_sink::{StagedEntry, StagedFile, StagingSink};

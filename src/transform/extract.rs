@@ -25,7 +25,7 @@ use crate::tables::song_index::SongIndex;
 use crate::tables::song_record::SongRecord;
 use crate::tables::songs::SongsPartial;
 use crate::tables::time::Month;
-use crate::transform::sorted_runs::{PLAY_BYTES, RunBuffer};
+use crate::transform::external_sort::{PLAY_BYTES, RunBuffer};
 
 /// Lower bound, in bytes, for the objects that may be in transfer or waiting for a worker at the same time.
 const MIN_READ_AHEAD_BYTES: u64 = 32 << 20;

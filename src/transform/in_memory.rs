@@ -11,7 +11,8 @@ use crate::runtime::threads::for_tasks;
 use crate::schema::Table;
 use crate::tables::columns::{Column, Columns};
 use crate::tables::{songs, time};
-use crate::transform::write_tables::{FinishedTables, gather};
+use crate::transform::finished_tables::FinishedTables;
+use crate::transform::write_tables::gather;
 
 /// The tables, each in batches of consecutive rows. A table without rows has no batch.
 #[derive(Debug, Default)]

@@ -22,7 +22,7 @@ use crate::tables::songplays::{Slice, SlicePlays};
 use crate::tables::time::Month;
 use crate::tables::users::UsersPartial;
 use crate::tables::{partition_path, time};
-use crate::transform::write_tables::{FinishedTables, MonthResult, file_name};
+use crate::transform::finished_tables::{FinishedTables, MonthResult, file_name};
 
 /// The tables that are partitioned by month.
 pub(super) const MONTHLY_TABLES: [Table; 2] = [Table::Time, Table::Songplays];

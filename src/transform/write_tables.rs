@@ -10,7 +10,6 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::read_summary::Plays;
 use crate::lake::{Stage, StagingSink};
 use crate::parquet_io::writer::Encoder;
 use crate::runtime::context::Context;
@@ -19,44 +18,17 @@ use crate::runtime::threads::for_tasks;
 use crate::schema::Table;
 use crate::tables::columns::Columns;
 use crate::tables::partition_path::{self, MAX_PARTITIONS};
-use crate::tables::play_dictionary::PlayDictionary;
 use crate::tables::song_index::SongIndex;
 use crate::tables::songplays::{Slice, SlicePlays};
 use crate::tables::songs::SongRow;
 use crate::tables::time::Month;
 use crate::tables::users::User;
 use crate::tables::{songs, users};
+use crate::transform::finished_tables::{FinishedTables, MonthResult, file_name};
 use crate::transform::month_files::{MONTHLY_TABLES, MonthFiles};
-use crate::transform::sorted_runs::SortedRuns;
 
 /// The number of song partitions that a thread writes before it takes the next ones.
 const PARTITIONS_PER_TASK: usize = 128;
-
-/// Everything that the tables are written from.
-#[derive(Debug)]
-pub struct FinishedTables {
-    /// The songs, indexed.
-    pub index: SongIndex,
-    /// The artists if they are wanted and may have changed; when tables stay in memory, also the users.
-    pub dimensions: Vec<Columns>,
-    /// The users and tracks that the plays refer to.
-    pub dictionary: PlayDictionary,
-    /// The plays.
-    pub runs: SortedRuns,
-}
-
-/// The result of writing a month: its counts, and the values that the state needs.
-#[derive(Clone, Debug)]
-pub struct MonthResult {
-    /// The month.
-    pub month: Month,
-    /// The number of rows of songplays, and of those with a song.
-    pub plays: Plays,
-    /// The users of the month, as of their latest event in it.
-    pub users: Vec<User>,
-    /// The keys of the tracks that were played, sorted.
-    pub tracks: Vec<u64>,
-}
 
 /// Stages the songs if they are wanted: all partitions, or only those in `changed`. Returns the number of partitions of
 /// the table.
@@ -211,9 +183,4 @@ pub fn gather<'f>(finished: &'f FinishedTables, slice: &Slice) -> Result<SlicePl
     }
     gathered.sort();
     Ok(gathered)
-}
-
-/// The name of a data file of a partition.
-pub(super) fn file_name(part: usize, config: &Config) -> String {
-    format!("part-{part:05}{}", config.compression.file_suffix())
 }

@@ -23,8 +23,8 @@ use sparkify_lake::tables::play_dictionary::PlayDictionary;
 use sparkify_lake::tables::plays::{Play, PlaysPartial};
 use sparkify_lake::tables::song_index::SongIndex;
 use sparkify_lake::tables::songplays::SlicePlays;
+use sparkify_lake::transform::external_sort::RunBuffer;
 use sparkify_lake::transform::extract::Extractor;
-use sparkify_lake::transform::sorted_runs::RunBuffer;
 
 use crate::test_folder::{SMALL, TestFolder, difference};
 

@@ -21,8 +21,9 @@ use sparkify_lake::tables::songplays::{Histogram, Slice};
 use sparkify_lake::tables::songs::SongsPartial;
 use sparkify_lake::tables::time::Month;
 use sparkify_lake::tables::{artists, songs, time, users};
-use sparkify_lake::transform::sorted_runs::RunBuffer;
-use sparkify_lake::transform::write_tables::{FinishedTables, gather};
+use sparkify_lake::transform::external_sort::RunBuffer;
+use sparkify_lake::transform::finished_tables::FinishedTables;
+use sparkify_lake::transform::write_tables::gather;
 
 /// JSON texts. The second and the third have the same value, and so do null and a missing member.
 const TEXTS: [&str; 6] = [r#""""#, r#""a\u00e9""#, r#""aé""#, r#""b""#, "null", ""];

@@ -64,10 +64,10 @@ fn matcher(pattern: &str) -> Result<GlobMatcher> {
 
 #[cfg(test)]
 mod tests {
-    use crate::error::shown;
     use std::path::Path;
 
     use super::*;
+    use crate::error::shown;
     use crate::input::sources::Content;
     use crate::s3::settings::StoreSettings;
 

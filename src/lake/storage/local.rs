@@ -14,16 +14,13 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::FlockOperation;
-use rustix::io::Errno;
-
 use crate::error::{Error, ErrorKind, Result, shown};
 use crate::lake::checkpoint::STATE;
 use crate::lake::commit_record::{
     CommitRecord, ConditionalSupport, Image, TABLES, TableRecord, sha256, stage_of, state_path,
 };
 use crate::lake::staging_sink::not_as_staged;
-use crate::lake::storage::{LakeStorage, ListedFile, StageStorage, StagedImage, Stamps, file_tree};
+use crate::lake::storage::{LakeStorage, ListedFile, StageStorage, StagedImage, Stamps, file_tree, lock};
 use crate::lake::{SUCCESS, in_publishing_order};
 use crate::runtime::cancel::Cancel;
 
@@ -45,23 +42,7 @@ impl LocalStorage {
     /// [`ErrorKind::Output`] or [`ErrorKind::Access`] when it cannot be created or written to, [`ErrorKind::Retry`]
     /// when another run has locked it.
     pub(in crate::lake) fn lock(root: &Path) -> Result<Self> {
-        let control = root.join("_etl");
-        std::fs::create_dir_all(&control).map_err(|error| Error::io(ErrorKind::Output, "create", &control, &error))?;
-        let path = control.join("lock");
-        let lock = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(|error| Error::io(ErrorKind::Output, "write to", &path, &error))?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { root: root.to_owned(), _lock: Some(lock) }),
-            Err(Errno::WOULDBLOCK) => {
-                Err(Error::new(ErrorKind::Retry, format!("another run is writing to {}", shown(root)))
-                    .hint("try again after it has ended; this run changed nothing")
-                    .context("path", shown(root)))
-            }
-            Err(error) => Err(Error::io(ErrorKind::Output, "lock", &path, &error.into())),
-        }
+        Ok(Self { root: root.to_owned(), _lock: Some(lock::acquire(root)?) })
     }
 
     /// Opens the folder for read-only access, without a lock.
