@@ -25,6 +25,7 @@ use crate::lookup;
 use crate::progress::Stage;
 use crate::run as engine;
 use crate::sample::{SampleSpec, write_sample};
+use crate::schema::Table;
 
 /// An executor with the kernel that it is to call.
 type Crew<'py> = Option<(Bound<'py, PyAny>, Py<PyAny>)>;
@@ -188,6 +189,23 @@ fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(known)
 }
 
+/// The star schema by table name: the columns with their types, and the columns that are in the path.
+#[pyfunction]
+fn star_schema(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let tables = PyDict::new(py);
+    for table in Table::ALL {
+        let columns = PyDict::new(py);
+        for field in table.fields() {
+            columns.set_item(field.name, field.kind.name())?;
+        }
+        let described = PyDict::new(py);
+        described.set_item("columns", columns)?;
+        described.set_item("partition_columns", table.partition_columns().to_vec())?;
+        tables.set_item(table.name(), described)?;
+    }
+    Ok(tables)
+}
+
 /// The version and how the module was compiled.
 #[pyfunction]
 fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
@@ -231,6 +249,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(recover, module)?)?;
     module.add_function(wrap_pyfunction!(sample, module)?)?;
     module.add_function(wrap_pyfunction!(defaults, module)?)?;
+    module.add_function(wrap_pyfunction!(star_schema, module)?)?;
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
     module.add_function(wrap_pyfunction!(lake_layout, module)?)?;
     module.add_function(wrap_pyfunction!(look, module)?)?;
