@@ -175,7 +175,7 @@ def test_the_sensor(raw: Path, lake: Path) -> None:
         poke(min_version="None")
     with pytest.raises(AirflowFailException, match="newer_than cannot be 'soon'"):
         poke(newer_than="soon")
-    with pytest.raises(sparkify_lake.UsageError, match="looks at the lake alone, not at input"):
+    with pytest.raises(sparkify_lake.UsageError, match="does not accept the option input"):
         poke(options={"input": str(raw)})
     # Committed, and stopped before it was published.
     (done,) = (lake / "_etl" / "done").iterdir()
