@@ -24,6 +24,7 @@ use crate::job;
 use crate::lake::table_presence;
 use crate::runtime::progress::Phase;
 use crate::sample::{SampleSpec, write_sample};
+use crate::schema::Table;
 
 /// An executor and the kernel that its workers call.
 type ExecutorBinding<'py> = Option<(Bound<'py, PyAny>, Py<PyAny>)>;
@@ -187,6 +188,23 @@ fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(all)
 }
 
+/// The star schema by table name: the columns with their types, and the columns that are in the path.
+#[pyfunction]
+fn star_schema(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let tables = PyDict::new(py);
+    for table in Table::ALL {
+        let columns = PyDict::new(py);
+        for field in table.fields() {
+            columns.set_item(field.name, field.kind.name())?;
+        }
+        let described = PyDict::new(py);
+        described.set_item("columns", columns)?;
+        described.set_item("partition_columns", table.partition_columns().to_vec())?;
+        tables.set_item(table.name(), described)?;
+    }
+    Ok(tables)
+}
+
 /// Returns the version of the package, and how the module was compiled.
 #[pyfunction]
 fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
@@ -230,6 +248,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(recover, module)?)?;
     module.add_function(wrap_pyfunction!(sample, module)?)?;
     module.add_function(wrap_pyfunction!(defaults, module)?)?;
+    module.add_function(wrap_pyfunction!(star_schema, module)?)?;
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
     module.add_function(wrap_pyfunction!(lake_layout, module)?)?;
     module.add_function(wrap_pyfunction!(look, module)?)?;
