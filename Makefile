@@ -32,7 +32,7 @@ test: lint core install docs  ## everything: lints, the Rust core without Python
 notebooks: install $(VENV)/tested  ## execute the three notebooks headless, as the tests do
 	$(PY) -m pytest -p no:cacheprovider tests/python/package/test_notebooks.py
 
-lint: $(VENV)/tested  ## formatting, clippy, ruff, mypy, sources and licenses of what is linked
+lint: $(VENV)/tested wording  ## formatting, clippy, ruff, mypy, sources and licenses of what is linked
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/servers/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml

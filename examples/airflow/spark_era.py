@@ -1,4 +1,4 @@
-"""The DAG that teams ran with Spark, but for one import: two PythonOperators call the job's functions."""
+"""The DAG that teams ran with Spark, except for one import: two PythonOperators call the job's functions."""
 
 from datetime import datetime
 
