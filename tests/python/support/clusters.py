@@ -1,4 +1,4 @@
-"""Clusters in processes of their own: Spark, Spark Connect and Ray, each with two workers."""
+"""Clusters in separate processes: Spark, Spark Connect and Ray, each with two workers."""
 
 from __future__ import annotations
 

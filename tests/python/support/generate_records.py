@@ -310,7 +310,7 @@ def _nested(depth: int) -> str:
     return "[" * depth + "1" + "]" * depth
 
 
-# None starts like the inside of an indented object: after a broken line, it would be read as part of it.
+# No value starts like the inside of an indented object: after a broken line, it would be part of that object.
 BROKEN: dict[str, tuple[bytes, ...]] = {
     "syntax": (
         b"{'page': 'NextSong'}",

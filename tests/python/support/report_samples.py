@@ -123,7 +123,7 @@ def examination_mapping() -> dict[str, Any]:
 
 
 def checkup_mapping() -> dict[str, Any]:
-    """A lake with two files that are not as its log says, of which one is named."""
+    """The check of a lake with two files that differ from its commit log, one of which is named."""
     return {
         "location": "lake", "version": 3,
         "run": "20181130T120000Z-1a2b3c4d", "committed_at": "2018-11-30T12:00:00Z",
