@@ -12,7 +12,7 @@ MARK = "<!-- options -->"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replaces the mark on a page by the table of options."""
+    """Replaces the mark on a page with the table of options."""
     return markdown.replace(MARK, options_table()) if MARK in markdown else markdown
 
 
