@@ -32,7 +32,7 @@ test: lint core install docs  ## run everything: lints, the Rust core without Py
 notebooks: install $(VENV)/tested  ## execute the three notebooks without a browser, as the tests do
 	$(PY) -m pytest -p no:cacheprovider tests/python/package/test_notebooks.py
 
-lint: $(VENV)/tested  ## check formatting, clippy, ruff, mypy, sources and licenses of all crates
+lint: $(VENV)/tested wording  ## check formatting, wording, clippy, ruff, mypy, sources and licenses of all crates
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/servers/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml

@@ -26,11 +26,12 @@ use sparkify_lake::tables::partition_path::of_song;
 use sparkify_lake::tables::play_dictionary::PlayDictionary;
 use sparkify_lake::tables::plays::{Play, PlaysPartial};
 use sparkify_lake::tables::song_index::SongIndex;
-use sparkify_lake::tables::songplays::Gathered;
+use sparkify_lake::tables::songplays::SlicePlays;
 use sparkify_lake::tables::songs::{SongsPartial, file_columns};
 use sparkify_lake::tables::time;
-use sparkify_lake::transform::sorted_runs::RunBuffer;
-use sparkify_lake::transform::write_tables::{FinishedTables, gather};
+use sparkify_lake::transform::external_sort::RunBuffer;
+use sparkify_lake::transform::finished_tables::FinishedTables;
+use sparkify_lake::transform::write_tables::gather;
 
 fn main() {
     divan::main();
@@ -75,7 +76,7 @@ impl Data {
             let half = plays.iter().enumerate().filter(|(number, _)| number % 2 == remainder);
             runs.add(0, half.map(|(_, play)| *play).collect()).unwrap();
         }
-        let dictionary = PlayDictionary::new(vec![partial.into_people()]);
+        let dictionary = PlayDictionary::new(vec![partial.into_dictionary()]);
         let events = logs.first().and_then(|log| log.get(..1 << 20)).unwrap();
         let events = events.get(..cut(events).unwrap()).unwrap().to_vec();
         Self {
@@ -309,7 +310,7 @@ mod writer {
 }
 
 /// The plays of the first full time slice: about 131,000, which are one row group.
-fn gathered() -> Gathered<'static> {
+fn gathered() -> SlicePlays<'static> {
     let slices = DATA.finished.runs.histogram.slices();
     let mut slices = slices.iter().map(|slice| gather(&DATA.finished, slice).unwrap());
     slices.find(|gathered| gathered.len() >= 131_072).unwrap()
@@ -325,7 +326,7 @@ mod planner {
             path: format!("data/log_data/{}/part-{number:05}.json.gz", day(number)).into(),
             size: 128 << 20,
             version: Version::Tag(Tag("\"0123456789abcdef0123456789abcdef\"".into())),
-            is_gone: false,
+            is_missing: false,
         };
         (0..81_920).map(file).collect()
     }

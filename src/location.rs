@@ -1,18 +1,18 @@
-//! The location of an input or an output: a path on a local disk, or a place in a bucket, parsed from its text.
+//! The location of an input or an output, parsed from text: a path on a local disk, or a prefix in a bucket.
 //!
-//! Invariant: a parsed [`Location`] is one that this version can read and write.
+//! Invariant: this version can read and write every [`Location`]; other URLs are rejected when they are parsed.
 
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result, shown};
 
-/// A place that can be read from or written to.
+/// The location of an input or an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// A path on a local disk.
     Local(PathBuf),
-    /// A place in a bucket.
+    /// A key or a prefix in a bucket.
     Object(ObjectPath),
 }
 
@@ -21,7 +21,7 @@ pub enum Location {
 pub struct ObjectPath {
     /// The bucket's name.
     pub bucket: String,
-    /// Without slashes at its ends; '' is the whole bucket.
+    /// The key or the prefix, without leading and trailing slashes; empty for the entire bucket.
     pub key: String,
 }
 
@@ -33,7 +33,7 @@ impl fmt::Display for ObjectPath {
 }
 
 impl ObjectPath {
-    /// The place `name` below this one.
+    /// The location `name` below this one.
     #[must_use]
     pub fn join(&self, name: &str) -> Self {
         let key = if self.key.is_empty() { name.to_owned() } else { format!("{}/{name}", self.key) };
@@ -51,22 +51,22 @@ impl fmt::Display for Location {
 }
 
 impl Location {
-    /// Understands `value` (the option `option` names it in errors): a local path, a `file://` URL, or a URL of S3, for
-    /// which `s3a://` and `s3n://` are Hadoop's names. Repeated slashes and `.` segments are dropped.
+    /// Parses the value of an option: a local path, a `file://` URL, or an S3 URL with the scheme `s3://` or Hadoop's
+    /// `s3a://` and `s3n://`. Repeated slashes and `.` segments are removed.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] for anything else, with what to write instead.
+    /// [`ErrorKind::Configuration`] for any other value; the hint shows a valid form.
     pub fn parse(option: &'static str, value: &str) -> Result<Self> {
         let refuse = |message: String, hint: &str| {
             Err(Error::new(ErrorKind::Configuration, message).hint(hint).context("option", option))
         };
         if value.trim().is_empty() {
-            return refuse(format!("{option} is empty"), "name a folder");
+            return refuse(format!("{option} is empty"), "set it to a folder, or to s3://bucket/folder");
         }
         if value.starts_with("arn:") {
             return refuse(
                 format!("{option} is an ARN, not a location"),
-                "write the folder itself; an ARN names a resource for policies",
+                "write s3://bucket/folder; ARNs are for policies",
             );
         }
         let path = match value.split_once("://") {
@@ -75,38 +75,41 @@ impl Location {
             Some(("file", _)) => {
                 return refuse(
                     format!("{option} is a file:// URL with a host"),
-                    "write file:///absolute/path or a plain path",
+                    "write file:///absolute/path, or a path without file://",
                 );
             }
             Some(("s3" | "s3a" | "s3n", rest)) => {
                 let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
                 if bucket.is_empty() {
-                    return refuse(format!("{option} names no bucket"), "write s3://bucket/folder");
+                    return refuse(format!("{option} does not name a bucket"), "write s3://bucket/folder");
                 }
                 if bucket.contains(['@', ':']) {
-                    // What stands there may be a secret: it is not repeated.
+                    // The message does not repeat the value, because it may contain a secret.
                     return refuse(
-                        format!("{option} holds more than a bucket's name before the first slash"),
-                        "credentials do not belong in a location: put them in dl.cfg or the environment",
+                        format!("{option} has more than a bucket's name before the first slash"),
+                        "write s3://bucket/folder, and put credentials in dl.cfg or in the environment",
                     );
                 }
                 let parts: Vec<&str> = key.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
                 if parts.contains(&"..") {
-                    return refuse(format!("{option} holds .. in a key"), "write the key as it is in the bucket");
+                    return refuse(
+                        format!("{option} contains .. as a part of the key"),
+                        "write the key as it is in the bucket",
+                    );
                 }
                 return Ok(Self::Object(ObjectPath { bucket: bucket.to_owned(), key: parts.join("/") }));
             }
             Some((scheme, _)) => {
                 return refuse(
-                    format!("{option} begins with {scheme}://, which this version cannot reach"),
-                    "it takes local paths, file:// and s3:// (also spelled s3a:// and s3n://)",
+                    format!("{option} has the scheme {scheme}://, which is not supported"),
+                    "use a local path, file:// or s3:// (s3a:// and s3n:// mean the same)",
                 );
             }
         };
-        Ok(Self::Local(normalised(Path::new(path))))
+        Ok(Self::Local(normalized(Path::new(path))))
     }
 
-    /// The place `name` below this one.
+    /// The location `name` below this one.
     #[must_use]
     pub fn join(&self, name: &str) -> Self {
         match self {
@@ -115,7 +118,7 @@ impl Location {
         }
     }
 
-    /// The local path; `None` for what lies in a bucket.
+    /// The path of a local location; `None` for a bucket.
     #[must_use]
     pub fn local(&self) -> Option<&Path> {
         match self {
@@ -125,13 +128,13 @@ impl Location {
     }
 }
 
-/// The path without repeated slashes and `.` segments; `..` stays, because behind a symlink it means something.
-fn normalised(path: &Path) -> PathBuf {
-    let kept: PathBuf = path.components().filter(|part| !matches!(part, Component::CurDir)).collect();
-    if kept.as_os_str().is_empty() { PathBuf::from(".") } else { kept }
+/// The path without repeated slashes and `.` segments. `..` stays, because after a symlink it names another folder.
+fn normalized(path: &Path) -> PathBuf {
+    let normalized: PathBuf = path.components().filter(|part| !matches!(part, Component::CurDir)).collect();
+    if normalized.as_os_str().is_empty() { PathBuf::from(".") } else { normalized }
 }
 
-/// The path with every symlink resolved, for comparing places; what does not exist yet is kept as written.
+/// The absolute path with every symlink resolved, for comparing paths. A part that does not exist yet stays unchanged.
 #[must_use]
 pub fn resolved(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_reached_is_refused() {
+    fn unsupported_locations_are_rejected() {
         for value in [
             "",
             "  ",
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn resolving_keeps_what_does_not_exist() {
+    fn a_missing_path_is_resolved_up_to_its_existing_parent() {
         let dir = tempfile::tempdir().unwrap();
         let real = dir.path().canonicalize().unwrap();
         assert_eq!(resolved(&dir.path().join("x/y")), real.join("x/y"));

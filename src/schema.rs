@@ -1,26 +1,26 @@
 //! The star schema as data: tables, columns, types, partitions, folder names.
 //!
-//! It says what the five tables are; how their rows come about is in [`crate::tables`].
+//! How the rows are computed is in [`crate::tables`].
 //!
-//! Invariant: order here is order everywhere: columns in files and frames, and tables in publishing (dimensions
-//! before facts). Partition columns come last and live in the path only.
+//! Invariant: the order here is the order everywhere: of columns in files and frames, and of tables when they are
+//! published (dimensions before facts). Partition columns come last in frames; files do not contain them.
 
 /// One of the five tables, in the order in which they are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Table {
-    /// One row a song.
+    /// One row per song.
     Songs,
-    /// One row an artist.
+    /// One row per artist.
     Artists,
-    /// One row a user, as of the user's latest event.
+    /// One row per user, as of the user's latest event.
     Users,
-    /// One row a distinct start time.
+    /// One row per distinct start time.
     Time,
-    /// One row a play.
+    /// One row per play.
     Songplays,
 }
 
-/// The type of a column, in Parquet's and Arrow's common terms.
+/// The type of a column: one that Parquet and Arrow both have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
     /// 32-bit signed integer.
@@ -33,6 +33,20 @@ pub enum Type {
     Text,
     /// Microseconds since 1970-01-01T00:00:00Z, adjusted to UTC.
     Timestamp,
+}
+
+impl Type {
+    /// The name by which Python knows the type.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Int32 => "int32",
+            Self::Int64 => "int64",
+            Self::Float64 => "float64",
+            Self::Text => "text",
+            Self::Timestamp => "timestamp",
+        }
+    }
 }
 
 /// A column of a table.
@@ -96,7 +110,7 @@ impl Table {
     /// All tables, dimensions before facts.
     pub const ALL: [Self; 5] = [Self::Songs, Self::Artists, Self::Users, Self::Time, Self::Songplays];
 
-    /// The table's plain name: option values, report keys, `plain` folders.
+    /// The table's name in options, report keys and `plain` folder names.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -108,7 +122,7 @@ impl Table {
         }
     }
 
-    /// The folder's name in the Spark job's layout.
+    /// The folder's name in the layout of the Spark job (`classic`).
     #[must_use]
     pub const fn classic_folder(self) -> &'static str {
         match self {
@@ -120,7 +134,7 @@ impl Table {
         }
     }
 
-    /// The table of that plain name.
+    /// The table with this [`Self::name`].
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|table| table.name() == name)
@@ -138,7 +152,7 @@ impl Table {
         }
     }
 
-    /// The columns that live in the path, outermost folder first.
+    /// The columns whose values are in the path, outermost folder first.
     #[must_use]
     pub const fn partition_columns(self) -> &'static [&'static str] {
         match self {
@@ -148,18 +162,24 @@ impl Table {
         }
     }
 
-    /// The columns that live in the files, in order.
+    /// The columns that the files contain, in order.
     pub fn file_fields(self) -> impl Iterator<Item = &'static Field> {
         self.fields().iter().filter(move |field| !self.partition_columns().contains(&field.name))
     }
 
-    /// Whether the table is made from song files alone.
+    /// Whether the table is made from song files only.
     #[must_use]
     pub const fn is_made_from_songs(self) -> bool {
         matches!(self, Self::Songs | Self::Artists)
     }
 
-    /// Whether files of a content, "songs" or "logs", go into the table.
+    /// Whether the table has one folder per month of the plays. These tables are published after the dimensions.
+    #[must_use]
+    pub const fn is_partitioned_by_month(self) -> bool {
+        matches!(self, Self::Time | Self::Songplays)
+    }
+
+    /// Whether the table is made from files with this content, "songs" or "logs".
     #[must_use]
     pub fn is_made_from(self, content: &str) -> bool {
         match content {

@@ -38,7 +38,7 @@ pub fn check_decoding(kind: Kind, file: &[u8]) {
     assert_eq!(decode(&mut Decoder::new(narrow), kind, file, framing, (0, 0)), whole, "with narrow limits");
 }
 
-/// Decodes the pieces that a reader with buffers of this size hands out.
+/// Decodes the pieces that a reader with buffers of this size returns.
 fn decode_in_pieces(kind: Kind, file: &[u8], framing: Framing, size: usize) -> Outcome {
     let mut decoder = Decoder::new(Limits::default());
     let mut cutter = Cutter::new(framing);

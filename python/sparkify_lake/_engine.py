@@ -8,7 +8,8 @@ Invariant: an error of the engine about an option names the place where the opti
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sparkify_lake.errors import InternalError, SparkifyLakeError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from logging import Logger
     from types import ModuleType
 
-    from sparkify_lake._native import TablePresence
+    from sparkify_lake._native import TablePresence, TableSchema
     from sparkify_lake.executors import ExecutorBinding
     from sparkify_lake.render.progress import OnTick, Tick
     from sparkify_lake.settings.config import Config
@@ -88,6 +89,13 @@ def defaults() -> dict[str, str]:
     """Returns the default of each option as text."""
     texts: dict[str, str] = native().defaults()
     return texts
+
+
+@cache
+def star_schema() -> Mapping[str, TableSchema]:
+    """Returns the star schema by table name, in the order in which tables are published."""
+    schema: dict[str, TableSchema] = native().star_schema()
+    return schema
 
 
 def build_info() -> dict[str, str]:

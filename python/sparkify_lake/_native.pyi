@@ -18,6 +18,12 @@ class TablePresence(TypedDict):
     tables: dict[str, bool]
     region: str | None  # of the bucket; None for a local lake
 
+class TableSchema(TypedDict):
+    """The schema of one table."""
+
+    columns: dict[str, str]  # column name -> "int32", "int64", "float64", "text" or "timestamp", in order
+    partition_columns: list[str]  # the columns that are in the path, in order
+
 def run(
     options: Mapping[str, object], on_tick: OnTick | None, executor: ExecutorBinding | None = None
 ) -> dict[str, Any]:
@@ -56,6 +62,9 @@ def sample(directory: str, options: Mapping[str, int], on_tick: OnTick | None) -
 
 def defaults() -> dict[str, str]:
     """Returns the default of each option and of each size of the sample, as text."""
+
+def star_schema() -> dict[str, TableSchema]:
+    """Returns the star schema by table name, in the order in which tables are published."""
 
 def build_info() -> dict[str, str]:
     """Returns the version and how the module was compiled."""

@@ -30,7 +30,8 @@ from sparkify_lake.errors import (
     SparkifyLakeError,
     UsageError,
 )
-from sparkify_lake.settings.options import check_names, is_remote, mask_secrets
+from sparkify_lake.settings.locations import is_remote
+from sparkify_lake.settings.options import check_names, mask_secrets
 
 if TYPE_CHECKING:
     from sparkify_lake.render.progress import Tick

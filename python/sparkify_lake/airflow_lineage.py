@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from sparkify_lake.settings.options import is_remote
+from sparkify_lake.settings.locations import is_remote
 
 if TYPE_CHECKING:
     from sparkify_lake.results.run_report import RunReport

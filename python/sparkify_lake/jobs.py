@@ -14,7 +14,8 @@ from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.results.run_report import RunReport, SampleReport
 from sparkify_lake.settings.config import Config
 from sparkify_lake.settings.environment import is_in_airflow
-from sparkify_lake.settings.options import BY_NAME, is_remote, mask_secrets, plain_value
+from sparkify_lake.settings.locations import is_remote
+from sparkify_lake.settings.options import BY_NAME, mask_secrets, plain_value
 from sparkify_lake.settings.resolve import resolve
 from sparkify_lake.settings.time_range import reject_empty_range
 

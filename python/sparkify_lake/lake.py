@@ -15,7 +15,8 @@ from sparkify_lake import _engine
 from sparkify_lake.errors import ConfigurationError, NoInputError
 from sparkify_lake.render.text_table import Displayed, TextTable, format_count
 from sparkify_lake.settings.environment import has_certificate_file
-from sparkify_lake.settings.options import as_bool, is_remote, mask_secrets
+from sparkify_lake.settings.locations import is_remote
+from sparkify_lake.settings.options import as_bool, mask_secrets
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -28,38 +29,6 @@ if TYPE_CHECKING:
     from sparkify_lake.results.run_report import RunReport
     from sparkify_lake.settings.config import Config, Credential
     from sparkify_lake.settings.options import LakeOptions
-
-# Columns in order, and those of them that stand in the path. Text, but for the types named.
-_TIME = {"start_time": "time"}
-_CALENDAR = dict.fromkeys(("hour", "day", "week", "month", "year", "weekday"), "int32")
-COLUMNS: Mapping[str, Mapping[str, str]] = {
-    "songs": {"song_id": "text", "title": "text", "artist_id": "text", "year": "int32", "duration": "float"},
-    "artists": {
-        "artist_id": "text",
-        "name": "text",
-        "location": "text",
-        "latitude": "float",
-        "longitude": "float",
-    },
-    "users": dict.fromkeys(("user_id", "first_name", "last_name", "gender", "level"), "text"),
-    "time": {**_TIME, **_CALENDAR},
-    "songplays": {
-        "songplay_id": "int64",
-        **_TIME,
-        **dict.fromkeys(("user_id", "level", "song_id", "artist_id"), "text"),
-        "session_id": "int64",
-        **dict.fromkeys(("location", "user_agent"), "text"),
-        **dict.fromkeys(("year", "month"), "int32"),
-    },
-}
-PARTITIONS: Mapping[str, tuple[str, ...]] = {
-    "songs": ("year", "artist_id"),
-    "artists": (),
-    "users": (),
-    "time": ("year", "month"),
-    "songplays": ("year", "month"),
-}
-TABLES = tuple(COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -83,16 +52,16 @@ class Star(Displayed, Mapping[str, "DataFrame"]):
     report: RunReport
 
     def __getitem__(self, table: str) -> DataFrame:
-        if table not in TABLES:
+        if table not in _engine.star_schema():
             raise KeyError(table)
         frame: DataFrame = getattr(self, table)
         return frame
 
     def __iter__(self) -> Iterator[str]:
-        return iter(TABLES)
+        return iter(_engine.star_schema())
 
     def __len__(self) -> int:
-        return len(TABLES)
+        return len(_engine.star_schema())
 
     def _title(self) -> str:
         return "star schema in memory"
@@ -153,7 +122,7 @@ class Lake(Displayed):
         return self["songplays"]
 
     def __getitem__(self, table: str) -> LazyFrame:
-        if table not in TABLES:
+        if table not in _engine.star_schema():
             raise KeyError(table)
         folder = self._layout[table]
         if not self._exists[table]:
@@ -182,7 +151,8 @@ class Lake(Displayed):
 
     def _known_tables(self) -> tuple[LakeTable, ...]:
         return tuple(
-            LakeTable(name=name, location=self._layout[name], exists=self._exists[name]) for name in TABLES
+            LakeTable(name=name, location=self._layout[name], exists=self._exists[name])
+            for name in _engine.star_schema()
         )
 
     def _title(self) -> str:
@@ -190,11 +160,12 @@ class Lake(Displayed):
 
     def _tables(self) -> list[TextTable]:
         # From the last look at the lake: displaying a lake sends no request.
+        schema = _engine.star_schema()
         rows = [
             (
                 table.name,
                 table.location if table.exists else "(does not exist)",
-                ", ".join(COLUMNS[table.name]),
+                ", ".join(schema[table.name]["columns"]),
             )
             for table in self._known_tables()
         ]
@@ -256,11 +227,12 @@ def _scan(table: str, folder: str, options: Mapping[str, Any]) -> LazyFrame:
         "text": pl.String(),
         "int32": pl.Int32(),
         "int64": pl.Int64(),
-        "float": pl.Float64(),
-        "time": pl.Datetime("us", "UTC"),
+        "float64": pl.Float64(),
+        "timestamp": pl.Datetime("us", "UTC"),
     }
-    schema = {column: types[kind] for column, kind in COLUMNS[table].items()}
-    in_path = PARTITIONS[table]
+    described = _engine.star_schema()[table]
+    schema = {column: types[kind] for column, kind in described["columns"].items()}
+    in_path = described["partition_columns"]
     frame = pl.scan_parquet(
         f"{folder}/" if is_remote(folder) else folder,  # in a bucket, only the slash marks a folder
         glob=False,  # the name of a folder may contain [ or *

@@ -1,11 +1,10 @@
-//! What the user said, checked value by value.
+//! The user's settings, parsed from text and checked one by one.
 //!
-//! Values arrive as text by option name (from arguments, environment and files, already merged by precedence in the
-//! Python front) and leave as typed options. Defaults live here and nowhere else. Nothing is looked up: no file, no
-//! environment, no clock.
+//! The Python package merges arguments, environment and files, and passes one text per option. This folder turns them
+//! into typed options and is the only place with default values. It reads no file, no environment and no clock.
 //!
-//! Invariant: a [`Config`] holds only values that make sense by themselves; whether they fit together and fit the
-//! world is [`crate::input::sources`]'s question.
+//! Invariant: every value of a [`Config`] is valid on its own. [`crate::input::sources`] checks their combinations, and
+//! compares them with the files.
 
 mod values;
 
@@ -20,62 +19,62 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::s3::settings::{SECRETS, StoreSettings};
 use crate::schema::Table;
 
-/// Options as they come: name to text.
+/// The settings as text, by option name.
 pub type Settings = BTreeMap<String, String>;
 
-/// Everything the user may say, with the defaults filled in.
+/// All options, with defaults for those that are not set.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, on or off, as the user says it")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag of the command line")]
 pub struct Config {
-    /// The root that holds `song_data` and `log_data`.
+    /// The folder that contains `song_data` and `log_data`.
     pub input: Option<String>,
-    /// Song files: a folder, a file or a glob; replaces what lies below `input`.
+    /// Song files: a folder, a file or a glob, instead of `song_data` below `input`.
     pub song_data: Option<String>,
-    /// Log files, likewise.
+    /// Log files: a folder, a file or a glob, instead of `log_data` below `input`.
     pub log_data: Option<String>,
-    /// The root of the lake.
+    /// The root folder of the lake.
     pub output: Option<String>,
-    /// The tables to make.
+    /// The tables to write, in the order of [`Table`].
     pub tables: Vec<Table>,
-    /// Folder name of every table.
+    /// The folder name of each table.
     pub folders: BTreeMap<Table, String>,
-    /// How plays find their song.
+    /// The rule by which a play finds its song.
     pub matching: Match,
-    /// What becomes of plays without one.
+    /// Whether plays without a song are kept.
     pub unmatched: Unmatched,
-    /// Compression of the files.
+    /// The compression of the Parquet files.
     pub compression: Compression,
-    /// Worker threads.
+    /// The number of worker threads.
     pub threads: usize,
-    /// Upper bound for buffers, in bytes.
+    /// The limit for buffers, in bytes.
     pub memory_limit: u64,
-    /// Input bytes handed to one decoding step.
+    /// The input bytes of one decoding step.
     pub chunk_size: u64,
-    /// Input bytes of one task of an executor; by its slots where nothing is said.
+    /// The input bytes of one shard of an executor; by default they depend on its slots.
     pub shard_size: Option<u64>,
-    /// Tolerated rejects.
+    /// The limit of quarantined records.
     pub max_bad: MaxBad,
-    /// What a bad file means.
+    /// Whether a bad file ends the run.
     pub on_bad_file: OnBadFile,
-    /// Plausible event times, in milliseconds since 1970; the end is exclusive.
+    /// The accepted event times, in milliseconds since 1970 (UTC); the end is exclusive.
     pub ts_window: Range<i64>,
-    /// Whether files that this program did not write may be replaced.
+    /// Whether a run may replace files that this program did not write.
     pub adopt: bool,
-    /// Whether a log file may be the same as another.
+    /// Whether a log file may have the same bytes as another one.
     pub allow_duplicates: bool,
-    /// Whether the input may be less than half of what it was.
+    /// Whether the input may shrink to less than half of its size at the last run.
     pub allow_shrink: bool,
-    /// Whether files that are gone keep their rows.
+    /// Whether the rows of missing input files are kept.
     pub keep_gone: bool,
-    /// Whether everything is read, also when nothing has changed.
+    /// Whether all of the input is read, even if it has not changed.
     pub rebuild: bool,
-    /// Of log files that the lake does not know, those of these days (by their paths) are taken; the end is exclusive.
+    /// New log files are only read if the day in their path is in this range; the end is exclusive.
     pub days: Range<Option<NaiveDate>>,
-    /// How object stores are reached.
+    /// The settings for object stores.
     pub store: StoreSettings,
 }
 
-/// Option names with their defaults, as text: for `--help`, and the list of what is known.
+/// The names of all options with their defaults as text, for `--help` and for finding unknown names.
 pub const DEFAULTS: [(&str, &str); 30] = [
     ("input", ""),
     ("output", ""),
@@ -110,21 +109,21 @@ pub const DEFAULTS: [(&str, &str); 30] = [
 ];
 
 impl Config {
-    /// Reads the settings.
+    /// Parses the settings.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] for an unknown name, [`ErrorKind::Configuration`] for a value that is not of the option's
-    /// form; both name the option and what it takes.
+    /// [`ErrorKind::Usage`] for an unknown name, [`ErrorKind::Configuration`] for an invalid value; the error names the
+    /// option, and the hint says which values it takes.
     pub fn from_settings(settings: &Settings) -> Result<Self> {
         for name in settings.keys() {
             if !DEFAULTS.iter().any(|(known, _)| known == name) && !SECRETS.contains(&name.as_str()) {
                 return Err(Error::new(ErrorKind::Usage, format!("there is no option {name:?}"))
-                    .hint("`sparkify-lake --help` lists the options")
+                    .hint("run `sparkify-lake --help` for a list of the options")
                     .context("option", name.clone()));
             }
         }
         let text = |name: &str| settings.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
-        let truth = |name: &'static str| text(name).map_or(Ok(false), |value| flag(name, value));
+        let boolean = |name: &'static str| text(name).map_or(Ok(false), |value| flag(name, value));
         let location = |name: &str| text(name).map(str::to_owned);
         Ok(Self {
             input: location("input"),
@@ -155,37 +154,37 @@ impl Config {
                 &[("refuse", OnBadFile::Refuse), ("quarantine", OnBadFile::Quarantine)],
             )?,
             ts_window: ts_window(text("ts_window").unwrap_or("1990-01-01..2100-01-01"))?,
-            adopt: truth("adopt")?,
-            allow_duplicates: truth("allow_duplicates")?,
-            allow_shrink: truth("allow_shrink")?,
-            keep_gone: truth("keep_gone")?,
-            rebuild: truth("rebuild")?,
+            adopt: boolean("adopt")?,
+            allow_duplicates: boolean("allow_duplicates")?,
+            allow_shrink: boolean("allow_shrink")?,
+            keep_gone: boolean("keep_gone")?,
+            rebuild: boolean("rebuild")?,
             days: days(text("since"), text("until"))?,
-            store: StoreSettings::read(text, truth)?,
+            store: StoreSettings::read(text, boolean)?,
         })
     }
 }
 
 impl Config {
-    /// The options that decide which rows a table has and which bytes a file: two runs that differ here differ there.
+    /// The options that determine the rows of the tables and the bytes of the files.
     #[must_use]
-    pub fn shaping(&self) -> BTreeMap<String, String> {
+    pub fn table_options(&self) -> BTreeMap<String, String> {
         let mut options = self.to_texts();
         options.retain(|name, _| ["compression", "match", "ts_window", "unmatched"].contains(name));
         options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// The options that decide what a run says of its input, and whether it accepts it: one text.
+    /// The options that determine how a run reads its input and whether it accepts it, as one text.
     #[must_use]
-    pub fn deciding(&self) -> String {
-        let names = ["tables", "table_names", "match", "unmatched", "compression", "ts_window"];
-        let judging = ["max_bad", "on_bad_file", "allow_duplicates"];
+    pub fn read_options(&self) -> String {
+        let reading = ["tables", "table_names", "match", "unmatched", "compression", "ts_window"];
+        let accepting = ["max_bad", "on_bad_file", "allow_duplicates"];
         let texts = self.to_texts();
-        let said = |name: &str| texts.get(name).map(|value| format!("{name}={value}"));
-        names.into_iter().chain(judging).filter_map(said).collect::<Vec<_>>().join(" ")
+        let pair = |name: &str| texts.get(name).map(|value| format!("{name}={value}"));
+        reading.into_iter().chain(accepting).filter_map(pair).collect::<Vec<_>>().join(" ")
     }
 
-    /// The options in force, as text in the form that [`Config::from_settings`] takes. Locations are not among them.
+    /// The effective options, except locations, as text in the form that [`Config::from_settings`] takes.
     #[must_use]
     pub fn to_texts(&self) -> BTreeMap<&'static str, String> {
         let date = |ts: i64| chrono::DateTime::from_timestamp_millis(ts).unwrap_or_default().date_naive().to_string();
@@ -278,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn overrides_lie_on_top_of_a_naming() {
+    fn overrides_replace_single_folder_names() {
         let folders = read("table_names", "plain,users=people").unwrap().folders;
         assert_eq!(folders[&Table::Users], "people");
         assert_eq!(folders[&Table::Songs], "songs");
@@ -287,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_of_rejects() {
+    fn limits_of_bad_records() {
         assert_eq!(read("max_bad", "1%").unwrap().max_bad.allowed(1_000), 10);
         assert_eq!(read("max_bad", "7").unwrap().max_bad.allowed(1_000), 7);
         assert_eq!(MaxBad::Default.allowed(1_000), 100);
@@ -297,7 +296,7 @@ mod tests {
 
     #[test]
     fn unknown_names_are_usage_errors() {
-        assert_eq!(read("colour", "red").unwrap_err().kind(), ErrorKind::Usage);
+        assert_eq!(read("color", "red").unwrap_err().kind(), ErrorKind::Usage);
         assert_eq!(read("match", "title").unwrap_err().kind(), ErrorKind::Configuration);
         assert!(read("ts_window", "2100-01-01..1990-01-01").is_err());
     }

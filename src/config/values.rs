@@ -1,6 +1,6 @@
-//! The values of single options: text in, or what the option takes instead.
+//! The parsers for the values of single options.
 //!
-//! Invariant: a value that is refused is named with its option and with what the option takes.
+//! Invariant: the error for an invalid value names the option and the value, and its hint says which values are valid.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,10 +10,10 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Table;
 
-/// `songplay_id` keeps 43 bits for the millisecond: times from 1970 to 2248 fit (see [`crate::tables::songplays`]).
-const LATEST_TS: i64 = 1 << 43;
+/// `songplay_id` has 43 bits for the millisecond, which is enough for 1970 to 2248 (see [`crate::tables::songplays`]).
+const MAX_TS: i64 = 1 << 43;
 
-/// Which song a play belongs to.
+/// The rule by which a play finds its song.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {
     /// The song with the play's title, artist name and duration.
@@ -22,28 +22,28 @@ pub enum Match {
     TitleArtist,
 }
 
-/// What becomes of plays without a song.
+/// The handling of plays without a song.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmatched {
     /// Kept, with NULL for the song (left join).
     Keep,
-    /// Left out (inner join).
+    /// Omitted (inner join).
     Drop,
 }
 
-/// Compression of the Parquet pages.
+/// The compression of the Parquet pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
-    /// Fast, and Spark's default.
+    /// Snappy: fast, and the default of Spark.
     Snappy,
-    /// Smaller.
+    /// Zstandard: smaller files.
     Zstd,
-    /// As is.
+    /// No compression.
     None,
 }
 
 impl Compression {
-    /// What follows `part-00000` in a file's name, as Spark writes it.
+    /// The end of a file name after `part-00000`, as in Spark.
     #[must_use]
     pub const fn file_suffix(self) -> &'static str {
         match self {
@@ -54,23 +54,23 @@ impl Compression {
     }
 }
 
-/// What becomes of a file that cannot be read as JSON at all.
+/// The handling of a bad file: one that is damaged, or is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnBadFile {
-    /// The run is refused.
+    /// The run fails.
     Refuse,
-    /// The file is left out, whole, and reported.
+    /// The entire file is omitted and reported.
     Quarantine,
 }
 
-/// How many records may be quarantined before the run is refused.
+/// The limit of quarantined records. A run with more of them fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum MaxBad {
-    /// The larger of 100 records and 1 % of what was read.
+    /// The larger of 100 records and 1 % of the records that were read.
     Default,
     /// A number of records.
     Records(u64),
-    /// A share of what was read, 0 to 100.
+    /// A percentage of the records that were read, from 0 to 100.
     Percent(f64),
 }
 
@@ -82,7 +82,7 @@ impl MaxBad {
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             clippy::cast_precision_loss,
-            reason = "a share of a count, rounded down, is what is meant"
+            reason = "the percentage of a count is rounded down"
         )]
         match self {
             Self::Default => (read / 100).max(100),
@@ -92,11 +92,11 @@ impl MaxBad {
     }
 }
 
-fn wrong(option: &'static str, value: &str, takes: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Configuration, format!("{option} cannot be {value:?}")).hint(takes).context("option", option)
+fn invalid(option: &'static str, value: &str, hint: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Configuration, format!("{option} cannot be {value:?}")).hint(hint).context("option", option)
 }
 
-/// The value of a named choice; the first is the default.
+/// The chosen value; without a setting, the first choice.
 pub fn choice<T: Copy>(option: &'static str, value: Option<&str>, choices: &[(&str, T)]) -> Result<T> {
     let default = choices.first().map(|(_, choice)| *choice);
     let found = match value {
@@ -105,7 +105,7 @@ pub fn choice<T: Copy>(option: &'static str, value: Option<&str>, choices: &[(&s
     };
     found.ok_or_else(|| {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        wrong(option, value.unwrap_or_default(), format!("it takes one of {}", names.join(", ")))
+        invalid(option, value.unwrap_or_default(), format!("it takes one of {}", names.join(", ")))
     })
 }
 
@@ -113,7 +113,7 @@ pub fn flag(option: &'static str, value: &str) -> Result<bool> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Ok(true),
         "false" | "no" | "off" | "0" => Ok(false),
-        _ => Err(wrong(option, value, "it takes true or false")),
+        _ => Err(invalid(option, value, "it takes true or false")),
     }
 }
 
@@ -121,26 +121,28 @@ pub fn tables(value: &str) -> Result<Vec<Table>> {
     let mut chosen = Vec::new();
     for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         let table = Table::from_name(name)
-            .ok_or_else(|| wrong("tables", name, "it takes a list of songs, artists, users, time, songplays"))?;
+            .ok_or_else(|| invalid("tables", name, "it takes a list of songs, artists, users, time, songplays"))?;
         if !chosen.contains(&table) {
             chosen.push(table);
         }
     }
     chosen.sort_unstable();
     if chosen.is_empty() {
-        return Err(wrong("tables", value, "name at least one of songs, artists, users, time, songplays"));
+        return Err(invalid("tables", value, "name at least one of songs, artists, users, time, songplays"));
     }
     Ok(chosen)
 }
 
-/// Days from `since` to before `until`: dates, or times of which the day counts (a time within a day includes it).
+/// The days from `since` to `until`, which is exclusive. Both are dates, or times, of which the day counts; an `until`
+/// within a day includes this day.
 pub fn days(since: Option<&str>, until: Option<&str>) -> Result<Range<Option<NaiveDate>>> {
     const TAKES: &str = "it takes a day such as 2018-11-01, or a time such as 2018-11-01T00:00:00+00:00";
     if let (Some(since), Some(until)) = (since, until)
         && since == until
     {
-        return Err(Error::new(ErrorKind::Configuration, format!("since is until, {since}: no day lies between them"))
-            .hint("until is exclusive: for one day, name the day and the next one")
+        return Err(Error::new(ErrorKind::Configuration, format!("since and until are both {since}"))
+            .cause("until is exclusive, so the range contains no day")
+            .hint("for a single day, set since to this day and until to the next day")
             .context("option", "until"));
     }
     let day = |option: &'static str, value: &str| -> Result<(NaiveDate, bool)> {
@@ -148,7 +150,7 @@ pub fn days(since: Option<&str>, until: Option<&str>) -> Result<Range<Option<Nai
             return Ok((day, true));
         }
         let time = DateTime::parse_from_rfc3339(&value.replacen(' ', "T", 1)).map(|time| time.naive_utc());
-        let time = time.or_else(|_| value.parse::<NaiveDateTime>()).map_err(|_| wrong(option, value, TAKES))?;
+        let time = time.or_else(|_| value.parse::<NaiveDateTime>()).map_err(|_| invalid(option, value, TAKES))?;
         Ok((time.date(), time.time() == NaiveTime::MIN))
     };
     let since = since.map(|value| day("since", value)).transpose()?.map(|(day, _)| day);
@@ -157,12 +159,16 @@ pub fn days(since: Option<&str>, until: Option<&str>) -> Result<Range<Option<Nai
     if let (Some(since), Some(until)) = (since, until)
         && since >= until
     {
-        return Err(wrong("until", &until.to_string(), format!("it lies behind since, {since}; it is exclusive")));
+        return Err(invalid(
+            "until",
+            &until.to_string(),
+            format!("it must be later than since, {since}, because until is exclusive"),
+        ));
     }
     Ok(since..until)
 }
 
-/// `classic`, `plain`, and single overrides `songs=tracks` on top, separated by commas.
+/// The folder names: `classic` or `plain`, followed by overrides such as `songs=tracks`, separated by commas.
 pub fn folders(value: &str) -> Result<BTreeMap<Table, String>> {
     const TAKES: &str = "it takes classic, plain, or overrides such as songs=tracks,users=people";
     let mut names: BTreeMap<Table, String> =
@@ -173,15 +179,19 @@ pub fn folders(value: &str) -> Result<BTreeMap<Table, String>> {
             None if part == "plain" => {
                 names = Table::ALL.into_iter().map(|table| (table, table.name().to_owned())).collect();
             }
-            None => return Err(wrong("table_names", part, TAKES)),
+            None => return Err(invalid("table_names", part, TAKES)),
             Some((table, folder)) => {
-                let table = Table::from_name(table.trim()).ok_or_else(|| wrong("table_names", part, TAKES))?;
+                let table = Table::from_name(table.trim()).ok_or_else(|| invalid("table_names", part, TAKES))?;
                 let folder = folder.trim();
-                let plain = !folder.is_empty()
+                let is_valid = !folder.is_empty()
                     && !folder.starts_with(['.', '_'])
                     && folder.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
-                if !plain {
-                    return Err(wrong("table_names", folder, "a folder name has letters, digits, _ - . only"));
+                if !is_valid {
+                    return Err(invalid(
+                        "table_names",
+                        folder,
+                        "a folder name may only contain letters, digits, _, - and ., and must not begin with . or _",
+                    ));
                 }
                 names.insert(table, folder.to_owned());
             }
@@ -190,8 +200,8 @@ pub fn folders(value: &str) -> Result<BTreeMap<Table, String>> {
     let mut seen: Vec<&String> = names.values().collect();
     seen.sort_unstable();
     if let Some(pair) = seen.windows(2).find(|pair| pair.first() == pair.last()) {
-        let twice = pair.first().map_or("", |name| name.as_str());
-        return Err(wrong("table_names", twice, "every table needs a folder of its own"));
+        let duplicate = pair.first().map_or("", |name| name.as_str());
+        return Err(invalid("table_names", duplicate, "each table needs its own folder: change one of the names"));
     }
     Ok(names)
 }
@@ -199,14 +209,14 @@ pub fn folders(value: &str) -> Result<BTreeMap<Table, String>> {
 pub fn threads(value: &str) -> Result<usize> {
     match value.parse::<usize>() {
         Ok(threads @ 1..=1024) => Ok(threads),
-        _ => Err(wrong("threads", value, "it takes a number from 1 to 1024")),
+        _ => Err(invalid("threads", value, "it takes a number from 1 to 1024")),
     }
 }
 
-/// A size in bytes: a number with an optional unit (KB, MB, GB in thousands; KiB, MiB, GiB, and Spark's k, m, g, in
-/// powers of 1024).
-pub fn size(option: &'static str, value: &str, least: u64) -> Result<u64> {
-    let takes = || format!("it takes a size such as 512MiB or 2GB, at least {least} bytes");
+/// A size in bytes: a number with an optional unit. KB, MB and GB are powers of 1000; KiB, MiB, GiB, and Spark's k, m
+/// and g are powers of 1024.
+pub fn size(option: &'static str, value: &str, min: u64) -> Result<u64> {
+    let takes = || format!("it takes a size such as 512MiB or 2GB, of at least {min} bytes");
     let digits = value.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(value.len());
     let (number, unit) = value.split_at(digits);
     let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
@@ -217,9 +227,9 @@ pub fn size(option: &'static str, value: &str, least: u64) -> Result<u64> {
         "k" | "kib" => 1 << 10,
         "m" | "mib" => 1 << 20,
         "g" | "gib" => 1 << 30,
-        _ => return Err(wrong(option, value, takes())),
+        _ => return Err(invalid(option, value, takes())),
     };
-    let number: f64 = number.parse().map_err(|_| wrong(option, value, takes()))?;
+    let number: f64 = number.parse().map_err(|_| invalid(option, value, takes()))?;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -227,18 +237,18 @@ pub fn size(option: &'static str, value: &str, least: u64) -> Result<u64> {
         reason = "sizes are far below 2^53 and not negative"
     )]
     let bytes = (number * factor as f64) as u64;
-    if bytes < least { Err(wrong(option, value, takes())) } else { Ok(bytes) }
+    if bytes < min { Err(invalid(option, value, takes())) } else { Ok(bytes) }
 }
 
 pub fn max_bad(value: &str) -> Result<MaxBad> {
-    let takes = "it takes a number of records, or a share such as 0.5%";
+    let takes = "it takes a number of records, or a percentage such as 0.5%";
     if let Some(percent) = value.strip_suffix('%') {
         return match percent.trim().parse::<f64>() {
             Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(MaxBad::Percent(percent)),
-            _ => Err(wrong("max_bad", value, takes)),
+            _ => Err(invalid("max_bad", value, takes)),
         };
     }
-    value.parse().map(MaxBad::Records).map_err(|_| wrong("max_bad", value, takes))
+    value.parse().map(MaxBad::Records).map_err(|_| invalid("max_bad", value, takes))
 }
 
 pub fn ts_window(value: &str) -> Result<Range<i64>> {
@@ -246,8 +256,8 @@ pub fn ts_window(value: &str) -> Result<Range<i64>> {
     let date = |text: &str| -> Option<i64> {
         let date: NaiveDate = text.trim().parse().ok()?;
         let ts = date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis();
-        (0..LATEST_TS).contains(&ts).then_some(ts)
+        (0..MAX_TS).contains(&ts).then_some(ts)
     };
     let window = value.split_once("..").and_then(|(start, end)| Some(date(start)?..date(end)?));
-    window.filter(|window| !window.is_empty()).ok_or_else(|| wrong("ts_window", value, takes))
+    window.filter(|window| !window.is_empty()).ok_or_else(|| invalid("ts_window", value, takes))
 }

@@ -1,36 +1,35 @@
-//! Where the elements of a file-sized array begin and end, by brackets, quotes and commas alone.
+//! Finds where the elements of an array that fills a file begin and end, by brackets, quotes and commas only.
 //!
-//! Not a parser: an element may turn out to be no JSON. Invariant: the state after some bytes does not depend on
-//! how they were divided among calls, and the state behind the first brace of an element is always the same, so
-//! that a chunk can begin there.
+//! It does not parse: an element may turn out not to be JSON. Invariant: the state after some bytes does not depend on
+//! how they were divided among calls, and the state after the first brace of an element is always the same, so that a
+//! chunk can begin there.
 //!
-//! A torn element must not swallow its neighbours: a line that begins with `{` at the margin begins an element,
-//! and once a string has run into a line break (which no string may), an indented one does too.
+//! A torn element must not swallow the elements after it: a line whose first byte is `{` begins an element, and once a
+//! string has run into a line break (which JSON does not allow), an indented `{` does too.
 
-use crate::decode::byte_search::BOM;
-use crate::decode::byte_search::{is_break, string_stop};
+use crate::decode::byte_search::{BOM, is_line_break, string_stop};
 
-/// What a byte does.
+/// The effect of one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing that matters outside the element.
-    Goes,
+    /// No element or array begins or ends.
+    Continue,
     /// An array begins.
-    Opens,
+    ArrayBegins,
     /// An element begins.
-    Begins,
-    /// The element ends in front of this comma (or of this line break, outside of arrays).
-    Ends,
-    /// The element ends in front of this byte because another one begins with it.
-    Follows,
-    /// The element ends in front of this bracket, and so does the array.
-    Closes,
-    /// The array ends, with no element in front of the bracket.
-    ClosesEmpty,
-    /// An element should be in front of this comma.
-    Lacks,
-    /// An element should be in front of this bracket, which ends the array.
-    ClosesLacking,
+    ElementBegins,
+    /// The element ends before this comma (or this line break, outside of arrays).
+    ElementEnds,
+    /// The element ends before this byte because the next one begins with it.
+    NextElementBegins,
+    /// The element ends before this bracket, and the array ends with it.
+    ElementAndArrayEnd,
+    /// The array ends, and has no element.
+    EmptyArrayEnds,
+    /// An element is missing before this comma.
+    ElementMissing,
+    /// An element is missing before this bracket, which ends the array.
+    LastElementMissing,
 }
 
 /// Follows arrays byte by byte.
@@ -39,51 +38,51 @@ pub struct ArraySplitter {
     state: State,
     /// Open brackets inside the element.
     depth: usize,
-    margin: Margin,
-    /// In an array, rather than between or behind arrays.
-    enclosed: bool,
-    /// An array has begun at some time.
-    opened: bool,
+    line_prefix: LinePrefix,
+    /// In an array, rather than before, between or after arrays.
+    in_array: bool,
+    /// An array has begun since the start of the file.
+    array_seen: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Between arrays.
+    /// Before, between or after arrays.
     Outside,
-    /// Behind the opening bracket.
-    Opened,
-    /// Behind a comma.
-    Comma,
-    /// In an element, or behind it.
+    /// After the opening bracket.
+    ArrayStart,
+    /// After a comma.
+    AfterComma,
+    /// In an element, or after it.
     Element,
     /// In a string.
-    Quoted,
-    /// Behind a backslash in a string.
-    Escaped,
+    InString,
+    /// After a backslash in a string.
+    InEscape,
     /// In an element in which a string ran into a line break.
     Torn,
 }
 
-/// What stands on this line so far.
+/// The content of the current line so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Margin {
-    Nothing,
+enum LinePrefix {
+    Empty,
     Blanks,
     Text,
 }
 
 impl ArraySplitter {
-    /// At the beginning of a file, or between two arrays.
-    pub const fn outside() -> Self {
-        Self { state: State::Outside, depth: 0, margin: Margin::Text, enclosed: false, opened: false }
+    /// A splitter at the beginning of a file, or between two arrays.
+    pub const fn new() -> Self {
+        Self { state: State::Outside, depth: 0, line_prefix: LinePrefix::Text, in_array: false, array_seen: false }
     }
 
-    /// In the state that a chunk begins in: only one that begins behind a comma begins with a brace.
-    pub fn at_chunk(chunk: &[u8]) -> Self {
+    /// A splitter in the state at the start of this chunk. Only a chunk that begins after a comma begins with a brace.
+    pub fn for_chunk(chunk: &[u8]) -> Self {
         if chunk.first() == Some(&b'{') {
-            Self { state: State::Comma, enclosed: true, ..Self::outside() }
+            Self { state: State::AfterComma, in_array: true, ..Self::new() }
         } else {
-            Self::outside()
+            Self::new()
         }
     }
 
@@ -93,95 +92,102 @@ impl ArraySplitter {
         loop {
             at = self.skip_text(bytes, at);
             let Some(&byte) = bytes.get(at) else { return cut };
-            let later = self.opened;
+            let after_array = self.array_seen;
             match self.step(byte) {
-                Step::Begins | Step::Follows if self.enclosed && byte == b'{' => cut = Some(at),
-                Step::Opens if later => cut = Some(at),
+                Step::ElementBegins | Step::NextElementBegins if self.in_array && byte == b'{' => cut = Some(at),
+                Step::ArrayBegins if after_array => cut = Some(at),
                 _ => {}
             }
             at += 1;
         }
     }
 
-    /// Whether this is in an array, so that a comma or a bracket ends an element.
-    pub const fn enclosed(&self) -> bool {
-        self.enclosed
+    /// Returns true inside an array, where a comma or a bracket ends an element.
+    pub const fn in_array(&self) -> bool {
+        self.in_array
     }
 
-    /// Goes on at the byte behind an object that was read in another way, from the brace that began an element.
-    pub const fn object_read(&mut self) {
+    /// Continues after an object that the fast path has read. The last step was its opening brace; the next byte is the
+    /// one after its closing brace.
+    pub const fn skip_object(&mut self) {
         self.state = State::Element;
         self.depth = 0;
     }
 
-    /// The next position whose byte matters: inside strings most do not.
+    /// The next position whose byte matters. Most bytes of a string do not.
     #[inline]
     pub fn skip_text(&self, bytes: &[u8], at: usize) -> usize {
-        if self.state == State::Quoted { string_stop(bytes, at) } else { at }
+        if self.state == State::InString { string_stop(bytes, at) } else { at }
     }
 
-    /// Takes one byte.
+    /// Processes one byte.
     #[inline]
     pub fn step(&mut self, byte: u8) -> Step {
-        let margin = self.margin;
-        self.margin = match byte {
-            b'\n' | b'\r' => Margin::Nothing,
-            b' ' | b'\t' if margin != Margin::Text => Margin::Blanks,
-            _ => Margin::Text,
+        let line_prefix = self.line_prefix;
+        self.line_prefix = match byte {
+            b'\n' | b'\r' => LinePrefix::Empty,
+            b' ' | b'\t' if line_prefix != LinePrefix::Text => LinePrefix::Blanks,
+            _ => LinePrefix::Text,
         };
         let space = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
         match self.state {
-            State::Element if byte == b'{' && margin == Margin::Nothing => self.begins(byte, Step::Follows),
-            State::Element => self.inside(byte),
-            State::Quoted | State::Escaped if is_break(byte) => self.becomes(State::Torn, Step::Goes),
-            State::Quoted if byte == b'"' => self.becomes(State::Element, Step::Goes),
-            State::Quoted if byte == b'\\' => self.becomes(State::Escaped, Step::Goes),
-            State::Escaped => self.becomes(State::Quoted, Step::Goes),
-            State::Torn if byte == b'{' && margin != Margin::Text => self.begins(byte, Step::Follows),
-            State::Quoted | State::Torn => Step::Goes,
-            State::Outside | State::Opened | State::Comma if space => Step::Goes,
-            State::Outside if BOM.contains(&byte) => Step::Goes,
-            State::Outside if byte == b'[' => {
-                (self.enclosed, self.opened) = (true, true);
-                self.becomes(State::Opened, Step::Opens)
+            State::Element if byte == b'{' && line_prefix == LinePrefix::Empty => {
+                self.begin_element(byte, Step::NextElementBegins)
             }
-            State::Opened if byte == b']' => self.closes(Step::ClosesEmpty),
-            State::Comma if byte == b']' => self.closes(Step::ClosesLacking),
-            State::Opened | State::Comma if byte == b',' => self.becomes(State::Comma, Step::Lacks),
-            State::Outside | State::Opened | State::Comma => self.begins(byte, Step::Begins),
+            State::Element => self.inside(byte),
+            State::InString | State::InEscape if is_line_break(byte) => self.go_to(State::Torn, Step::Continue),
+            State::InString if byte == b'"' => self.go_to(State::Element, Step::Continue),
+            State::InString if byte == b'\\' => self.go_to(State::InEscape, Step::Continue),
+            State::InEscape => self.go_to(State::InString, Step::Continue),
+            State::Torn if byte == b'{' && line_prefix != LinePrefix::Text => {
+                self.begin_element(byte, Step::NextElementBegins)
+            }
+            State::InString | State::Torn => Step::Continue,
+            State::Outside | State::ArrayStart | State::AfterComma if space => Step::Continue,
+            State::Outside if BOM.contains(&byte) => Step::Continue,
+            State::Outside if byte == b'[' => {
+                (self.in_array, self.array_seen) = (true, true);
+                self.go_to(State::ArrayStart, Step::ArrayBegins)
+            }
+            State::ArrayStart if byte == b']' => self.end_array(Step::EmptyArrayEnds),
+            State::AfterComma if byte == b']' => self.end_array(Step::LastElementMissing),
+            State::ArrayStart | State::AfterComma if byte == b',' => {
+                self.go_to(State::AfterComma, Step::ElementMissing)
+            }
+            State::Outside | State::ArrayStart | State::AfterComma => self.begin_element(byte, Step::ElementBegins),
         }
     }
 
-    /// A byte of an element, outside of strings.
+    /// Processes a byte of an element, outside of strings.
     #[inline]
     fn inside(&mut self, byte: u8) -> Step {
         match byte {
-            b'"' => return self.becomes(State::Quoted, Step::Goes),
+            b'"' => return self.go_to(State::InString, Step::Continue),
             b'{' | b'[' => self.depth += 1,
             b'}' | b']' if self.depth > 0 => self.depth -= 1,
-            b']' if self.enclosed => return self.closes(Step::Closes),
-            b',' if self.enclosed && self.depth == 0 => return self.becomes(State::Comma, Step::Ends),
-            _ if !self.enclosed && self.depth == 0 && is_break(byte) => {
-                return self.becomes(State::Outside, Step::Ends);
+            b']' if self.in_array => return self.end_array(Step::ElementAndArrayEnd),
+            b',' if self.in_array && self.depth == 0 => return self.go_to(State::AfterComma, Step::ElementEnds),
+            _ if !self.in_array && self.depth == 0 && is_line_break(byte) => {
+                return self.go_to(State::Outside, Step::ElementEnds);
             }
             _ => {}
         }
-        Step::Goes
+        Step::Continue
     }
 
-    fn begins(&mut self, byte: u8, step: Step) -> Step {
+    fn begin_element(&mut self, byte: u8, step: Step) -> Step {
         self.state = State::Element;
         self.depth = 0;
         self.inside(byte);
         step
     }
 
-    fn closes(&mut self, step: Step) -> Step {
-        self.enclosed = false;
-        self.becomes(State::Outside, step)
+    fn end_array(&mut self, step: Step) -> Step {
+        self.in_array = false;
+        self.go_to(State::Outside, step)
     }
 
-    const fn becomes(&mut self, state: State, step: Step) -> Step {
+    const fn go_to(&mut self, state: State, step: Step) -> Step {
         self.state = state;
         step
     }

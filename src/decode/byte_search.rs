@@ -1,39 +1,39 @@
-//! Finding the next interesting byte, eight at a time.
+//! Searches for the next byte of a kind, eight bytes at a time.
 //!
-//! Not a parser: it knows bytes, not JSON. Invariant: every function returns a position between the one it was
-//! given and the length of the slice, and looks at no byte twice.
+//! Invariant: every search returns a position between the one that it gets and the length of the slice, and reads no
+//! byte twice.
 
 /// The UTF-8 byte order mark.
 pub const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
-const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+const LOW_BITS: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGH_BITS: u64 = u64::from_le_bytes([0x80; 8]);
 
-const fn every(byte: u8) -> u64 {
+const fn repeat(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
-/// Eight bytes, the first of them lowest.
+/// The eight bytes at `at`; the first one is the lowest.
 #[inline]
 fn word(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().map(|chunk| u64::from_le_bytes(*chunk))
 }
 
-/// The index of the lowest marked byte. Marks above the lowest may be wrong (a borrow), the lowest never is.
+/// The index of the first marked byte. Later marks may be wrong (a borrow), the first one never is.
 #[inline]
-fn lowest(marks: u64) -> usize {
+fn first_marked(marks: u64) -> usize {
     (marks.trailing_zeros() / 8) as usize
 }
 
 /// Marks the bytes of `word` that end or interrupt a JSON string: quote, backslash, control characters.
 #[inline]
 fn string_marks(word: u64) -> u64 {
-    let quote = word ^ every(b'"');
-    let backslash = word ^ every(b'\\');
-    let quotes = quote.wrapping_sub(ONES) & !quote;
-    let backslashes = backslash.wrapping_sub(ONES) & !backslash;
-    let controls = word.wrapping_sub(every(0x20)) & !word;
-    (quotes | backslashes | controls) & HIGHS
+    let quote = word ^ repeat(b'"');
+    let backslash = word ^ repeat(b'\\');
+    let quotes = quote.wrapping_sub(LOW_BITS) & !quote;
+    let backslashes = backslash.wrapping_sub(LOW_BITS) & !backslash;
+    let controls = word.wrapping_sub(repeat(0x20)) & !word;
+    (quotes | backslashes | controls) & HIGH_BITS
 }
 
 /// The position of the first quote, backslash or control character from `at` on, or the end.
@@ -42,7 +42,7 @@ pub fn string_stop(bytes: &[u8], mut at: usize) -> usize {
     while let Some(word) = word(bytes, at) {
         let marks = string_marks(word);
         if marks != 0 {
-            return at + lowest(marks);
+            return at + first_marked(marks);
         }
         at += 8;
     }
@@ -56,14 +56,14 @@ pub fn string_stop(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The position of the first byte from `at` on that is no decimal digit, or the end.
+/// The position of the first byte from `at` on that is not a decimal digit, or the end.
 #[inline]
 pub fn digits_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(word) = word(bytes, at) {
-        let value = word ^ every(b'0');
-        let others = (value.wrapping_add(every(0x76)) | value) & HIGHS;
+        let value = word ^ repeat(b'0');
+        let others = (value.wrapping_add(repeat(0x76)) | value) & HIGH_BITS;
         if others != 0 {
-            return at + lowest(others);
+            return at + first_marked(others);
         }
         at += 8;
     }
@@ -82,7 +82,7 @@ pub fn blanks_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The position of the first byte from `at` on that is not JSON's white space, or the end.
+/// The position of the first byte from `at` on that is not JSON white space, or the end.
 #[inline]
 pub fn space_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(at) {
@@ -98,14 +98,14 @@ pub fn line_end(bytes: &[u8], at: usize) -> usize {
     memchr::memchr2(b'\n', b'\r', rest).map_or(bytes.len(), |found| at + found)
 }
 
-/// How many line feeds there are.
-pub fn newlines(bytes: &[u8]) -> u64 {
+/// The number of line feeds.
+pub fn count_newlines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
-/// Whether a byte breaks a line.
+/// Returns true for LF and CR.
 #[inline]
-pub const fn is_break(byte: u8) -> bool {
+pub const fn is_line_break(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
@@ -113,9 +113,9 @@ pub const fn is_break(byte: u8) -> bool {
 mod tests {
     use super::{digits_end, string_stop};
 
-    /// Every byte, at every place in and behind a word, between every pair of neighbours that could borrow.
+    /// Every byte, at every position inside and after a word, between all adjacent bytes that could cause a borrow.
     #[test]
-    fn words_and_bytes_agree() {
+    fn word_search_matches_byte_search() {
         for byte in 0..=255u8 {
             for before in [b'a', 0x7f, 0x80, 0xff, 0x21, b'0', b'9'] {
                 for length in 0..20 {

@@ -1,7 +1,6 @@
-//! What a chunk held, in numbers.
+//! Counts of the records in a chunk, by outcome.
 //!
-//! Not the report. Invariant: `read == rows + filtered + quarantined`, and merging tallies in any order gives the
-//! same tally.
+//! Invariant: `read == rows + filtered + quarantined`, and merging counts in any order gives the same result.
 
 use std::collections::BTreeMap;
 
@@ -10,29 +9,29 @@ use serde::{Deserialize, Serialize};
 /// Counts of one chunk, or of several merged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunkCounts {
-    /// Records, good and bad.
+    /// All records, valid and invalid.
     pub read: u64,
     /// Records that became rows.
     pub rows: u64,
-    /// Well-formed records that are not wanted.
+    /// Well-formed records that no table uses.
     pub filtered: u64,
-    /// Records that were turned away.
+    /// Rejected records.
     pub quarantined: u64,
-    /// ValueStream in rows whose form was changed without loss.
+    /// Values in rows that were converted from another type or form without loss.
     pub coerced: u64,
     /// Line feeds.
     pub newlines: u64,
     /// Byte order marks between records.
     pub bom: u64,
-    /// Objects that stand behind another value on the same line.
+    /// Values that begin on the line on which the previous value ends.
     pub several_on_a_line: u64,
     /// Top-level arrays that began.
     pub arrays: u64,
-    /// Top-level arrays that ended. Fewer than `arrays` at the end of a file: its tail is missing.
+    /// Top-level arrays that ended. If there are fewer than `arrays`, the end of the file is missing.
     pub arrays_closed: u64,
-    /// Objects with a required key and the same key in another case beside it.
+    /// Objects with a required key and the same key in another case.
     pub case_variants: u64,
-    /// Keys that the producer is not known to write.
+    /// Keys that are not among those that the producer writes.
     pub unknown_keys: UnknownKeys,
 }
 
@@ -56,22 +55,22 @@ impl ChunkCounts {
     }
 }
 
-/// How often each unknown key occurred. Of more names than fit, the bytewise smallest stay: which ones does not
-/// depend on the order of the input, and their counts are complete.
+/// The number of occurrences of each unknown key. If there are too many names, the smallest ones (by bytes) are kept.
+/// So the kept names do not depend on the order of the input, and their counts are complete.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnknownKeys {
     counts: BTreeMap<Box<str>, u64>,
 }
 
 impl UnknownKeys {
-    /// The most names that are kept.
-    pub const MAX_NAMES: usize = 1000;
-    /// The most bytes that are kept of a name.
-    pub const MAX_NAME: usize = 256;
+    /// The largest number of names that are kept.
+    const MAX_NAMES: usize = 1000;
+    /// Longer names are truncated to this length.
+    const MAX_NAME_BYTES: usize = 256;
 
-    /// Counts a name `count` more times.
+    /// Adds `count` occurrences of a name.
     pub fn add(&mut self, name: &str, count: u64) {
-        let name = beginning(name, Self::MAX_NAME);
+        let name = truncate(name, Self::MAX_NAME_BYTES);
         if let Some(known) = self.counts.get_mut(name) {
             *known += count;
             return;
@@ -86,34 +85,28 @@ impl UnknownKeys {
         }
     }
 
-    /// KeyNames and counts, by name.
+    /// The names with their counts, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.counts.iter().map(|(name, count)| (&**name, *count))
     }
 
-    /// How many names there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.counts.len()
-    }
-
-    /// Whether no unknown key occurred.
+    /// Returns true if there was no unknown key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
 
-    /// How often one key occurred.
-    #[must_use]
-    pub fn count(&self, name: &str) -> u64 {
+    /// The number of occurrences of one key.
+    #[cfg(test)]
+    fn count(&self, name: &str) -> u64 {
         self.counts.get(name).copied().unwrap_or_default()
     }
 }
 
-/// The first bytes of a text, at most so many, and whole characters only.
-fn beginning(text: &str, most: usize) -> &str {
-    let longest = (0..=most).rev().find_map(|length| text.get(..length));
-    longest.filter(|_| text.len() > most).unwrap_or(text)
+/// The longest beginning of a text that has at most `max_bytes` and ends between characters.
+fn truncate(text: &str, max_bytes: usize) -> &str {
+    let longest = (0..=max_bytes).rev().find_map(|length| text.get(..length));
+    longest.filter(|_| text.len() > max_bytes).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -121,7 +114,7 @@ mod tests {
     use super::{ChunkCounts, UnknownKeys};
 
     #[test]
-    fn which_names_stay_does_not_depend_on_the_order() {
+    fn kept_names_do_not_depend_on_the_order() {
         let names: Vec<String> = (0..3000).map(|number| format!("key{number:04}")).collect();
         let (mut upwards, mut downwards) = (UnknownKeys::default(), UnknownKeys::default());
         for name in &names {
@@ -132,13 +125,13 @@ mod tests {
             downwards.add(name, 1);
         }
         assert_eq!(upwards, downwards);
-        assert_eq!(upwards.len(), UnknownKeys::MAX_NAMES);
+        assert_eq!(upwards.iter().count(), UnknownKeys::MAX_NAMES);
         assert_eq!(upwards.count("key0999"), 2);
         assert_eq!(upwards.count("key1000"), 0);
     }
 
     #[test]
-    fn long_names_are_cut_between_characters() {
+    fn long_names_are_truncated_between_characters() {
         let mut keys = UnknownKeys::default();
         keys.add(&"é".repeat(1000), 1);
         keys.add(&format!("x{}", "é".repeat(1000)), 1);
@@ -146,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn merging_adds_everything() {
+    fn merging_adds_all_counts() {
         let mut left = ChunkCounts { read: 1, rows: 1, newlines: 2, ..ChunkCounts::default() };
         let mut right = ChunkCounts { read: 2, filtered: 1, quarantined: 1, bom: 1, ..ChunkCounts::default() };
         right.unknown_keys.add("zip", 3);

@@ -1,7 +1,7 @@
-//! From tokens to columns: the rules that songs and events share.
+//! Converts tokens to column values: the rules that songs and events share.
 //!
-//! Not a schema of tables, and no grammar: it reads tokens that are already well formed. Invariant: every value
-//! is taken without loss or refused with the reason and the key, and what was changed in form is counted.
+//! The tokens are already well formed. Invariant: every value is converted without loss or rejected with a reason and a
+//! key, and every value whose type or form changed is counted as coerced.
 
 use std::cell::{Cell, OnceCell};
 
@@ -11,49 +11,50 @@ use crate::decode::reject_reason::Reason;
 use crate::decode::text::Text;
 use crate::decode::token::{MAX_USED, Members, Token};
 
-/// A kind of record: which keys it has, and what becomes of them.
-pub trait Schema {
-    /// The typed record.
+/// A kind of record: its keys, and the conversion to a typed row.
+pub trait RecordSchema {
+    /// The typed row.
     type Row<'a>: Copy;
 
-    /// All keys that the producer writes. Those that tables use come first, in the order in which their faults
-    /// win, and of those the required ones come first.
+    /// All keys that the producer writes. The keys that tables use come first, the required ones of them before the
+    /// others. If several keys have the same fault, the first of them is reported.
     const KEYS: &'static [&'static str];
-    /// How many of `KEYS` tables use.
+    /// The number of `KEYS` that tables use.
     const USED: usize;
-    /// How many of `KEYS` are required.
+    /// The number of `KEYS` that are required.
     const REQUIRED: usize;
 
-    /// What becomes of a well-formed object. `spill` holds text that is not in the input as such.
-    fn judge<'a>(members: &Members<'a>, limits: &Limits, spill: &'a Spill) -> Verdict<Self::Row<'a>>;
+    /// Converts a well-formed object. `number_texts` holds the text of numbers, which the row may borrow.
+    fn convert<'a>(members: &Members<'a>, limits: &Limits, number_texts: &'a NumberTexts) -> Conversion<Self::Row<'a>>;
 }
 
-/// The outcome of one well-formed object.
-pub enum Verdict<T> {
-    /// A row, and how many of its values were coerced.
-    Row(T, u32),
-    /// Not wanted, and nothing wrong with it.
+/// The result of converting one well-formed object.
+pub enum Conversion<T> {
+    /// A row, and the number of its values that were coerced.
+    Row { row: T, coerced: u32 },
+    /// A valid object that no table uses.
     Filtered,
-    /// Turned away.
+    /// A rejected object.
     Fault(Fault),
 }
 
-/// Why an object was turned away, and the slot of the key at fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The reason for rejecting an object, and the slot of the faulty key. Of several bad strings, the smallest fault is
+/// reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
     pub reason: Reason,
     pub slot: usize,
 }
 
-/// Room for the text of numbers that stand where text belongs, one place for each slot.
+/// The text of numbers in text columns, one text per slot.
 #[derive(Default)]
-pub struct Spill {
+pub struct NumberTexts {
     texts: [OnceCell<String>; MAX_USED],
     used: Cell<bool>,
 }
 
-impl Spill {
-    /// Makes room for the next record.
+impl NumberTexts {
+    /// Discards the texts of the previous record.
     #[inline]
     pub fn clear(&mut self) {
         if self.used.take() {
@@ -61,28 +62,28 @@ impl Spill {
         }
     }
 
-    fn keep(&self, slot: usize, text: String) -> &str {
+    fn store(&self, slot: usize, text: String) -> &str {
         self.used.set(true);
-        self.texts.get(slot).map_or("", |place| place.get_or_init(|| text))
+        self.texts.get(slot).map_or("", |stored| stored.get_or_init(|| text))
     }
 }
 
-/// Reads the members of one object, and counts what it coerces. The three conversions are always inlined: with the
-/// slot a constant most of each disappears, which is a tenth of the time that a record takes.
-pub struct Reader<'m, 'a> {
+/// Reads the members of one object, and counts coerced values. The three conversions are always inlined: the slot is
+/// then a constant, and the compiler removes most of their code. This saves a tenth of the time per record.
+pub struct MemberReader<'m, 'a> {
     members: &'m Members<'a>,
     limits: &'m Limits,
-    spill: &'a Spill,
+    number_texts: &'a NumberTexts,
     coerced: u32,
 }
 
-impl<'m, 'a> Reader<'m, 'a> {
+impl<'m, 'a> MemberReader<'m, 'a> {
     #[inline]
-    pub const fn new(members: &'m Members<'a>, limits: &'m Limits, spill: &'a Spill) -> Self {
-        Self { members, limits, spill, coerced: 0 }
+    pub const fn new(members: &'m Members<'a>, limits: &'m Limits, number_texts: &'a NumberTexts) -> Self {
+        Self { members, limits, number_texts, coerced: 0 }
     }
 
-    /// How many values were coerced so far.
+    /// The number of values coerced so far.
     #[inline]
     pub const fn coerced(&self) -> u32 {
         self.coerced
@@ -93,27 +94,27 @@ impl<'m, 'a> Reader<'m, 'a> {
         self.members.slots.get(slot).copied().unwrap_or(Token::Absent)
     }
 
-    /// Refuses keys that came twice with values that differ: the first of them in slot order.
+    /// Rejects duplicate keys with different values; reports the first of them in slot order.
     #[inline]
-    pub fn no_conflict(&self) -> Result<(), Fault> {
+    pub fn check_conflicts(&self) -> Result<(), Fault> {
         if self.members.conflicts == 0 {
             return Ok(());
         }
         Err(Fault { reason: Reason::DuplicateKey, slot: self.members.conflicts.trailing_zeros() as usize })
     }
 
-    /// Refuses this one key if it came twice with values that differ.
+    /// Rejects this key if it is duplicated with different values.
     #[inline]
-    pub fn no_conflict_at(&self, slot: usize) -> Result<(), Fault> {
+    pub fn check_conflict_at(&self, slot: usize) -> Result<(), Fault> {
         if self.members.conflicts >> slot & 1 == 0 {
             return Ok(());
         }
         Err(Fault { reason: Reason::DuplicateKey, slot })
     }
 
-    /// Refuses a required key that is missing or null.
+    /// Rejects a required key that is missing or null.
     #[inline]
-    pub fn required(&self, slot: usize) -> Result<(), Fault> {
+    pub fn check_required(&self, slot: usize) -> Result<(), Fault> {
         match self.token(slot) {
             Token::Absent => Err(Fault { reason: Reason::MissingRequired, slot }),
             Token::Null => Err(Fault { reason: Reason::NullRequired, slot }),
@@ -121,25 +122,25 @@ impl<'m, 'a> Reader<'m, 'a> {
         }
     }
 
-    /// A text column. A number becomes its canonical text.
-    #[expect(clippy::inline_always, reason = "on the way of every value of every record")]
+    /// A text column. A number becomes its canonical text (rule 8 of `docs/tables.md`).
+    #[expect(clippy::inline_always, reason = "runs for every value of every record")]
     #[inline(always)]
     pub fn text(&mut self, slot: usize) -> Result<Option<Text<'a>>, Fault> {
         match self.token(slot) {
             Token::Absent | Token::Null => Ok(None),
-            Token::Text { text, lone: false } if text.raw().len() <= self.limits.max_string => Ok(Some(text)),
-            Token::Text { text, lone } => self.odd_text(slot, text, lone).map(Some),
+            Token::Text { text, lone_surrogate: false } if text.raw().len() <= self.limits.max_string => Ok(Some(text)),
+            Token::Text { text, lone_surrogate } => self.checked_text(slot, text, lone_surrogate).map(Some),
             Token::Number(token) => self.number_as_text(slot, token).map(Some),
             Token::Bool(_) | Token::Nested(_) => Err(Fault { reason: Reason::Type, slot }),
         }
     }
 
     #[cold]
-    fn odd_text(&self, slot: usize, text: Text<'a>, lone: bool) -> Result<Text<'a>, Fault> {
+    fn checked_text(&self, slot: usize, text: Text<'a>, lone_surrogate: bool) -> Result<Text<'a>, Fault> {
         if text.resolved_len() > self.limits.max_string {
             return Err(Fault { reason: Reason::StringTooLong, slot });
         }
-        if lone {
+        if lone_surrogate {
             return Err(Fault { reason: Reason::LoneSurrogate, slot });
         }
         Ok(text)
@@ -152,11 +153,11 @@ impl<'m, 'a> Reader<'m, 'a> {
             return Err(Fault { reason: Reason::StringTooLong, slot });
         }
         self.coerced += 1;
-        Ok(Text::plain(self.spill.keep(slot, text)))
+        Ok(Text::plain(self.number_texts.store(slot, text)))
     }
 
-    /// A whole-number column. Text with a number in it is taken if nothing is lost.
-    #[expect(clippy::inline_always, reason = "on the way of every value of every record")]
+    /// A whole-number column. Text that contains a number is converted if nothing is lost.
+    #[expect(clippy::inline_always, reason = "runs for every value of every record")]
     #[inline(always)]
     pub fn integer(&mut self, slot: usize) -> Result<Option<i64>, Fault> {
         match self.token(slot) {
@@ -175,8 +176,8 @@ impl<'m, 'a> Reader<'m, 'a> {
         }
     }
 
-    /// A double column. Text with a number in it is taken.
-    #[expect(clippy::inline_always, reason = "on the way of every value of every record")]
+    /// A double column. Text that contains a number is converted.
+    #[expect(clippy::inline_always, reason = "runs for every value of every record")]
     #[inline(always)]
     pub fn float(&mut self, slot: usize) -> Result<Option<f64>, Fault> {
         match self.token(slot) {

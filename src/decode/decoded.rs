@@ -1,34 +1,34 @@
-//! What decoding yields: a row, or a reject with its reason and its place.
+//! The output of decoding: a row, or a reject with its reason and location.
 
 use crate::decode::reject_reason::Reason;
 
-/// What became of one record that is not filtered.
+/// A record that was not filtered.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Decoded<'r, T> {
-    /// A row.
+    /// A typed row.
     Row(T),
-    /// Turned away.
+    /// A rejected record.
     Reject(Reject<'r>),
 }
 
-/// A record that was turned away, and where it is.
+/// A rejected record and its location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reject<'r> {
-    /// Why.
+    /// The reason for rejecting the record.
     pub reason: Reason,
-    /// The key at fault, if it is one that tables use.
+    /// The faulty key, if tables use it.
     pub key: Option<&'r str>,
-    /// For a missing key: the same key in another case, which the record does have.
+    /// For a missing key: the same key in another case, if the record has it.
     pub variant: Option<&'r str>,
-    /// Bytes from the start of the chunk.
+    /// The position of the record in the chunk, in bytes.
     pub offset: u64,
-    /// Line feeds between the start of the chunk and the record.
+    /// The number of line feeds between the start of the chunk and the record.
     pub line: u64,
-    /// The record as it stands in the input, without white space at its end.
+    /// The bytes of the record in the input, without trailing white space.
     pub bytes: &'r [u8],
 }
 
-/// The code with its key, and the variant if there is one: `missing_required:ts (found "TS")`.
+/// The reason code with its key, and the variant if there is one: `missing_required:ts (found "TS")`.
 impl std::fmt::Display for Reject<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}", self.reason)?;

@@ -1,9 +1,9 @@
-//! Log events: what the app wrote down each time a user did something. Only plays (`NextSong`) become rows.
+//! Log events: one record per user action in the app. Only plays (`NextSong`) become rows (rule 3 of `docs/tables.md`).
 //!
-//! Not the songplays table. Invariant: page decides first; an event of another page is filtered whatever else
-//! it holds, and so the outcome does not depend on the order of the keys.
+//! Invariant: the page decides first. An event of another page is filtered regardless of its other values, so the
+//! outcome does not depend on the order of the keys.
 
-use crate::decode::coercion::{Fault, Reader, Schema, Spill, Verdict};
+use crate::decode::coercion::{Conversion, Fault, MemberReader, NumberTexts, RecordSchema};
 use crate::decode::limits::Limits;
 use crate::decode::reject_reason::Reason;
 use crate::decode::text::Text;
@@ -14,11 +14,11 @@ use crate::decode::token::{Members, Token};
 pub struct Event<'a> {
     /// Milliseconds since 1970, UTC.
     pub ts: i64,
-    /// Who; never empty.
+    /// The user's id; never empty.
     pub user_id: Text<'a>,
-    /// The session's number.
+    /// The number of the session.
     pub session_id: Option<i64>,
-    /// The event's place in its session.
+    /// The position of the event in its session.
     pub item_in_session: Option<i64>,
     /// The user's first name.
     pub first_name: Option<Text<'a>>,
@@ -26,17 +26,17 @@ pub struct Event<'a> {
     pub last_name: Option<Text<'a>>,
     /// The user's gender.
     pub gender: Option<Text<'a>>,
-    /// The user's subscription at that moment.
+    /// The user's subscription at the time of the play.
     pub level: Option<Text<'a>>,
-    /// Where the user was.
+    /// The location of the user.
     pub location: Option<Text<'a>>,
     /// The user's browser.
     pub user_agent: Option<Text<'a>>,
-    /// The song's title.
+    /// The title of the song.
     pub song: Option<Text<'a>>,
-    /// The artist's name.
+    /// The name of the artist.
     pub artist: Option<Text<'a>>,
-    /// Seconds.
+    /// The duration of the song in seconds.
     pub length: Option<f64>,
 }
 
@@ -59,9 +59,9 @@ const ARTIST: usize = 12;
 const LENGTH: usize = 13;
 
 /// The schema of log events.
-pub struct Events;
+pub struct EventSchema;
 
-impl Schema for Events {
+impl RecordSchema for EventSchema {
     type Row<'a> = Event<'a>;
 
     #[rustfmt::skip]
@@ -74,27 +74,27 @@ impl Schema for Events {
     const REQUIRED: usize = 3;
 
     #[inline]
-    fn judge<'a>(members: &Members<'a>, limits: &Limits, spill: &'a Spill) -> Verdict<Event<'a>> {
-        let mut reader = Reader::new(members, limits, spill);
+    fn convert<'a>(members: &Members<'a>, limits: &Limits, number_texts: &'a NumberTexts) -> Conversion<Event<'a>> {
+        let mut reader = MemberReader::new(members, limits, number_texts);
         match is_play(&mut reader) {
             Ok(true) => {}
-            Ok(false) => return Verdict::Filtered,
-            Err(fault) => return Verdict::Fault(fault),
+            Ok(false) => return Conversion::Filtered,
+            Err(fault) => return Conversion::Fault(fault),
         }
         match play(&mut reader, limits) {
-            Ok(event) => Verdict::Row(event, reader.coerced()),
-            Err(fault) => Verdict::Fault(fault),
+            Ok(row) => Conversion::Row { row, coerced: reader.coerced() },
+            Err(fault) => Conversion::Fault(fault),
         }
     }
 }
 
-/// Whether the page is that of a play. Nothing but a string is a page.
+/// Returns true if the page is that of a play. A page that is not a string is a fault.
 #[inline]
-fn is_play(reader: &mut Reader<'_, '_>) -> Result<bool, Fault> {
-    reader.no_conflict_at(PAGE)?;
-    reader.required(PAGE)?;
+fn is_play(reader: &mut MemberReader<'_, '_>) -> Result<bool, Fault> {
+    reader.check_conflict_at(PAGE)?;
+    reader.check_required(PAGE)?;
     match reader.token(PAGE) {
-        Token::Text { text, lone: false } if !text.is_escaped() && text.raw().len() <= PLAY.len() => {
+        Token::Text { text, lone_surrogate: false } if !text.is_escaped() && text.raw().len() <= PLAY.len() => {
             Ok(text.raw() == PLAY)
         }
         Token::Text { .. } => Ok(reader.text(PAGE)?.is_some_and(|page| page == Text::plain(PLAY))),
@@ -103,10 +103,10 @@ fn is_play(reader: &mut Reader<'_, '_>) -> Result<bool, Fault> {
 }
 
 #[inline]
-fn play<'a>(reader: &mut Reader<'_, 'a>, limits: &Limits) -> Result<Event<'a>, Fault> {
-    reader.no_conflict()?;
-    reader.required(TS)?;
-    reader.required(USER_ID)?;
+fn play<'a>(reader: &mut MemberReader<'_, 'a>, limits: &Limits) -> Result<Event<'a>, Fault> {
+    reader.check_conflicts()?;
+    reader.check_required(TS)?;
+    reader.check_required(USER_ID)?;
     let ts = reader.integer(TS)?.unwrap_or_default();
     if !limits.ts_window.contains(&ts) {
         return Err(Fault { reason: Reason::TsImplausible, slot: TS });

@@ -1,60 +1,60 @@
-//! The fast path: records on one line with nothing unusual about them. An optimisation, and nothing else.
+//! The fast path: reads records on one line that have nothing unusual. It is only an optimization.
 //!
-//! Not an authority: whatever it does not expect it leaves to `careful`, and nobody can tell that it tried.
-//! Invariant: what it accepts, `careful` accepts with the same outcome; a property test compares the two.
+//! It leaves every record with anything unexpected to `strict`, with no effect on the result. Invariant: `strict`
+//! accepts every record that the fast path accepts, with the same outcome. A property test compares the two.
 //!
-//! Producers write the keys of all records in one order. So what stands between two values (comma, key, colon,
-//! blanks) is remembered by the key in front of it, and the next time it is compared as a whole.
+//! Producers write the keys of all records in the same order. So the bytes between two values (comma, key, colon,
+//! blanks) are stored per preceding key, and compared as a whole in the next record.
 
 use std::marker::PhantomData;
 
 use crate::decode::Decoded;
 use crate::decode::byte_search::{blanks_end, space_end, string_stop};
-use crate::decode::coercion::Schema;
-use crate::decode::key_names::{KeyNames, SLOTS};
+use crate::decode::coercion::RecordSchema;
+use crate::decode::key_names::{KeyNames, MAX_SLOTS};
 use crate::decode::key_prediction::KeyPrediction;
 use crate::decode::number::scan_number;
 use crate::decode::record_sink::RecordSink;
 use crate::decode::text::{Text, hex4};
 use crate::decode::token::{MAX_USED, Members, Token};
 
-/// Up to so many members of a record may stand elsewhere than in the one before.
-const MISSES: u32 = 4;
-/// After so many records in a row with more, the order is given up.
-const SURPRISES: u32 = 8;
-/// For so many records.
-const REST: u32 = 500;
-/// Where the glue in front of the first member is kept.
-const FIRST: usize = SLOTS;
+/// A record with more mispredicted keys than this counts as mispredicted.
+const MAX_MISSES: u32 = 4;
+/// After this many mispredicted records in a row, key prediction is paused.
+const MAX_MISPREDICTED: u32 = 8;
+/// The number of records for which key prediction is paused.
+const PAUSE_RECORDS: u32 = 500;
+/// The index of the prediction for the first key of a record.
+const FIRST_KEY: usize = MAX_SLOTS;
 
-/// Reads the usual records of one schema.
+/// The fast path for one schema.
 pub struct FastPath<S> {
     names: KeyNames<S>,
-    /// What stood behind the value of each slot.
-    behind: [KeyPrediction; SLOTS + 1],
-    /// Records in a row whose order surprised.
-    surprises: u32,
-    /// Records that are still to be read without expecting any order.
-    resting: u32,
-    /// Gives up on everything.
+    /// The prediction of the next key after the value of each slot.
+    predictions: [KeyPrediction; MAX_SLOTS + 1],
+    /// The number of mispredicted records in a row.
+    mispredicted: u32,
+    /// The number of records until key prediction resumes.
+    paused: u32,
+    /// Reads no record.
     #[cfg(test)]
-    off: bool,
-    /// How many records it has delivered.
+    disabled: bool,
+    /// The number of records that the fast path has read.
     #[cfg(test)]
-    pub delivered: u64,
+    pub records_read: u64,
     schema: PhantomData<S>,
 }
 
-/// The part of a chunk that is known to be UTF-8.
+/// A part of a chunk that is valid UTF-8.
 #[derive(Clone, Copy)]
-pub struct Checked<'a> {
+pub struct ValidUtf8<'a> {
     pub text: &'a str,
-    /// Where it begins in the chunk.
+    /// The position of `text` in the chunk.
     pub start: usize,
 }
 
-impl<'a> Checked<'a> {
-    /// The longest text at the start of the chunk.
+impl<'a> ValidUtf8<'a> {
+    /// The longest valid part at the start of the chunk.
     pub fn new(chunk: &'a [u8]) -> Self {
         match simdutf8::basic::from_utf8(chunk) {
             Ok(text) => Self { text, start: 0 },
@@ -62,17 +62,17 @@ impl<'a> Checked<'a> {
         }
     }
 
-    /// The longest text that begins at `start`.
+    /// The longest valid part that begins at `start`.
     fn from(chunk: &'a [u8], start: usize) -> Self {
         let rest = chunk.get(start..).unwrap_or_default();
         let text = match simdutf8::compat::from_utf8(rest) {
             Ok(text) => text,
-            Err(error) => rest.get(..error.valid_up_to()).and_then(|sound| str::from_utf8(sound).ok()).unwrap_or(""),
+            Err(error) => rest.get(..error.valid_up_to()).and_then(|valid| str::from_utf8(valid).ok()).unwrap_or(""),
         };
         Self { text, start }
     }
 
-    /// Goes on behind a fault if `at` is there already.
+    /// Moves on to the next valid part if `at` is after the current one.
     #[inline]
     pub fn advance(&mut self, chunk: &'a [u8], at: usize) {
         if at >= self.start + self.text.len() && at < chunk.len() {
@@ -81,145 +81,157 @@ impl<'a> Checked<'a> {
     }
 }
 
-/// An object that was read, and which keys it has: a bit for each slot.
-struct Found {
+/// The end of a parsed object, and the keys that it has: one bit per slot.
+struct ParsedObject {
     end: usize,
     seen: u32,
 }
 
-impl<S: Schema> FastPath<S> {
+impl<S: RecordSchema> FastPath<S> {
     pub fn new() -> Self {
         Self {
             names: KeyNames::new(),
-            behind: [KeyPrediction::NONE; SLOTS + 1],
-            surprises: 0,
-            resting: 0,
+            predictions: [KeyPrediction::NONE; MAX_SLOTS + 1],
+            mispredicted: 0,
+            paused: 0,
             #[cfg(test)]
-            off: false,
+            disabled: false,
             #[cfg(test)]
-            delivered: 0,
+            records_read: 0,
             schema: PhantomData,
         }
     }
 
-    /// A fast path that gives up on everything.
+    /// A fast path that reads no record.
     #[cfg(test)]
-    pub fn giving_up() -> Self {
-        Self { off: true, ..Self::new() }
+    pub fn disabled() -> Self {
+        Self { disabled: true, ..Self::new() }
     }
 
-    /// Hands over how often unknown keys occurred since the last time.
-    pub fn finish<F>(&mut self, out: &mut RecordSink<'_, '_, S, F>) {
-        self.names.hand_over(&mut out.tally.unknown_keys);
+    /// Moves the counts of unknown keys to the sink.
+    pub fn flush_counts<F>(&mut self, sink: &mut RecordSink<'_, '_, S, F>) {
+        self.names.flush_counts(&mut sink.counts.unknown_keys);
     }
 
-    /// Reads and delivers a record that has its line to itself, from its brace on; the position behind the line.
+    /// Reads and converts a record that is alone on its line. `start` is the position of its opening brace. Returns the
+    /// position after the line, or none if the strict parser must read the record.
     #[inline]
-    pub fn line<F>(&mut self, out: &mut RecordSink<'_, '_, S, F>, checked: Checked<'_>, start: usize) -> Option<usize>
-    where
-        F: for<'r> FnMut(Decoded<'r, S::Row<'r>>),
-    {
-        let mut members = Members::EMPTY;
-        let found = self.object(checked, start, &mut members)?;
-        let next = match out.chunk.get(found.end..)? {
-            [b'\n', ..] => found.end + 1,
-            [b'\r', b'\n', ..] => found.end + 2,
-            [] | [b'\r', ..] => found.end,
-            _ => return None,
-        };
-        self.deliver(out, &members, start, &found)?;
-        if next > found.end {
-            out.count_line(start, next);
-        }
-        Some(next)
-    }
-
-    /// Reads and delivers an element of an array, from its brace on; the position of the comma or bracket behind.
-    #[inline]
-    pub fn element<F>(
+    pub fn read_line<F>(
         &mut self,
-        out: &mut RecordSink<'_, '_, S, F>,
-        checked: Checked<'_>,
+        sink: &mut RecordSink<'_, '_, S, F>,
+        utf8: ValidUtf8<'_>,
         start: usize,
     ) -> Option<usize>
     where
         F: for<'r> FnMut(Decoded<'r, S::Row<'r>>),
     {
         let mut members = Members::EMPTY;
-        let found = self.object(checked, start, &mut members)?;
-        let next = space_end(out.chunk, found.end);
-        let Some(b',' | b']') = out.chunk.get(next) else {
+        let object = self.parse_object(utf8, start, &mut members)?;
+        let next = match sink.chunk.get(object.end..)? {
+            [b'\n', ..] => object.end + 1,
+            [b'\r', b'\n', ..] => object.end + 2,
+            [] | [b'\r', ..] => object.end,
+            _ => return None,
+        };
+        self.convert(sink, &members, start, &object)?;
+        if next > object.end {
+            sink.count_single_line(start, next);
+        }
+        Some(next)
+    }
+
+    /// Reads and converts an element of an array. `start` is the position of its opening brace. Returns the position of
+    /// the comma or bracket after it, or none if the strict parser must read the element.
+    #[inline]
+    pub fn read_element<F>(
+        &mut self,
+        sink: &mut RecordSink<'_, '_, S, F>,
+        utf8: ValidUtf8<'_>,
+        start: usize,
+    ) -> Option<usize>
+    where
+        F: for<'r> FnMut(Decoded<'r, S::Row<'r>>),
+    {
+        let mut members = Members::EMPTY;
+        let object = self.parse_object(utf8, start, &mut members)?;
+        let next = space_end(sink.chunk, object.end);
+        let Some(b',' | b']') = sink.chunk.get(next) else {
             return None;
         };
-        self.deliver(out, &members, start, &found)?;
+        self.convert(sink, &members, start, &object)?;
         Some(next)
     }
 
     #[inline]
-    fn deliver<F>(
+    fn convert<F>(
         &mut self,
-        out: &mut RecordSink<'_, '_, S, F>,
+        sink: &mut RecordSink<'_, '_, S, F>,
         members: &Members<'_>,
         start: usize,
-        found: &Found,
+        object: &ParsedObject,
     ) -> Option<()>
     where
         F: for<'r> FnMut(Decoded<'r, S::Row<'r>>),
     {
-        let limits = out.limits;
-        if found.end - start > limits.max_record || found.seen.count_ones() as usize > limits.max_keys {
+        let limits = sink.limits;
+        if object.end - start > limits.max_record || object.seen.count_ones() as usize > limits.max_keys {
             return None;
         }
         #[cfg(test)]
         {
-            self.delivered += 1;
+            self.records_read += 1;
         }
-        self.names.count(found.seen);
-        out.object(members, start..found.end);
+        self.names.count_unknown(object.seen);
+        sink.convert_object(members, start..object.end);
         Some(())
     }
 
-    /// Reads the object at `start`, a place in the chunk. Gives up on everything unusual.
+    /// Parses the object at `start`, a position in the chunk. Returns none for anything unusual.
     #[inline]
-    fn object<'a>(&mut self, checked: Checked<'a>, start: usize, members: &mut Members<'a>) -> Option<Found> {
+    fn parse_object<'a>(
+        &mut self,
+        utf8: ValidUtf8<'a>,
+        start: usize,
+        members: &mut Members<'a>,
+    ) -> Option<ParsedObject> {
         #[cfg(test)]
-        if self.off {
+        if self.disabled {
             return None;
         }
-        let text = checked.text;
+        let text = utf8.text;
         let bytes = text.as_bytes();
-        let mut at = start - checked.start;
+        let mut at = start - utf8.start;
         let mut seen = 0u32;
-        let mut before = FIRST;
-        let trusting = self.resting == 0;
+        let mut previous = FIRST_KEY;
+        let predicting = self.paused == 0;
         let mut misses = 0;
         loop {
-            let expected = self.behind.get(before)?;
-            // A blank behind the expected bytes is one more than was expected.
-            let (slot, place) = if trusting
-                && expected.is_at(bytes, at)
-                && !matches!(bytes.get(at + expected.len()), Some(b' ' | b'\t'))
+            let prediction = self.predictions.get(previous)?;
+            // A blank after the predicted bytes is part of the separator, so the prediction does not apply.
+            let (slot, value_start) = if predicting
+                && prediction.is_at(bytes, at)
+                && !matches!(bytes.get(at + prediction.len()), Some(b' ' | b'\t'))
             {
-                (expected.slot(), at + expected.len())
+                (prediction.slot(), at + prediction.len())
             } else {
                 let close = blanks_end(bytes, at);
-                if bytes.get(close) == Some(&b'}') && before != FIRST {
-                    self.learn_trust(misses);
-                    return Some(Found { end: checked.start + close + 1, seen });
+                if bytes.get(close) == Some(&b'}') && previous != FIRST_KEY {
+                    self.update_prediction_use(misses);
+                    return Some(ParsedObject { end: utf8.start + close + 1, seen });
                 }
                 misses += 1;
-                let (slot, place) = self.member(bytes, at, before == FIRST)?;
-                if trusting {
-                    *self.behind.get_mut(before)? = KeyPrediction::new(bytes.get(at..place)?, slot);
+                let (slot, value_start) = self.parse_key(bytes, at, previous == FIRST_KEY)?;
+                if predicting {
+                    *self.predictions.get_mut(previous)? = KeyPrediction::new(bytes.get(at..value_start)?, slot);
                 }
-                (slot, place)
+                (slot, value_start)
             };
-            let (token, end) = value(text, place)?;
+            let (token, end) = parse_scalar(text, value_start)?;
             if seen >> slot & 1 == 1 {
                 return None;
             }
             seen |= 1 << slot;
-            before = slot;
+            previous = slot;
             if slot < S::USED {
                 *members.slots.get_mut(slot)? = token;
             }
@@ -227,24 +239,24 @@ impl<S: Schema> FastPath<S> {
         }
     }
 
-    /// Stops looking for an order where there is none, for a while: to remember one costs more than it saves.
+    /// Pauses key prediction if the keys have no stable order: storing predictions would then cost more than it saves.
     #[inline]
-    fn learn_trust(&mut self, misses: u32) {
-        if self.resting > 0 {
-            self.resting -= 1;
-        } else if misses <= MISSES {
-            self.surprises = 0;
+    fn update_prediction_use(&mut self, misses: u32) {
+        if self.paused > 0 {
+            self.paused -= 1;
+        } else if misses <= MAX_MISSES {
+            self.mispredicted = 0;
         } else {
-            self.surprises += 1;
-            if self.surprises == SURPRISES {
-                (self.surprises, self.resting) = (0, REST);
+            self.mispredicted += 1;
+            if self.mispredicted == MAX_MISPREDICTED {
+                (self.mispredicted, self.paused) = (0, PAUSE_RECORDS);
             }
         }
     }
 
-    /// Reads what stands between two values, whatever key it is; the slot, and where the value begins.
+    /// Parses the bytes between two values, for any key. Returns the slot and the position of the value.
     #[inline]
-    fn member(&mut self, bytes: &[u8], at: usize, first: bool) -> Option<(usize, usize)> {
+    fn parse_key(&mut self, bytes: &[u8], at: usize, first: bool) -> Option<(usize, usize)> {
         let opening = if first { b'{' } else { b',' };
         let at = if first { at } else { blanks_end(bytes, at) };
         if bytes.get(at) != Some(&opening) {
@@ -267,15 +279,15 @@ impl<S: Schema> FastPath<S> {
     }
 }
 
-/// A scalar, and its end.
+/// Parses a scalar. Returns its token and its end.
 #[inline]
-fn value(text: &str, at: usize) -> Option<(Token<'_>, usize)> {
+fn parse_scalar(text: &str, at: usize) -> Option<(Token<'_>, usize)> {
     let bytes = text.as_bytes();
     match bytes.get(at)? {
         b'"' => {
-            let (close, escaped) = string(bytes, at + 1)?;
+            let (close, escaped) = string_end(bytes, at + 1)?;
             let text = Text::from_json(text.get(at + 1..close)?, escaped);
-            Some((Token::Text { text, lone: false }, close + 1))
+            Some((Token::Text { text, lone_surrogate: false }, close + 1))
         }
         b'n' if bytes.get(at..at + 4)? == b"null" => Some((Token::Null, at + 4)),
         b't' if bytes.get(at..at + 4)? == b"true" => Some((Token::Bool(true), at + 4)),
@@ -287,10 +299,10 @@ fn value(text: &str, at: usize) -> Option<(Token<'_>, usize)> {
     }
 }
 
-/// The position of the quote that ends a string whose content begins at `at`, and whether there are escapes in
-/// it. Escapes of surrogates are left to the careful parser.
+/// The position of the quote that ends a string whose content begins at `at`, and true if it contains escapes. Escapes
+/// of surrogates are left to the strict parser.
 #[inline]
-fn string(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
+fn string_end(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
     let mut escaped = false;
     loop {
         at = string_stop(bytes, at);
@@ -309,4 +321,4 @@ fn string(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
     }
 }
 
-const _: () = assert!(MAX_USED <= SLOTS);
+const _: () = assert!(MAX_USED <= MAX_SLOTS);

@@ -1,22 +1,21 @@
-//! Where records may be cut apart: what kind of file this is, and where a chunk of it may end.
+//! Detects how the records of a file follow each other, and where a chunk of the file may end.
 //!
-//! Not a parser. Invariant: decoding a file in pieces that end where this module says gives exactly the records
-//! and rejects of decoding it whole.
+//! Invariant: decoding a file in chunks that end at these positions gives exactly the records and rejects of decoding
+//! it as a whole.
 //!
-//! For a sequence of values a chunk ends behind a line break (LF or CR) that `{` or `[` follows directly. No
-//! string spans lines, and printers indent whatever they put on lines of their own inside an object, so such a
-//! line begins a record; `values` treats it as one even where that breaks the record before it. That is why no
-//! state is needed, and why a file can be read from the middle. A line break at the end of the buffer is no cut,
-//! because what follows is not known; an object printed over many lines would be torn.
+//! In a sequence of values, a chunk ends after a line break (LF or CR) that is directly followed by `{` or `[`. No
+//! string spans lines, and pretty printers indent the lines inside an object, so such a line begins a record;
+//! `value_stream` treats it as one even if that breaks the record before it. So no state is needed, and a file can be
+//! read from the middle. A line break at the end of the buffer does not end a chunk, because the next byte is not
+//! known; cutting there could tear an object that is printed over several lines.
 //!
-//! Inside one big array there is no such mark, so `Cutter` follows it from the beginning.
+//! An array that fills the file has no such positions, so `Cutter` follows it from the beginning.
 
 use crate::decode::array_splitter::ArraySplitter;
-use crate::decode::byte_search::BOM;
-use crate::decode::byte_search::{is_break, line_end, space_end};
+use crate::decode::byte_search::{BOM, is_line_break, line_end, space_end};
 use crate::decode::strict::balanced_end;
 
-/// How the records of a file follow each other.
+/// The way in which the records of a file follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framing {
     /// Values with white space between them: JSON lines, pretty-printed objects, several on a line.
@@ -25,9 +24,9 @@ pub enum Framing {
     Array,
 }
 
-/// First bytes of what is not JSON, and the code that refuses it. Compressed files are not here: the caller has
-/// unpacked them, or knows that it cannot.
-const FOREIGN: &[(&[u8], &str)] = &[
+/// The first bytes of files that are not JSON, and the reason code that rejects them. Compressed files are not listed:
+/// the caller has already decompressed or rejected them.
+const OTHER_FORMATS: &[(&[u8], &str)] = &[
     (b"PAR1", "not_json:parquet"),
     (b"PK\x03\x04", "not_json:zip"),
     (b"PK\x05\x06", "not_json:zip"),
@@ -47,21 +46,21 @@ const FOREIGN: &[(&[u8], &str)] = &[
     (b"\xFF\xFE", "encoding_utf16"),
 ];
 
-/// Tells the framing of a file by its first bytes (a few KiB; all of it, if it is shorter).
+/// Detects the framing of a file from its first bytes (a few KiB, or the entire file if it is shorter).
 ///
 /// # Errors
 ///
-/// The code, such as `not_json:parquet` or `encoding_utf16`.
+/// The reason code for rejecting the file, such as `not_json:parquet` or `encoding_utf16`.
 ///
 /// # Which framing
 ///
 /// A file that begins with an array is one array, unless the array ends on its first line and more follows: then
 /// it is a sequence of values, some of which are arrays.
 pub fn sniff(head: &[u8]) -> Result<Framing, &'static str> {
-    if let Some((_, code)) = FOREIGN.iter().find(|(magic, _)| head.starts_with(magic)) {
+    if let Some((_, code)) = OTHER_FORMATS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Err(code);
     }
-    if let Some(code) = wide_encoding(head) {
+    if let Some(code) = utf16_or_utf32(head) {
         return Err(code);
     }
     let text = head.strip_prefix(&BOM).unwrap_or(head);
@@ -81,8 +80,8 @@ pub fn sniff(head: &[u8]) -> Result<Framing, &'static str> {
     }
 }
 
-/// UTF-16 and UTF-32 without a mark: JSON begins with ASCII, whose other bytes are then NUL.
-fn wide_encoding(head: &[u8]) -> Option<&'static str> {
+/// Detects UTF-16 and UTF-32 without a byte order mark: JSON begins with ASCII, whose other bytes are then NUL.
+fn utf16_or_utf32(head: &[u8]) -> Option<&'static str> {
     match *head {
         [0, 0, 0, first, ..] | [first, 0, 0, 0, ..] if first != 0 => Some("encoding_utf32"),
         [first, 0, second, 0, ..] | [0, first, 0, second, ..] if first != 0 && second != 0 => Some("encoding_utf16"),
@@ -91,7 +90,7 @@ fn wide_encoding(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// HTML and XML: an error page saved under the name of a data file.
+/// Detects HTML and XML, such as an error page that was saved under the name of a data file.
 fn looks_like_markup(text: &[u8]) -> bool {
     match *text {
         [b'<', second, ..] => second.is_ascii_alphabetic() || second == b'!' || second == b'?',
@@ -99,8 +98,8 @@ fn looks_like_markup(text: &[u8]) -> bool {
     }
 }
 
-/// The last position in `bytes` at which a chunk may end: what follows begins with a record. For sequences of
-/// values only; the position is never 0.
+/// The last position in `bytes` at which a chunk may end because a record begins there. For sequences of values only;
+/// the position is never 0.
 #[must_use]
 pub fn cut(bytes: &[u8]) -> Option<usize> {
     let mut end = bytes.len();
@@ -116,8 +115,8 @@ pub fn cut(bytes: &[u8]) -> Option<usize> {
 
 /// The first position in `bytes`, from 1 on, at which a record begins. For sequences of values only.
 ///
-/// A reader of the range that begins at `k` takes one byte more in front: `first_start` of what begins at `k - 1`
-/// finds the first record that begins at `k` or behind it. The range in front ends at that same position.
+/// To read a range of a file from position `k` on, pass the bytes from `k - 1` on: `first_start` then finds the first
+/// record that begins at `k` or later. The previous range ends at the same position.
 #[must_use]
 pub fn first_start(bytes: &[u8]) -> Option<usize> {
     next_start(bytes, 1)
@@ -140,32 +139,32 @@ fn begins_record(bytes: &[u8], at: usize) -> bool {
     matches!(bytes.get(at - 1..=at), Some([b'\n' | b'\r', b'{' | b'[']))
 }
 
-/// Follows a file from its beginning, buffer by buffer, and tells where chunks may end. In an array it remembers
-/// strings and brackets from one buffer to the next; a sequence of values needs no memory but the last byte.
+/// Follows a file from its beginning, buffer by buffer, and finds where chunks may end. In an array it tracks strings
+/// and brackets across buffers; in a sequence of values it only remembers whether the last byte was a line break.
 #[derive(Clone, Debug)]
 pub struct Cutter {
     framing: Framing,
-    elements: ArraySplitter,
-    behind_break: bool,
+    splitter: ArraySplitter,
+    after_line_break: bool,
 }
 
 impl Cutter {
-    /// At the beginning of a file.
+    /// A cutter at the beginning of a file.
     #[must_use]
     pub fn new(framing: Framing) -> Self {
-        Self { framing, elements: ArraySplitter::outside(), behind_break: false }
+        Self { framing, splitter: ArraySplitter::new(), after_line_break: false }
     }
 
-    /// Takes the bytes behind those of the last call, and returns the last position in them at which a chunk may
-    /// end. 0 is possible: the chunk then ends with the bytes of the last call.
+    /// Processes the next bytes of the file, and returns the last position in them at which a chunk may end. The
+    /// position can be 0: then the chunk ends with the bytes of the previous call.
     pub fn feed(&mut self, bytes: &[u8]) -> Option<usize> {
         match self.framing {
             Framing::Values => {
-                let at_front = self.behind_break && matches!(bytes.first(), Some(b'{' | b'['));
-                self.behind_break = bytes.last().map_or(self.behind_break, |byte| is_break(*byte));
-                cut(bytes).or(at_front.then_some(0))
+                let at_start = self.after_line_break && matches!(bytes.first(), Some(b'{' | b'['));
+                self.after_line_break = bytes.last().map_or(self.after_line_break, |byte| is_line_break(*byte));
+                cut(bytes).or(at_start.then_some(0))
             }
-            Framing::Array => self.elements.last_cut(bytes),
+            Framing::Array => self.splitter.last_cut(bytes),
         }
     }
 }

@@ -1,22 +1,19 @@
-//! How much of anything one record may have.
-//!
-//! Not configuration: whoever reads the configuration fills this in. Invariant: the defaults are those of the
-//! documentation.
+//! Limits on the size and the values of one record. The defaults are documented in `docs/bad_input.md`.
 
 use std::ops::Range;
 
-/// Bounds that keep a hostile record from costing more than its share.
+/// Limits that keep a malicious record from using too much memory or time, and the range of plausible times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one record.
+    /// The largest size of a record in bytes.
     pub max_record: usize,
-    /// Arrays and objects inside each other, the record itself included. At most 128.
+    /// The deepest nesting of arrays and objects, including the record itself. At most 128.
     pub max_depth: u32,
-    /// Members of one record.
+    /// The largest number of members of a record.
     pub max_keys: usize,
-    /// Bytes of one text that a table uses.
+    /// The longest text in a column, in bytes.
     pub max_string: usize,
-    /// Plausible times of an event, in milliseconds since 1970; the end is outside.
+    /// The plausible times of an event, in milliseconds since 1970; the end is exclusive.
     pub ts_window: Range<i64>,
 }
 

@@ -1,15 +1,17 @@
-//! Bytes to typed, located records: song metadata and plays, and what is wrong with the rest.
+//! Decodes JSON bytes into records: song metadata, plays, and rejects with their reason and location.
 //!
-//! Not a JSON library, and it builds no columns: rows borrow from the chunk and go to a sink one by one. There
-//! are two layers. `careful` is the source of truth for every outcome. `fast` reads the records that are as they
-//! always are, and gives up without a trace on all others. Invariants: every record of a chunk reaches the tally
-//! exactly once, as row, filtered or quarantined; the outcome of a record does not depend on the order of its
-//! keys, on its neighbours, or on where the file was cut (at the places that `framing` allows).
+//! A record borrows from its chunk and goes to the caller's function as soon as it is decoded; no column is built here.
+//! There are two parsers. `strict` decides every outcome. `fast_path` reads the records that look as they usually do,
+//! and leaves all others to `strict`.
 //!
-//! Of several faults in one record the first in this order is reported: what breaks the record itself (syntax,
-//! depth, trailing bytes), then strings that are no text (UTF-8, control characters), then the page of an event,
-//! which may also filter it, then keys that came twice, then what is required, then values, in a fixed order of
-//! the keys.
+//! Invariant: every record of a chunk is counted exactly once, as row, filtered or quarantined. The outcome of a record
+//! does not depend on the order of its keys, on the records around it, or on where the file was cut (at the positions
+//! that `framing` allows).
+//!
+//! If a record has several faults, the first in this order is reported: faults of the record as a whole (syntax, depth,
+//! trailing bytes), then strings that are not valid text (UTF-8, control characters), then the page of an event (which
+//! may also filter the event), then duplicate keys, then missing required keys, then values, in a fixed order of the
+//! keys.
 
 mod array_records;
 mod array_splitter;
@@ -19,7 +21,7 @@ mod coercion;
 mod decoded;
 mod event;
 mod fast_path;
-pub mod framing;
+pub(crate) mod framing;
 mod key_names;
 mod key_prediction;
 mod limits;
@@ -37,84 +39,90 @@ mod value_stream;
 use std::ops::Range;
 
 pub use chunk_counts::{ChunkCounts, UnknownKeys};
-use coercion::{Schema, Spill};
+use coercion::{NumberTexts, RecordSchema};
 pub use decoded::{Decoded, Reject};
 pub use event::Event;
-use event::Events;
+use event::EventSchema;
 use fast_path::FastPath;
 pub use framing::{Cutter, Framing, cut, first_start, sniff};
 pub use limits::Limits;
 use record_sink::RecordSink;
 pub use reject_reason::Reason;
 pub use song::Song;
-use song::Songs;
+use song::SongSchema;
 pub use text::Text;
 use value_stream::ValueStream;
 
-/// Decodes chunks. Keeps its scratch space from one chunk to the next, and what it has learned about the order of
-/// the keys; neither shows in any outcome.
+/// Decodes chunks. It reuses its buffers, and what it has learned about the order of the keys, for the next chunk; this
+/// affects the speed only.
 pub struct Decoder {
     limits: Limits,
-    spill: Spill,
-    unknown: Vec<Range<usize>>,
-    events: FastPath<Events>,
-    songs: FastPath<Songs>,
+    number_texts: NumberTexts,
+    unknown_keys: Vec<Range<usize>>,
+    events: FastPath<EventSchema>,
+    songs: FastPath<SongSchema>,
 }
 
 impl Decoder {
-    /// A decoder that has seen nothing yet.
+    /// A decoder with these limits.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, spill: Spill::default(), unknown: Vec::new(), events: FastPath::new(), songs: FastPath::new() }
+        Self {
+            limits,
+            number_texts: NumberTexts::default(),
+            unknown_keys: Vec::new(),
+            events: FastPath::new(),
+            songs: FastPath::new(),
+        }
     }
 
     /// A decoder without the fast path.
     #[cfg(test)]
-    fn careful(limits: Limits) -> Self {
-        Self { events: FastPath::giving_up(), songs: FastPath::giving_up(), ..Self::new(limits) }
+    fn strict_only(limits: Limits) -> Self {
+        Self { events: FastPath::disabled(), songs: FastPath::disabled(), ..Self::new(limits) }
     }
 
-    /// Decodes a chunk of log events. Plays reach the sink as rows, events of other pages are filtered.
+    /// Decodes a chunk of log events. `emit` gets the plays and the rejects; events of other pages are only counted.
     pub fn events(
         &mut self,
         chunk: &[u8],
         framing: Framing,
-        sink: &mut impl FnMut(Decoded<'_, Event<'_>>),
+        emit: &mut impl FnMut(Decoded<'_, Event<'_>>),
     ) -> ChunkCounts {
-        let mut sink = |decoded: Decoded<'_, Event<'_>>| sink(decoded);
-        let mut out = RecordSink::new(chunk, &self.limits, &mut self.spill, &mut sink);
-        decode(&mut out, framing, &mut self.events, &mut self.unknown)
+        let mut emit = |decoded: Decoded<'_, Event<'_>>| emit(decoded);
+        let mut sink = RecordSink::new(chunk, &self.limits, &mut self.number_texts, &mut emit);
+        decode(&mut sink, framing, &mut self.events, &mut self.unknown_keys)
     }
 
-    /// Decodes a chunk of song metadata.
+    /// Decodes a chunk of song metadata. `emit` gets the songs and the rejects.
     pub fn songs(
         &mut self,
         chunk: &[u8],
         framing: Framing,
-        sink: &mut impl FnMut(Decoded<'_, Song<'_>>),
+        emit: &mut impl FnMut(Decoded<'_, Song<'_>>),
     ) -> ChunkCounts {
-        let mut sink = |decoded: Decoded<'_, Song<'_>>| sink(decoded);
-        let mut out = RecordSink::new(chunk, &self.limits, &mut self.spill, &mut sink);
-        decode(&mut out, framing, &mut self.songs, &mut self.unknown)
+        let mut emit = |decoded: Decoded<'_, Song<'_>>| emit(decoded);
+        let mut sink = RecordSink::new(chunk, &self.limits, &mut self.number_texts, &mut emit);
+        decode(&mut sink, framing, &mut self.songs, &mut self.unknown_keys)
     }
 }
 
 fn decode<S, F>(
-    out: &mut RecordSink<'_, '_, S, F>,
+    sink: &mut RecordSink<'_, '_, S, F>,
     framing: Framing,
     fast: &mut FastPath<S>,
-    unknown: &mut Vec<Range<usize>>,
+    unknown_keys: &mut Vec<Range<usize>>,
 ) -> ChunkCounts
 where
-    S: Schema,
+    S: RecordSchema,
     F: for<'r> FnMut(Decoded<'r, S::Row<'r>>),
 {
-    let end = out.chunk.len();
+    let end = sink.chunk.len();
     match framing {
-        Framing::Values => ValueStream::new(out, unknown).run(fast),
-        Framing::Array => array_records::array(out, fast, unknown),
+        Framing::Values => ValueStream::new(sink, unknown_keys).run(fast),
+        Framing::Array => array_records::decode_array(sink, fast, unknown_keys),
     }
-    fast.finish(out);
-    out.count_lines(end);
-    std::mem::take(&mut out.tally)
+    fast.flush_counts(sink);
+    sink.count_lines_to(end);
+    std::mem::take(&mut sink.counts)
 }

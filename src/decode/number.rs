@@ -1,12 +1,12 @@
-//! JSON numbers: their grammar, and their lossless way into a column.
+//! JSON numbers: their grammar, and their conversion to column values.
 //!
-//! Not a general number parser: what `scan_number` has not accepted must not be given to the others. Invariant:
-//! a conversion is exact, or it is refused; only decimal to double rounds, to the nearest.
+//! The conversions only accept tokens that `scan_number` has accepted. Invariant: a conversion is exact or rejected,
+//! except that a decimal number is rounded to the nearest double.
 
 use crate::decode::byte_search::digits_end;
 use crate::decode::reject_reason::Reason;
 
-/// The end of the number that begins at `at`, strictly by RFC 8259; the error is where the grammar breaks.
+/// The end of the number that begins at `at`, strictly by RFC 8259. The error is the position where the grammar breaks.
 #[inline]
 pub fn scan_number(bytes: &[u8], at: usize) -> Result<usize, usize> {
     let whole = if bytes.get(at) == Some(&b'-') { at + 1 } else { at };
@@ -16,35 +16,35 @@ pub fn scan_number(bytes: &[u8], at: usize) -> Result<usize, usize> {
         _ => return Err(whole),
     };
     if bytes.get(end) == Some(&b'.') {
-        end = some_digits(bytes, end + 1)?;
+        end = required_digits_end(bytes, end + 1)?;
     }
     if let Some(b'e' | b'E') = bytes.get(end) {
         let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
-        end = some_digits(bytes, end + 1 + sign)?;
+        end = required_digits_end(bytes, end + 1 + sign)?;
     }
     Ok(end)
 }
 
-/// The end of the digits at `at`, of which there must be one at least.
+/// The end of the digits at `at`; there must be at least one.
 #[inline]
-fn some_digits(bytes: &[u8], at: usize) -> Result<usize, usize> {
+fn required_digits_end(bytes: &[u8], at: usize) -> Result<usize, usize> {
     let end = digits_end(bytes, at);
     if end == at { Err(at) } else { Ok(end) }
 }
 
-/// Whether the whole of `text` is a number.
+/// Returns true if `text` is exactly one number.
 pub fn is_number(text: &str) -> bool {
     scan_number(text.as_bytes(), 0) == Ok(text.len())
 }
 
-/// The whole number that a number token stands for, and whether it was written another way (`9.0`, `9e0`).
+/// The whole number of a number token, and whether it was written in another form (`9.0`, `9e0`).
 #[inline]
 pub fn integer(token: &str) -> Result<(i64, bool), Reason> {
     let (negative, digits) = match token.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, token),
     };
-    // Eighteen digits always fit, so nothing wraps.
+    // 18 digits always fit, so nothing wraps.
     if digits.len() <= 18 {
         let mut value = 0i64;
         for byte in digits.bytes() {
@@ -70,9 +70,9 @@ fn scaled_integer(negative: bool, digits: &str) -> Result<i64, Reason> {
     if zeros == length {
         return Ok(0);
     }
-    // An exponent too long for an i64 is as good as an endless one.
-    let endless = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
-    let exponent = exponent.parse().unwrap_or(endless);
+    // An exponent outside the range of i64 has the same result as the nearest i64.
+    let nearest = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
+    let exponent = exponent.parse().unwrap_or(nearest);
     let shift = i64::try_from(fraction.len()).unwrap_or(i64::MAX) - i64::try_from(zeros).unwrap_or(0);
     let scale = exponent.saturating_sub(shift);
     if scale < 0 {
@@ -90,7 +90,7 @@ fn scaled_integer(negative: bool, digits: &str) -> Result<i64, Reason> {
     i64::try_from(if negative { -value } else { value }).map_err(|_| Reason::OutOfRange)
 }
 
-/// The double nearest to a number token; refused if that is infinite.
+/// The double nearest to a number token; rejected if it is infinite.
 #[inline]
 pub fn float(token: &str) -> Result<f64, Reason> {
     match fast_float2::parse::<f64, _>(token) {
@@ -100,8 +100,8 @@ pub fn float(token: &str) -> Result<f64, Reason> {
     }
 }
 
-/// A number token as text: the digits of a whole number without `.0`, else the shortest text that reads back
-/// as the same double.
+/// The canonical text of a number token: the digits of a whole number without `.0`, otherwise the shortest text that
+/// parses to the same double.
 pub fn canonical(token: &str) -> Result<String, Reason> {
     let digits = token.strip_prefix('-').unwrap_or(token);
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -113,7 +113,7 @@ pub fn canonical(token: &str) -> Result<String, Reason> {
     }
 }
 
-/// Whether two number tokens stand for the same value.
+/// Returns true if two number tokens have the same value.
 pub fn same_number(left: &str, right: &str) -> bool {
     left == right || matches!((canonical(left), canonical(right)), (Ok(left), Ok(right)) if left == right)
 }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_are_exact_or_refused() {
+    fn whole_numbers_are_exact_or_rejected() {
         assert_eq!(integer("9"), Ok((9, false)));
         assert_eq!(integer("-0"), Ok((0, false)));
         assert_eq!(integer("9.0"), Ok((9, true)));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_one_text() {
+    fn equal_numbers_have_the_same_canonical_text() {
         let cases = [
             ("26", "26"),
             ("26.0", "26"),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_numbers_need_not_be_spelled_alike() {
+    fn numbers_are_compared_by_value() {
         assert!(same_number("1", "1.0") && same_number("1.50", "1.5") && same_number("1e400", "1e400"));
         assert!(!same_number("1", "2") && !same_number("9007199254740993", "9007199254740992"));
         assert!(!same_number("1e400", "1e401") && !same_number("1", "1.5"));

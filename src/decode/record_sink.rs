@@ -1,13 +1,13 @@
-//! Handing records over: rows and rejects to the sink, everything to the tally.
+//! Turns records into rows and rejects, counts them, and emits them to the caller.
 //!
-//! Not a parser: it is told where records are. Invariant: each record is counted once, and as exactly one of row,
-//! filtered and quarantined.
+//! The parsers find the records; this module only receives them. Invariant: each record is counted once, as exactly one
+//! of row, filtered and quarantined.
 
 use std::ops::Range;
 
-use crate::decode::byte_search::newlines;
+use crate::decode::byte_search::count_newlines;
 use crate::decode::chunk_counts::ChunkCounts;
-use crate::decode::coercion::{Fault, Schema, Spill, Verdict};
+use crate::decode::coercion::{Conversion, Fault, NumberTexts, RecordSchema};
 use crate::decode::limits::Limits;
 use crate::decode::reject_reason::Reason;
 use crate::decode::strict::Object;
@@ -15,104 +15,106 @@ use crate::decode::text::Text;
 use crate::decode::token::Members;
 use crate::decode::{Decoded, Reject};
 
-/// The way out of one chunk.
-pub struct RecordSink<'d, 'a, S: Schema, F> {
+/// The output of one chunk: the counts, and the caller's function for rows and rejects.
+pub struct RecordSink<'d, 'a, S: RecordSchema, F> {
     pub chunk: &'a [u8],
     pub limits: &'d Limits,
-    pub tally: ChunkCounts,
-    spill: &'d mut Spill,
-    sink: &'d mut F,
-    /// Line feeds are counted up to here.
-    counted: usize,
+    pub counts: ChunkCounts,
+    number_texts: &'d mut NumberTexts,
+    emit: &'d mut F,
+    /// The position up to which line feeds are counted.
+    lines_counted_to: usize,
     schema: std::marker::PhantomData<S>,
 }
 
 impl<'d, 'a, S, F> RecordSink<'d, 'a, S, F>
 where
-    S: Schema,
+    S: RecordSchema,
     F: for<'r> FnMut(Decoded<'r, S::Row<'r>>),
 {
-    pub fn new(chunk: &'a [u8], limits: &'d Limits, spill: &'d mut Spill, sink: &'d mut F) -> Self {
+    pub fn new(chunk: &'a [u8], limits: &'d Limits, number_texts: &'d mut NumberTexts, emit: &'d mut F) -> Self {
         let schema = std::marker::PhantomData;
-        Self { chunk, limits, tally: ChunkCounts::default(), spill, sink, counted: 0, schema }
+        Self { chunk, limits, counts: ChunkCounts::default(), number_texts, emit, lines_counted_to: 0, schema }
     }
 
-    /// Counts the line feeds in front of `at`.
+    /// Counts the line feeds before `at`.
     #[inline]
-    pub fn count_lines(&mut self, at: usize) {
-        self.tally.newlines += newlines(self.chunk.get(self.counted..at).unwrap_or_default());
-        self.counted = self.counted.max(at);
+    pub fn count_lines_to(&mut self, at: usize) {
+        self.counts.newlines += count_newlines(self.chunk.get(self.lines_counted_to..at).unwrap_or_default());
+        self.lines_counted_to = self.lines_counted_to.max(at);
     }
 
-    /// Notes that `at` is behind a record without line feeds and the one that ends it.
+    /// Counts the line feed of a record on one line, which begins at `start`; `next` is the position after the line
+    /// feed.
     #[inline]
-    pub fn count_line(&mut self, start: usize, at: usize) {
-        if self.counted == start {
-            self.tally.newlines += 1;
-            self.counted = at;
+    pub fn count_single_line(&mut self, start: usize, next: usize) {
+        if self.lines_counted_to == start {
+            self.counts.newlines += 1;
+            self.lines_counted_to = next;
         }
     }
 
-    /// Judges a well-formed object and hands over what it became.
+    /// Converts a well-formed object and emits the result.
     #[inline]
-    pub fn object(&mut self, members: &Members<'_>, place: Range<usize>) {
-        self.spill.clear();
-        self.tally.read += 1;
-        match S::judge(members, self.limits, self.spill) {
-            Verdict::Row(row, coerced) => {
-                self.tally.rows += 1;
-                self.tally.coerced += u64::from(coerced);
-                (self.sink)(Decoded::Row(row));
+    pub fn convert_object(&mut self, members: &Members<'_>, span: Range<usize>) {
+        self.number_texts.clear();
+        self.counts.read += 1;
+        match S::convert(members, self.limits, self.number_texts) {
+            Conversion::Row { row, coerced } => {
+                self.counts.rows += 1;
+                self.counts.coerced += u64::from(coerced);
+                (self.emit)(Decoded::Row(row));
             }
-            Verdict::Filtered => self.tally.filtered += 1,
-            Verdict::Fault(fault) => self.hand_over(fault, members, place),
+            Conversion::Filtered => self.counts.filtered += 1,
+            Conversion::Fault(fault) => self.emit_reject(fault, members, span),
         }
     }
 
-    /// What the careful parser found complete: still a reject if a string in it is no text, or if it is too long.
-    pub fn complete(&mut self, object: &Object<'_>, start: usize, unknown: &[Range<usize>]) {
-        let place = start..object.end;
-        if place.len() > self.limits.max_record {
-            return self.reject(Reason::LineTooLong, place);
+    /// Converts an object that the strict parser has read, unless it is too long or one of its strings is not valid
+    /// text.
+    pub fn check_and_convert(&mut self, object: &Object<'_>, start: usize, unknown_keys: &[Range<usize>]) {
+        let span = start..object.end;
+        if span.len() > self.limits.max_record {
+            return self.reject(Reason::LineTooLong, span);
         }
-        if let Some((reason, slot)) = object.spoiled {
-            self.tally.read += 1;
-            return self.hand_over(Fault { reason, slot }, &object.members, place);
+        if let Some(fault) = object.bad_string {
+            self.counts.read += 1;
+            return self.emit_reject(fault, &object.members, span);
         }
-        let mut name = String::new();
-        for key in unknown {
+        let mut scratch = String::new();
+        for key in unknown_keys {
             let key = self.chunk.get(key.clone()).and_then(|key| str::from_utf8(key).ok()).unwrap_or_default();
-            let key = Text::from_json(key, key.contains('\\')).resolve(&mut name);
-            self.tally.unknown_keys.add(key, 1);
+            let key = Text::from_json(key, key.contains('\\')).resolve(&mut scratch);
+            self.counts.unknown_keys.add(key, 1);
         }
-        let beside = object.members.variants.iter().zip(&object.members.slots);
-        self.tally.case_variants +=
-            u64::from(beside.into_iter().any(|(variant, exact)| variant.is_some() && !exact.is_absent()));
-        self.object(&object.members, place);
+        let mut required = object.members.variants.iter().zip(&object.members.slots);
+        let has_both = required.any(|(variant, exact)| variant.is_some() && !exact.is_absent());
+        self.counts.case_variants += u64::from(has_both);
+        self.convert_object(&object.members, span);
     }
 
-    /// Hands over what is no object, or not a whole one.
+    /// Rejects bytes that are not a complete object.
     #[cold]
-    pub fn reject(&mut self, reason: Reason, place: Range<usize>) {
-        self.tally.read += 1;
-        let reason = if place.len() > self.limits.max_record { Reason::LineTooLong } else { reason };
-        self.hand_over(Fault { reason, slot: usize::MAX }, &Members::EMPTY, place);
+    pub fn reject(&mut self, reason: Reason, span: Range<usize>) {
+        self.counts.read += 1;
+        let reason = if span.len() > self.limits.max_record { Reason::LineTooLong } else { reason };
+        self.emit_reject(Fault { reason, slot: usize::MAX }, &Members::EMPTY, span);
     }
 
     #[cold]
-    fn hand_over(&mut self, fault: Fault, members: &Members<'_>, place: Range<usize>) {
-        self.tally.quarantined += 1;
-        let offset = place.start;
+    fn emit_reject(&mut self, fault: Fault, members: &Members<'_>, span: Range<usize>) {
+        self.counts.quarantined += 1;
+        let offset = span.start;
         let missing = fault.reason == Reason::MissingRequired;
         let variant = members.variants.get(fault.slot).copied().flatten().filter(|_| missing);
-        self.count_lines(offset);
-        let bytes = self.chunk.get(place).unwrap_or_default().trim_ascii_end();
-        (self.sink)(Decoded::Reject(Reject {
+        self.count_lines_to(offset);
+        let bytes = self.chunk.get(span).unwrap_or_default().trim_ascii_end();
+        (self.emit)(Decoded::Reject(Reject {
             reason: fault.reason,
             key: S::KEYS.get(fault.slot).copied(),
             variant,
             offset: offset as u64,
-            line: self.tally.newlines,
+            line: self.counts.newlines,
             bytes,
         }));
     }

@@ -1,39 +1,39 @@
-//! Why a record was turned away.
+//! The reasons for rejecting a record. `docs/bad_input.md` lists them for users.
 //!
-//! This is the vocabulary of the quarantine, not a judge: which fault a record gets is decided in `careful`,
-//! `event` and `song`. Invariant: the variants stand in the order in which faults win, so the smaller of two
-//! reasons is the one that is reported.
+//! `strict`, `coercion`, `event` and `song` decide which reason applies. Invariant: the variants are listed by
+//! priority; of several faults of the record as a whole, or of its strings, the smallest reason is reported. Among
+//! faulty values the order of the keys decides (see [`decode`](crate::decode)).
 
-/// The fault of one record. `as_str` gives the code that reports and quarantine files carry.
+/// The reason for rejecting one record. `as_str` returns the code in reports and quarantine files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// The record is larger than [`Limits::max_record`](crate::decode::Limits::max_record).
     LineTooLong,
-    /// Not JSON by RFC 8259, or a record that the next one begins in the middle of.
+    /// Not JSON (RFC 8259), or the next record begins in the middle of it.
     Syntax,
     /// The input ends inside the record.
     TruncatedTail,
-    /// A run of NUL bytes where a record should be: what a crashed logger leaves behind.
+    /// A run of NUL bytes instead of a record, as a crashed logger writes it.
     NulPadding,
     /// Well-formed JSON, but not an object.
     NotAnObject,
-    /// An object with something else behind it on the same line.
+    /// An object with something else after it on the same line.
     TrailingBytes,
     /// Arrays and objects nested deeper than [`Limits::max_depth`](crate::decode::Limits::max_depth).
     TooDeep,
     /// More members than [`Limits::max_keys`](crate::decode::Limits::max_keys).
     TooManyKeys,
-    /// A string that is not UTF-8 (surrogates in CESU-8 included).
+    /// A string that is not UTF-8 (this includes surrogates in CESU-8).
     InvalidUtf8,
     /// A raw control character inside a string.
     ControlChar,
-    /// A key that a table uses, twice, with different values.
+    /// A key that a table uses occurs twice with different values.
     DuplicateKey,
-    /// A required key is not there.
+    /// A required key is missing.
     MissingRequired,
     /// A required key is `null`.
     NullRequired,
-    /// A value of a type that the column cannot take without loss.
+    /// A value of a type that cannot be converted to the column's type without loss.
     Type,
     /// A string longer than [`Limits::max_string`](crate::decode::Limits::max_string).
     StringTooLong,
@@ -41,22 +41,22 @@ pub enum Reason {
     LoneSurrogate,
     /// A fraction where a whole number belongs.
     NonIntegral,
-    /// A number that its column cannot hold.
+    /// A number outside the range of its column.
     OutOfRange,
     /// A time outside [`Limits::ts_window`](crate::decode::Limits::ts_window).
     TsImplausible,
-    /// A play by nobody.
+    /// A play with an empty user id.
     EmptyUserId,
-    /// A partition value with a NUL character in it.
+    /// A partition value that contains a NUL character.
     PartitionNul,
-    /// A partition value that is the name of the NULL partition.
+    /// A partition value that is reserved for NULL.
     ReservedPartitionValue,
-    /// A partition value whose folder name would be longer than file systems allow.
+    /// A partition value whose folder name would exceed the length limit of file systems.
     PartitionValueTooLong,
 }
 
 impl Reason {
-    /// The code of this reason in reports, in snake case.
+    /// The code of this reason in reports and quarantine files, in snake case.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,9 +1,9 @@
 //! Song metadata: one object of the song data set.
 //!
-//! Neither the songs table nor the artists table. Invariant: an `artist_id` that comes through here can name a
-//! partition folder on every file system the lake is written to.
+//! Invariant: the `artist_id` of a decoded song can name a partition folder on every file system that a lake is written
+//! to.
 
-use crate::decode::coercion::{Fault, Reader, Schema, Spill, Verdict};
+use crate::decode::coercion::{Conversion, Fault, MemberReader, NumberTexts, RecordSchema};
 use crate::decode::limits::Limits;
 use crate::decode::reject_reason::Reason;
 use crate::decode::text::Text;
@@ -12,32 +12,32 @@ use crate::decode::token::Members;
 /// One song and its artist.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Song<'a> {
-    /// Key.
+    /// The song's id.
     pub song_id: Text<'a>,
-    /// Title.
+    /// The song's title.
     pub title: Option<Text<'a>>,
-    /// The artist's key.
+    /// The artist's id.
     pub artist_id: Option<Text<'a>>,
     /// The artist's name.
     pub artist_name: Option<Text<'a>>,
-    /// Where the artist is from, '' when unknown.
+    /// The artist's home; '' if unknown.
     pub artist_location: Option<Text<'a>>,
-    /// Degrees.
+    /// The latitude of the artist's home in degrees.
     pub artist_latitude: Option<f64>,
-    /// Degrees.
+    /// The longitude of the artist's home in degrees.
     pub artist_longitude: Option<f64>,
-    /// Seconds.
+    /// The duration of the song in seconds.
     pub duration: Option<f64>,
-    /// 0 when unknown.
+    /// The year of the song; 0 if unknown.
     pub year: Option<i32>,
 }
 
-/// The folder in which Hive keeps the rows whose partition value is NULL.
+/// The partition value in the folder name of rows whose partition value is NULL, as in Hive.
 const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
-/// What stands before the value in the name of a partition folder.
+/// The part of a partition folder's name before the value.
 const PARTITION_PREFIX: &str = "artist_id=";
-/// The longest name of a folder, in bytes.
-const MAX_COMPONENT: usize = 255;
+/// The length limit of file systems for the name of a folder.
+const MAX_FOLDER_NAME_BYTES: usize = 255;
 
 const SONG_ID: usize = 0;
 const ARTIST_ID: usize = 1;
@@ -50,9 +50,9 @@ const DURATION: usize = 7;
 const YEAR: usize = 8;
 
 /// The schema of song metadata.
-pub struct Songs;
+pub struct SongSchema;
 
-impl Schema for Songs {
+impl RecordSchema for SongSchema {
     type Row<'a> = Song<'a>;
 
     #[rustfmt::skip]
@@ -65,23 +65,23 @@ impl Schema for Songs {
     const REQUIRED: usize = 1;
 
     #[inline]
-    fn judge<'a>(members: &Members<'a>, limits: &Limits, spill: &'a Spill) -> Verdict<Song<'a>> {
-        let mut reader = Reader::new(members, limits, spill);
+    fn convert<'a>(members: &Members<'a>, limits: &Limits, number_texts: &'a NumberTexts) -> Conversion<Song<'a>> {
+        let mut reader = MemberReader::new(members, limits, number_texts);
         match song(&mut reader) {
-            Ok(song) => Verdict::Row(song, reader.coerced()),
-            Err(fault) => Verdict::Fault(fault),
+            Ok(row) => Conversion::Row { row, coerced: reader.coerced() },
+            Err(fault) => Conversion::Fault(fault),
         }
     }
 }
 
 #[inline]
-fn song<'a>(reader: &mut Reader<'_, 'a>) -> Result<Song<'a>, Fault> {
-    reader.no_conflict()?;
-    reader.required(SONG_ID)?;
+fn song<'a>(reader: &mut MemberReader<'_, 'a>) -> Result<Song<'a>, Fault> {
+    reader.check_conflicts()?;
+    reader.check_required(SONG_ID)?;
     let song_id = reader.text(SONG_ID)?.unwrap_or(Text::plain(""));
     let artist_id = reader.text(ARTIST_ID)?;
     if let Some(artist_id) = artist_id {
-        can_name_a_folder(artist_id).map_err(|reason| Fault { reason, slot: ARTIST_ID })?;
+        check_folder_name(artist_id).map_err(|reason| Fault { reason, slot: ARTIST_ID })?;
     }
     Ok(Song {
         song_id,
@@ -99,11 +99,11 @@ fn song<'a>(reader: &mut Reader<'_, 'a>) -> Result<Song<'a>, Fault> {
     })
 }
 
-/// Refuses values that no partition folder can be named after.
+/// Rejects values that cannot name a partition folder.
 #[inline]
-fn can_name_a_folder(value: Text<'_>) -> Result<(), Reason> {
-    // Every byte takes three at most, and a raw NUL is no JSON: most values need no closer look.
-    let fits = value.raw().len() * 3 + PARTITION_PREFIX.len() <= MAX_COMPONENT;
+fn check_folder_name(value: Text<'_>) -> Result<(), Reason> {
+    // A byte becomes at most three, and JSON does not allow a raw NUL: most values need no further check.
+    let fits = value.raw().len() * 3 + PARTITION_PREFIX.len() <= MAX_FOLDER_NAME_BYTES;
     if fits && !value.is_escaped() && value.raw() != NULL_PARTITION {
         return Ok(());
     }
@@ -113,15 +113,15 @@ fn can_name_a_folder(value: Text<'_>) -> Result<(), Reason> {
         Err(Reason::PartitionNul)
     } else if value == NULL_PARTITION {
         Err(Reason::ReservedPartitionValue)
-    } else if PARTITION_PREFIX.len() + hive_escaped_len(value) > MAX_COMPONENT {
+    } else if PARTITION_PREFIX.len() + hive_escaped_len(value) > MAX_FOLDER_NAME_BYTES {
         Err(Reason::PartitionValueTooLong)
     } else {
         Ok(())
     }
 }
 
-/// The length in bytes of `value` in the name of a partition folder, escaped as Hive does: `%XX` for each
-/// character of its set, everything else as it is.
+/// The length in bytes of `value` in the name of a partition folder, with Hive's escaping: `%XX` for each character of
+/// its set; all other characters are unchanged.
 fn hive_escaped_len(value: &str) -> usize {
     value.bytes().map(|byte| if is_hive_escaped(byte) { 3 } else { 1 }).sum()
 }

@@ -1,81 +1,89 @@
-//! The careful parser: one JSON object, strictly by RFC 8259, from any bytes. Its word is final.
+//! The strict parser: reads one JSON object, strictly by RFC 8259, from any bytes. It decides every outcome.
 //!
-//! Not fast, and not a judge of values: it finds where the object ends and which tokens it holds. It does not
-//! recurse. Invariant: it reads nothing outside the slice it is given, and where the grammar breaks it says at
-//! which byte, so "the slice ends too early" is a fault at its very end.
+//! It finds the end of the object and its tokens; `coercion` converts the values. It does not recurse. Invariant: it
+//! reads nothing outside of its slice, and a syntax error has the position of the byte at which the grammar breaks. So
+//! an object that the slice cuts off is an error at the end of the slice.
 
 use std::ops::Range;
 
-use crate::decode::byte_search::{is_break, space_end, string_stop};
-use crate::decode::coercion::Schema;
+use crate::decode::byte_search::{is_line_break, space_end, string_stop};
+use crate::decode::coercion::{Fault, RecordSchema};
 use crate::decode::limits::Limits;
 use crate::decode::number::scan_number;
 use crate::decode::reject_reason::Reason;
 use crate::decode::text::{Text, hex4};
 use crate::decode::token::{Members, Token};
 
-/// Why there is no object here.
+/// The reason why a value cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// The grammar breaks at this byte; at the end of the slice, the object is not finished.
-    At(usize),
-    /// Nested deeper than allowed, at this byte.
-    TooDeep(usize),
-    /// More members than allowed, up to this byte.
-    TooManyKeys(usize),
+pub enum ParseError {
+    /// The grammar breaks at this byte. At the end of the slice, the value is not finished.
+    Syntax(usize),
+    /// The value is nested deeper than allowed.
+    TooDeep,
+    /// The object has more members than allowed.
+    TooManyKeys,
 }
 
-impl Stop {
-    /// The reason that this amounts to, unless it is where the input ends.
+impl ParseError {
+    /// The reason for rejecting the record, unless the end of the input cuts it off.
     pub const fn reason(self) -> Reason {
         match self {
-            Self::At(_) => Reason::Syntax,
-            Self::TooDeep(_) => Reason::TooDeep,
-            Self::TooManyKeys(_) => Reason::TooManyKeys,
+            Self::Syntax(_) => Reason::Syntax,
+            Self::TooDeep => Reason::TooDeep,
+            Self::TooManyKeys => Reason::TooManyKeys,
+        }
+    }
+
+    /// The position at which the grammar breaks.
+    pub const fn syntax_position(self) -> Option<usize> {
+        match self {
+            Self::Syntax(at) => Some(at),
+            Self::TooDeep | Self::TooManyKeys => None,
         }
     }
 }
 
 /// A complete object.
 pub struct Object<'a> {
-    /// The position behind the closing brace.
+    /// The position after the closing brace.
     pub end: usize,
     pub members: Members<'a>,
-    /// A string that is no proper text (not UTF-8, or a raw control character in it), and the slot it is in.
-    pub spoiled: Option<(Reason, usize)>,
+    /// The fault of a string that is not valid text: not UTF-8, or with a raw control character.
+    pub bad_string: Option<Fault>,
 }
 
-/// The slot of whatever no table uses.
+/// The slot of a key that no table uses.
 const NO_SLOT: usize = usize::MAX;
 
-/// Reads the object that begins at `start`. The places of unknown keys are put into `unknown`.
-pub fn object<'a, S: Schema>(
+/// Parses the object that begins at `start`. Stores the spans of unknown keys in `unknown_keys`.
+pub fn parse_object<'a, S: RecordSchema>(
     bytes: &'a [u8],
     start: usize,
     limits: &Limits,
-    unknown: &mut Vec<Range<usize>>,
-) -> Result<Object<'a>, Stop> {
-    unknown.clear();
-    let mut parser = Parser { bytes, max_depth: limits.max_depth, at: start + 1, slot: NO_SLOT, spoiled: None };
+    unknown_keys: &mut Vec<Range<usize>>,
+) -> Result<Object<'a>, ParseError> {
+    unknown_keys.clear();
+    let mut parser = Parser { bytes, max_depth: limits.max_depth, at: start + 1, slot: NO_SLOT, bad_string: None };
     let mut members = Members::EMPTY;
-    let mut name = String::new();
+    let mut scratch = String::new();
     parser.skip_space();
     if parser.peek() == Some(b'}') {
-        return Ok(Object { end: parser.at + 1, members, spoiled: None });
+        return Ok(Object { end: parser.at + 1, members, bad_string: None });
     }
     for _ in 0..limits.max_keys {
         parser.slot = NO_SLOT;
         let key = parser.key()?;
-        let resolved = key.text.resolve(&mut name);
-        match S::KEYS.iter().position(|known| *known == resolved) {
+        let name = key.text.resolve(&mut scratch);
+        match S::KEYS.iter().position(|known| *known == name) {
             Some(slot) if slot < S::USED => {
                 parser.slot = slot;
                 let token = parser.value()?;
-                if let Some(place) = members.slots.get_mut(slot) {
-                    if place.is_absent() {
-                        *place = token;
-                    } else if place.same(token) {
-                        *place = place.plainer(token);
+                if let Some(known) = members.slots.get_mut(slot) {
+                    if known.is_absent() {
+                        *known = token;
+                    } else if known.is_same_value(token) {
+                        *known = known.smaller_spelling(token);
                     } else {
                         members.conflicts |= 1 << slot;
                     }
@@ -85,7 +93,7 @@ pub fn object<'a, S: Schema>(
                 parser.value()?;
             }
             None => {
-                unknown.push(key.place);
+                unknown_keys.push(key.span);
                 note_variant::<S>(&mut members, key.text.raw());
                 parser.value()?;
             }
@@ -93,18 +101,18 @@ pub fn object<'a, S: Schema>(
         parser.skip_space();
         match parser.peek() {
             Some(b'}') => {
-                return Ok(Object { end: parser.at + 1, members, spoiled: parser.spoiled });
+                return Ok(Object { end: parser.at + 1, members, bad_string: parser.bad_string });
             }
             Some(b',') => parser.at += 1,
-            _ => return Err(Stop::At(parser.at)),
+            _ => return Err(ParseError::Syntax(parser.at)),
         }
         parser.skip_space();
     }
-    Err(Stop::TooManyKeys(parser.at))
+    Err(ParseError::TooManyKeys)
 }
 
-/// Remembers a key that differs from a required one in case only; of several the bytewise smallest.
-fn note_variant<'a, S: Schema>(members: &mut Members<'a>, key: &'a str) {
+/// Notes a key that differs from a required one in case only. Of several, the smallest (by bytes) is kept.
+fn note_variant<'a, S: RecordSchema>(members: &mut Members<'a>, key: &'a str) {
     let required = S::KEYS.iter().take(S::REQUIRED);
     let slot = required.zip(&mut members.variants).find(|(name, _)| name.eq_ignore_ascii_case(key));
     if let Some((_, variant)) = slot {
@@ -112,20 +120,20 @@ fn note_variant<'a, S: Schema>(members: &mut Members<'a>, key: &'a str) {
     }
 }
 
-/// Whether the slice at `start` is one JSON value, of any kind, and nothing else but white space behind it.
+/// Returns true if the rest of the slice from `start` on is one JSON value of any kind, followed by white space only.
 pub fn is_value(bytes: &[u8], start: usize, limits: &Limits) -> bool {
-    let mut parser = Parser { bytes, max_depth: limits.max_depth, at: start, slot: NO_SLOT, spoiled: None };
+    let mut parser = Parser { bytes, max_depth: limits.max_depth, at: start, slot: NO_SLOT, bad_string: None };
     parser.value().is_ok() && space_end(bytes, parser.at) == bytes.len()
 }
 
 /// The end of the array or object at `start`.
-pub fn nested_end(bytes: &[u8], start: usize, limits: &Limits) -> Result<usize, Stop> {
-    let mut parser = Parser { bytes, max_depth: limits.max_depth, at: start, slot: NO_SLOT, spoiled: None };
+pub fn nested_end(bytes: &[u8], start: usize, limits: &Limits) -> Result<usize, ParseError> {
+    let mut parser = Parser { bytes, max_depth: limits.max_depth, at: start, slot: NO_SLOT, bad_string: None };
     parser.value().map(|_| parser.at)
 }
 
-/// The end of the brackets that open at `start`, by counting alone: for what is too deep to be parsed. A line
-/// break inside a string means that the count cannot be trusted.
+/// The end of the array or object at `start`, found by counting brackets: for values that exceed a limit of the parser.
+/// None if it does not end, or if a line break inside a string makes the count unreliable.
 pub fn balanced_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut depth = 0usize;
     let mut at = start;
@@ -146,33 +154,32 @@ pub fn balanced_end(bytes: &[u8], start: usize) -> Option<usize> {
     None
 }
 
-/// The position behind the closing quote of a string whose content begins at `at`, by quotes and backslashes
-/// alone.
+/// The position after the closing quote of a string whose content begins at `at`, found by quotes and backslashes only.
 pub fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at = string_stop(bytes, at);
         match bytes.get(at)? {
             b'"' => return Some(at + 1),
             b'\\' => at += 2,
-            byte if is_break(*byte) => return None,
+            byte if is_line_break(*byte) => return None,
             _ => at += 1,
         }
     }
 }
 
-/// A member's key.
+/// The key of a member, and its span without the quotes.
 struct Key<'a> {
     text: Text<'a>,
-    place: Range<usize>,
+    span: Range<usize>,
 }
 
 struct Parser<'a> {
     bytes: &'a [u8],
     max_depth: u32,
     at: usize,
-    /// The slot of the member that is being read.
+    /// The slot of the current member.
     slot: usize,
-    spoiled: Option<(Reason, usize)>,
+    bad_string: Option<Fault>,
 }
 
 impl<'a> Parser<'a> {
@@ -184,44 +191,44 @@ impl<'a> Parser<'a> {
         self.at = space_end(self.bytes, self.at);
     }
 
-    /// Notes a string that is no proper text; of several the one whose reason, then whose slot comes first.
-    fn spoil(&mut self, reason: Reason) {
-        let fault = (reason, self.slot);
-        self.spoiled = Some(self.spoiled.map_or(fault, |known| known.min(fault)));
+    /// Notes a string that is not valid text. Of several, the one with the first reason, then the first slot is kept.
+    fn note_bad_string(&mut self, reason: Reason) {
+        let fault = Fault { reason, slot: self.slot };
+        self.bad_string = Some(self.bad_string.map_or(fault, |known| known.min(fault)));
     }
 
-    /// A key, its colon and the white space around that.
-    fn key(&mut self) -> Result<Key<'a>, Stop> {
+    /// Parses a key, its colon, and the white space around the colon.
+    fn key(&mut self) -> Result<Key<'a>, ParseError> {
         if self.peek() != Some(b'"') {
-            return Err(Stop::At(self.at));
+            return Err(ParseError::Syntax(self.at));
         }
         let start = self.at + 1;
         let (text, _) = self.string()?;
-        let place = start..self.at - 1;
+        let span = start..self.at - 1;
         self.skip_space();
         if self.peek() != Some(b':') {
-            return Err(Stop::At(self.at));
+            return Err(ParseError::Syntax(self.at));
         }
         self.at += 1;
         self.skip_space();
-        Ok(Key { text, place })
+        Ok(Key { text, span })
     }
 
-    fn value(&mut self) -> Result<Token<'a>, Stop> {
+    fn value(&mut self) -> Result<Token<'a>, ParseError> {
         match self.peek() {
             Some(b'{' | b'[') => self.nested(),
             _ => self.scalar(),
         }
     }
 
-    fn scalar(&mut self) -> Result<Token<'a>, Stop> {
+    fn scalar(&mut self) -> Result<Token<'a>, ParseError> {
         match self.peek() {
-            Some(b'"') => self.string().map(|(text, lone)| Token::Text { text, lone }),
+            Some(b'"') => self.string().map(|(text, lone_surrogate)| Token::Text { text, lone_surrogate }),
             Some(b'n') => self.literal("null", Token::Null),
             Some(b't') => self.literal("true", Token::Bool(true)),
             Some(b'f') => self.literal("false", Token::Bool(false)),
             _ => {
-                let end = scan_number(self.bytes, self.at).map_err(Stop::At)?;
+                let end = scan_number(self.bytes, self.at).map_err(ParseError::Syntax)?;
                 let token = self.bytes.get(self.at..end).and_then(|digits| str::from_utf8(digits).ok());
                 self.at = end;
                 Ok(Token::Number(token.unwrap_or("0")))
@@ -229,20 +236,20 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn literal(&mut self, word: &str, token: Token<'a>) -> Result<Token<'a>, Stop> {
+    fn literal(&mut self, word: &str, token: Token<'a>) -> Result<Token<'a>, ParseError> {
         for expected in word.bytes() {
             if self.peek() != Some(expected) {
-                return Err(Stop::At(self.at));
+                return Err(ParseError::Syntax(self.at));
             }
             self.at += 1;
         }
         Ok(token)
     }
 
-    /// A string, and whether it holds half a surrogate pair.
-    fn string(&mut self) -> Result<(Text<'a>, bool), Stop> {
+    /// Parses a string; the flag is true if it contains half a surrogate pair.
+    fn string(&mut self) -> Result<(Text<'a>, bool), ParseError> {
         let start = self.at + 1;
-        let (mut escaped, mut lone) = (false, false);
+        let (mut escaped, mut lone_surrogate) = (false, false);
         self.at = start;
         loop {
             self.at = string_stop(self.bytes, self.at);
@@ -250,34 +257,34 @@ impl<'a> Parser<'a> {
                 Some(b'"') => break,
                 Some(b'\\') => {
                     escaped = true;
-                    lone |= self.escape()?;
+                    lone_surrogate |= self.escape()?;
                 }
-                // A string never spans lines: this record was torn, and the next line may be sound.
-                Some(byte) if !is_break(byte) => {
-                    self.spoil(Reason::ControlChar);
+                // A string never spans lines: this record is torn, and the next line may be valid.
+                Some(byte) if !is_line_break(byte) => {
+                    self.note_bad_string(Reason::ControlChar);
                     self.at += 1;
                 }
-                _ => return Err(Stop::At(self.at)),
+                _ => return Err(ParseError::Syntax(self.at)),
             }
         }
         let content = self.bytes.get(start..self.at).unwrap_or_default();
         self.at += 1;
         let raw = simdutf8::basic::from_utf8(content).unwrap_or_else(|_| {
-            self.spoil(Reason::InvalidUtf8);
+            self.note_bad_string(Reason::InvalidUtf8);
             ""
         });
-        Ok((Text::from_json(raw, escaped), lone))
+        Ok((Text::from_json(raw, escaped), lone_surrogate))
     }
 
-    /// One escape, or two that make a surrogate pair; whether it is half of one.
-    fn escape(&mut self) -> Result<bool, Stop> {
+    /// Parses one escape, or two that form a surrogate pair. Returns true if it is only half of a pair.
+    fn escape(&mut self) -> Result<bool, ParseError> {
         match self.bytes.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
                 self.at += 2;
                 Ok(false)
             }
             Some(b'u') => {
-                let unit = self.unit(self.at)?;
+                let unit = self.code_unit(self.at)?;
                 self.at += 6;
                 if !(0xD800..0xDC00).contains(&unit) {
                     return Ok((0xDC00..0xE000).contains(&unit));
@@ -285,34 +292,34 @@ impl<'a> Parser<'a> {
                 if self.bytes.get(self.at..self.at + 2) != Some(b"\\u") {
                     return Ok(true);
                 }
-                if !(0xDC00..0xE000).contains(&self.unit(self.at)?) {
+                if !(0xDC00..0xE000).contains(&self.code_unit(self.at)?) {
                     return Ok(true);
                 }
                 self.at += 6;
                 Ok(false)
             }
-            _ => Err(Stop::At(self.at + 1)),
+            _ => Err(ParseError::Syntax(self.at + 1)),
         }
     }
 
     /// The code unit of the `\u` escape at `at`.
-    fn unit(&self, at: usize) -> Result<u16, Stop> {
+    fn code_unit(&self, at: usize) -> Result<u16, ParseError> {
         let digits = self.bytes.get(at + 2..).unwrap_or_default();
-        let sound = digits.iter().take(4).take_while(|digit| digit.is_ascii_hexdigit()).count();
-        hex4(digits).ok_or(Stop::At(at + 2 + sound))
+        let valid = digits.iter().take(4).take_while(|digit| digit.is_ascii_hexdigit()).count();
+        hex4(digits).ok_or(ParseError::Syntax(at + 2 + valid))
     }
 
-    /// An array or object inside the record, checked but not kept apart.
-    fn nested(&mut self) -> Result<Token<'a>, Stop> {
+    /// Parses an array or object inside the record. Checks it, but keeps its bytes only.
+    fn nested(&mut self) -> Result<Token<'a>, ParseError> {
         let start = self.at;
-        // One bit for each level below the record: set for an object, clear for an array.
+        // One bit per level below the record: set for an object, clear for an array.
         let (mut kinds, mut depth) = (0u128, 0u32);
         loop {
             match self.peek() {
                 Some(open @ (b'{' | b'[')) => {
                     // The record itself is the first level.
                     if depth + 1 >= self.max_depth.min(128) {
-                        return Err(Stop::TooDeep(self.at));
+                        return Err(ParseError::TooDeep);
                     }
                     kinds = kinds << 1 | u128::from(open == b'{');
                     depth += 1;
@@ -330,7 +337,7 @@ impl<'a> Parser<'a> {
                     self.scalar()?;
                 }
             }
-            // Behind a value, or in front of the bracket that closes an empty array or object.
+            // After a value, or before the bracket that closes an empty array or object.
             loop {
                 if depth == 0 {
                     return Ok(Token::Nested(self.bytes.get(start..self.at).unwrap_or_default()));
@@ -350,7 +357,7 @@ impl<'a> Parser<'a> {
                         depth -= 1;
                         kinds >>= 1;
                     }
-                    _ => return Err(Stop::At(self.at)),
+                    _ => return Err(ParseError::Syntax(self.at)),
                 }
             }
         }

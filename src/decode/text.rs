@@ -1,9 +1,9 @@
-//! Text as it stands in the input: the bytes between two quotes, escapes and all.
+//! A JSON string as in the input: the bytes between its quotes, with unresolved escapes.
 //!
-//! Not a string type: most text is compared or stored once, so resolving escapes is left to whoever needs it.
-//! Invariant: a `Text` that the decoder hands out holds only valid escapes, and no half of a surrogate pair.
+//! Most text is compared or stored only once, so the caller resolves the escapes if it needs to. Invariant: a `Text`
+//! from the decoder contains only valid escapes, and no half of a surrogate pair.
 
-/// Borrowed text whose escapes are validated, but not yet resolved.
+/// Borrowed text whose escapes are validated but not resolved.
 #[derive(Clone, Copy, Debug)]
 pub struct Text<'a> {
     raw: &'a str,
@@ -11,41 +11,41 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// Text without escapes: a backslash in it stands for itself.
+    /// Text without escapes: a backslash in it is a backslash.
     #[must_use]
     #[inline]
     pub const fn plain(raw: &'a str) -> Self {
         Self { raw, escaped: false }
     }
 
-    /// The bytes between the quotes of a JSON string.
+    /// Text from the bytes between the quotes of a JSON string.
     #[inline]
     pub(crate) const fn from_json(raw: &'a str, escaped: bool) -> Self {
         Self { raw, escaped }
     }
 
-    /// The text as it stands in the input.
+    /// The unresolved text, as in the input.
     #[must_use]
     #[inline]
     pub const fn raw(self) -> &'a str {
         self.raw
     }
 
-    /// Whether `raw` differs from what it means.
+    /// Returns true if `raw` contains escapes.
     #[must_use]
     #[inline]
     pub const fn is_escaped(self) -> bool {
         self.escaped
     }
 
-    /// Whether this is the empty text. No escape stands for nothing, so `raw` tells.
+    /// Returns true for the empty text. Every escape resolves to a character, so checking `raw` is enough.
     #[must_use]
     #[inline]
     pub const fn is_empty(self) -> bool {
         self.raw.is_empty()
     }
 
-    /// What the text means; `scratch` holds it when there are escapes to resolve.
+    /// The resolved text. It is stored in `scratch` if the text has escapes.
     #[must_use]
     #[inline]
     pub fn resolve<'s>(self, scratch: &'s mut String) -> &'s str
@@ -60,13 +60,13 @@ impl<'a> Text<'a> {
         scratch
     }
 
-    /// The length in bytes of what the text means.
+    /// The length of the resolved text in bytes.
     pub(super) fn resolved_len(self) -> usize {
         if self.escaped { self.resolve(&mut String::new()).len() } else { self.raw.len() }
     }
 }
 
-/// Texts are equal when they mean the same, however they are escaped.
+/// Texts are equal if their resolved texts are.
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
         if !self.escaped && !other.escaped {
@@ -76,7 +76,8 @@ impl PartialEq for Text<'_> {
     }
 }
 
-/// Appends what `raw` means. Escapes that JSON does not have cannot occur here; they are kept as they stand.
+/// Appends the resolved text of `raw`. The parsers have rejected escapes that JSON does not have; here, the character
+/// after the backslash is appended for them.
 fn unescape(raw: &str, out: &mut String) {
     out.reserve(raw.len());
     let mut rest = raw;
@@ -104,7 +105,7 @@ fn unescape(raw: &str, out: &mut String) {
     out.push_str(rest);
 }
 
-/// The character that the hex digits after `\u` stand for, and how many bytes they take (a pair takes ten).
+/// The character of a `\u` escape, given the text after `\u`, and the number of bytes that it takes (10 for a pair).
 fn unicode_escape(digits: &str) -> (char, usize) {
     let Some(first) = hex4(digits.as_bytes()) else {
         return (char::REPLACEMENT_CHARACTER, 0);
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_mean_what_rfc_8259_says() {
+    fn escapes_are_resolved_as_in_rfc_8259() {
         assert_eq!(resolved(r#"\"\\\/\b\f\n\r\t"#), "\"\\/\u{8}\u{c}\n\r\t");
         assert_eq!(resolved(r"caf\u00e9 \u00C9"), "café É");
         assert_eq!(resolved(r"\ud83d\ude00!"), "😀!");
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn resolving_is_total_even_on_text_that_the_decoder_never_makes() {
+    fn invalid_escapes_are_resolved_without_a_panic() {
         assert_eq!(resolved(r"\ud83d"), "\u{fffd}");
         assert_eq!(resolved(r"\ude00\ud83d"), "\u{fffd}\u{fffd}");
         assert_eq!(resolved(r"\u12"), "\u{fffd}12");
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn equality_is_by_meaning() {
+    fn equality_compares_the_resolved_text() {
         assert_eq!(Text::plain("é"), Text::from_json(r"\u00e9", true));
         assert_ne!(Text::plain("e"), Text::from_json(r"\u00e9", true));
     }

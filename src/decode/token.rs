@@ -1,7 +1,7 @@
-//! One value of a record, as found: its kind and its place, not yet its meaning.
+//! The value of one member: its kind and its text, before conversion to a column.
 //!
-//! Not a document model: what is nested is kept as bytes and never looked into. Invariant: a token's text has
-//! passed the grammar of its kind, so whoever reads it may rely on that.
+//! Nested arrays and objects are kept as bytes and never read further. Invariant: the text of a token follows the
+//! grammar of its kind.
 
 use crate::decode::number::same_number;
 use crate::decode::text::Text;
@@ -9,29 +9,31 @@ use crate::decode::text::Text;
 /// The value of a member that a table uses.
 #[derive(Clone, Copy, Debug)]
 pub enum Token<'a> {
-    /// The key is not there.
+    /// The key is missing.
     Absent,
     /// `null`.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number, in JSON's own grammar.
+    /// A number in JSON's grammar.
     Number(&'a str),
-    /// A string; `lone` when it holds half a surrogate pair.
-    Text { text: Text<'a>, lone: bool },
+    /// A string; `lone_surrogate` if it contains half a surrogate pair.
+    Text { text: Text<'a>, lone_surrogate: bool },
     /// An array or an object.
     Nested(&'a [u8]),
 }
 
 impl Token<'_> {
-    /// Whether two values of one key agree. Arrays and objects agree only byte for byte.
-    pub fn same(self, other: Self) -> bool {
+    /// Returns true if two values of a duplicate key are the same. Arrays and objects must have the same bytes.
+    pub fn is_same_value(self, other: Self) -> bool {
         match (self, other) {
             (Self::Absent, Self::Absent) | (Self::Null, Self::Null) => true,
             (Self::Bool(left), Self::Bool(right)) => left == right,
             (Self::Number(left), Self::Number(right)) => same_number(left, right),
-            (Self::Text { text: left, lone: false }, Self::Text { text: right, lone: false }) => left == right,
-            (Self::Text { text: left, lone: true }, Self::Text { text: right, lone: true }) => {
+            (Self::Text { text: left, lone_surrogate: false }, Self::Text { text: right, lone_surrogate: false }) => {
+                left == right
+            }
+            (Self::Text { text: left, lone_surrogate: true }, Self::Text { text: right, lone_surrogate: true }) => {
                 left.raw() == right.raw()
             }
             (Self::Nested(left), Self::Nested(right)) => left == right,
@@ -39,8 +41,9 @@ impl Token<'_> {
         }
     }
 
-    /// Of two values that agree, the one to keep, so that the order of the keys does not show.
-    pub fn plainer(self, other: Self) -> Self {
+    /// Of two tokens with the same value, the one to keep: the smaller text, so that the order of the keys has no
+    /// effect.
+    pub fn smaller_spelling(self, other: Self) -> Self {
         match (self, other) {
             (Self::Number(left), Self::Number(right)) if right < left => other,
             (Self::Text { text: left, .. }, Self::Text { text: right, .. }) if right.raw() < left.raw() => other,
@@ -54,20 +57,20 @@ impl Token<'_> {
     }
 }
 
-/// What one object holds of the keys that tables use.
+/// The members of one object whose keys are used by a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Members<'a> {
-    /// By slot: the place of the key in [`Schema::KEYS`](crate::decode::coercion::Schema::KEYS).
+    /// Values by slot: the index of the key in [`RecordSchema::KEYS`](crate::decode::coercion::RecordSchema::KEYS).
     pub slots: [Token<'a>; MAX_USED],
-    /// A bit for each slot whose key came twice with values that differ.
+    /// One bit per slot, set if the key is duplicated with different values.
     pub conflicts: u32,
-    /// By slot: a key that differs from a required one in case only.
+    /// By slot: a key that differs from the required one in case only.
     pub variants: [Option<&'a str>; MAX_REQUIRED],
 }
 
-/// The most keys that any table uses of one kind of record.
+/// The largest [`RecordSchema::USED`](crate::decode::coercion::RecordSchema::USED).
 pub const MAX_USED: usize = 14;
-/// The most keys that any kind of record requires.
+/// The largest [`RecordSchema::REQUIRED`](crate::decode::coercion::RecordSchema::REQUIRED).
 pub const MAX_REQUIRED: usize = 3;
 
 impl Members<'_> {

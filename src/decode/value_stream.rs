@@ -1,67 +1,67 @@
-//! Records as a sequence of values: JSON lines, pretty-printed objects, several on a line, arrays among them.
+//! Decodes a sequence of values: JSON lines, pretty-printed objects, several values on a line, and arrays of records.
 //!
-//! Not a grammar: `careful` decides what an object is. This decides where records begin and end when some are
-//! broken. Invariant: a line break directly followed by `{` or `[` begins a record, whatever stands before it;
-//! so a chunk may end there (see `framing::cut`), and no broken record reaches further.
+//! `strict` parses the objects; this module decides where a record begins and ends if some records are broken.
+//! Invariant: a line break directly followed by `{` or `[` begins a record, regardless of the bytes before it. So a
+//! chunk may end there (see `framing::cut`), and no broken record extends past it.
 
 use std::ops::Range;
 
 use crate::decode::Decoded;
-use crate::decode::byte_search::BOM;
-use crate::decode::byte_search::{blanks_end, is_break, line_end, space_end};
-use crate::decode::coercion::Schema;
-use crate::decode::fast_path::{Checked, FastPath};
+use crate::decode::byte_search::{BOM, blanks_end, is_line_break, line_end, space_end};
+use crate::decode::coercion::RecordSchema;
+use crate::decode::fast_path::{FastPath, ValidUtf8};
 use crate::decode::framing::next_start;
 use crate::decode::record_sink::RecordSink;
 use crate::decode::reject_reason::Reason;
-use crate::decode::strict::{Stop, balanced_end, is_value, nested_end, object};
+use crate::decode::strict::{ParseError, balanced_end, is_value, nested_end, parse_object};
 
-/// So many NUL bytes in a row are padding, wherever they stand.
-const PADDING: [u8; 8] = [0; 8];
+/// This many NUL bytes in a row are padding, even in the middle of a record.
+const NUL_PADDING: [u8; 8] = [0; 8];
 
-/// Decodes a chunk value by value.
-pub struct ValueStream<'v, 'd, 'a, S: Schema, F> {
-    out: &'v mut RecordSink<'d, 'a, S, F>,
-    unknown: &'v mut Vec<Range<usize>>,
+/// Decodes one chunk, value by value.
+pub struct ValueStream<'v, 'd, 'a, S: RecordSchema, F> {
+    sink: &'v mut RecordSink<'d, 'a, S, F>,
+    unknown_keys: &'v mut Vec<Range<usize>>,
     at: usize,
-    /// The next line that begins a record, and the next padding: no record reaches further.
+    /// The start of the next line that begins a record. No record extends past it.
     next_start: usize,
+    /// The start of the next NUL padding. No record extends past it.
     next_padding: usize,
-    /// In this region brackets were found that never close; looking for the next ones again and again could
-    /// take forever.
+    /// This region has brackets that never close. They are searched for once only: a search for each broken value would
+    /// take quadratic time.
     unbalanced: bool,
 }
 
 impl<'v, 'd, 'a, S, F> ValueStream<'v, 'd, 'a, S, F>
 where
-    S: Schema,
+    S: RecordSchema,
     F: for<'r> FnMut(Decoded<'r, S::Row<'r>>),
 {
-    pub fn new(out: &'v mut RecordSink<'d, 'a, S, F>, unknown: &'v mut Vec<Range<usize>>) -> Self {
-        Self { out, unknown, at: 0, next_start: 0, next_padding: 0, unbalanced: false }
+    pub fn new(sink: &'v mut RecordSink<'d, 'a, S, F>, unknown_keys: &'v mut Vec<Range<usize>>) -> Self {
+        Self { sink, unknown_keys, at: 0, next_start: 0, next_padding: 0, unbalanced: false }
     }
 
-    /// Decodes the chunk, the usual records by the fast path.
+    /// Decodes the chunk, with the fast path where it applies.
     pub fn run(&mut self, fast: &mut FastPath<S>) {
-        let chunk = self.out.chunk;
-        let mut checked = Checked::new(chunk);
+        let chunk = self.sink.chunk;
+        let mut utf8 = ValidUtf8::new(chunk);
         let mut at = 0;
         while at < chunk.len() {
             at = space_end(chunk, at);
-            checked.advance(chunk, at);
-            at = match fast.line(self.out, checked, at) {
+            utf8.advance(chunk, at);
+            at = match fast.read_line(self.sink, utf8, at) {
                 Some(next) => next,
                 None => self.step(at),
             };
         }
     }
 
-    /// Decodes what comes next at `at`, and returns the position behind it: a record or the records of an array,
-    /// or the white space at the end.
+    /// Decodes the next value at `at` (a record, an array of records, or the white space at the end of the chunk), and
+    /// returns the position after it.
     fn step(&mut self, at: usize) -> usize {
         self.at = at;
         self.skip_to_value();
-        let chunk = self.out.chunk;
+        let chunk = self.sink.chunk;
         let start = self.at;
         let Some(&first) = chunk.get(start) else {
             return start;
@@ -71,7 +71,7 @@ where
             self.unbalanced = false;
         }
         if self.next_padding <= start {
-            self.next_padding = padding(chunk, start + 1);
+            self.next_padding = next_padding(chunk, start + 1);
         }
         match first {
             b'{' => self.record(start),
@@ -79,59 +79,59 @@ where
             0 => {
                 let end = chunk.iter().skip(start).position(|byte| !matches!(byte, 0 | b' ' | b'\t' | b'\n' | b'\r'));
                 self.at = end.map_or(chunk.len(), |length| start + length);
-                self.out.reject(Reason::NulPadding, start..self.at);
+                self.sink.reject(Reason::NulPadding, start..self.at);
             }
-            _ => self.line(start),
+            _ => self.other_line(start),
         }
         self.at
     }
 
-    /// The bytes up to where no record reaches any more.
-    fn bytes(&self) -> &'a [u8] {
-        self.out.chunk.get(..self.next_start.min(self.next_padding)).unwrap_or_default()
+    /// The bytes up to the position that no record extends past.
+    fn region(&self) -> &'a [u8] {
+        self.sink.chunk.get(..self.next_start.min(self.next_padding)).unwrap_or_default()
     }
 
     /// Skips white space and byte order marks.
     fn skip_to_value(&mut self) {
-        let chunk = self.out.chunk;
+        let chunk = self.sink.chunk;
         loop {
             self.at = space_end(chunk, self.at);
             if !chunk.get(self.at..).is_some_and(|rest| rest.starts_with(&BOM)) {
                 return;
             }
-            self.out.tally.bom += 1;
+            self.sink.counts.bom += 1;
             self.at += BOM.len();
         }
     }
 
-    /// A line that is neither object nor array.
-    fn line(&mut self, start: usize) {
-        let end = line_end(self.bytes(), start);
-        let line = self.bytes().get(..end).unwrap_or_default();
-        let reason = if is_value(line, start, self.out.limits) { Reason::NotAnObject } else { Reason::Syntax };
+    /// Rejects a line that is neither an object nor an array.
+    fn other_line(&mut self, start: usize) {
+        let end = line_end(self.region(), start);
+        let line = self.region().get(..end).unwrap_or_default();
+        let reason = if is_value(line, start, self.sink.limits) { Reason::NotAnObject } else { Reason::Syntax };
         self.at = end;
-        self.out.reject(reason, start..end);
+        self.sink.reject(reason, start..end);
     }
 
     fn record(&mut self, start: usize) {
-        match object::<S>(self.bytes(), start, self.out.limits, self.unknown) {
+        match parse_object::<S>(self.region(), start, self.sink.limits, self.unknown_keys) {
             Ok(object) => {
                 self.at = object.end;
-                if self.ends_here() {
-                    self.out.complete(&object, start, self.unknown);
+                if self.check_end_of_value() {
+                    self.sink.check_and_convert(&object, start, self.unknown_keys);
                 } else {
-                    self.at = line_end(self.bytes(), self.at);
-                    self.out.reject(Reason::TrailingBytes, start..self.at);
+                    self.at = line_end(self.region(), self.at);
+                    self.sink.reject(Reason::TrailingBytes, start..self.at);
                 }
             }
-            Err(stop) => self.broken(start, start, stop),
+            Err(error) => self.reject_broken(start, start, error),
         }
     }
 
-    /// The elements of an array are records.
+    /// Decodes the elements of an array as records.
     fn array(&mut self, start: usize) {
-        self.out.tally.arrays += 1;
-        let bytes = self.bytes();
+        self.sink.counts.arrays += 1;
+        let bytes = self.region();
         let mut at = space_end(bytes, start + 1);
         if bytes.get(at) != Some(&b']') {
             loop {
@@ -142,100 +142,102 @@ where
                 match bytes.get(at) {
                     Some(b',') => at = space_end(bytes, at + 1),
                     Some(b']') => break,
-                    _ => return self.broken(start, at, Stop::At(at)),
+                    _ => return self.reject_broken(start, at, ParseError::Syntax(at)),
                 }
             }
         }
-        self.out.tally.arrays_closed += 1;
+        self.sink.counts.arrays_closed += 1;
         self.at = at + 1;
-        if !self.ends_here() {
+        if !self.check_end_of_value() {
             let trailer = blanks_end(bytes, self.at);
             self.at = line_end(bytes, trailer);
-            self.out.reject(Reason::TrailingBytes, trailer..self.at);
+            self.sink.reject(Reason::TrailingBytes, trailer..self.at);
         }
     }
 
-    /// One element, and its end; none if the rest of the array was given up.
+    /// Decodes one element and returns its end, or none if the rest of the array was rejected.
     fn element(&mut self, array: usize, start: usize) -> Option<usize> {
-        let bytes = self.bytes();
-        let limits = self.out.limits;
-        let stop = match bytes.get(start) {
-            Some(b'{') => match object::<S>(bytes, start, limits, self.unknown) {
+        let bytes = self.region();
+        let limits = self.sink.limits;
+        let error = match bytes.get(start) {
+            Some(b'{') => match parse_object::<S>(bytes, start, limits, self.unknown_keys) {
                 Ok(object) => {
-                    self.out.complete(&object, start, self.unknown);
+                    self.sink.check_and_convert(&object, start, self.unknown_keys);
                     return Some(object.end);
                 }
-                Err(stop) => stop,
+                Err(error) => error,
             },
             _ => match nested_end(bytes, start, limits) {
                 Ok(end) => {
-                    self.out.reject(Reason::NotAnObject, start..end);
+                    self.sink.reject(Reason::NotAnObject, start..end);
                     return Some(end);
                 }
-                Err(stop) => stop,
+                Err(error) => error,
             },
         };
-        if let Some(end) = self.closing(start, stop) {
-            self.out.reject(stop.reason(), start..end);
+        if let Some(end) = self.closing_bracket(start, error) {
+            self.sink.reject(error.reason(), start..end);
             return Some(end);
         }
-        self.broken(array, start, stop);
+        self.reject_broken(array, start, error);
         None
     }
 
-    /// Whether what ends at `at` may end there: nothing else follows on its line but another value.
-    fn ends_here(&mut self) -> bool {
-        let bytes = self.bytes();
+    /// Returns true if a value may end here: the rest of the line is blank, or begins with another value, a byte order
+    /// mark or a NUL byte. Counts the other value.
+    fn check_end_of_value(&mut self) -> bool {
+        let bytes = self.region();
         let next = blanks_end(bytes, self.at);
         match bytes.get(next) {
             None | Some(b'\n' | b'\r' | 0) => true,
             Some(b'{' | b'[') => {
-                self.out.tally.several_on_a_line += 1;
+                self.sink.counts.several_on_a_line += 1;
                 true
             }
             Some(_) => bytes.get(next..).is_some_and(|rest| rest.starts_with(&BOM)),
         }
     }
 
-    /// The end of a value that is too much to be parsed, by its brackets.
-    fn closing(&mut self, start: usize, stop: Stop) -> Option<usize> {
-        if self.unbalanced || matches!(stop, Stop::At(_)) {
+    /// The end of a value that exceeds a limit of the parser, found by counting brackets.
+    fn closing_bracket(&mut self, start: usize, error: ParseError) -> Option<usize> {
+        if self.unbalanced || matches!(error, ParseError::Syntax(_)) {
             return None;
         }
-        let end = balanced_end(self.bytes(), start);
+        let end = balanced_end(self.region(), start);
         self.unbalanced = end.is_none();
         end
     }
 
-    /// Turns away what begins at `start` and goes on where a record can begin again. `value` is where the value
-    /// began that `start` is a part of.
+    /// Rejects the broken value at `start`, and continues where the next record can begin. `outer` is the start of the
+    /// value that contains `start`.
     #[cold]
-    fn broken(&mut self, value: usize, start: usize, stop: Stop) {
-        let bytes = self.bytes();
-        if let Some(end) = self.closing(start, stop) {
+    fn reject_broken(&mut self, outer: usize, start: usize, error: ParseError) {
+        let bytes = self.region();
+        if let Some(end) = self.closing_bracket(start, error) {
             self.at = end;
-            if !self.ends_here() {
+            if !self.check_end_of_value() {
                 self.at = line_end(bytes, end);
             }
-            return self.out.reject(stop.reason(), start..self.at);
+            return self.sink.reject(error.reason(), start..self.at);
         }
-        let unfinished = stop == Stop::At(bytes.len());
-        let torn = unfinished && bytes.len() == self.out.chunk.len() && !bytes.last().copied().is_some_and(is_break);
-        let reason = if torn { Reason::TruncatedTail } else { stop.reason() };
-        self.at = if torn { bytes.len() } else { resume(bytes, value).max(line_end(bytes, start)) };
-        self.out.reject(reason, start..self.at);
+        let unfinished = error == ParseError::Syntax(bytes.len());
+        let torn =
+            unfinished && bytes.len() == self.sink.chunk.len() && !bytes.last().copied().is_some_and(is_line_break);
+        let reason = if torn { Reason::TruncatedTail } else { error.reason() };
+        self.at = if torn { bytes.len() } else { resume_position(bytes, outer).max(line_end(bytes, start)) };
+        self.sink.reject(reason, start..self.at);
     }
 }
 
-/// Where the next padding begins, from `from` on.
-fn padding(chunk: &[u8], from: usize) -> usize {
-    let found = memchr::memmem::find(chunk.get(from..).unwrap_or_default(), &PADDING);
+/// The start of the first NUL padding from `from` on, or the end of the chunk.
+fn next_padding(chunk: &[u8], from: usize) -> usize {
+    let found = memchr::memmem::find(chunk.get(from..).unwrap_or_default(), &NUL_PADDING);
     found.map_or(chunk.len(), |at| from + at)
 }
 
-/// The line break behind a broken value that began at `start`: the first one whose next line does not look like
-/// the middle of a pretty-printed object. A closing brace at the margin is the last line of one.
-fn resume(bytes: &[u8], start: usize) -> usize {
+/// The line break at which decoding continues after a broken value that began at `start`: the first one whose next line
+/// does not look like the middle of a pretty-printed object. An unindented closing bracket is the last line of one.
+fn resume_position(bytes: &[u8], start: usize) -> usize {
     let mut end = line_end(bytes, start);
     loop {
         let line = match bytes.get(end..) {

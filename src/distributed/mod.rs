@@ -1,7 +1,10 @@
-//! A run in shards, on Spark, on Ray or on local processes.
+//! Runs in shards, on Spark, Ray or local processes.
+//!
+//! The leader splits the work into shards, an executor passes each shard to a worker, and the leader merges the results
+//! and commits.
 
-pub mod check_workers;
-pub mod leader;
+pub(crate) mod check_workers;
+pub(crate) mod leader;
 pub mod protocol;
 pub mod shuffle;
 pub mod split;

@@ -1,9 +1,9 @@
-//! What crosses between the process that leads a run and its workers, as bytes: shards there, results back.
+//! The messages between the leader of a run and its workers, as bytes: shards to the workers, results to the leader.
 //!
-//! JSON, and behind it in a result the partials, in the form that the state of a lake has. A shard holds no secret:
-//! credentials travel by another way, or are found where the worker is.
+//! A shard is JSON. A result is JSON with attachments, which have the format of the state files of a lake. A shard
+//! contains no secret: credentials are passed separately, or the worker finds its own.
 //!
-//! Invariant: what is read is what was written, by the same release of the package.
+//! Invariant: both sides are the same release of the package, and a message is decoded to the value that was encoded.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,11 +21,11 @@ use crate::quality::read_stats::ReadStats;
 use crate::runtime::executor::Executor;
 use crate::s3::object::Tag;
 
-/// Options of the run that are nobody's business but its leader's.
+/// The options that only the leader uses.
 const LEADER_OPTIONS: [&str; 9] =
     ["adopt", "allow_shrink", "keep_gone", "max_bad", "rebuild", "shard_size", "since", "threads", "until"];
 
-/// The options of a run that workers need.
+/// Returns the options that workers need.
 #[must_use]
 pub fn options(texts: &BTreeMap<&'static str, String>, executor: &dyn Executor) -> BTreeMap<String, String> {
     let needed = texts.iter().filter(|(name, _)| !LEADER_OPTIONS.contains(name));
@@ -33,68 +33,68 @@ pub fn options(texts: &BTreeMap<&'static str, String>, executor: &dyn Executor) 
     needed.map(|(name, value)| ((*name).to_owned(), value.clone())).chain([threads]).collect()
 }
 
-/// A part of a run.
+/// A part of the work of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Shard {
-    /// The release that made it; another one would do other work.
+    /// The version of the package that the leader has. A worker with another version rejects the shard.
     pub package: String,
-    /// The options, as text; no credentials, no locations.
+    /// The options as text, without credentials and locations.
     pub options: BTreeMap<String, String>,
-    /// The lake.
+    /// The location of the lake.
     pub lake: String,
-    /// The run.
+    /// The id of the run.
     pub run: String,
-    /// What to do.
+    /// The task.
     pub work: ShardWork,
 }
 
-/// What a worker can do.
+/// A task for a worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ShardWork {
     /// Read song files.
-    Songs(Files),
-    /// Read log files; of the months that are named, or of all.
-    Plays(Files, Option<Vec<String>>),
-    /// Make a month from the plays that others read.
+    Songs(ShardFiles),
+    /// Read log files; only the plays of the given months, or all plays.
+    Plays(ShardFiles, Option<Vec<String>>),
+    /// Write the files of a month from the plays that other shards have read.
     Month(MonthWork),
-    /// See whether the lake can be reached; and a file of the leader's disk, if that is where the lake is.
+    /// Check that the worker reaches the lake; and sees this file on the leader's disk, if the lake is there.
     Examine(Option<String>),
 }
 
-/// Input files.
+/// The input files of a shard.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Files {
-    /// Which part of its content this is.
+pub struct ShardFiles {
+    /// The number of the shard among those of its content.
     pub number: usize,
-    /// Where they lie, if not on a disk.
+    /// The bucket that contains the files; `None` if they are on a disk.
     pub bucket: Option<String>,
-    /// In the order of the listing.
+    /// The files, in the order of the listing.
     pub files: Vec<FileWork>,
 }
 
-/// An input file, frozen when it was listed.
+/// An input file as it was listed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FileWork {
-    path: Name,
+    path: FilePath,
     size: u64,
     version: String,
-    /// Whether another file of the input has its size.
+    /// Whether another input file has the same size.
     pub has_twin: bool,
 }
 
-/// A path: nearly always text.
+/// A path; it is text unless it is not UTF-8.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-enum Name {
+enum FilePath {
     Text(String),
     Bytes(Vec<u8>),
 }
 
 impl FileWork {
-    /// The file as it was listed; a path on a disk is made absolute, as a worker may stand elsewhere.
+    /// Describes a listed file. A path on a disk is made absolute, because a worker may have another current folder.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`] when the current folder is not known.
+    /// [`ErrorKind::Storage`] when the current folder is unknown.
     pub fn new(file: &InputFile, has_twin: bool) -> Result<Self> {
         let (path, version) = match &file.version {
             Version::Tag(tag) => (file.path.clone(), tag.0.to_string()),
@@ -105,88 +105,90 @@ impl FileWork {
             }
         };
         let path = match path.to_str() {
-            Some(text) => Name::Text(text.to_owned()),
-            None => Name::Bytes(path.as_os_str().as_bytes().to_vec()),
+            Some(text) => FilePath::Text(text.to_owned()),
+            None => FilePath::Bytes(path.as_os_str().as_bytes().to_vec()),
         };
         Ok(Self { path, size: file.size, version, has_twin })
     }
 
-    /// The file as it was listed.
+    /// Returns the file as it was listed.
     ///
     /// # Errors
-    /// [`ErrorKind::Internal`] when it was not [`Self::new`] that made this.
+    /// [`ErrorKind::Internal`] when the version is not one that [`Self::new`] writes.
     pub fn listed(&self, is_local: bool) -> Result<InputFile> {
         let version = if is_local {
             let time = self.version.parse();
-            Version::Modified(time.map_err(|_| Error::new(ErrorKind::Internal, "a shard names no time of a file"))?)
+            Version::Modified(
+                time.map_err(|_| Error::new(ErrorKind::Internal, "a shard has an invalid modification time"))?,
+            )
         } else {
             Version::Tag(Tag(self.version.as_str().into()))
         };
         let path = match &self.path {
-            Name::Text(text) => text.into(),
-            Name::Bytes(bytes) => OsString::from_vec(bytes.clone()).into(),
+            FilePath::Text(text) => text.into(),
+            FilePath::Bytes(bytes) => OsString::from_vec(bytes.clone()).into(),
         };
-        Ok(InputFile { path, size: self.size, version, is_gone: false })
+        Ok(InputFile { path, size: self.size, version, is_missing: false })
     }
 }
 
-/// A month to be made.
+/// A month to write.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MonthWork {
-    /// As `2018-11`.
+    /// The month, as `2018-11`.
     pub month: String,
-    /// Where its plays lie.
+    /// The files with its plays.
     pub files: Vec<ShuffleFile>,
-    /// The rows of the songs table: their name in the stage, and their checksum.
+    /// The rows of the songs table.
     pub songs: StagedBlob,
-    /// How many they are.
+    /// The number of these rows.
     pub song_rows: u64,
 }
 
-/// Something that was left in the stage: its name, the checksum of its bytes.
+/// A blob in the stage: its name and its SHA-256.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StagedBlob(pub String, pub String);
 
-/// What became of a shard.
+/// The result of a shard.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ShardResult {
-    /// Song files were read; behind it their records, so many.
+    /// Song files were read: statistics, and the number of records in the attachment.
     Songs(ReadStats, u64),
-    /// Log files were read: which months each fed, and where their plays lie.
+    /// Log files were read: statistics, the months of each file's plays, and the file with the plays.
     Plays(ReadStats, Vec<(usize, String)>, Option<ShuffleFile>),
-    /// A month is staged; behind it its users, and the keys of what was played.
+    /// The files of a month are staged; the attachments are its users and the keys of its tracks.
     Month(FinishedMonth),
-    /// The checks that were made.
+    /// The checks that failed.
     Examined(Vec<FailedCheck>),
-    /// The result was too large to be carried, and lies in the stage.
+    /// The result is too large to be returned directly and is in the stage.
     StagedBlob(StagedBlob),
-    /// Nothing: why not.
+    /// The shard failed.
     Failed(WorkerFailure),
 }
 
-/// A check that a worker made.
+/// A check that failed on a worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FailedCheck {
-    /// Its name.
+    /// The name of the check.
     pub name: String,
-    /// What was seen.
+    /// Details of the failure.
     pub detail: String,
-    /// 0, or why a run would fail.
+    /// The exit code of a run on this worker; 0 if the run would work.
     pub exit_code: u8,
 }
 
-/// A month that was made.
+/// A month whose files are staged.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct FinishedMonth {
-    /// As `2018-11`.
+    /// The month, as `2018-11`.
     pub month: String,
-    /// Its plays.
+    /// The number of its plays.
     pub plays: Plays,
-    /// Its files.
+    /// The staged files.
     pub files: Vec<StagedEntry>,
 }
 
-/// An error on its way.
+/// An error of a worker, as a message.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct WorkerFailure {
     exit_code: u8,
@@ -207,10 +209,10 @@ impl From<&Error> for WorkerFailure {
 }
 
 impl WorkerFailure {
-    /// The error that it was.
+    /// Returns the error of the worker.
     #[must_use]
     pub fn into_error(self) -> Error {
-        let kind = ErrorKind::ALL.into_iter().find(|kind| kind.exit_code() == self.exit_code);
+        let kind = ErrorKind::from_exit_code(self.exit_code);
         let mut error = Error::new(kind.unwrap_or(ErrorKind::Internal), self.message);
         if let Some(cause) = self.cause {
             error = error.cause(cause);
@@ -222,43 +224,43 @@ impl WorkerFailure {
     }
 }
 
-/// Bytes of the length in front of a result.
-const LENGTH: usize = 8;
+/// The size, in bytes, of the length field at the start of a result.
+const LENGTH_BYTES: usize = 8;
 
-/// A result as bytes: what is told, and what lies behind it.
+/// Encodes a result with its attachments.
 ///
 /// # Errors
-/// [`ErrorKind::Internal`] when it cannot be told.
-pub fn to_bytes(told: &ShardResult, behind: &[Bytes]) -> Result<Vec<u8>> {
-    let lengths: Vec<usize> = behind.iter().map(Bytes::len).collect();
-    let head = serde_json::to_vec(&(told, lengths)).map_err(|error| {
-        Error::new(ErrorKind::Internal, "the result of a shard cannot be told").cause(error.to_string())
+/// [`ErrorKind::Internal`] when it cannot be written as JSON.
+pub fn to_bytes(result: &ShardResult, attachments: &[Bytes]) -> Result<Vec<u8>> {
+    let lengths: Vec<usize> = attachments.iter().map(Bytes::len).collect();
+    let head = serde_json::to_vec(&(result, lengths)).map_err(|error| {
+        Error::new(ErrorKind::Internal, "the result of a shard cannot be encoded").cause(error.to_string())
     })?;
     let mut bytes = (head.len() as u64).to_le_bytes().to_vec();
     bytes.extend_from_slice(&head);
-    for part in behind {
+    for part in attachments {
         bytes.extend_from_slice(part);
     }
     Ok(bytes)
 }
 
-/// A result from its bytes.
+/// Decodes a result and its attachments.
 ///
 /// # Errors
-/// [`ErrorKind::Internal`] when they are none.
+/// [`ErrorKind::Internal`] when the bytes are not an encoded result.
 pub fn from_bytes(bytes: &[u8]) -> Result<(ShardResult, Vec<Bytes>)> {
-    let unlike = || Error::new(ErrorKind::Internal, "an executor gave back something else than a worker's result");
-    let (length, rest) = bytes.split_first_chunk::<LENGTH>().ok_or_else(unlike)?;
+    let invalid = || Error::new(ErrorKind::Internal, "an executor returned bytes that are not a worker's result");
+    let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>().ok_or_else(invalid)?;
     let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
-    let (head, mut rest) = rest.split_at_checked(length).ok_or_else(unlike)?;
-    let (told, lengths): (ShardResult, Vec<usize>) = serde_json::from_slice(head).map_err(|_| unlike())?;
-    let mut behind = Vec::new();
+    let (head, mut rest) = rest.split_at_checked(length).ok_or_else(invalid)?;
+    let (result, lengths): (ShardResult, Vec<usize>) = serde_json::from_slice(head).map_err(|_| invalid())?;
+    let mut attachments = Vec::new();
     for length in lengths {
-        let (part, after) = rest.split_at_checked(length).ok_or_else(unlike)?;
-        behind.push(Bytes::copy_from_slice(part));
+        let (part, after) = rest.split_at_checked(length).ok_or_else(invalid)?;
+        attachments.push(Bytes::copy_from_slice(part));
         rest = after;
     }
-    Ok((told, behind))
+    Ok((result, attachments))
 }
 
 #[cfg(test)]
@@ -266,19 +268,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_result_comes_back_as_it_was() {
+    fn a_result_survives_encoding() {
         let made = FinishedMonth { month: "2018-11".to_owned(), ..FinishedMonth::default() };
         let bytes = to_bytes(&ShardResult::Month(made), &[Bytes::from_static(b"users"), Bytes::new()]).unwrap();
-        let (told, behind) = from_bytes(&bytes).unwrap();
-        assert!(matches!(told, ShardResult::Month(made) if made.month == "2018-11"));
-        assert_eq!(behind, [Bytes::from_static(b"users"), Bytes::new()]);
+        let (result, attachments) = from_bytes(&bytes).unwrap();
+        assert!(matches!(result, ShardResult::Month(made) if made.month == "2018-11"));
+        assert_eq!(attachments, [Bytes::from_static(b"users"), Bytes::new()]);
         for cut in 0..bytes.len() {
             assert!(from_bytes(&bytes[..cut]).is_err(), "{cut}");
         }
     }
 
     #[test]
-    fn an_error_comes_back_as_it_was() {
+    fn an_error_survives_encoding() {
         for kind in ErrorKind::ALL {
             let error = Error::new(kind, "it failed").cause("why").hint("what to do");
             let back = WorkerFailure::from(&error).into_error();
@@ -287,10 +289,10 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_no_text_comes_back_as_it_was() {
+    fn a_path_that_is_not_utf_8_survives_encoding() {
         for name in [&b"/a/b.json"[..], b"/a/\xff.json"] {
             let path = OsString::from_vec(name.to_vec()).into();
-            let file = InputFile { path, size: 7, version: Version::Modified(-5), is_gone: false };
+            let file = InputFile { path, size: 7, version: Version::Modified(-5), is_missing: false };
             let json = serde_json::to_string(&FileWork::new(&file, true).unwrap()).unwrap();
             let back: FileWork = serde_json::from_str(&json).unwrap();
             assert_eq!(back.listed(true).unwrap(), file);

@@ -1,59 +1,61 @@
-//! How files become shards: parts of the listing in its order, of about the same weight.
+//! Splits files into shards: parts of the listing in its order, with about the same weight.
 //!
-//! Paths that tell a date lie in its order, so such shards hold few months each, and few shards feed a month.
+//! Paths with dates are sorted by date, so a shard contains few months, and a month comes from few shards.
 //!
-//! Invariant: every selected file is in one shard, and the shards follow from the files' names and sizes, the number of
-//! slots and the size that was asked for.
+//! Invariant: every selected file is in exactly one shard. The shards depend only on the names and sizes of the files,
+//! the number of slots, and `--shard-size`.
 
 use crate::input::list::InputFile;
 use crate::input::path_dates;
 
-/// A file costs as much as so many bytes, however small it is: opening it, or a request.
-const FILE: u64 = 16 << 10;
+/// The cost of opening a file, or of the request for it, expressed in bytes.
+const FILE_OVERHEAD_BYTES: u64 = 16 << 10;
 
-/// Where nothing else is said, a shard is of about this size at most…
-const LARGEST: u64 = 512 << 20;
+/// Upper bound for the default weight of a shard.
+const MAX_SHARD_BYTES: u64 = 512 << 20;
 
-/// …and at least: below it, starting a task costs more than its work.
-const SMALLEST: u64 = 32 << 20;
+/// Lower bound for the default weight of a shard: below it, starting a task costs more than its work.
+const MIN_SHARD_BYTES: u64 = 32 << 20;
 
-/// What files weigh.
+/// Returns the weight of files, in bytes.
 #[must_use]
 pub fn weight<'f>(files: impl Iterator<Item = &'f InputFile>) -> u64 {
-    files.map(of).sum()
+    files.map(weight_of).sum()
 }
 
-fn of(file: &InputFile) -> u64 {
-    file.size + FILE
+fn weight_of(file: &InputFile) -> u64 {
+    file.size + FILE_OVERHEAD_BYTES
 }
 
-/// The weight that a shard should have when `total` is to be done on `slots` at a time, as evenly as it can be.
+/// Returns the target weight of a shard, if work of the weight `total` runs on `slots` slots. `shard_size` is the user's
+/// choice.
 #[must_use]
-pub fn target(total: u64, slots: usize, asked: Option<u64>) -> u64 {
-    if let Some(asked) = asked {
-        return asked.max(1);
+pub fn target(total: u64, slots: usize, shard_size: Option<u64>) -> u64 {
+    if let Some(shard_size) = shard_size {
+        return shard_size.max(1);
     }
     let slots = slots.max(1) as u64;
-    // All slots are busy in every round but for what does not come out even.
-    let shards = total.div_ceil(LARGEST).next_multiple_of(slots).max(slots);
-    total.div_ceil(shards).max(SMALLEST)
+    // The number of shards is a multiple of the slots, so that all slots are busy until the end.
+    let shards = total.div_ceil(MAX_SHARD_BYTES).next_multiple_of(slots).max(slots);
+    total.div_ceil(shards).max(MIN_SHARD_BYTES)
 }
 
-/// Divides the selected files: a shard ends when it has reached `target`, or where the month changes and it has half.
+/// Splits the selected files: a shard ends when it has reached the weight `target`, or when the month changes and it has
+/// reached half of it.
 #[must_use]
 pub fn divide(files: &[InputFile], selection: &[usize], target: u64) -> Vec<Vec<usize>> {
     let mut shards: Vec<Vec<usize>> = Vec::new();
     let (mut shard, mut weight, mut month) = (Vec::new(), 0, None);
     for index in selection {
         let Some(file) = files.get(*index) else { continue };
-        let its = path_dates::span(&file.path.to_string_lossy()).map(|span| path_dates::month_of(span.start));
-        let is_full = weight >= target || (its != month && weight >= target / 2);
+        let file_month = path_dates::span(&file.path.to_string_lossy()).map(|span| path_dates::month_of(span.start));
+        let is_full = weight >= target || (file_month != month && weight >= target / 2);
         if is_full && !shard.is_empty() {
             shards.push(std::mem::take(&mut shard));
             weight = 0;
         }
         shard.push(*index);
-        (weight, month) = (weight + of(file), its);
+        (weight, month) = (weight + weight_of(file), file_month);
     }
     if !shard.is_empty() {
         shards.push(shard);
@@ -71,19 +73,19 @@ mod tests {
             path: path.into(),
             size: *size,
             version: Version::Modified(0),
-            is_gone: false,
+            is_missing: false,
         };
         names.iter().map(file).collect()
     }
 
     #[test]
     fn shards_are_even_and_end_with_months() {
-        let size = 3 * FILE;
+        let size = 3 * FILE_OVERHEAD_BYTES;
         let days: Vec<String> = (1..=9).map(|day| format!("2018-1{}-0{day}.json", day / 5)).collect();
         let days: Vec<(&str, u64)> = days.iter().map(|name| (name.as_str(), size)).collect();
         let files = files(&days);
         let all: Vec<usize> = (0..files.len()).collect();
-        let weight = size + FILE;
+        let weight = size + FILE_OVERHEAD_BYTES;
         assert_eq!(divide(&files, &all, 3 * weight), [vec![0, 1, 2], vec![3, 4, 5], vec![6, 7, 8]]);
         assert_eq!(divide(&files, &all, 6 * weight), [vec![0, 1, 2, 3], vec![4, 5, 6, 7, 8]], "with the month");
         assert_eq!(divide(&files, &[1, 3, 8], 1), [[1], [3], [8]]);

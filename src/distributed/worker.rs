@@ -1,9 +1,9 @@
-//! What a worker does with a shard: the kernels.
+//! Executes shards on a worker.
 //!
-//! They are the stages of a local run, on a part of its input: nothing of what makes a row or a file is written twice.
-//! A worker reads input, stages files and tells; it commits nothing.
+//! A worker uses the same code as a local run, on a part of the input, so the rules for rows and files exist only once.
+//! A worker reads input, stages files and returns results; it never commits.
 //!
-//! Invariant: the same shard gives the same tables' files, byte for byte, and partials that merge to the same.
+//! Invariant: the same shard gives the same table files, byte for byte, and results that merge to the same tables.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,9 +12,9 @@ use bytes::Bytes;
 
 use crate::config::{Config, Settings};
 use crate::distributed::protocol::{
-    FailedCheck, Files, FinishedMonth, MonthWork, Shard, ShardResult, ShardWork, StagedBlob, WorkerFailure,
+    FailedCheck, FinishedMonth, MonthWork, Shard, ShardFiles, ShardResult, ShardWork, StagedBlob, WorkerFailure,
 };
-use crate::distributed::shuffle::Gathering;
+use crate::distributed::shuffle::{MonthPlays, ShuffleFile};
 use crate::distributed::{protocol, shuffle};
 use crate::doctor;
 use crate::error::{Error, ErrorKind, Result};
@@ -32,24 +32,25 @@ use crate::tables::play_dictionary::PlayDictionary;
 use crate::tables::song_index::SongIndex;
 use crate::tables::songs::SongsPartial;
 use crate::tables::time::Month;
+use crate::transform::external_sort::RunBuffer;
 use crate::transform::extract::{Extractor, LogsRead, PlayTarget};
-use crate::transform::sorted_runs::RunBuffer;
-use crate::transform::write_tables::FinishedTables;
+use crate::transform::finished_tables::{FinishedTables, MonthResult};
 use crate::transform::{extract, write_tables};
 
-/// A result above this size is left in the stage: whoever leads the run takes results in by memory.
-const CARRIED: usize = 4 << 20;
+/// Upper bound for a result that is returned directly. A larger one is put into the stage, because the leader receives
+/// results in memory.
+const MAX_RETURNED_BYTES: usize = 4 << 20;
 
-/// Files of plays that are opened at the same time: in a bucket that is waiting.
-const OPENED: usize = 8;
+/// Upper bound for the shuffle files that are opened at the same time; in a bucket, opening is mostly waiting.
+const MAX_PARALLEL_OPENS: usize = 8;
 
-/// Works on a shard; `secrets` are credentials, if any were given. What goes wrong is told in the result.
+/// Executes a shard; `secrets` are credentials, if there are any. Errors become part of the result.
 ///
 /// # Errors
-/// [`ErrorKind::Interrupted`] alone.
+/// Only [`ErrorKind::Interrupted`].
 pub fn work(shard: &[u8], secrets: Settings, context: &Context<'_>) -> Result<Vec<u8>> {
-    let read = || -> Result<(Shard, Config)> {
-        let (package, shard) = (version_of(shard), serde_json::from_slice::<Shard>(shard));
+    let decode = || -> Result<(Shard, Config)> {
+        let (package, shard) = (package_of(shard), serde_json::from_slice::<Shard>(shard));
         if package.as_deref() != Some(env!("CARGO_PKG_VERSION")) {
             let leader = package.unwrap_or_else(|| "another release".to_owned());
             return Err(Error::new(
@@ -59,14 +60,14 @@ pub fn work(shard: &[u8], secrets: Settings, context: &Context<'_>) -> Result<Ve
             .hint("install the same version of the package on every worker"));
         }
         let shard = shard.map_err(|error| {
-            Error::new(ErrorKind::Internal, "a worker was handed something else than a shard").cause(error.to_string())
+            Error::new(ErrorKind::Internal, "a worker received bytes that are not a shard").cause(error.to_string())
         })?;
         let mut settings: Settings = shard.options.clone().into_iter().collect();
         settings.extend(secrets);
         let config = Config::from_settings(&settings)?;
         Ok((shard, config))
     };
-    let result = read().and_then(|(shard, config)| on(&shard, &config, context));
+    let result = decode().and_then(|(shard, config)| process(&shard, &config, context));
     match result {
         Err(error) if error.kind() == ErrorKind::Interrupted => Err(error),
         Err(error) => protocol::to_bytes(&ShardResult::Failed(WorkerFailure::from(&error)), &[]),
@@ -74,166 +75,184 @@ pub fn work(shard: &[u8], secrets: Settings, context: &Context<'_>) -> Result<Ve
     }
 }
 
-/// The release that made a shard: read by itself, because another release's shards may look different.
-fn version_of(shard: &[u8]) -> Option<String> {
+/// The version of the package that made a shard. It is read separately, because the shards of another release may have
+/// another format.
+fn package_of(shard: &[u8]) -> Option<String> {
     let shard: serde_json::Value = serde_json::from_slice(shard).ok()?;
     Some(shard.get("package")?.as_str()?.to_owned())
 }
 
-/// Works on a shard of a run that is led by this release.
+/// Executes a shard that this release made; returns the encoded result.
 ///
 /// # Errors
-/// The kernels'.
-pub fn on(shard: &Shard, config: &Config, context: &Context<'_>) -> Result<Vec<u8>> {
+/// Those of the tasks, and [`ErrorKind::Output`] when this machine does not see the stage of the run.
+pub(crate) fn process(shard: &Shard, config: &Config, context: &Context<'_>) -> Result<Vec<u8>> {
     let stores = Stores::new(&config.store, &context.cancel);
     let lake = Location::parse("output", &shard.lake)?;
     if let ShardWork::Examine(probe) = &shard.work {
-        must_be_shared(probe.as_deref())?;
-        let found = doctor::examine(config, &shard.lake, context)?;
-        let is_bad = |check: &&doctor::Check| check.outcome == doctor::CheckStatus::Failed;
-        let seen = found.checks.iter().filter(is_bad).map(|check| FailedCheck {
-            name: check.name.to_owned(),
-            detail: check.detail.clone(),
-            exit_code: found.exit_code,
-        });
-        return protocol::to_bytes(&ShardResult::Examined(seen.collect()), &[]);
+        return examine(probe.as_deref(), &shard.lake, config, context);
     }
-    let outpost = WorkerStaging::open(&lake, &shard.run, &config.folders, &stores)?;
-    let (told, behind) = match &shard.work {
-        ShardWork::Songs(files) => songs(files, config, &outpost, &stores, context)?,
-        ShardWork::Plays(files, months) => {
-            (plays((files, months.as_deref()), config, &outpost, &stores, context)?, vec![])
+    let staging = WorkerStaging::open(&lake, &shard.run, &config.folders, &stores)?;
+    let worker = Worker { config, staging: &staging, stores: &stores, context };
+    let (result, attachments) = match &shard.work {
+        ShardWork::Songs(files) => worker.songs(files)?,
+        ShardWork::Plays(files, months) => (worker.plays(files, months.as_deref())?, vec![]),
+        ShardWork::Month(work) => {
+            let result = worker.month(work)?;
+            return finish_month(work, &result, staging);
         }
-        ShardWork::Month(work) => return month(work, config, outpost, context),
-        ShardWork::Examine(_) => return Err(Error::new(ErrorKind::Internal, "a shard was taken for another")),
+        ShardWork::Examine(_) => return Err(Error::new(ErrorKind::Internal, "a shard has an unexpected task")),
     };
-    let bytes = protocol::to_bytes(&told, &behind)?;
-    if bytes.len() <= CARRIED {
+    let bytes = protocol::to_bytes(&result, &attachments)?;
+    if bytes.len() <= MAX_RETURNED_BYTES {
         return Ok(bytes);
     }
-    let name = outpost.put_aside("results", &bytes)?;
+    let name = staging.put_blob("results", &bytes)?;
     protocol::to_bytes(&ShardResult::StagedBlob(StagedBlob(name, sha256(&bytes))), &[])
 }
 
-/// The files of a shard as a listing, and which of them share their size with another file of the input.
-fn listing(files: &Files, stores: &Stores) -> Result<(Listing, SameSized)> {
-    let bucket = files.bucket.as_deref().map(|bucket| stores.open(bucket)).transpose()?;
-    let listed: Vec<InputFile> = files.files.iter().map(|file| file.listed(bucket.is_none())).collect::<Result<_>>()?;
-    let same_sized = SameSized::known(files.files.iter().map(|file| file.has_twin).collect());
-    Ok((Listing { files: listed.into(), bucket, ..Listing::default() }, same_sized))
+/// Checks that this worker reaches the lake, and sees the leader's file `probe`.
+fn examine(probe: Option<&str>, lake: &str, config: &Config, context: &Context<'_>) -> Result<Vec<u8>> {
+    must_be_shared(probe)?;
+    let found = doctor::examine(config, lake, context)?;
+    let has_failed = |check: &&doctor::Check| check.outcome == doctor::CheckStatus::Failed;
+    let failed = found.checks.iter().filter(has_failed).map(|check| FailedCheck {
+        name: check.name.to_owned(),
+        detail: check.detail.clone(),
+        exit_code: found.exit_code,
+    });
+    protocol::to_bytes(&ShardResult::Examined(failed.collect()), &[])
 }
 
-/// Writes the rejects of a shard, and closes its account.
-fn close(
-    mut account: ReadStats,
-    kind: &str,
-    files: &Files,
-    listing: &Listing,
-    outpost: &WorkerStaging,
-) -> Result<ReadStats> {
-    let name = format!("{kind}-{:05}", files.number);
-    let shown = |file| listing.shown(file).unwrap_or_default();
-    account.has_written = account.write_rejects(&name, &shown, &mut |name, bytes| outpost.put_reject(name, bytes))?;
-    Ok(account.closed(|file| file))
+/// Everything that a task needs in addition to its shard.
+struct Worker<'w> {
+    config: &'w Config,
+    staging: &'w WorkerStaging,
+    stores: &'w Stores,
+    context: &'w Context<'w>,
 }
 
-/// Reads song files: their records, sorted by file.
-fn songs(
-    files: &Files,
-    config: &Config,
-    outpost: &WorkerStaging,
-    stores: &Stores,
-    context: &Context<'_>,
-) -> Result<(ShardResult, Vec<Bytes>)> {
-    let (listing, _) = listing(files, stores)?;
-    let selected = SelectedFiles { listing: &listing, selection: &listing.all() };
-    let (read, account) = Extractor { config, scratch: Some(outpost.scratch()), context }.songs(selected)?;
-    let mut records = read.records;
-    records.sort_by_key(|record| (record.file, record.offset));
-    let account = close(account, "songs", files, &listing, outpost)?;
-    Ok((ShardResult::Songs(account, records.len() as u64), vec![state_files::songs_to_bytes(&records)?]))
-}
-
-/// Reads log files, and leaves their plays in the stage.
-fn plays(
-    (files, months): (&Files, Option<&[String]>),
-    config: &Config,
-    outpost: &WorkerStaging,
-    stores: &Stores,
-    context: &Context<'_>,
-) -> Result<ShardResult> {
-    let (listing, same_sized) = listing(files, stores)?;
-    let wanted: Option<BTreeSet<Month>> =
-        months.map(|months| months.iter().filter_map(|month| Month::parse(month)).collect());
-    let runs = RunBuffer::new(extract::runs_budget(config), outpost.scratch().to_owned());
-    // Songs are looked for where the month is made: one lookup a track of a month, not one a track of a shard.
-    let nothing = SongIndex::new(Vec::new(), config.matching);
-    let mut read = LogsRead::default();
-    let same_sized = (!config.allow_duplicates).then_some(same_sized);
-    let selected = SelectedFiles { listing: &listing, selection: &listing.all() };
-    let target = PlayTarget { songs: &nothing, runs: &runs, months: wanted.as_ref() };
-    Extractor { config, scratch: Some(outpost.scratch()), context }.plays(selected, target, same_sized, &mut read)?;
-    let runs = runs.finish();
-    let draft = outpost.draft()?;
-    let months = shuffle::write(&runs, &read.people, draft.as_file())?;
-    let shuffled = if months.is_empty() {
-        None
-    } else {
-        let (name, size) = outpost.keep_aside("plays", draft)?;
-        Some(shuffle::ShuffleFile { name, size, months })
-    };
-    let account = close(read.stats, "logs", files, &listing, outpost)?;
-    let months = read.months.iter().map(|(file, month)| (*file, month.to_string())).collect();
-    Ok(ShardResult::Plays(account, months, shuffled))
-}
-
-/// Makes the files of a month.
-fn month(work: &MonthWork, config: &Config, outpost: WorkerStaging, context: &Context<'_>) -> Result<Vec<u8>> {
-    let unlike = || Error::new(ErrorKind::Internal, format!("{:?} is not a month", work.month));
-    let month = Month::parse(&work.month).ok_or_else(unlike)?;
-    let StagedBlob(name, expected) = &work.songs;
-    let mut songs = SongsPartial::default();
-    let rows = outpost.find_aside(name, expected)?;
-    for record in state_files::songs_from_bytes(rows, std::iter::once((0, work.song_rows)))? {
-        songs.add(&record.song());
+impl Worker<'_> {
+    fn extractor(&self) -> Extractor<'_> {
+        Extractor { config: self.config, scratch: Some(self.staging.scratch()), context: self.context }
     }
-    let catalogue = SongIndex::new(songs.finish(), config.matching);
-    let parts = for_tasks(
-        OPENED,
-        work.files.len(),
-        &context.cancel,
-        |_| Gathering::default(),
-        |gathering: &mut Gathering, number| {
-            let Some(file) = work.files.get(number) else { return Ok(()) };
-            let blob = outpost.blob(&file.name)?;
-            gathering.merge(Gathering::open(&blob, file.size, month, &catalogue, outpost.scratch())?);
-            Ok(())
-        },
-        |_| Ok(()),
-    )?;
-    let mut gathering = Gathering::default();
-    for part in parts {
-        gathering.merge(part);
+
+    /// Returns the files of a shard as a listing.
+    fn listing(&self, files: &ShardFiles) -> Result<Listing> {
+        let bucket = files.bucket.as_deref().map(|bucket| self.stores.open(bucket)).transpose()?;
+        let listed: Vec<InputFile> =
+            files.files.iter().map(|file| file.listed(bucket.is_none())).collect::<Result<_>>()?;
+        Ok(Listing { files: listed.into(), bucket, ..Listing::default() })
     }
-    let (runs, people) = gathering.finish();
-    let finished =
-        FinishedTables { index: catalogue, dimensions: Vec::new(), dictionary: PlayDictionary::new(people), runs };
-    let told = write_tables::tables(&finished, config, &outpost, context)?;
-    let [told] = &told[..] else { return Err(unlike()) };
-    let behind = [state_files::users_to_bytes(&told.users)?, state_files::tracks_to_bytes(&told.tracks)?];
-    let made = FinishedMonth { month: work.month.clone(), plays: told.plays, files: outpost.into_entries() };
-    protocol::to_bytes(&ShardResult::Month(made), &behind)
+
+    /// Reads song files: their records, sorted by file.
+    fn songs(&self, files: &ShardFiles) -> Result<(ShardResult, Vec<Bytes>)> {
+        let listing = self.listing(files)?;
+        let selected = SelectedFiles { listing: &listing, selection: &listing.all() };
+        let (read, stats) = self.extractor().songs(selected)?;
+        let mut records = read.records;
+        records.sort_by_key(|record| (record.file, record.offset));
+        let stats = self.write_rejects(stats, "songs", files, &listing)?;
+        Ok((ShardResult::Songs(stats, records.len() as u64), vec![state_files::songs_to_bytes(&records)?]))
+    }
+
+    /// Reads log files, and writes their plays to a shuffle file in the stage.
+    fn plays(&self, files: &ShardFiles, months: Option<&[String]>) -> Result<ShardResult> {
+        let listing = self.listing(files)?;
+        let same_sized = SameSized::known(files.files.iter().map(|file| file.has_twin).collect());
+        let same_sized = (!self.config.allow_duplicates).then_some(same_sized);
+        let wanted: Option<BTreeSet<Month>> =
+            months.map(|months| months.iter().filter_map(|month| Month::parse(month)).collect());
+        let runs = RunBuffer::new(extract::runs_budget(self.config), self.staging.scratch().to_owned());
+        // The task of a month finds the songs: one lookup per track of a month, not one per track of a shard.
+        let no_songs = SongIndex::new(Vec::new(), self.config.matching);
+        let target = PlayTarget { songs: &no_songs, runs: &runs, months: wanted.as_ref() };
+        let selected = SelectedFiles { listing: &listing, selection: &listing.all() };
+        let mut read = LogsRead::default();
+        self.extractor().plays(selected, target, same_sized, &mut read)?;
+        let draft = self.staging.draft()?;
+        let plays_by_month = shuffle::write(&runs.finish(), &read.dictionaries, draft.as_file())?;
+        let shuffled = if plays_by_month.is_empty() {
+            None
+        } else {
+            let (name, size) = self.staging.put_blob_file("plays", draft)?;
+            Some(ShuffleFile { name, size, months: plays_by_month })
+        };
+        let stats = self.write_rejects(read.stats, "logs", files, &listing)?;
+        let months = read.months.iter().map(|(file, month)| (*file, month.to_string())).collect();
+        Ok(ShardResult::Plays(stats, months, shuffled))
+    }
+
+    /// Writes the rejects of a shard; returns the statistics without them.
+    fn write_rejects(
+        &self,
+        mut stats: ReadStats,
+        kind: &str,
+        files: &ShardFiles,
+        listing: &Listing,
+    ) -> Result<ReadStats> {
+        let name = format!("{kind}-{:05}", files.number);
+        let shown = |file| listing.shown(file).unwrap_or_default();
+        let mut put = |name: &str, bytes: &[u8]| self.staging.put_reject(name, bytes);
+        stats.has_written = stats.write_rejects(&name, &shown, &mut put)?;
+        Ok(stats.closed(|file| file))
+    }
+
+    /// Writes the files of a month.
+    fn month(&self, work: &MonthWork) -> Result<MonthResult> {
+        let month = Month::parse(&work.month).ok_or_else(|| invalid_month(&work.month))?;
+        let StagedBlob(name, checksum) = &work.songs;
+        let mut songs = SongsPartial::default();
+        let rows = self.staging.read_blob(name, checksum)?;
+        for record in state_files::songs_from_bytes(rows, std::iter::once((0, work.song_rows)))? {
+            songs.add(&record.song());
+        }
+        let index = SongIndex::new(songs.finish(), self.config.matching);
+        let parts = for_tasks(
+            MAX_PARALLEL_OPENS,
+            work.files.len(),
+            &self.context.cancel,
+            |_| MonthPlays::default(),
+            |plays: &mut MonthPlays, number| {
+                let Some(file) = work.files.get(number) else { return Ok(()) };
+                let blob = self.staging.open_blob(&file.name)?;
+                plays.merge(MonthPlays::open(&blob, file.size, month, &index, self.staging.scratch())?);
+                Ok(())
+            },
+            |_| Ok(()),
+        )?;
+        let mut plays = MonthPlays::default();
+        for part in parts {
+            plays.merge(part);
+        }
+        let (runs, dictionaries) = plays.finish();
+        let dictionary = PlayDictionary::new(dictionaries);
+        let finished = FinishedTables { index, dimensions: Vec::new(), dictionary, runs };
+        let results = write_tables::tables(&finished, self.config, self.staging, self.context)?;
+        <[MonthResult; 1]>::try_from(results).map(|[result]| result).map_err(|_| invalid_month(&work.month))
+    }
 }
 
-/// Sees that a worker sees what the leader has put on its disk.
+fn invalid_month(month: &str) -> Error {
+    Error::new(ErrorKind::Internal, format!("a shard cannot write the month {month:?}"))
+}
+
+/// Encodes the result of a month with the files that are staged.
+fn finish_month(work: &MonthWork, result: &MonthResult, staging: WorkerStaging) -> Result<Vec<u8>> {
+    let attachments = [state_files::users_to_bytes(&result.users)?, state_files::tracks_to_bytes(&result.tracks)?];
+    let finished = FinishedMonth { month: work.month.clone(), plays: result.plays, files: staging.into_entries() };
+    protocol::to_bytes(&ShardResult::Month(finished), &attachments)
+}
+
+/// Checks that this worker sees a file that the leader has created on its disk.
 ///
 /// # Errors
-/// [`ErrorKind::Output`] when it does not.
+/// [`ErrorKind::Output`] if it does not.
 fn must_be_shared(probe: Option<&str>) -> Result<()> {
     match probe.filter(|probe| !Path::new(probe).exists()) {
         None => Ok(()),
         Some(probe) => Err(Error::new(ErrorKind::Output, "a worker does not see the leader's disk")
-            .cause(format!("{probe} is not there"))
-            .hint("workers on several machines need a lake in a bucket, or on a disk that all of them share")),
+            .cause(format!("{probe} does not exist on the worker"))
+            .hint("use a lake in a bucket, or on a disk that all workers share")),
     }
 }

@@ -1,6 +1,6 @@
-//! The checks of a location: each made once, timed, with what it found.
+//! The list of checks, with the result and the duration of each.
 //!
-//! Invariant: every check that is listed was made, or says why it was not.
+//! Invariant: every listed check was made, or contains the reason why it was skipped.
 
 use std::time::Instant;
 
@@ -8,61 +8,64 @@ use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// What a check came to.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckStatus {
-    /// As it should be.
+    /// The check passed.
     Ok,
-    /// A run works, but something is missing or odd.
+    /// A run works, but something is missing or unsafe.
     Warning,
     /// A run would fail.
     Failed,
-    /// Not tried, for the reason that the detail gives.
+    /// The check was not made; the detail contains the reason.
     Skipped,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
     /// Its name, such as `conditional put`.
     pub name: &'static str,
-    /// What it came to.
+    /// The result.
     pub outcome: CheckStatus,
-    /// What was seen, in a sentence.
+    /// The finding, in one sentence.
     pub detail: String,
-    /// What to do about it, where there is something to do.
+    /// A hint for the user.
     pub hint: Option<String>,
-    /// How long it took.
+    /// The duration in seconds.
     pub seconds: f64,
 }
 
-/// All checks of a place.
+/// All checks of a location.
 #[derive(Clone, Debug, Serialize)]
 pub struct Diagnostics {
-    /// The place.
+    /// The location for display.
     pub location: String,
-    /// What was looked at, in order.
+    /// The checks, in order.
     pub checks: Vec<Check>,
-    /// 0, or that of the first check that failed.
+    /// The exit code of the first failed check, or 0.
     pub exit_code: u8,
 }
 
-/// What a check found when nothing failed.
+/// The result of a check that did not fail.
 pub(crate) enum Finding {
-    Fine(String),
-    Odd(String, &'static str),
-    Untried(&'static str),
+    /// The finding.
+    Passed(String),
+    /// The finding, and a hint.
+    Warning(String, &'static str),
+    /// The reason.
+    Skipped(&'static str),
 }
 
 impl Diagnostics {
-    /// Makes a check; says whether it went well.
+    /// Makes a check and adds its result. Returns true if the check passed.
     pub(crate) fn check(&mut self, name: &'static str, work: impl FnOnce() -> Result<Finding>) -> Result<bool> {
         let begun = Instant::now();
         let (outcome, detail, hint) = match work() {
-            Ok(Finding::Fine(detail)) => (CheckStatus::Ok, detail, None),
-            Ok(Finding::Odd(detail, hint)) => (CheckStatus::Warning, detail, Some(hint.to_owned())),
-            Ok(Finding::Untried(why)) => (CheckStatus::Skipped, why.to_owned(), None),
+            Ok(Finding::Passed(detail)) => (CheckStatus::Ok, detail, None),
+            Ok(Finding::Warning(detail, hint)) => (CheckStatus::Warning, detail, Some(hint.to_owned())),
+            Ok(Finding::Skipped(why)) => (CheckStatus::Skipped, why.to_owned(), None),
             Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
             Err(error) => {
                 if self.exit_code == 0 {
@@ -75,7 +78,7 @@ impl Diagnostics {
         Ok(outcome == CheckStatus::Ok)
     }
 
-    /// Notes checks that make no sense any more.
+    /// Adds checks that are skipped, because an earlier one failed.
     pub(crate) fn skip(&mut self, names: &[&'static str], why: &'static str) {
         self.checks.extend(names.iter().map(|name| Check {
             name,
@@ -87,7 +90,7 @@ impl Diagnostics {
     }
 }
 
-/// A check's failure that nothing reported as an error.
+/// The error of a check that found a problem itself.
 pub(crate) fn failed(kind: ErrorKind, detail: String, hint: &str) -> Error {
     Error::new(kind, detail).hint(hint)
 }

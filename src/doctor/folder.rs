@@ -1,6 +1,6 @@
 //! The checks of a local folder.
 //!
-//! Invariant: files that are made here have no name that outlives the check.
+//! Invariant: temporary files of the checks are removed when the checks end.
 
 use std::fs::File;
 use std::io::Write;
@@ -9,62 +9,66 @@ use std::path::Path;
 use crate::doctor::{Diagnostics, Finding, failed};
 use crate::error::{Error, ErrorKind, Result, shown};
 
-/// Less than this is worth a word.
-const ROOM: u64 = 1 << 30;
+/// Less free space than this is a warning.
+const MIN_FREE_BYTES: u64 = 1 << 30;
 
-/// Examines `path`, or where it would be made.
-pub fn examine(sheet: &mut Diagnostics, path: &Path) -> Result<()> {
+/// Checks `path`, or the nearest existing folder above it.
+pub fn examine(checks: &mut Diagnostics, path: &Path) -> Result<()> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let there = absolute.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(&absolute);
-    let exists = sheet.check("exists", || match std::fs::metadata(there) {
-        Err(error) => Err(Error::io(ErrorKind::Output, "look at", there, &error)),
+    let folder = absolute.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(&absolute);
+    let exists = checks.check("exists", || match std::fs::metadata(folder) {
+        Err(error) => Err(Error::io(ErrorKind::Output, "access", folder, &error)),
         Ok(found) if !found.is_dir() => {
-            Err(failed(ErrorKind::Output, format!("{} is not a folder", shown(there)), "name a folder"))
+            Err(failed(ErrorKind::Output, format!("{} is not a folder", shown(folder)), "choose a folder, not a file"))
         }
-        Ok(_) if there == absolute => Ok(Finding::Fine("the folder is there".to_owned())),
-        Ok(_) => Ok(Finding::Fine(format!("it would be made in {}", shown(there)))),
+        Ok(_) if folder == absolute => Ok(Finding::Passed("the folder exists".to_owned())),
+        Ok(_) => Ok(Finding::Passed(format!("a run would create it in {}", shown(folder)))),
     })?;
     if !exists {
-        sheet.skip(&["readable", "writable", "durable", "space", "case"], "there is no folder to try it in");
+        checks.skip(&["readable", "writable", "durable", "space", "case"], "the folder does not exist");
         return Ok(());
     }
-    sheet.check("readable", || match std::fs::read_dir(there) {
-        Ok(entries) => Ok(Finding::Fine(format!("{} entries", entries.count()))),
-        Err(error) => Err(Error::io(ErrorKind::Access, "list", there, &error)),
+    checks.check("readable", || match std::fs::read_dir(folder) {
+        Ok(entries) => Ok(Finding::Passed(format!("{} entries", entries.count()))),
+        Err(error) => Err(Error::io(ErrorKind::Access, "list", folder, &error)),
     })?;
-    let probe = tempfile::Builder::new().prefix("doctorA").tempfile_in(there);
-    sheet.check("writable", || match &probe {
-        Ok(_) => Ok(Finding::Fine("a file can be made and removed".to_owned())),
-        Err(error) => Err(Error::io(ErrorKind::Output, "write to", there, error)),
+    let probe = tempfile::Builder::new().prefix("doctorA").tempfile_in(folder);
+    checks.check("writable", || match &probe {
+        Ok(_) => Ok(Finding::Passed("a file can be created and removed".to_owned())),
+        Err(error) => Err(Error::io(ErrorKind::Output, "write to", folder, error)),
     })?;
     let Ok(mut probe) = probe else {
-        sheet.skip(&["durable", "space", "case"], "nothing can be written there");
+        checks.skip(&["durable", "space", "case"], "no file can be written there");
         return Ok(());
     };
-    sheet.check("durable", || {
-        let wrong = |error: &std::io::Error| Error::io(ErrorKind::Storage, "sync a file in", there, error);
-        probe.write_all(b"doctor").map_err(|error| wrong(&error))?;
-        probe.as_file().sync_all().map_err(|error| wrong(&error))?;
-        File::open(there).and_then(|folder| folder.sync_all()).map_err(|error| wrong(&error))?;
-        Ok(Finding::Fine("files and folders can be synced".to_owned()))
+    checks.check("durable", || {
+        let failed_sync = |error: &std::io::Error| Error::io(ErrorKind::Storage, "sync a file in", folder, error);
+        probe.write_all(b"doctor").map_err(|error| failed_sync(&error))?;
+        probe.as_file().sync_all().map_err(|error| failed_sync(&error))?;
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed_sync(&error))?;
+        Ok(Finding::Passed("files and folders can be synced".to_owned()))
     })?;
-    sheet.check("space", || {
-        let found = rustix::fs::statvfs(there).map_err(|error| {
-            Error::io(ErrorKind::Storage, "ask for the free space of", there, &std::io::Error::from(error))
+    checks.check("space", || {
+        let found = rustix::fs::statvfs(folder).map_err(|error| {
+            Error::io(ErrorKind::Storage, "determine the free space of", folder, &std::io::Error::from(error))
         })?;
         let free = found.f_bavail.saturating_mul(found.f_frsize);
         let detail = format!("{} MiB free", free >> 20);
-        Ok(if free < ROOM { Finding::Odd(detail, "make room before a large run") } else { Finding::Fine(detail) })
+        Ok(if free < MIN_FREE_BYTES {
+            Finding::Warning(detail, "free some space before a large run")
+        } else {
+            Finding::Passed(detail)
+        })
     })?;
-    sheet.check("case", || {
+    checks.check("case", || {
         let name = probe.path().file_name().unwrap_or_default().to_string_lossy().replace("doctorA", "doctora");
-        Ok(if there.join(name).exists() {
-            Finding::Odd(
-                "the file system does not tell a from A".to_owned(),
-                "partitions whose names differ in case alone would collide: choose another file system",
+        Ok(if folder.join(name).exists() {
+            Finding::Warning(
+                "file names are not case-sensitive".to_owned(),
+                "choose another file system: partitions whose names differ only in case would collide",
             )
         } else {
-            Finding::Fine("the file system tells a from A".to_owned())
+            Finding::Passed("file names are case-sensitive".to_owned())
         })
     })?;
     Ok(())

@@ -1,9 +1,9 @@
-//! Whether a place will do: each thing that a run needs of it, tried once and told by name.
+//! The doctor: checks of everything that a run needs from a location.
 //!
-//! It changes nothing but objects and files of its own, which it removes. What follows from a finding is the reader's
-//! decision; a run asks for itself what it must know.
+//! It changes nothing except its own objects and files, which it removes. The results are for the user; a run makes the
+//! checks that it needs again.
 //!
-//! Invariant: every check that is listed was made, or says why it was not.
+//! Invariant: every listed check was made, or contains the reason why it was skipped.
 
 mod bucket;
 mod check_list;
@@ -17,21 +17,21 @@ use crate::error::Result;
 use crate::location::Location;
 use crate::runtime::context::Context;
 
-/// Examines `location` with the store options of `config`.
+/// Checks `location` with the store options of `config`. A problem of the location is a failed check, not an error.
 ///
 /// # Errors
-/// [`ErrorKind::Configuration`] when `location` is not a location, [`ErrorKind::Interrupted`] when it was stopped;
-/// whatever is wrong with the location is a check that failed.
+/// [`ErrorKind::Configuration`](crate::error::ErrorKind::Configuration) if `location` is not a path or URL, and
+/// [`ErrorKind::Interrupted`](crate::error::ErrorKind::Interrupted) if the call was stopped.
 pub fn examine(config: &Config, location: &str, context: &Context<'_>) -> Result<Diagnostics> {
     let location = Location::parse("location", location)?;
     let shown = match &location {
         Location::Local(path) => crate::error::shown(path),
         Location::Object(place) => place.to_string(),
     };
-    let mut found = Diagnostics { location: shown, checks: Vec::new(), exit_code: 0 };
+    let mut diagnostics = Diagnostics { location: shown, checks: Vec::new(), exit_code: 0 };
     match &location {
-        Location::Local(path) => folder::examine(&mut found, path)?,
-        Location::Object(place) => bucket::examine(&mut found, config, place, context)?,
+        Location::Local(path) => folder::examine(&mut diagnostics, path)?,
+        Location::Object(place) => bucket::examine(&mut diagnostics, config, place, context)?,
     }
-    Ok(found)
+    Ok(diagnostics)
 }

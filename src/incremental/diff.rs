@@ -1,7 +1,7 @@
-//! How the input differs from what a version was made from: the listing beside the ledger.
+//! Compares the listed input files with the manifest of an earlier version.
 //!
-//! Invariant: nothing is looked at but names, sizes and times; every listed file is either read or unchanged, and every
-//! file of the ledger either unchanged or left.
+//! Invariant: only names, sizes and modification times or tags are compared. Every listed file is either new, changed
+//! or unchanged, and every file of the manifest is changed, unchanged or missing.
 
 use std::collections::BTreeMap;
 
@@ -10,66 +10,69 @@ use crate::input::list::{Listing, Selection};
 use crate::input::sources::Source;
 use crate::lake::checkpoint::{Manifest, ManifestEntry};
 
-/// The files of one content, sorted out; listed ones by their numbers.
+/// The files of one content, by how they differ from the manifest. Listed files are identified by their number.
 #[derive(Debug, Default)]
-pub struct InputDiff<'l> {
-    /// Files that the ledger does not know.
-    pub new: Vec<usize>,
-    /// Files that are not what they were, with what they were.
-    pub changed: Vec<(usize, &'l ManifestEntry)>,
-    /// Files that are what they were; by name, with their number and what is known of them.
-    pub unchanged: BTreeMap<&'l str, (usize, &'l ManifestEntry)>,
-    /// Files that are no longer there, by name.
-    pub gone: BTreeMap<&'l str, &'l ManifestEntry>,
+pub(crate) struct InputDiff<'m> {
+    /// Listed files that the manifest does not contain.
+    pub(crate) new: Vec<usize>,
+    /// Listed files that differ from their entry in the manifest, with that entry.
+    pub(crate) changed: Vec<(usize, &'m ManifestEntry)>,
+    /// Listed files that match the manifest: number and entry by name.
+    pub(crate) unchanged: BTreeMap<&'m str, (usize, &'m ManifestEntry)>,
+    /// Entries of the manifest without a listed file, by name.
+    pub(crate) missing: BTreeMap<&'m str, &'m ManifestEntry>,
 }
 
-impl<'l> InputDiff<'l> {
-    /// Compares; `None` when the ledger is that of another place. `wants` says of a known file whether what is known of
-    /// it is good enough.
+impl<'m> InputDiff<'m> {
+    /// Compares a listing with a manifest whose files were listed at `listed_at`. Returns `None` if the manifest
+    /// belongs to another location. A file whose entry is not `is_usable` counts as changed.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         source: &Source,
         listing: &Listing,
-        ledger: &'l Manifest,
+        manifest: &'m Manifest,
         listed_at: i128,
-        wants: impl Fn(&ManifestEntry) -> bool,
+        is_usable: impl Fn(&ManifestEntry) -> bool,
     ) -> Option<Self> {
-        if ledger.location != file_identity::location(source) {
+        if manifest.location != file_identity::location(source) {
             return None;
         }
-        let mut delta =
-            Self { gone: ledger.files.iter().map(|(name, file)| (name.as_str(), file)).collect(), ..Self::default() };
+        let mut diff = Self {
+            missing: manifest.files.iter().map(|(name, entry)| (name.as_str(), entry)).collect(),
+            ..Self::default()
+        };
         for (index, file) in listing.files.iter().enumerate() {
-            match delta.gone.remove_entry(file_identity::name(source, file).as_str()) {
-                None => delta.new.push(index),
-                Some((name, known))
-                    if file_identity::is_unchanged(file, (known.size, &known.version), listed_at) && wants(known) =>
+            match diff.missing.remove_entry(file_identity::name(source, file).as_str()) {
+                None => diff.new.push(index),
+                Some((name, entry))
+                    if file_identity::is_unchanged(file, (entry.size, &entry.version), listed_at)
+                        && is_usable(entry) =>
                 {
-                    delta.unchanged.insert(name, (index, known));
+                    diff.unchanged.insert(name, (index, entry));
                 }
-                Some((_, known)) => delta.changed.push((index, known)),
+                Some((_, entry)) => diff.changed.push((index, entry)),
             }
         }
-        Some(delta)
+        Some(diff)
     }
 
-    /// Whether nothing has changed.
+    /// Returns true if nothing has changed.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.new.is_empty() && self.changed.is_empty() && self.gone.is_empty()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.new.is_empty() && self.changed.is_empty() && self.missing.is_empty()
     }
 
-    /// The files that are new, or not what they were.
+    /// Returns the new and changed files.
     #[must_use]
-    pub fn to_read(&self) -> Selection {
-        let mut read: Vec<usize> =
+    pub(crate) fn to_read(&self) -> Selection {
+        let mut files: Vec<usize> =
             self.new.iter().copied().chain(self.changed.iter().map(|(index, _)| *index)).collect();
-        read.sort_unstable();
-        read.into()
+        files.sort_unstable();
+        files.into()
     }
 
-    /// What was known of files that have changed or gone.
-    pub fn left(&self) -> impl Iterator<Item = &'l ManifestEntry> {
-        self.changed.iter().map(|(_, known)| *known).chain(self.gone.values().copied())
+    /// Returns the earlier entries of changed and missing files.
+    pub(crate) fn outdated_entries(&self) -> impl Iterator<Item = &'m ManifestEntry> {
+        self.changed.iter().map(|(_, entry)| *entry).chain(self.missing.values().copied())
     }
 }

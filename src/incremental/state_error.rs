@@ -1,13 +1,13 @@
-//! Why an incremental run cannot go on.
+//! The errors of an incremental run: unusable state of earlier runs, or any other error.
 
 use crate::error::Error;
 
-/// A run that builds upon an earlier one failed.
+/// An error of an incremental run.
 #[derive(Debug)]
-pub enum StateError {
-    /// The state that earlier runs left is missing or damaged: the whole input has to be read instead.
+pub(crate) enum StateError {
+    /// The state of earlier runs is missing or damaged: the entire input has to be read instead.
     Unusable,
-    /// Anything else.
+    /// Any other error.
     Failed(Error),
 }
 
@@ -17,5 +17,5 @@ impl From<Error> for StateError {
     }
 }
 
-/// The result of what reads the state of earlier runs.
-pub type StateResult<T> = Result<T, StateError>;
+/// The result of a function that reads the state of earlier runs.
+pub(crate) type StateResult<T> = Result<T, StateError>;

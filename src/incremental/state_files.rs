@@ -1,22 +1,21 @@
-//! What later runs read in place of the input, as Parquet: song records, users by month, keys of tracks.
+//! The Parquet format of the state files, which later runs read in place of the input: song records, users, and keys of
+//! tracks.
 //!
-//! Three kinds of files; where they lie and when they go is [`crate::lake::checkpoint`]'s business.
+//! [`crate::lake::checkpoint`] decides where the files are stored and when they are removed.
 //!
-//! Invariant: what is read from a file is what was written to it, in the same order.
+//! Invariant: reading a file returns the values that were written to it, in the same order.
 
 use bytes::Bytes;
 
 use crate::config::Compression;
 use crate::decode::{Song, Text};
 use crate::error::{Error, ErrorKind, Result};
-use crate::parquet_io::reader;
-use crate::parquet_io::reader::NullableValues;
+use crate::parquet_io::reader::{NullableValues, read_columns};
 use crate::parquet_io::writer::Encoder;
 use crate::schema::{Field, Type};
 use crate::tables::columns::Column;
 use crate::tables::plays::Key;
-use crate::tables::song_record;
-use crate::tables::song_record::SongRecord;
+use crate::tables::song_record::{self, SongRecord};
 use crate::tables::users::{User, UserRow};
 
 const fn field(name: &'static str, kind: Type) -> Field {
@@ -48,20 +47,20 @@ const USERS: [Field; 8] = [
 
 const TRACKS: [Field; 1] = [field("key", Type::Int64)];
 
-/// Song records to bytes.
+/// Encodes song records.
 ///
 /// # Errors
 /// [`ErrorKind::Internal`] when they cannot be encoded.
-pub fn songs_to_bytes(records: &[SongRecord]) -> Result<Bytes> {
+pub(crate) fn songs_to_bytes(records: &[SongRecord]) -> Result<Bytes> {
     encode(&SONGS, &song_record::columns(records))
 }
 
-/// Song records from bytes; `files` says how many of them each file has, in order, by its number.
+/// Decodes song records; `files` has the number of each input file with its count of records, in order.
 ///
 /// # Errors
-/// [`ErrorKind::Protocol`] when the bytes are not such a file, or not of these files.
-pub fn songs_from_bytes(bytes: Bytes, files: impl Iterator<Item = (usize, u64)>) -> Result<Vec<SongRecord>> {
-    let columns = reader::columns(bytes, &SONGS)?;
+/// [`ErrorKind::Protocol`] when the bytes are not such a file, or do not match `files`.
+pub(crate) fn songs_from_bytes(bytes: Bytes, files: impl Iterator<Item = (usize, u64)>) -> Result<Vec<SongRecord>> {
+    let columns = read_columns(bytes, &SONGS)?;
     let Ok([ids, titles, artist_ids, names, locations, latitudes, longitudes, durations, years]) =
         <[NullableValues; 9]>::try_from(columns)
     else {
@@ -70,36 +69,36 @@ pub fn songs_from_bytes(bytes: Bytes, files: impl Iterator<Item = (usize, u64)>)
     let (ids, titles, artist_ids) = (texts(ids)?, texts(titles)?, texts(artist_ids)?);
     let (names, locations) = (texts(names)?, texts(locations)?);
     let (latitudes, longitudes, durations) = (floats(latitudes)?, floats(longitudes)?, floats(durations)?);
-    let NullableValues::Int32(years) = years else { return Err(unlike()) };
+    let NullableValues::Int32(years) = years else { return Err(mismatch()) };
     let mut scratch = String::new();
     let mut records = Vec::with_capacity(ids.len());
-    let number = |numbers: &[Option<f64>], row: usize| numbers.get(row).copied().flatten();
+    let number_at = |numbers: &[Option<f64>], row: usize| numbers.get(row).copied().flatten();
     for (file, count) in files {
         for _ in 0..count {
             let row = records.len();
-            let Some(song_id) = text(&ids, row) else { return Err(unlike()) };
+            let Some(song_id) = text_at(&ids, row) else { return Err(mismatch()) };
             let song = Song {
                 song_id: Text::plain(song_id),
-                title: text(&titles, row).map(Text::plain),
-                artist_id: text(&artist_ids, row).map(Text::plain),
-                artist_name: text(&names, row).map(Text::plain),
-                artist_location: text(&locations, row).map(Text::plain),
-                artist_latitude: number(&latitudes, row),
-                artist_longitude: number(&longitudes, row),
-                duration: number(&durations, row),
+                title: text_at(&titles, row).map(Text::plain),
+                artist_id: text_at(&artist_ids, row).map(Text::plain),
+                artist_name: text_at(&names, row).map(Text::plain),
+                artist_location: text_at(&locations, row).map(Text::plain),
+                artist_latitude: number_at(&latitudes, row),
+                artist_longitude: number_at(&longitudes, row),
+                duration: number_at(&durations, row),
                 year: years.get(row).copied().flatten(),
             };
             records.push(SongRecord::new(file, 0, &song, &mut scratch));
         }
     }
-    if records.len() == ids.len() { Ok(records) } else { Err(unlike()) }
+    if records.len() == ids.len() { Ok(records) } else { Err(mismatch()) }
 }
 
-/// Users to bytes.
+/// Encodes users.
 ///
 /// # Errors
 /// As [`songs_to_bytes`].
-pub fn users_to_bytes(users: &[User]) -> Result<Bytes> {
+pub(crate) fn users_to_bytes(users: &[User]) -> Result<Bytes> {
     let rows = || users.iter().map(|(_, row)| row);
     let columns = [
         Column::text(users.iter().map(|(user_id, _)| Some(&**user_id))),
@@ -114,13 +113,13 @@ pub fn users_to_bytes(users: &[User]) -> Result<Bytes> {
     encode(&USERS, &columns)
 }
 
-/// Users from bytes.
+/// Decodes users.
 ///
 /// # Errors
 /// [`ErrorKind::Protocol`] when the bytes are not such a file.
-pub fn users_from_bytes(bytes: Bytes) -> Result<Vec<User>> {
+pub(crate) fn users_from_bytes(bytes: Bytes) -> Result<Vec<User>> {
     let Ok([ids, ts, sessions, items, levels, firsts, lasts, genders]) =
-        <[NullableValues; 8]>::try_from(reader::columns(bytes, &USERS)?)
+        <[NullableValues; 8]>::try_from(read_columns(bytes, &USERS)?)
     else {
         return Ok(Vec::new());
     };
@@ -128,49 +127,49 @@ pub fn users_from_bytes(bytes: Bytes) -> Result<Vec<User>> {
     let names = texts(firsts)?.into_iter().zip(texts(lasts)?).zip(texts(genders)?);
     let rows = texts(ids)?.into_iter().zip(keys).zip(texts(levels)?.into_iter().zip(names));
     rows.map(|((user_id, ((ts, session), item)), (level, ((first_name, last_name), gender)))| {
-        let latest: Key = (ts.ok_or_else(unlike)?, session, item);
-        Ok((user_id.ok_or_else(unlike)?, UserRow { latest, level, first_name, last_name, gender }))
+        let latest: Key = (ts.ok_or_else(mismatch)?, session, item);
+        Ok((user_id.ok_or_else(mismatch)?, UserRow { latest, level, first_name, last_name, gender }))
     })
     .collect()
 }
 
-/// Keys of tracks to bytes.
+/// Encodes keys of tracks.
 ///
 /// # Errors
 /// As [`songs_to_bytes`].
-pub fn tracks_to_bytes(keys: &[u64]) -> Result<Bytes> {
+pub(crate) fn tracks_to_bytes(keys: &[u64]) -> Result<Bytes> {
     encode(&TRACKS, &[Column::int64(keys.iter().map(|key| Some(key.cast_signed())))])
 }
 
-/// Keys of tracks from bytes.
+/// Decodes keys of tracks.
 ///
 /// # Errors
 /// [`ErrorKind::Protocol`] when the bytes are not such a file.
-pub fn tracks_from_bytes(bytes: Bytes) -> Result<Vec<u64>> {
-    let Some(keys) = reader::columns(bytes, &TRACKS)?.pop() else { return Ok(Vec::new()) };
+pub(crate) fn tracks_from_bytes(bytes: Bytes) -> Result<Vec<u64>> {
+    let Some(keys) = read_columns(bytes, &TRACKS)?.pop() else { return Ok(Vec::new()) };
     Ok(integers(keys)?.into_iter().flatten().map(i64::cast_unsigned).collect())
 }
 
 fn encode(fields: &[Field], columns: &[Column]) -> Result<Bytes> {
-    Ok(Encoder::of(fields.iter(), Compression::Zstd)?.encode_columns(columns)?.bytes)
+    Ok(Encoder::for_fields(fields.iter(), Compression::Zstd)?.encode_columns(columns)?.bytes)
 }
 
-fn text(texts: &[Option<Box<str>>], row: usize) -> Option<&str> {
+fn text_at(texts: &[Option<Box<str>>], row: usize) -> Option<&str> {
     texts.get(row)?.as_deref()
 }
 
 fn texts(values: NullableValues) -> Result<Vec<Option<Box<str>>>> {
-    if let NullableValues::Text(texts) = values { Ok(texts) } else { Err(unlike()) }
+    if let NullableValues::Text(texts) = values { Ok(texts) } else { Err(mismatch()) }
 }
 
 fn floats(values: NullableValues) -> Result<Vec<Option<f64>>> {
-    if let NullableValues::Float64(floats) = values { Ok(floats) } else { Err(unlike()) }
+    if let NullableValues::Float64(floats) = values { Ok(floats) } else { Err(mismatch()) }
 }
 
 fn integers(values: NullableValues) -> Result<Vec<Option<i64>>> {
-    if let NullableValues::Int64(integers) = values { Ok(integers) } else { Err(unlike()) }
+    if let NullableValues::Int64(integers) = values { Ok(integers) } else { Err(mismatch()) }
 }
 
-fn unlike() -> Error {
-    Error::new(ErrorKind::Protocol, "a file of the state is not what its name says")
+fn mismatch() -> Error {
+    Error::new(ErrorKind::Protocol, "a state file does not have the content that its name states")
 }

@@ -1,8 +1,9 @@
-//! Compressed files to plain bytes, by what they are and not by their name.
+//! Decompression of files. The format follows from the first bytes, not from the name.
 //!
-//! gzip and bzip2 (all members) and zstd (all frames). It unpacks one layer; what is inside is looked at elsewhere.
+//! gzip and bzip2 (all members) and zstd (all frames), one layer: a compressed file inside a compressed file is
+//! rejected.
 //!
-//! Invariant: a file that ends early, or whose checksum does not fit, is never taken for a complete one.
+//! Invariant: a file that is truncated, or whose checksum is wrong, is never accepted as complete.
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -11,7 +12,7 @@ use flate2::bufread::GzDecoder;
 
 use crate::error::Error;
 
-/// A format that is recognised by its first bytes.
+/// A format that is recognized by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// gzip, RFC 1952.
@@ -20,7 +21,7 @@ pub enum Format {
     Bzip2,
     /// Zstandard, RFC 8878.
     Zstd,
-    /// Something that is not unpacked here; the refusal's code.
+    /// A format that is not supported, with its reason code.
     Unsupported(&'static str),
 }
 
@@ -34,24 +35,24 @@ const MAGIC: &[(&[u8], Format)] = &[
     (b"\x1f\x9d", Format::Unsupported("unsupported_compression:compress")),
 ];
 
-/// The format, when the first bytes are those of a compressed file.
+/// The format of a compressed file, from its first bytes; `None` for any other file.
 #[must_use]
 pub fn format(head: &[u8]) -> Option<Format> {
     let format = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, format)| *format);
-    // Three letters may begin a text as well; the block size behind them is a digit.
+    // Plain text may begin with these three letters too. In bzip2, a digit follows: the block size.
     format.filter(|format| *format != Format::Bzip2 || matches!(head.get(3), Some(b'1'..=b'9')))
 }
 
-/// Why a file gives no more bytes.
+/// The reason why a file cannot be read completely.
 #[derive(Debug)]
 pub enum UnpackFailure {
-    /// The file is not what it claims to be; a reason code of the bad-input catalogue.
+    /// The file is damaged or not supported; a reason code of `docs/bad_input.md`.
     Broken(&'static str),
     /// Reading failed.
     Io(std::io::Error),
 }
 
-/// The plain bytes of a file.
+/// Reads the decompressed bytes of a file.
 pub struct Unpacker<'f> {
     source: Box<dyn Read + 'f>,
     format: Option<Format>,
@@ -59,10 +60,10 @@ pub struct Unpacker<'f> {
 }
 
 impl<'f> Unpacker<'f> {
-    /// Looks at the file's first bytes and unpacks accordingly.
+    /// Detects the format from the first bytes.
     ///
     /// # Errors
-    /// The file's own.
+    /// Any error of reading `file`.
     pub fn new(file: impl Read + 'f) -> std::io::Result<Self> {
         let mut source = BufReader::with_capacity(1 << 17, file);
         let format = format(source.fill_buf()?);
@@ -75,16 +76,16 @@ impl<'f> Unpacker<'f> {
         Ok(Self { source, format, is_first: true })
     }
 
-    /// Whether there is something to unpack.
+    /// Returns true if the file is compressed.
     #[must_use]
     pub const fn is_packed(&self) -> bool {
         self.format.is_some()
     }
 
-    /// Fills the room from the start; less than all of it means the end of the file.
+    /// Fills `room` from its start. If the result is less than its length, the file has ended.
     ///
     /// # Errors
-    /// [`UnpackFailure::Broken`] when the file cannot be unpacked to its end.
+    /// [`UnpackFailure::Broken`] if the file cannot be decompressed completely.
     pub fn fill(&mut self, room: &mut [u8]) -> Result<usize, UnpackFailure> {
         if let Some(Format::Unsupported(code)) = self.format {
             return Err(UnpackFailure::Broken(code));
@@ -108,8 +109,8 @@ impl<'f> Unpacker<'f> {
     }
 
     fn failure(&self, error: std::io::Error) -> UnpackFailure {
-        // An error that the operating system numbers comes from the disk, one of ours from a bucket; the rest is the
-        // decoder's opinion.
+        // An `Error` comes from a bucket, and an error with an error code from the operating system. All others come
+        // from the decoder: the file is damaged.
         if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>) {
             return UnpackFailure::Io(error);
         }
@@ -130,20 +131,20 @@ impl<'f> Unpacker<'f> {
     }
 }
 
-/// Whether bzip2 met something else where a member should begin. The first bytes of the file did begin one.
+/// Returns true if bzip2 found other bytes where a member was expected. (The first member has begun correctly.)
 fn is_no_member(error: &std::io::Error) -> bool {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<bzip2::Error>());
     matches!(inner, Some(bzip2::Error::DataMagic))
 }
 
-/// A format whose files are members, one behind the other, each complete by itself.
+/// A format whose files are sequences of members, each a complete compressed stream.
 trait Member<R>: Read {
-    /// What a member begins with.
+    /// The first byte of a member.
     const FIRST: u8;
 
     fn begin(source: R) -> Self;
 
-    /// The source behind the member.
+    /// The source after the member.
     fn end(self) -> R;
 }
 
@@ -171,9 +172,9 @@ impl<R: BufRead> Member<R> for BzDecoder<R> {
     }
 }
 
-/// All members of a file, one after the other; zeros behind the last one are padding.
+/// Reads all members of a file in sequence. Zeros after the last one are padding.
 struct Members<R, M> {
-    /// Absent only while a member is being exchanged for the next.
+    /// Absent only between two members, and after the last one.
     member: Option<M>,
     source: std::marker::PhantomData<R>,
 }
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_files_are_told_apart() {
+    fn broken_files_have_their_own_reasons() {
         let whole = gzip(b"{\"page\":\"Home\"}\n");
         let mut wrong = whole.clone();
         let crc = wrong.len() - 5;

@@ -1,12 +1,12 @@
-//! Files that are there twice: what one of them says would count twice.
+//! Duplicate files: two files with the same bytes, whose records would count twice.
 //!
-//! In a bucket size and `ETag` tell. On a disk only files of equal size are looked at: a checksum of their first chunk
-//! is taken when it is read anyway, and where that is the same too, the files are compared.
+//! In a bucket, files with the same size and `ETag` are duplicates. On a disk, only files of equal size are candidates:
+//! the first chunk of each gets a checksum when it is read, and files with equal checksums are compared byte by byte.
 //!
-//! A file that is gone and came back under another name is not looked for here: [`crate::incremental::retained_input`] knows it.
+//! A missing file that comes back under another name is detected elsewhere: by [`crate::incremental::retained_input`].
 //!
-//! Invariant: files that are called the same have the same bytes (in a bucket: the same `ETag`, the store's own
-//! checksum), and a file without a record is nobody's double.
+//! Invariant: files that are reported as duplicates have the same bytes (in a bucket: the same `ETag`, a checksum by
+//! the store); files without records are never duplicates.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -20,41 +20,41 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::input::list::{Listing, Version};
 use crate::input::read::Chunk;
 
-/// Bytes of two files that are compared at a time.
-const WINDOW: usize = 1 << 18;
+/// Bytes of two files that are compared in one step.
+const COMPARED_BYTES: usize = 1 << 18;
 
-/// The files whose size another one has as well.
+/// The files that have the same size as another file, as a flag per file of the listing.
 #[derive(Debug)]
 pub struct SameSized(Vec<bool>);
 
 impl SameSized {
-    /// Looks at the sizes; in a bucket no chunk has to be.
+    /// Compares the sizes of a listing. In a bucket, no checksums are needed, so the result is empty.
     #[must_use]
     pub fn new(listing: &Listing) -> Self {
         if listing.bucket.is_some() {
             return Self(Vec::new());
         }
         let mut sizes: HashMap<u64, u32> = HashMap::new();
-        for file in listing.files.iter().filter(|file| !file.is_gone) {
+        for file in listing.files.iter().filter(|file| !file.is_missing) {
             *sizes.entry(file.size).or_default() += 1;
         }
         let is_shared = |size: &u64| sizes.get(size).is_some_and(|count| *count > 1);
-        Self(listing.files.iter().map(|file| !file.is_gone && is_shared(&file.size)).collect())
+        Self(listing.files.iter().map(|file| !file.is_missing && is_shared(&file.size)).collect())
     }
 
-    /// For files of which is known whether they share their size.
+    /// Takes the flags from a comparison that was made earlier.
     #[must_use]
     pub fn known(shared: Vec<bool>) -> Self {
         Self(shared)
     }
 
-    /// Whether a file shares its size.
+    /// Returns true if another file has the same size.
     #[must_use]
     pub fn has(&self, file: usize) -> bool {
         self.0.get(file).copied().unwrap_or_default()
     }
 
-    /// What there is to remember of a chunk.
+    /// The checksum of a chunk, if it is the first one of a candidate.
     #[must_use]
     pub fn head(&self, chunk: &Chunk<'_>) -> Option<FileHead> {
         if chunk.offset > 0 || !self.has(chunk.file) {
@@ -65,30 +65,36 @@ impl SameSized {
     }
 }
 
-/// The beginning of a file.
+/// The checksum of the first chunk of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FileHead {
     file: usize,
-    /// Short: what is equal here is compared.
+    /// The beginning of a SHA-256. It is short, because files with equal checksums are compared.
     checksum: u64,
 }
 
 impl FileHead {
-    /// Gives the file another number.
+    /// Translates the file's number.
     pub fn renumber(&mut self, number: impl Fn(usize) -> usize) {
         self.file = number(self.file);
     }
 }
 
-/// The first file in the listing that is the same as one before it, and that one. `heads` are those of all files;
-/// `counts` says whether a file holds anything.
+/// Returns the first file of the listing that duplicates an earlier one, and the earlier one. `heads` are the checksums
+/// of all files; `has_records` is true for files that contain records.
 ///
 /// # Errors
-/// The operating system's, when two files cannot be compared.
-pub fn first(listing: &Listing, heads: &[FileHead], counts: impl Fn(usize) -> bool) -> Result<Option<(usize, usize)>> {
+/// [`ErrorKind::Retry`] if two files cannot be compared.
+pub fn first(
+    listing: &Listing,
+    heads: &[FileHead],
+    has_records: impl Fn(usize) -> bool,
+) -> Result<Option<(usize, usize)>> {
     if listing.bucket.is_some() {
         let mut seen: BTreeMap<(u64, &Version), usize> = BTreeMap::new();
-        for (index, file) in listing.files.iter().enumerate().filter(|(index, file)| !file.is_gone && counts(*index)) {
+        for (index, file) in
+            listing.files.iter().enumerate().filter(|(index, file)| !file.is_missing && has_records(*index))
+        {
             if let Some(other) = seen.insert((file.size, &file.version), index) {
                 return Ok(Some((index, other)));
             }
@@ -97,14 +103,14 @@ pub fn first(listing: &Listing, heads: &[FileHead], counts: impl Fn(usize) -> bo
     }
     let mut heads = heads.to_vec();
     heads.sort_unstable();
-    // Files that begin alike and differ further on are rare: each is compared with all of those before it.
+    // Files with equal first chunks and a later difference are rare, so each is compared with all earlier ones.
     let mut seen: HashMap<(u64, u64), Vec<usize>> = HashMap::new();
-    for head in heads.into_iter().filter(|head| counts(head.file)) {
+    for head in heads.into_iter().filter(|head| has_records(head.file)) {
         let Some(file) = listing.files.get(head.file) else { continue };
         let before = seen.entry((file.size, head.checksum)).or_default();
         for other in before.iter().copied() {
-            let Some(same_sized) = listing.files.get(other) else { continue };
-            if are_equal(&file.path, &same_sized.path, file.size)? {
+            let Some(earlier) = listing.files.get(other) else { continue };
+            if are_equal(&file.path, &earlier.path, file.size)? {
                 return Ok(Some((head.file, other)));
             }
         }
@@ -116,10 +122,10 @@ pub fn first(listing: &Listing, heads: &[FileHead], counts: impl Fn(usize) -> bo
 fn are_equal(left: &Path, right: &Path, size: u64) -> Result<bool> {
     let open = |path: &Path| File::open(path).map_err(|error| Error::io(ErrorKind::Retry, "compare", path, &error));
     let files = [(open(left)?, left), (open(right)?, right)];
-    let mut windows = [vec![0; WINDOW], vec![0; WINDOW]];
+    let mut windows = [vec![0; COMPARED_BYTES], vec![0; COMPARED_BYTES]];
     let mut at = 0;
     while at < size {
-        let length = usize::try_from(size - at).unwrap_or(WINDOW).min(WINDOW);
+        let length = usize::try_from(size - at).unwrap_or(COMPARED_BYTES).min(COMPARED_BYTES);
         for ((file, path), window) in files.iter().zip(&mut windows) {
             file.read_exact_at(window.get_mut(..length).unwrap_or_default(), at)
                 .map_err(|error| Error::io(ErrorKind::Retry, "compare", path, &error))?;
@@ -143,12 +149,12 @@ mod tests {
         let files = bodies.iter().enumerate().map(|(number, body)| {
             let path = folder.join(format!("{number}.json"));
             std::fs::write(&path, body).unwrap();
-            InputFile { path, size: body.len() as u64, version: Version::Modified(0), is_gone: false }
+            InputFile { path, size: body.len() as u64, version: Version::Modified(0), is_missing: false }
         });
         Listing { files: files.collect(), ..Listing::default() }
     }
 
-    /// As after reading with a chunk of at most `longest` bytes.
+    /// The duplicates after reading with chunks of at most `longest` bytes.
     fn found(bodies: &[&[u8]], longest: usize) -> (usize, Option<(usize, usize)>) {
         let folder = tempfile::tempdir().unwrap();
         let listing = listing(folder.path(), bodies);
@@ -167,20 +173,24 @@ mod tests {
     }
 
     #[test]
-    fn the_same_bytes_are_found_whatever_lies_between() {
+    fn duplicates_are_found_with_other_files_between_them() {
         assert_eq!(found(&[b"{}", b"{ }", b"[]", b"{}"], 9), (3, Some((3, 0))));
         assert_eq!(found(&[b"{}", b"{ }", b"[]", b"{}", b"[]"], 9), (4, Some((3, 0))));
         assert_eq!(found(&[b"{}", b"[]", b"{ }"], 9), (2, None));
-        assert_eq!(found(&[b"", b"", b"\n", b"\n"], 9), (2, None), "what holds nothing counts nothing twice");
+        assert_eq!(found(&[b"", b"", b"\n", b"\n"], 9), (2, None), "files without records are not duplicates");
     }
 
     #[test]
-    fn files_that_begin_alike_are_compared_to_their_end() {
-        let long = [vec![b' '; WINDOW + 7], b"{}".to_vec()].concat();
+    fn files_with_the_same_beginning_are_compared_to_their_end() {
+        let long = [vec![b' '; COMPARED_BYTES + 7], b"{}".to_vec()].concat();
         let mut other = long.clone();
         *other.last_mut().unwrap() = b']';
         assert_eq!(found(&[&long, &other], 100), (2, None));
         assert_eq!(found(&[&long, &other, &long], 100), (3, Some((2, 0))));
-        assert_eq!(found(&[&other, &long, &long], 100), (3, Some((2, 1))), "with all before it, not with the first");
+        assert_eq!(
+            found(&[&other, &long, &long], 100),
+            (3, Some((2, 1))),
+            "compared with all earlier files, not only the first"
+        );
     }
 }

@@ -1,6 +1,6 @@
-//! What identifies an input file: its name below the source, its size, and its version.
+//! The identity of an input file: its name below the source, its size, and its version.
 //!
-//! An incremental run reads a file again when [`is_unchanged`] says no.
+//! An incremental run reads a file again unless [`is_unchanged`] is true.
 //!
 //! Invariant: nothing here opens a file.
 
@@ -15,48 +15,53 @@ use crate::input::list::{InputFile, Version};
 use crate::input::sources::Source;
 use crate::location::{Location, resolved};
 
-/// Whether a listed file is the one that the ledger knows; `listed_at` is when the ledger's files were listed.
+/// Returns true if a listed file is the same as a file of a manifest, given by its size and version; `listed_at` is the
+/// time when the files of the manifest were listed.
 ///
-/// A file counts as changed whose time is behind the listing, or so coarse that a change behind it may have got the same.
+/// A file also counts as changed if its modification time is later than that listing, or so coarse that a change after
+/// the listing may have got the same time.
 #[must_use]
 pub fn is_unchanged(file: &InputFile, (size, known): (u64, &str), listed_at: i128) -> bool {
     size == file.size && known == version(file) && is_settled(file, listed_at)
 }
 
-/// How long a file's time may stay the same while it changes: a tick of the kernel, and more.
-const TICK: Duration = Duration::from_millis(20);
+/// How long the modification time of a file may stay the same while the file changes: more than a tick of the kernel's
+/// clock.
+const CLOCK_TICK: Duration = Duration::from_millis(20);
 
-/// Waits for a tick if a file changed so shortly before the run that a change behind its listing could get the same
-/// time. Reading begins behind that tick, so what is read is what that time means from then on.
-#[expect(clippy::disallowed_methods, reason = "once in a run, and shorter than the time to notice Ctrl-C")]
+/// Waits for a clock tick if a file changed so shortly before the run that a change after its listing could get the
+/// same modification time. Reading begins after the tick, so any later change gets another time.
+#[expect(clippy::disallowed_methods, reason = "once per run, and shorter than the interval of checks for Ctrl-C")]
 pub fn outwait_fresh_files(inputs: &InputFiles, started_at: &str) {
     let Some(started_at) = nanoseconds(started_at) else { return };
-    let is_fresh = |file: &InputFile| matches!(&file.version, Version::Modified(time) if *time > started_at - TICK_NS);
+    let is_fresh =
+        |file: &InputFile| matches!(&file.version, Version::Modified(time) if *time > started_at - CLOCK_TICK_NS);
     if inputs.each().iter().any(|(_, listing)| listing.files.iter().any(is_fresh)) {
-        std::thread::sleep(TICK);
+        std::thread::sleep(CLOCK_TICK);
     }
 }
 
-const TICK_NS: i128 = TICK.as_nanos().cast_signed();
+const CLOCK_TICK_NS: i128 = CLOCK_TICK.as_nanos().cast_signed();
 const SECOND: i128 = 1_000_000_000;
 
-/// Whether a later change of the file must have another time, or tag; `listed_at` is cut to milliseconds.
+/// Returns true if any later change of the file gets another modification time or `ETag`; `listed_at` is cut to
+/// milliseconds.
 fn is_settled(file: &InputFile, listed_at: i128) -> bool {
     match &file.version {
-        // A clock that ticks in whole seconds, or in two of them.
+        // File systems may store whole seconds, or only even ones.
         Version::Modified(time) if time % SECOND == 0 => *time <= listed_at - 2 * SECOND,
         Version::Modified(time) => *time <= listed_at + SECOND / 1000,
         Version::Tag(_) => true,
     }
 }
 
-/// A time of a record, in nanoseconds since 1970.
+/// An RFC 3339 time, such as those of commit records, in nanoseconds since 1970.
 #[must_use]
 pub fn nanoseconds(time: &str) -> Option<i128> {
     DateTime::parse_from_rfc3339(time).ok()?.timestamp_nanos_opt().map(i128::from)
 }
 
-/// What tells two states of a file apart, as text.
+/// The version of a file as text, as manifests store it.
 #[must_use]
 pub fn version(file: &InputFile) -> String {
     match &file.version {
@@ -65,7 +70,7 @@ pub fn version(file: &InputFile) -> String {
     }
 }
 
-/// Where a source lies, spelt in one way.
+/// The location of a source in a normalized form.
 #[must_use]
 pub fn location(source: &Source) -> String {
     match &source.root {
@@ -74,7 +79,7 @@ pub fn location(source: &Source) -> String {
     }
 }
 
-/// The path of a file below its source.
+/// The path of a file below its source; the file name if the source is the file itself.
 #[must_use]
 pub fn name(source: &Source, file: &InputFile) -> String {
     let root = match &source.root {
@@ -82,15 +87,14 @@ pub fn name(source: &Source, file: &InputFile) -> String {
         Location::Object(root) => Path::new(&root.key),
     };
     let bytes = match below(&file.path, root) {
-        // A source may be the file itself.
         [] => file.path.file_name().map_or(&[][..], OsStr::as_encoded_bytes),
         below => below,
     };
     str::from_utf8(bytes).map_or_else(|_| bytes.escape_ascii().to_string(), str::to_owned)
 }
 
-/// The part of a path below a folder. The names of all files are asked for more than once in a run, and listed paths
-/// begin with their root as it is spelt.
+/// The part of a path below a folder. This compares bytes, because a run computes the names of all files several times,
+/// and listed paths begin with the exact bytes of their root.
 fn below<'p>(path: &'p Path, root: &Path) -> &'p [u8] {
     let (bytes, start) = (path.as_os_str().as_encoded_bytes(), root.as_os_str().as_encoded_bytes());
     match bytes.strip_prefix(start) {

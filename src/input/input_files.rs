@@ -1,9 +1,9 @@
-//! The input files of a run: what was listed, and which of them are read.
+//! The input files of a run: the listings of both contents, and the files that are read.
 
 use crate::input::list::{Listing, Selection};
 use crate::input::sources::Content;
 
-/// The listed files of both contents, with the selection that a run reads.
+/// The listed files of both contents, and the selections that the run reads.
 #[derive(Debug, Default)]
 pub struct InputFiles {
     /// Song files.
@@ -17,7 +17,7 @@ pub struct InputFiles {
 }
 
 impl InputFiles {
-    /// The files of a content that are read.
+    /// The selection of a content: the files that are read.
     #[must_use]
     pub fn selection(&self, content: Content) -> Selection {
         let (listing, selection) = match content {
@@ -27,7 +27,7 @@ impl InputFiles {
         selection.clone().unwrap_or_else(|| listing.all())
     }
 
-    /// The listed files of a content.
+    /// The listing of a content.
     #[must_use]
     pub const fn listing(&self, content: Content) -> &Listing {
         match content {
@@ -36,7 +36,7 @@ impl InputFiles {
         }
     }
 
-    /// The listed files of a content, to be added to.
+    /// The listing of a content, to add missing files to it.
     pub const fn listing_mut(&mut self, content: Content) -> &mut Listing {
         match content {
             Content::Songs => &mut self.songs,
@@ -44,7 +44,7 @@ impl InputFiles {
         }
     }
 
-    /// Both contents with their listing.
+    /// Both contents with their listings.
     #[must_use]
     pub const fn each(&self) -> [(Content, &Listing); 2] {
         [(Content::Songs, &self.songs), (Content::Logs, &self.logs)]

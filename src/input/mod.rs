@@ -1,10 +1,10 @@
-//! From locations to bytes: which files there are, what identifies them, and their contents in chunks.
+//! The input: locations to files, what identifies a file, and the contents of files in chunks of bytes.
 
-pub mod decompress;
-pub mod duplicate_files;
-pub mod file_identity;
-pub mod input_files;
+pub(crate) mod decompress;
+pub(crate) mod duplicate_files;
+pub(crate) mod file_identity;
+pub(crate) mod input_files;
 pub mod list;
-pub mod path_dates;
+pub(crate) mod path_dates;
 pub mod read;
 pub mod sources;

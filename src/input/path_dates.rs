@@ -1,12 +1,15 @@
-//! The days that a path speaks of: `2018/11/2018-11-05-events.json` is of one day, `2018/11/events.json` of a month.
+//! Dates in paths: `2018/11/2018-11-05-events.json` has a day, `2018/11/events.json` has a month.
 //!
-//! Invariant: what a path says is decided by its digits alone; a path that speaks of no day and no month says nothing.
+//! `--since` and `--until` select log files by these dates, and estimates use them. They decide nothing about rows: the
+//! month of a play follows from its timestamp.
+//!
+//! Invariant: only the numbers of a path and the separators between them decide; a path without a date has none.
 
 use std::ops::Range;
 
 use chrono::{Datelike, Days, Months, NaiveDate};
 
-/// The days of a path, the end exclusive; the last day or month in it counts.
+/// The range of days of a path, with an exclusive end. The last date in the path counts, and a day before a month.
 #[must_use]
 pub fn span(path: &str) -> Option<Range<NaiveDate>> {
     if let Some(day) = day(path) {
@@ -27,32 +30,34 @@ pub fn month_of(day: NaiveDate) -> (i32, u32) {
 #[must_use]
 pub fn day(path: &str) -> Option<NaiveDate> {
     let numbers = numbers(path);
-    let triples = numbers.windows(3).rev().filter_map(|three| match three {
+    let separated = numbers.windows(3).rev().filter_map(|three| match three {
         [(year, true), (month, true), (day, _)] if year.len() == 4 && month.len() <= 2 && day.len() <= 2 => {
             NaiveDate::from_ymd_opt(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?)
         }
         _ => None,
     });
-    let whole = numbers.iter().rev().filter(|(number, _)| number.len() == 8);
-    let whole = whole.filter_map(|(number, _)| NaiveDate::parse_from_str(number, "%Y%m%d").ok());
-    triples.chain(whole).find(|day| (1990..2100).contains(&day.year()))
+    let joined = numbers.iter().rev().filter(|(number, _)| number.len() == 8);
+    let joined = joined.filter_map(|(number, _)| NaiveDate::parse_from_str(number, "%Y%m%d").ok());
+    separated.chain(joined).find(|day| (1990..2100).contains(&day.year()))
 }
 
 /// The last year and month in a path.
 fn month(path: &str) -> Option<(i32, u32)> {
     let numbers = numbers(path);
-    let pairs = numbers.windows(2).rev().filter_map(|two| match two {
+    let separated = numbers.windows(2).rev().filter_map(|two| match two {
         [(year, true), (month, _)] if year.len() == 4 && month.len() <= 2 => {
             Some((year.parse().ok()?, month.parse().ok()?))
         }
         _ => None,
     });
-    let whole = numbers.iter().rev().filter(|(number, _)| number.len() == 6);
-    let whole = whole.filter_map(|(number, _)| Some((number.get(..4)?.parse().ok()?, number.get(4..)?.parse().ok()?)));
-    pairs.chain(whole).find(|(year, month)| (1990..2100).contains(year) && (1..=12).contains(month))
+    let joined = numbers.iter().rev().filter(|(number, _)| number.len() == 6);
+    let joined =
+        joined.filter_map(|(number, _)| Some((number.get(..4)?.parse().ok()?, number.get(4..)?.parse().ok()?)));
+    separated.chain(joined).find(|(year, month)| (1990..2100).contains(year) && (1..=12).contains(month))
 }
 
-/// The numbers in a path, each with whether the next one follows closely: behind one separator, or a name and `=`.
+/// The numbers in a path. The flag is true if the next number follows after one separator, or after `/`, a name and
+/// `=`.
 fn numbers(path: &str) -> Vec<(&str, bool)> {
     let is_close = |between: &str| {
         matches!(between, "-" | "/" | "_")
@@ -78,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_tell_days() {
+    fn dates_are_found_in_paths() {
         for (path, start, end) in [
             ("2018/11/2018-11-05-events.json", "2018-11-05", "2018-11-06"),
             ("2018/11/05/part-00000.json.gz", "2018-11-05", "2018-11-06"),

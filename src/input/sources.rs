@@ -1,9 +1,10 @@
-//! What will be done: the locations resolved against the world, before anything is read or written.
+//! The sources and the output of a job: options resolved to existing locations, before anything is read or written.
 //!
-//! It looks at folders (do they exist, do they overlap) but lists and opens no input file; see [`crate::input::list`].
+//! It checks that folders exist and do not overlap. It neither lists nor opens input files; that is
+//! [`crate::input::list`].
 //!
-//! Invariant: in a [`JobSpec`] the output lies outside every input and every input outside the output, symlinks included,
-//! so no run can eat its own input.
+//! Invariant: in a [`JobSpec`], the output is outside every input and every input is outside the output, with symlinks
+//! resolved, so no run can overwrite its own input.
 
 use std::path::{Path, PathBuf};
 
@@ -15,25 +16,23 @@ use crate::location::{Location, ObjectPath, resolved};
 use crate::s3::stores::Stores;
 use crate::schema::Table;
 
-/// What makes a location a glob.
+/// A location with one of these characters is a glob.
 const WILDCARDS: [char; 4] = ['*', '?', '[', '{'];
 
-/// What an input file holds.
+/// The content of an input file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Content {
     /// Song metadata.
     Songs,
-    /// App activity logs.
+    /// Event logs.
     Logs,
 }
 
 impl Content {
-    /// Both.
+    /// Both contents.
     pub const ALL: [Self; 2] = [Self::Songs, Self::Logs];
-}
 
-impl Content {
-    /// The name in reports.
+    /// The name in reports and files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -42,7 +41,7 @@ impl Content {
         }
     }
 
-    /// The folder's names below the input root, the commoner first.
+    /// The possible names of the folder below the input root, the preferred one first.
     const fn folders(self) -> [&'static str; 2] {
         match self {
             Self::Songs => ["song_data", "song-data"],
@@ -50,15 +49,15 @@ impl Content {
         }
     }
 
-    /// What both names begin with.
-    const fn beginning(self) -> &'static str {
+    /// The common prefix of the folder names.
+    const fn folder_prefix(self) -> &'static str {
         match self {
             Self::Songs => "song",
             Self::Logs => "log",
         }
     }
 
-    /// The place that was named for it.
+    /// The location that is set for this content.
     const fn explicit(self, config: &Config) -> Option<&String> {
         match self {
             Self::Songs => config.song_data.as_ref(),
@@ -74,47 +73,45 @@ impl Content {
     }
 }
 
-/// A place to read: a folder (with everything below it), a single file, or a glob below a folder.
+/// A location to read: a folder with everything below it, a single file, or a glob below a folder.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// What its files hold.
+    /// The content of its files.
     pub content: Content,
     /// The folder or file where listing begins.
     pub root: Location,
-    /// The pattern that the whole path (in a bucket: the whole key) must match, where the user gave a glob.
+    /// The pattern that a whole path (in a bucket: a whole key) must match, if the location is a glob.
     pub glob: Option<String>,
-    /// As the user wrote it.
+    /// The location for messages and reports.
     pub shown: String,
 }
 
-/// The whole job, resolved.
+/// A job with all locations resolved.
 #[derive(Clone, Debug)]
 pub struct JobSpec {
-    /// What the user said.
+    /// The checked options.
     pub config: Config,
-    /// Song files; absent when no chosen table needs them.
+    /// The song files; absent if no selected table needs them.
     pub songs: Option<Source>,
-    /// Log files, likewise.
+    /// The log files; absent if no selected table needs them.
     pub logs: Option<Source>,
-    /// The root of the lake; absent when nothing is written.
+    /// The root of the lake; absent if nothing is written.
     pub output: Option<Location>,
-    /// Things worth saying that stop nothing.
+    /// Warnings for the report.
     pub warnings: Vec<String>,
 }
 
 impl JobSpec {
-    /// Resolves the configuration; `writes` says whether an output is needed.
+    /// Resolves the configuration; a job that `writes` needs an output.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] when input or output are missing or overlap, [`ErrorKind::NoInput`] when a
-    /// location does not exist, and the store's.
+    /// [`ErrorKind::Configuration`] if input or output are missing or overlap, [`ErrorKind::NoInput`] if a location
+    /// does not exist, and any storage error.
     pub fn new(config: Config, writes: bool, stores: &Stores) -> Result<Self> {
-        let wants_songs = config.tables.iter().any(|table| table.is_made_from_songs() || *table == Table::Songplays);
-        let wants_logs = config.tables.iter().any(|table| !table.is_made_from_songs());
-        let wanted = [(Content::Songs, wants_songs), (Content::Logs, wants_logs)];
+        let is_needed = |content: &Content| config.tables.iter().any(|table| table.is_made_from(content.name()));
         let root = config.input.as_ref().map(|input| Location::parse("input", input)).transpose()?;
         let (mut sources, mut missing) = (Vec::new(), Vec::new());
-        for (content, _) in wanted.into_iter().filter(|(_, is_wanted)| *is_wanted) {
+        for content in Content::ALL.into_iter().filter(is_needed) {
             match content.explicit(&config) {
                 Some(value) => sources.push(explicit_source(content, value)?),
                 None => missing.push(content),
@@ -124,9 +121,8 @@ impl JobSpec {
             return Err(Error::new(ErrorKind::Configuration, "no input is set")
                 .hint("set --input, SPARKIFY_INPUT, or INPUT in lake.cfg; or try --sample"));
         }
-        // The input root may hold the lake's folder beside song_data: that is only safe while nothing overlaps, and
-        // people then read their own tables as input. One root, one purpose. Asked before any bucket is: what cannot
-        // be done needs no credentials.
+        // A lake next to song_data below the input root would not overlap the sources, but sooner or later its tables
+        // would be read as input, so it is rejected. This check is before any request, so it needs no credentials.
         if let (Some(root), Some(output), true) = (&root, &config.output, writes) {
             refuse_overlap(root, &Location::parse("output", output)?)?;
         }
@@ -144,18 +140,18 @@ impl JobSpec {
         if let Some(output) = &output {
             sources.iter().try_for_each(|source| refuse_overlap(&source.root, output))?;
         }
-        let mut of = |content| {
+        let mut take = |content| {
             let position = sources.iter().position(|source| source.content == content);
             position.map(|position| sources.swap_remove(position))
         };
-        let (songs, logs) = (of(Content::Songs), of(Content::Logs));
+        let (songs, logs) = (take(Content::Songs), take(Content::Logs));
         Ok(Self { config, songs, logs, output, warnings })
     }
 
-    /// The root of the lake that the configuration names.
+    /// The root of the lake.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] when it names none.
+    /// [`ErrorKind::Configuration`] if no output is set.
     pub fn output_root(config: &Config) -> Result<Location> {
         let Some(output) = &config.output else {
             return Err(Error::new(ErrorKind::Configuration, "no output is set")
@@ -164,7 +160,7 @@ impl JobSpec {
         Location::parse("output", output)
     }
 
-    /// The source of a content, if it is read.
+    /// The source of a content; `None` if no selected table needs it.
     #[must_use]
     pub fn source(&self, content: Content) -> Option<&Source> {
         match content {
@@ -173,12 +169,12 @@ impl JobSpec {
         }
     }
 
-    /// The sources that will be read.
+    /// All sources of the job.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         self.songs.iter().chain(&self.logs)
     }
 
-    /// Where a table lies.
+    /// The folder of a table.
     #[must_use]
     pub fn table_root(&self, table: Table) -> Option<Location> {
         let folder = self.config.folders.get(&table)?;
@@ -188,10 +184,10 @@ impl JobSpec {
 
 fn local_source(content: Content, root: &Path, warnings: &mut Vec<String>) -> Result<Source> {
     must_exist("input", root)?;
-    chosen(content, &Location::Local(root.to_owned()), |name| root.join(name).is_dir(), warnings)
+    source_below(content, &Location::Local(root.to_owned()), |name| root.join(name).is_dir(), warnings)
 }
 
-/// What `song_data` and `log_data` are called in a bucket: one listing each, both at once.
+/// Finds the folders of songs and logs in a bucket, with one concurrent listing for each content.
 fn remote_sources(
     contents: &[Content],
     root: &ObjectPath,
@@ -203,8 +199,8 @@ fn remote_sources(
     }
     let bucket = stores.open(&root.bucket)?;
     let list = |content: &Content| {
-        // Both names of a content begin alike, and little else does.
-        let prefix = root.join(content.beginning()).key;
+        // Both folder names begin with this prefix, and few other names do.
+        let prefix = root.join(content.folder_prefix()).key;
         let bucket = &bucket;
         async move {
             let mut page = bucket.list(&prefix, true, None, None).await?;
@@ -219,41 +215,41 @@ fn remote_sources(
     let found: Vec<Vec<String>> = bucket.wait(try_join_all(contents.iter().map(list)))?;
     let source = |(content, folders): (&Content, Vec<String>)| {
         let exists = |name: &str| folders.iter().any(|folder| folder.strip_suffix('/') == Some(&root.join(name).key));
-        chosen(*content, &Location::Object(root.clone()), exists, warnings)
+        source_below(*content, &Location::Object(root.clone()), exists, warnings)
     };
     contents.iter().zip(found).map(source).collect()
 }
 
-/// The folder of a content below the input root, by its names.
-fn chosen(
+/// The folder of a content below the input root.
+fn source_below(
     content: Content,
     root: &Location,
     exists: impl Fn(&str) -> bool,
     warnings: &mut Vec<String>,
 ) -> Result<Source> {
-    let [classic, dashed] = content.folders();
-    let name = match (exists(classic), exists(dashed)) {
+    let [preferred, other] = content.folders();
+    let name = match (exists(preferred), exists(other)) {
         (false, false) => {
-            return Err(Error::new(ErrorKind::NoInput, format!("there is no {classic} in {root}"))
+            return Err(Error::new(ErrorKind::NoInput, format!("there is no {preferred} in {root}"))
                 .hint(format!(
-                    "the input is the folder that holds {classic}; or name the place with --{}",
+                    "set --input to the folder that contains {preferred}, or set --{}",
                     content.option().replace('_', "-")
                 ))
                 .context("path", root.to_string()));
         }
-        (false, true) => dashed,
-        (true, false) => classic,
+        (false, true) => other,
+        (true, false) => preferred,
         (true, true) => {
-            warnings.push(format!("both {classic} and {dashed} lie in {root}; {classic} is read"));
-            classic
+            warnings.push(format!("{root} contains both {preferred} and {other}; only {preferred} is read"));
+            preferred
         }
     };
     let root = root.join(name);
     Ok(Source { content, shown: root.to_string(), root, glob: None })
 }
 
-/// A folder, a file, or a glob whose folder part up to the first wildcard is where listing begins. Whether there is
-/// anything in a bucket, listing it tells.
+/// A source that is set explicitly: a folder, a file, or a glob. The listing of a glob begins at the last folder before
+/// the first wildcard. In a bucket, a missing location is detected by the listing.
 fn explicit_source(content: Content, value: &str) -> Result<Source> {
     let location = Location::parse(content.option(), value)?;
     let shown = location.to_string();
@@ -284,48 +280,49 @@ fn must_exist(option: &'static str, path: &Path) -> Result<()> {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(Error::new(ErrorKind::NoInput, format!("{option} does not exist: {}", shown(path)))
-                .hint("check the spelling; relative paths start at the current folder")
+                .hint("check the spelling; relative paths begin at the current folder")
                 .context("path", shown(path)))
         }
-        Err(error) => Err(Error::io(ErrorKind::Storage, "look at", path, &error)),
+        Err(error) => Err(Error::io(ErrorKind::Storage, "access", path, &error)),
     }
 }
 
-/// What lies on a disk and what lies in a bucket never overlap.
+/// Refuses locations that are the same or contain each other. A local folder and a bucket never overlap.
 fn refuse_overlap(input: &Location, output: &Location) -> Result<()> {
-    let places = match (input, output) {
+    let paths = match (input, output) {
         (Location::Local(input), Location::Local(output)) => [resolved(input), resolved(output)],
-        // Keys have no `..` and no symlinks: as paths they compare at slashes.
+        // Keys contain neither `..` nor symlinks, so they can be compared as paths.
         (Location::Object(input), Location::Object(output)) if input.bucket == output.bucket => {
             [input, output].map(|path| PathBuf::from("s3://").join(&path.bucket).join(&path.key))
         }
         _ => return Ok(()),
     };
-    let [input, output] = &places;
+    let [input, output] = &paths;
+    let [input_shown, output_shown] = [shown(input), shown(output)];
     let message = if input == output {
-        "input and output are the same folder"
+        format!("the input and the output are the same folder: {output_shown}")
     } else if output.starts_with(input) {
-        "the output lies inside the input"
+        format!("the output {output_shown} is inside the input {input_shown}")
     } else if input.starts_with(output) {
-        "the input lies inside the output"
+        format!("the input {input_shown} is inside the output {output_shown}")
     } else {
         return Ok(());
     };
-    Err(Error::new(ErrorKind::Configuration, format!("{message}: {} and {}", shown(input), shown(output)))
-        .hint("choose an output beside the input, not within it")
-        .context("path", shown(output)))
+    Err(Error::new(ErrorKind::Configuration, message)
+        .hint("choose an output next to the input, not inside it or above it")
+        .context("path", output_shown))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn place(text: &str) -> Location {
+    fn location(text: &str) -> Location {
         Location::parse("input", text).unwrap()
     }
 
     #[test]
-    fn places_in_a_bucket_overlap_at_slashes() {
+    fn locations_in_a_bucket_overlap_at_slashes() {
         for (input, output, overlaps) in [
             ("s3://b/x", "s3a://b/x/", true),
             ("s3://b/x", "s3://b/x/lake", true),
@@ -336,7 +333,7 @@ mod tests {
             ("/b/x", "s3://b/x", false),
             ("s3://b/x", "/b/x", false),
         ] {
-            let refused = refuse_overlap(&place(input), &place(output));
+            let refused = refuse_overlap(&location(input), &location(output));
             assert_eq!(refused.is_err(), overlaps, "{input} {output}");
             if let Err(error) = refused {
                 assert_eq!(error.kind(), ErrorKind::Configuration);

@@ -1,4 +1,4 @@
-//! Checks whether a location is fit for a lake, from this machine and from every worker of an executor.
+//! Checks whether a location can be used for a lake, from this machine and from every worker of an executor.
 
 use crate::config::Config;
 use crate::distributed::check_workers;
@@ -7,10 +7,10 @@ use crate::error::Result;
 use crate::location::Location;
 use crate::runtime::context::Context;
 
-/// Examines `location` with the store options of `config`; from every worker, too, if there is an executor.
+/// Examines `location` with the store options of `config`; also from every worker, if there is an executor.
 ///
 /// # Errors
-/// Those of [`doctor::examine`] and [`check_workers::examine`].
+/// Those of [`doctor::examine`], and of the executor.
 pub fn examine(config: &Config, location: &str, context: &Context<'_>) -> Result<Diagnostics> {
     let mut found = doctor::examine(config, location, context)?;
     if let Some(executor) = context.executor {

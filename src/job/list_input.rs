@@ -1,4 +1,4 @@
-//! Lists the files of both contents, and opens the lake beside.
+//! Lists the files of both contents, and opens the lake at the same time.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::input_files::InputFiles;
@@ -11,7 +11,7 @@ use crate::runtime::threads;
 use crate::s3::stores::Stores;
 use crate::schema::Table;
 
-/// Lists song files and log files, side by side: in a bucket, listing is waiting.
+/// Lists song files and log files at the same time, because listing a bucket is mostly waiting.
 ///
 /// # Errors
 /// Those of [`list::list`].
@@ -27,10 +27,10 @@ pub fn list_input(spec: &JobSpec, stores: &Stores, context: &Context<'_>) -> Res
     Ok(InputFiles { songs: songs?, logs: logs?, ..InputFiles::default() })
 }
 
-/// Lists the input and opens the lake for writing, side by side: in a bucket both wait.
+/// Lists the input and opens the lake for writing at the same time, because both wait for a bucket.
 ///
 /// # Errors
-/// The lake's errors come first, then those of [`list_input`].
+/// Those of opening the lake first, then those of [`list_input`].
 pub fn list_and_open(
     spec: &JobSpec,
     stores: &Stores,

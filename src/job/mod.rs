@@ -1,13 +1,13 @@
-//! What a user can ask for, one outline per file.
+//! The operations of the package, one outline per file.
 //!
-//! [`run`] is the job itself; [`pipeline`] is the part of it that reads the input and stages the tables.
+//! [`run`] is the job itself; `pipeline` is the part of it that reads the input and stages the tables.
 
 pub mod build;
 pub mod check;
 pub mod doctor;
 mod list_input;
 mod notes;
-pub mod pipeline;
+pub(crate) mod pipeline;
 pub mod plan;
 pub mod recover;
 pub mod run;

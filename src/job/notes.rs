@@ -1,11 +1,11 @@
-//! Notes for the log that jobs leave.
+//! Notes of jobs for the event log.
 
 use crate::lake::read_summary::ReadSummary;
 use crate::lake::{Published, TableChanges};
 use crate::runtime::context::Context;
 use crate::runtime::progress::Level;
 
-/// Notes what became of the records of each content.
+/// Notes the counts of the records of each content.
 pub(super) fn note_records(summary: &ReadSummary, context: &Context<'_>) {
     for (content, records) in &summary.records {
         context.note(Level::Info, || format!("{content}: {records}"));

@@ -1,9 +1,9 @@
-//! From listed files to finished tables: everything, or what has changed and what that touches.
+//! Reads listed files and stages finished tables: of the entire input, or of the changes and everything they affect.
 //!
-//! Songs come first, because plays are matched with them. Then the log files that are new are read, then those that feed
-//! the same months, and those whose plays may match a song that is new; every other month stays as it is.
+//! Songs come first, because plays are matched with them. An incremental run then reads the new log files, the files with
+//! plays in the same months, and the files whose plays may match a new song. All other months are inherited.
 //!
-//! Invariant: a month is made again from all files that feed it, or not at all.
+//! Invariant: a month is rebuilt from all files that have plays in it, or not at all.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,10 +11,11 @@ use std::path::Path;
 use crate::distributed::leader::{FileReach, Leader};
 use crate::distributed::shuffle::ShuffleFile;
 use crate::error::Result;
-use crate::incremental::plan::{Increment, KnownSongs, SongsChange};
-use crate::incremental::retained_input::RetainedFiles;
+use crate::incremental::plan::Increment;
+use crate::incremental::retained_input::{self, RetainedFiles};
+use crate::incremental::song_changes::{SongChanges, songs_table};
+use crate::incremental::state::{self, KnownSongs};
 use crate::incremental::state_error::StateResult;
-use crate::incremental::{plan, retained_input};
 use crate::input::duplicate_files::SameSized;
 use crate::input::file_identity;
 use crate::input::input_files::InputFiles;
@@ -35,56 +36,52 @@ use crate::tables::song_record::SongRecord;
 use crate::tables::time::Month;
 use crate::tables::users::{User, UsersPartial};
 use crate::tables::{artists, users};
+use crate::transform::external_sort::RunBuffer;
 use crate::transform::extract::{Extractor, LogsRead, PlayTarget, SongsRead};
-use crate::transform::sorted_runs::RunBuffer;
-use crate::transform::write_tables::{FinishedTables, MonthResult};
+use crate::transform::finished_tables::{FinishedTables, MonthResult};
 use crate::transform::{extract, write_tables};
 
-/// What the song files say.
+/// The content of the song files.
 #[derive(Debug)]
 pub struct Songs {
-    /// The songs.
     pub index: SongIndex,
     artists: ArtistsPartial,
-    /// All song records, sorted as the state keeps them.
+    /// All song records, in the order of the state file.
     records: Vec<SongRecord>,
-    /// How the table differs from what it was, where that is known.
-    change: Option<SongsChange>,
+    /// The changes of the table, in an incremental run.
+    changes: Option<SongChanges>,
 }
 
 impl Songs {
-    /// The partitions that may have changed; all of them where nothing is said.
-    #[must_use]
+    /// Returns the partitions that may have changed; `None` means all of them.
     pub fn partitions(&self) -> Option<&BTreeSet<String>> {
-        self.change.as_ref().map(|change| &change.partitions)
+        self.changes.as_ref().map(|changes| &changes.partitions)
     }
 }
 
-/// What the log files say.
+/// The content of the log files.
 #[derive(Debug)]
 pub struct Logs {
     read: LogsRead,
     runs: RunBuffer,
-    /// Where plays lie that workers have read.
+    /// The files with the plays that workers have read.
     shuffled: Vec<ShuffleFile>,
-    /// The months that are made again; all of them where nothing is said.
+    /// The months to rebuild; `None` means all of them.
     months: Option<BTreeSet<Month>>,
 }
 
-/// What reading needs: what to do, what to build upon, and where things are.
+/// Everything that the steps of a run need.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadContext<'d> {
-    /// What to do.
     pub spec: &'d JobSpec,
-    /// What to build upon.
+    /// The changes of the input, in an incremental run.
     pub increment: Option<&'d Increment<'d>>,
-    /// What is being written; its lake holds the state.
+    /// The stage that is written to; its lake has the state of earlier runs.
     pub stage: &'d Stage,
-    /// Copies of files that are no longer there.
+    /// The copies of missing files.
     pub retained: &'d RetainedFiles,
     /// A folder for temporary files.
     pub scratch: &'d Path,
-    /// Whether to stop, and where to count.
     pub context: &'d Context<'d>,
 }
 
@@ -97,15 +94,14 @@ impl ReadContext<'_> {
         mut read: impl FnMut(SelectedFiles<'_>, FileReach) -> Result<()>,
     ) -> Result<()> {
         let SelectedFiles { listing, selection } = files;
-        let (present, missing) = listing.apart(selection);
+        let (present, missing) = listing.split_missing(selection);
         if !present.is_empty() || missing.is_empty() {
-            read(SelectedFiles { listing, selection: &present }, FileReach::All)?;
+            read(SelectedFiles { listing, selection: &present }, FileReach::Workers)?;
         }
         match self.spec.source(content) {
             Some(source) if !missing.is_empty() => {
-                let place = (source, listing);
-                let lake = self.stage.lake();
-                let restored = retained_input::restore(self.retained, place, &missing, lake, self.scratch)?;
+                let (from, lake) = ((source, listing), self.stage.lake());
+                let restored = retained_input::restore(self.retained, from, &missing, lake, self.scratch)?;
                 read(SelectedFiles { listing: &restored, selection: &missing }, FileReach::Leader)
             }
             _ => Ok(()),
@@ -121,7 +117,7 @@ impl ReadContext<'_> {
     }
 }
 
-/// Reads the song files, or those that are new, and sets which files of both contents are read.
+/// Reads the song files, or only the new and changed ones, and selects the files of both contents to read.
 ///
 /// # Errors
 /// Those of [`Extractor::songs`] and [`retained_input::restore`]; [`StateError::Unusable`][unusable] when the records of
@@ -151,13 +147,13 @@ pub fn songs(read: &ReadContext<'_>, inputs: &mut InputFiles) -> StateResult<(So
         Ok(())
     })?;
     let has_changed = increment.is_some_and(|increment| !increment.songs.is_empty());
-    let mut before = Vec::new();
-    if let Some(KnownSongs { unchanged, stale }) = known {
+    let mut table_before = Vec::new();
+    if let Some(KnownSongs { unchanged, outdated }) = known {
         if has_changed {
-            before = plan::songs_of(unchanged.iter().chain(&stale));
+            table_before = songs_table(unchanged.iter().chain(&outdated));
             unchanged.into_iter().for_each(|record| found.add(record));
         } else {
-            // The artists and the state stay the same, too.
+            // The artists and the state do not change either.
             unchanged.iter().for_each(|record| found.songs.add(&record.song()));
         }
     }
@@ -165,11 +161,11 @@ pub fn songs(read: &ReadContext<'_>, inputs: &mut InputFiles) -> StateResult<(So
     sort_as_manifest(spec, inputs, &mut records);
     let matching = spec.config.matching;
     let index = SongIndex::new(found.songs.finish(), matching);
-    let change = increment.map(|_| match has_changed {
-        true => plan::songs_change(&before, index.rows(), matching),
-        false => SongsChange::default(),
+    let changes = increment.map(|_| match has_changed {
+        true => SongChanges::between(&table_before, index.rows(), matching),
+        false => SongChanges::default(),
     });
-    Ok((Songs { index, artists: found.artists, records, change }, stats))
+    Ok((Songs { index, artists: found.artists, records, changes }, stats))
 }
 
 fn note_files(inputs: &InputFiles, context: &Context<'_>) {
@@ -178,12 +174,12 @@ fn note_files(inputs: &InputFiles, context: &Context<'_>) {
         let (name, bytes) = (content.name(), listing.bytes_of(&selection));
         context.note(Level::Info, || match selection.len() {
             read if read == files => format!("{name}: {files} files, {bytes} bytes"),
-            read => format!("{name}: {files} files, {read} of them new, {bytes} bytes"),
+            read => format!("{name}: {files} files, {read} of them new or changed, {bytes} bytes"),
         });
     }
 }
 
-/// Sorts records by the names of their files, as the manifest does.
+/// Sorts records by the names of their files, like the manifest.
 fn sort_as_manifest(spec: &JobSpec, inputs: &InputFiles, records: &mut [SongRecord]) {
     let Some(source) = spec.source(Content::Songs).filter(|_| !records.is_empty()) else { return };
     let files = inputs.songs.files.iter().enumerate();
@@ -199,7 +195,7 @@ fn sort_as_manifest(spec: &JobSpec, inputs: &InputFiles, records: &mut [SongReco
     records.sort_by_key(|record| (ranks.get(record.file).copied(), record.offset));
 }
 
-/// Reads the log files, or those that are new and those that have to be read with them; counts go to `stats`.
+/// Reads the log files, or only the new and changed ones and those that have to be read with them. Adds to `stats`.
 ///
 /// # Errors
 /// Those of [`Extractor::plays`]; [`StateError::Unusable`][unusable] when the tracks of earlier months are missing.
@@ -234,28 +230,28 @@ pub fn logs(
     };
     take(&selection, None, &mut found)?;
     let mut months = None;
-    if let (Some(increment), Some(change)) = (increment, &songs.change) {
-        let mut touched: BTreeSet<Month> = found.months.iter().map(|(_, month)| *month).collect();
-        touched.extend(increment.affected_months());
+    if let (Some(increment), Some(changes)) = (increment, &songs.changes) {
+        let mut rebuilt: BTreeSet<Month> = found.months.iter().map(|(_, month)| *month).collect();
+        rebuilt.extend(increment.outdated_months());
         if config.tables.contains(&Table::Songplays) {
-            touched.extend(increment.months_with(stage.lake(), &change.keys)?);
+            rebuilt.extend(increment.months_with_tracks(stage.lake(), &changes.track_keys)?);
         }
-        let others = increment.others(spec, inputs, &touched);
+        let others = increment.unchanged_to_read(spec, inputs, &rebuilt);
         context.note(Level::Info, || {
-            format!("{} months are made again, from {} more log files", touched.len(), others.len())
+            format!("{} months are rebuilt, from {} more log files", rebuilt.len(), others.len())
         });
-        take(&others, Some(&touched), &mut found)?;
+        take(&others, Some(&rebuilt), &mut found)?;
         let mut all: Vec<usize> = selection.iter().chain(others.iter()).copied().collect();
         all.sort_unstable();
         inputs.log_selection = Some(all.into());
-        months = Some(touched);
+        months = Some(rebuilt);
     }
     stats.logs = std::mem::take(&mut found.stats);
     stats.months = std::mem::take(&mut found.months);
     Ok(Logs { read: found, runs, shuffled, months })
 }
 
-/// Stages all tables but the songs, and writes the state.
+/// Stages all tables except the songs, and saves the state.
 ///
 /// # Errors
 /// Those of [`write_tables::tables`]; [`StateError::Unusable`][unusable] when the users of earlier months are missing.
@@ -266,7 +262,7 @@ pub fn write(read: &ReadContext<'_>, songs: Songs, logs: Logs) -> StateResult<In
     let config = &spec.config;
     let wants = |table| config.tables.contains(&table);
     let Songs { index, artists, records, .. } = songs;
-    let Logs { read: found, runs, shuffled, months } = logs;
+    let Logs { read: logs_read, runs, shuffled, months } = logs;
     let same_songs = increment.is_some_and(|increment| increment.songs.is_empty());
     let mut dimensions = Vec::new();
     if wants(Table::Artists) {
@@ -276,9 +272,9 @@ pub fn write(read: &ReadContext<'_>, songs: Songs, logs: Logs) -> StateResult<In
             dimensions.push(artists::columns(&artists.finish()));
         }
     }
-    let dictionary = PlayDictionary::new(found.people);
+    let dictionary = PlayDictionary::new(logs_read.dictionaries);
     let finished = FinishedTables { index, dimensions, dictionary, runs: runs.finish() };
-    write_tables::keep_months(months.as_ref(), config, stage)?;
+    write_tables::inherit_months(months.as_ref(), config, stage)?;
     let mut results = write_tables::tables(&finished, config, stage, context)?;
     if let Some(leader) = read.leader() {
         results = leader.months(shuffled, finished.index.rows())?;
@@ -295,15 +291,15 @@ pub fn write(read: &ReadContext<'_>, songs: Songs, logs: Logs) -> StateResult<In
             None => stage.inherit(Table::Users, |_| true)?,
         }
     }
-    let mut kept = increment.map(|increment| increment.base.state.clone()).unwrap_or_default();
+    let mut reused = increment.map(|increment| increment.checkpoint.state.clone()).unwrap_or_default();
     if let Some(months) = &months {
-        kept.months.retain(|name, _| !Month::parse(name).is_some_and(|month| months.contains(&month)));
+        reused.months.retain(|name, _| !Month::parse(name).is_some_and(|month| months.contains(&month)));
     }
     let records = (!same_songs && spec.songs.is_some()).then_some(records.as_slice());
-    Ok(plan::write_state(stage, kept, records, users.as_deref(), &results)?)
+    Ok(state::save(stage, reused, records, users.as_deref(), &results)?)
 }
 
-/// The users of all months.
+/// Returns the users of all months.
 fn users_of(months: &[MonthResult]) -> Vec<User> {
     let mut users = UsersPartial::default();
     for (user_id, row) in months.iter().flat_map(|month| &month.users) {
@@ -312,16 +308,14 @@ fn users_of(months: &[MonthResult]) -> Vec<User> {
     users.finish()
 }
 
-/// Everything read, for tables that stay in memory.
+/// The entire input, for tables that stay in memory.
 #[derive(Debug)]
 pub struct InMemory {
-    /// The tables.
     pub finished: FinishedTables,
-    /// What became of the input.
     pub stats: InputStats,
 }
 
-/// Reads everything, for tables that stay in memory.
+/// Reads the entire input, for tables that stay in memory.
 ///
 /// # Errors
 /// Those of [`Extractor`].
@@ -353,8 +347,8 @@ pub fn all(
         dimensions.push(artists::columns(&songs.artists.finish()));
     }
     if config.tables.contains(&Table::Users) {
-        dimensions.push(users::columns(&users::finish(&logs.people)));
+        dimensions.push(users::columns(&users::finish(&logs.dictionaries)));
     }
-    let dictionary = PlayDictionary::new(logs.people);
+    let dictionary = PlayDictionary::new(logs.dictionaries);
     Ok(InMemory { finished: FinishedTables { index, dimensions, dictionary, runs: runs.finish() }, stats })
 }

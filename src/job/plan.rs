@@ -1,4 +1,4 @@
-//! The dry run: what a run would read and write. It writes nothing.
+//! The dry run: lists what a run would read and write, and writes nothing.
 
 use crate::config::Config;
 use crate::error::Result;
@@ -8,10 +8,10 @@ use crate::report::dry_run::DryRun;
 use crate::runtime::context::Context;
 use crate::s3::stores::Stores;
 
-/// Lists what [`crate::job::run::run`] would read and names what it would write; writes nothing.
+/// Returns what [`crate::job::run::run`] would read and write; writes nothing.
 ///
 /// # Errors
-/// As [`crate::job::run::run`] up to listing.
+/// Those that [`crate::job::run::run`] has up to listing.
 pub fn plan(config: Config, context: &Context<'_>) -> Result<DryRun> {
     let stores = Stores::new(&config.store, &context.cancel);
     let spec = JobSpec::new(config, true, &stores)?;

@@ -7,10 +7,10 @@ use crate::lake::{self, Lake, LakeCheck};
 use crate::runtime::context::Context;
 use crate::s3::stores::Stores;
 
-/// Publishes what an earlier run committed and did not finish; returns how the lake compares with its commit log then.
+/// Completes the publication of a committed version; returns the comparison of the lake with its commit log afterwards.
 ///
 /// # Errors
-/// As [`crate::job::check::check`], and what stops a run from publishing.
+/// As [`crate::job::check::check`], and those of publishing.
 pub fn recover(config: &Config, context: &Context<'_>) -> Result<LakeCheck> {
     let stores = Stores::new(&config.store, &context.cancel);
     let location = JobSpec::output_root(config)?;
@@ -18,7 +18,7 @@ pub fn recover(config: &Config, context: &Context<'_>) -> Result<LakeCheck> {
     if found.is_published {
         return Ok(found);
     }
-    // Opening a lake to write completes what was committed.
+    // Opening a lake for writing completes the publication.
     drop(Lake::open(&location, &stores, &context.cancel)?);
     lake::check(&location, &stores, &context.cancel)
 }

@@ -2,18 +2,19 @@
 //!
 //! ```text
 //! list ── lock │ plan ── songs ─┬─ logs ── (accept?) ── write ── commit ── report
-//!                               └─ write songs, on to the disk
+//!                               └─ write songs, sync them
 //! ```
 //!
-//! Invariant: every file is staged, and every refusal made, before a file is published.
+//! Invariant: before a file is published, every file is staged and every check has passed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
+use crate::incremental::manifest::{self, ManifestBuilder};
 use crate::incremental::plan::{self, RunPlan};
 use crate::incremental::state_error::{StateError, StateResult};
-use crate::incremental::{manifest, retained_input};
+use crate::incremental::{retained_input, state, time_range};
 use crate::input::file_identity;
 use crate::input::input_files::InputFiles;
 use crate::input::sources::JobSpec;
@@ -22,7 +23,7 @@ use crate::job::notes::{note_changes, note_records};
 use crate::job::pipeline::{self, ReadContext, Songs};
 use crate::lake::checkpoint::{Checkpoint, IncrementalState, Manifest};
 use crate::lake::read_summary::ReadSummary;
-use crate::lake::{OVERTAKEN, Statement};
+use crate::lake::{self, CommitInfo};
 use crate::quality::gate;
 use crate::quality::input_stats::InputStats;
 use crate::quality::read_stats::ReadStats;
@@ -34,16 +35,16 @@ use crate::runtime::threads;
 use crate::s3::stores::Stores;
 use crate::transform::write_tables;
 
-/// Attempts of a run that loses its version to other runs.
+/// Upper bound for the attempts of a run that other runs overtake.
 const MAX_ATTEMPTS: u32 = 4;
 
-/// Up to so many new files are synced to disk at the commit; more are synced while the logs are read.
-const FEW_FILES: u64 = 1000;
+/// Up to this many new files are synced to disk at the commit; more are synced while the log files are read.
+const MAX_FILES_SYNCED_AT_COMMIT: u64 = 1000;
 
-/// Runs the job: reads the input, or what has changed of it, writes the tables, publishes them.
+/// Runs the job: reads the input or its changes, writes the tables, and publishes them.
 ///
 /// # Errors
-/// See [`ErrorKind`]. Whatever the error, no table was changed unless its message says so.
+/// See [`ErrorKind`]. After an error, no table was changed unless its message states otherwise.
 pub fn run(config: Config, context: &Context<'_>) -> Result<Report> {
     let stores = Stores::new(&config.store, &context.cancel);
     let spec = JobSpec::new(config, true, &stores)?;
@@ -54,37 +55,33 @@ pub fn run(config: Config, context: &Context<'_>) -> Result<Report> {
             Err(StateError::Unusable) => {
                 full_reason = Some("the state that earlier runs left is missing or damaged".to_owned());
             }
-            // What the other run did may be what this one has to build upon: plan again.
-            Err(StateError::Failed(error)) if number < MAX_ATTEMPTS && was_overtaken(&error) => {
+            // This run may have to start from the version of the other run, so it plans again.
+            Err(StateError::Failed(error)) if number < MAX_ATTEMPTS && lake::was_overtaken(&error) => {
                 context.note(Level::Info, || format!("{}: planning again", error.message()));
             }
             Err(StateError::Failed(error)) => return Err(error),
         }
     }
-    Err(Error::new(ErrorKind::Internal, "a run came to no end"))
+    Err(Error::new(ErrorKind::Internal, "a run did not end"))
 }
 
-fn was_overtaken(error: &Error) -> bool {
-    error.context_values().iter().any(|(name, _)| *name == OVERTAKEN)
-}
-
-/// One attempt at a run; `full_reason` says why the whole input is read, if it has to be.
+/// Makes one attempt at a run; `full_reason` is the reason why the entire input has to be read, if there is one.
 fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context: &Context<'_>) -> StateResult<Report> {
     let (mut report, mut clock) = (Report::begin(&spec.config), PhaseClock::start());
     if let Some(executor) = context.executor {
         executor.name().clone_into(&mut report.executor);
     }
     let (mut inputs, stage) = list_and_open(spec, stores, &report.run_id, context)?;
-    plan::restrict(spec, &mut inputs, stage.lake().record())?;
+    time_range::restrict(spec, &mut inputs, stage.lake().record())?;
     let retained = retained_input::retain(spec, &mut inputs, &stage, context)?;
     let run_plan = full_reason.map_or_else(
-        || plan::choose(spec, &inputs, stage.lake().record(), || stage.standing().is_some()),
+        || plan::choose(spec, &inputs, stage.lake().record(), || stage.intact_version().is_some()),
         |reason| RunPlan::Full(Some(reason)),
     );
     report.rebuilt = run_plan.full_reason().cloned();
     let increment = run_plan.increment();
-    if let Some(increment) = increment.filter(|increment| increment.is_idle() && !retained.is_news)
-        && let Some(standing) = stage.standing()
+    if let Some(increment) = increment.filter(|increment| increment.is_idle() && !retained.has_changed)
+        && let Some(standing) = stage.intact_version()
     {
         clock.end("discover");
         context.note(Level::Info, || format!("nothing has changed since version {}", standing.version));
@@ -104,40 +101,43 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
     clock.end("songs");
 
     let run_id = report.run_id.clone();
-    let rest = || write_the_rest(&read, inputs, songs, song_stats, partitions, &run_id, &mut clock);
-    // Syncing many files is waiting, so it is done while the logs are read.
-    let (made, settled) =
-        if partitions > FEW_FILES { threads::both(rest, || stage.settle())? } else { (rest(), Ok(())) };
-    let made = made?;
+    let write_rest = || write_the_rest(&read, inputs, songs, song_stats, partitions, &run_id, &mut clock);
+    // Syncing many files is mostly waiting, so it is done while the log files are read.
+    let (rest, settled) = if partitions > MAX_FILES_SYNCED_AT_COMMIT {
+        threads::both(write_rest, || stage.flush())?
+    } else {
+        (write_rest(), Ok(()))
+    };
+    let rest = rest?;
     settled?;
 
     context.begin(Phase::Commit, 0);
     let checkpoint = Checkpoint {
         tables: BTreeSet::new(),
         listed_at: report.started_at.clone(),
-        input: made.manifests,
-        outcomes: BTreeMap::from([(spec.config.deciding(), made.summary.clone())]),
-        state: made.state,
+        input: rest.manifests,
+        summaries: BTreeMap::from([(spec.config.read_options(), rest.summary.clone())]),
+        state: rest.state,
     };
     drop(run_plan);
-    let (committed_at, options) = (report.started_at.clone(), spec.config.shaping());
-    let statement = Statement { committed_at, options, base: checkpoint };
-    let published = stage.seal()?.commit(statement, &context.cancel)?.publish(&context.cancel)?;
+    let (committed_at, options) = (report.started_at.clone(), spec.config.table_options());
+    let info = CommitInfo { committed_at, options, checkpoint };
+    let published = stage.seal()?.commit(info, &context.cancel)?.publish(&context.cancel)?;
     note_changes(&published, context);
     clock.end("commit");
     context.begin(Phase::Done, 0);
-    Ok(report.published(spec, &made.inputs, made.summary, &published, clock).with_stores(stores))
+    Ok(report.published(spec, &rest.inputs, rest.summary, &published, clock).with_stores(stores))
 }
 
-/// Everything of a run but its songs, staged and ready to be committed.
-struct Made {
+/// The part of a run after its songs, staged and ready to be committed.
+struct StagedRest {
     inputs: InputFiles,
     manifests: BTreeMap<String, Manifest>,
     summary: ReadSummary,
     state: IncrementalState,
 }
 
-/// Reads the logs, decides whether the input is good enough, and stages all tables but the songs.
+/// Reads the log files, checks that the input is good enough, and stages all tables except the songs.
 fn write_the_rest(
     read: &ReadContext<'_>,
     mut inputs: InputFiles,
@@ -146,21 +146,22 @@ fn write_the_rest(
     song_partitions: u64,
     run_id: &str,
     clock: &mut PhaseClock,
-) -> StateResult<Made> {
+) -> StateResult<StagedRest> {
     let ReadContext { spec, increment, stage, retained, context, .. } = *read;
     let mut stats = InputStats { songs: song_stats, ..InputStats::default() };
     let logs = pipeline::logs(read, &mut inputs, &songs, &mut stats)?;
     stats.write_rejects(&inputs, stage.quarantine(), &mut |name, bytes| stage.put_reject(name, bytes))?;
-    let known = (increment.map(|increment| increment.base), stage.lake().record());
-    let manifests = manifest::build(spec, &inputs, &stats, known, retained, run_id);
+    let (checkpoint, head) = (increment.map(|increment| increment.checkpoint), stage.lake().record());
+    let manifests =
+        ManifestBuilder { spec, inputs: &inputs, stats: &stats, checkpoint, head, retained, run_id }.build();
     let before = increment.map(|increment| increment.summary);
     let mut summary = manifest::summarize(spec, &inputs, &stats, &manifests, before);
     note_records(&summary, context);
     gate::accept(spec, &inputs, &stats, &summary, &manifests)?;
     clock.end("logs");
-    let mut state = pipeline::write(read, songs, logs)?;
-    state.packs.clone_from(&retained.packs);
+    let mut new_state = pipeline::write(read, songs, logs)?;
+    new_state.packs.clone_from(&retained.packs);
     clock.end("write");
-    plan::count_tables(&mut summary, &state, &spec.config.tables, song_partitions);
-    Ok(Made { inputs, manifests, summary, state })
+    state::count_tables(&mut summary, &new_state, &spec.config.tables, song_partitions);
+    Ok(StagedRest { inputs, manifests, summary, state: new_state })
 }

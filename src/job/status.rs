@@ -1,4 +1,4 @@
-//! The newest version of a lake, and what has arrived since.
+//! The newest version of a lake, and how its input has changed since.
 
 use crate::config::Config;
 use crate::error::Result;
@@ -9,11 +9,11 @@ use crate::report::lake_status::{self, LakeStatus};
 use crate::runtime::context::Context;
 use crate::s3::stores::Stores;
 
-/// Returns the newest version of the lake that the configuration names, from its commit log alone; and what has arrived
-/// since, if the configuration names an input.
+/// Returns the newest version of the configured lake, from its commit log alone; and the changes of the input since, if
+/// an input is configured.
 ///
 /// # Errors
-/// As [`crate::job::check::check`], and for an input as [`crate::job::run::run`] up to listing.
+/// As [`crate::job::check::check`]; with an input, also those that [`crate::job::run::run`] has up to listing.
 pub fn status(config: Config, context: &Context<'_>) -> Result<LakeStatus> {
     let stores = Stores::new(&config.store, &context.cancel);
     let (version, record) = lake::status(&JobSpec::output_root(&config)?, &stores)?;
@@ -21,7 +21,7 @@ pub fn status(config: Config, context: &Context<'_>) -> Result<LakeStatus> {
     if config.input.is_some() || config.song_data.is_some() || config.log_data.is_some() {
         let spec = JobSpec::new(config, true, &stores)?;
         let inputs = list_input(&spec, &stores, context)?;
-        status.input = Some(lake_status::since(&spec, &inputs, &record));
+        status.input = Some(lake_status::input_changes(&spec, &inputs, &record));
     }
     Ok(status)
 }

@@ -1,9 +1,10 @@
-//! Is the lake what its log says? For people who wonder, and for a schedule's gate.
+//! The check: compares the files of a lake with the newest version in its commit log.
 //!
-//! Every file of the newest version is looked at: on a local disk its bytes are read and their SHA-256 compared, in a
-//! bucket its size and `ETag` are, which is the store's own checksum. Files that no version names are found as well.
+//! It checks every file of the newest version: on a local disk it reads the bytes and compares their SHA-256; in a
+//! bucket it compares the size and the `ETag`, which the store derives from the bytes. It also finds files that the
+//! version does not name.
 //!
-//! Invariant: checking changes nothing, takes no lock and waits for nobody.
+//! Invariant: a check changes nothing, takes no lock and does not wait for other runs.
 
 use std::collections::HashMap;
 
@@ -11,65 +12,65 @@ use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::commit_record::{FileRecord, TableRecord, sha256};
-use crate::lake::storage::bucket::Remote;
-use crate::lake::storage::local::Local;
-use crate::lake::storage::{Entry, LakeStorage};
+use crate::lake::storage::bucket::BucketStorage;
+use crate::lake::storage::local::LocalStorage;
+use crate::lake::storage::{LakeStorage, ListedFile};
 use crate::lake::{SUCCESS, commit_log, in_publishing_order};
 use crate::location::Location;
 use crate::runtime::cancel::Cancel;
 use crate::s3::stores::Stores;
 
-/// Problems listed by name; all are counted.
-const NAMED: usize = 100;
+/// Problems that are listed by name; all of them are counted.
+const MAX_LISTED_PROBLEMS: usize = 100;
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, Serialize)]
 pub struct LakeCheck {
-    /// The lake.
+    /// The location of the lake.
     pub location: String,
-    /// Its newest version.
+    /// The newest version.
     pub version: u64,
-    /// The run that made it.
+    /// The id of the run that committed it.
     pub run: String,
-    /// RFC 3339, UTC.
+    /// When that run began; RFC 3339, UTC.
     pub committed_at: String,
-    /// Whether it is published in full; until then readers may see the version before in some partitions.
+    /// Whether it is published in full; until then readers may see the previous version in some partitions.
     pub is_published: bool,
-    /// Whether the store keeps overlapping runs apart.
+    /// Whether the store supports conditional writes, which keep overlapping runs apart.
     pub is_guarded: bool,
-    /// Files of the version.
+    /// Number of files of the version.
     pub files: u64,
-    /// Their bytes.
+    /// Size of these files in bytes.
     pub bytes: u64,
-    /// Their rows.
+    /// Rows in these files.
     pub rows: u64,
-    /// How many files are not as the version says.
+    /// Number of files that do not match the version.
     pub problem_count: u64,
-    /// The first of them.
+    /// The first 100 of these files.
     pub problems: Vec<Problem>,
-    /// 0 when all is well, 75 while the version is not published, 76 when files are not as it says.
+    /// 0 if all files match, 75 while the version is not published in full, 76 if files do not match.
     pub exit_code: u8,
 }
 
-/// A file that is not as it should be.
+/// A file that does not match the newest version.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub struct Problem {
-    /// Where.
+    /// The path below the lake's root.
     pub path: String,
     /// `missing`, `changed` or `foreign`.
     pub what: &'static str,
 }
 
-/// Compares a lake with its log.
+/// Compares the files of a lake with its commit log.
 ///
 /// # Errors
-/// [`ErrorKind::NoInput`] when there is no lake, [`ErrorKind::Protocol`] when its log cannot be used, the place's
-/// errors otherwise.
+/// [`ErrorKind::NoInput`] when there is no lake, [`ErrorKind::Protocol`] when its commit log is damaged or has a newer
+/// format; otherwise any storage error.
 pub fn check(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<LakeCheck> {
-    let (storage, head) = head(location, stores)?;
+    let (storage, head) = open_newest(location, stores)?;
     let storage = &*storage;
     let record = &head.record;
-    let mut checkup = LakeCheck {
+    let mut check = LakeCheck {
         location: storage.shown(""),
         version: record.version,
         run: record.run.clone(),
@@ -87,32 +88,32 @@ pub fn check(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<La
     let folders: Vec<&str> = tables.iter().map(|(folder, _)| *folder).collect();
     let reads_bytes = location.local().is_some();
     for (table, entries) in tables.into_iter().zip(storage.list_many(&folders)?) {
-        check_table(storage, table, entries, reads_bytes, cancel, &mut checkup)?;
+        check_table(storage, table, entries, reads_bytes, cancel, &mut check)?;
     }
-    checkup.exit_code = match (checkup.is_published, checkup.problem_count) {
+    check.exit_code = match (check.is_published, check.problem_count) {
         (false, _) => ErrorKind::Retry.exit_code(),
         (true, 0) => 0,
         (true, _) => ErrorKind::Protocol.exit_code(),
     };
-    Ok(checkup)
+    Ok(check)
 }
 
-/// The place of a lake that is only looked at.
-pub(super) fn ground_of(location: &Location, stores: &Stores) -> Result<Box<dyn LakeStorage>> {
+/// Opens the storage of a lake for read-only access.
+pub(super) fn read_only_storage(location: &Location, stores: &Stores) -> Result<Box<dyn LakeStorage>> {
     Ok(match location {
-        Location::Local(path) => Box::new(Local::look(path)),
-        Location::Object(path) => Box::new(Remote::new(stores.open(&path.bucket)?, &path.key)),
+        Location::Local(path) => Box::new(LocalStorage::open_read_only(path)),
+        Location::Object(path) => Box::new(BucketStorage::new(stores.open(&path.bucket)?, &path.key)),
     })
 }
 
-/// The newest version of a lake that is only looked at.
-pub(super) fn head(location: &Location, stores: &Stores) -> Result<(Box<dyn LakeStorage>, commit_log::Head)> {
-    let storage = ground_of(location, stores)?;
+/// Opens a lake for read-only access and finds its newest version.
+pub(super) fn open_newest(location: &Location, stores: &Stores) -> Result<(Box<dyn LakeStorage>, commit_log::Head)> {
+    let storage = read_only_storage(location, stores)?;
     let head = if commit_log::has_format(&*storage)? { commit_log::head(&*storage)? } else { None };
     let Some(head) = head else {
         let shown = storage.shown("");
         return Err(Error::new(ErrorKind::NoInput, format!("there is no lake at {shown}"))
-            .hint("write it first, or check the spelling")
+            .hint("run the job first, or check the location")
             .context("path", shown));
     };
     Ok((storage, head))
@@ -121,16 +122,17 @@ pub(super) fn head(location: &Location, stores: &Stores) -> Result<(Box<dyn Lake
 fn check_table(
     storage: &dyn LakeStorage,
     (folder, table): (&str, &TableRecord),
-    entries: Vec<Entry>,
+    entries: Vec<ListedFile>,
     reads_bytes: bool,
     cancel: &Cancel,
-    checkup: &mut LakeCheck,
+    check: &mut LakeCheck,
 ) -> Result<()> {
-    let mut entries: HashMap<String, Entry> = entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
+    let mut entries: HashMap<String, ListedFile> =
+        entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
     let mut note = |path: &str, what| {
-        checkup.problem_count += 1;
-        if checkup.problems.len() < NAMED {
-            checkup.problems.push(Problem { path: format!("{folder}/{path}"), what });
+        check.problem_count += 1;
+        if check.problems.len() < MAX_LISTED_PROBLEMS {
+            check.problems.push(Problem { path: format!("{folder}/{path}"), what });
         }
     };
     if entries.remove(SUCCESS).is_none() {
@@ -149,16 +151,16 @@ fn check_table(
     for path in foreign {
         note(&path, "foreign");
     }
-    checkup.files += table.files.len() as u64;
-    checkup.bytes += table.files.values().map(|file| file.size).sum::<u64>();
-    checkup.rows += table.files.values().map(|file| file.rows).sum::<u64>();
+    check.files += table.files.len() as u64;
+    check.bytes += table.files.values().map(|file| file.size).sum::<u64>();
+    check.rows += table.files.values().map(|file| file.rows).sum::<u64>();
     Ok(())
 }
 
 fn is_same(
     storage: &dyn LakeStorage,
     folder: &str,
-    entry: &Entry,
+    entry: &ListedFile,
     file: &FileRecord,
     reads_bytes: bool,
 ) -> Result<bool> {

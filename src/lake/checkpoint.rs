@@ -1,10 +1,11 @@
-//! What tables were made from, and what the next run may build upon instead of reading all of it again.
+//! Checkpoints: the input of the tables, and the state that lets the next run read only new and changed files.
 //!
-//! Tables that one run made have one [`Checkpoint`]: the ledger of the input files, what reading them told, and the state, a
-//! few files below `_etl/state` that later runs read in place of the input. A state file is written once, before the
-//! record that names it, and never changed; it goes when no record needs it.
+//! Tables that one run makes together share a [`Checkpoint`]: the manifests of the input files, the read summaries, and
+//! the incremental state, a few files below `_etl/state` that later runs read in place of the input. A state file is
+//! written once, before the commit record that names it, and never changed; it is removed when the newest record no
+//! longer names it.
 //!
-//! Invariant: the state of a base holds exactly what the files of its ledger say; a reader checks its bytes.
+//! Invariant: the state of a checkpoint holds exactly the records that its manifests count; a reader checks its bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,22 +13,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::lake::read_summary::ReadSummary;
 
-/// Where state files lie, below the lake's root.
-pub const STATE: &str = "_etl/state";
+/// The folder of state files, as a path below the lake's root.
+pub(super) const STATE: &str = "_etl/state";
 
-/// What some tables were made from.
+/// The input and the incremental state of some tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// The folders of the tables.
+    /// The folders of these tables.
     pub tables: BTreeSet<String>,
-    /// When the input files were listed; RFC 3339, UTC.
+    /// When the run that listed the input began; RFC 3339, UTC.
     pub listed_at: String,
-    /// The input files, by content.
+    /// The manifests, by content (`songs` and `logs`).
     pub input: BTreeMap<String, Manifest>,
-    /// What reading told, by the options that decide about it ([`crate::config::Config::deciding`]).
-    #[serde(default)]
-    pub outcomes: BTreeMap<String, ReadSummary>,
-    /// What later runs build upon.
+    /// The read summaries, by the options that decide them ([`crate::config::Config::read_options`]).
+    #[serde(default, rename = "outcomes")]
+    pub summaries: BTreeMap<String, ReadSummary>,
+    /// The state that later runs read.
     #[serde(default)]
     pub state: IncrementalState,
 }
@@ -35,122 +36,121 @@ pub struct Checkpoint {
 /// The input files of one content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Where they lie.
+    /// The source: an absolute path with symlinks resolved, or an `s3://` URL.
     pub location: String,
-    /// By path below the location.
+    /// The files, by path below the location.
     pub files: BTreeMap<String, ManifestEntry>,
 }
 
-/// An input file, frozen, and what became of its records.
+/// An input file as it was read, with record counts per outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestEntry {
-    /// Bytes.
+    /// Size in bytes, as listed.
     pub size: u64,
-    /// `ETag`, or time of modification in nanoseconds.
+    /// `ETag`, or modification time in nanoseconds since 1970.
     pub version: String,
-    /// Records that went into tables.
+    /// Records that became rows.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub loaded: u64,
-    /// Records that a named rule left out.
+    /// Records that a rule left out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub filtered: u64,
-    /// Records that are not what they should be.
+    /// Rejected records.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub quarantined: u64,
-    /// Values taken over from another JSON type without loss.
+    /// Values that were converted from another JSON type without loss.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub coerced: u64,
-    /// Quarantined records by reason.
+    /// Rejected records, by reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<String, u64>,
-    /// Keys that no rule knows.
+    /// Keys that no table uses, with their counts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unknown_keys: BTreeMap<String, u64>,
-    /// The run whose quarantine holds what is bad of it.
+    /// The id of the run whose quarantine has the rejects of this file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejects: Option<String>,
-    /// Why it was left out as a whole.
+    /// Why the entire file was left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bad: Option<String>,
-    /// The months that its plays lie in, as `2018-11`.
+    /// The months of its plays, such as `2018-11`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub months: BTreeSet<String>,
-    /// The copy of it that stays when it goes.
+    /// The retained copy of the file (`--keep-gone`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy: Option<FileCopy>,
 }
 
-/// A copy of an input file, without the compression that it came in.
+/// The retained copy of an input file, without the compression of the input.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileCopy {
-    /// Of its plain bytes, in hexadecimal.
+    /// SHA-256 of its uncompressed bytes, in hexadecimal.
     pub sha256: String,
-    /// Where it lies: its parts in order, each some whole zstd frames.
+    /// Its parts in order, each of one or more complete zstd frames.
     pub parts: Vec<Part>,
 }
 
-/// A part of a pack: the pack's number, where it begins, and how long it is.
+/// A part of a pack: the number of the pack, the byte offset, and the length in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part(pub u32, pub u64, pub u64);
 
 impl ManifestEntry {
-    /// Records found in it.
-    #[must_use]
-    pub fn read(&self) -> u64 {
+    /// Records that were found in the file.
+    pub(crate) fn read(&self) -> u64 {
         self.loaded + self.filtered + self.quarantined
     }
 }
 
-/// What later runs read in place of the input.
+/// The state files that later runs read in place of the input.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncrementalState {
-    /// All song records, in the order of the ledger's files, as many of each as it has loaded.
+    /// All song records, in the order of the manifest's file names, as many per file as its `loaded`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub songs: Option<StateFile>,
-    /// The users of all months.
+    /// The users of all months, with their latest event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<StateFile>,
-    /// By month, as `2018-11`.
+    /// The state of each month, by names such as `2018-11`.
     #[serde(default)]
     pub months: BTreeMap<String, MonthState>,
-    /// RetainedFiles of input files, many to a file, by number.
+    /// Packs of retained input files, by number.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub packs: BTreeMap<u32, StateFile>,
 }
 
-/// What a month's plays speak of.
+/// The state of a month: the users and the tracks of its plays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MonthState {
-    /// Rows of songplays.
+    /// Rows of songplays in the month.
     pub plays: u64,
-    /// Those with a song.
+    /// Rows of songplays with a song.
     pub matched: u64,
-    /// Its users, as its latest events have them.
+    /// The users of the month, with their latest event in it.
     pub users: StateFile,
     /// The keys of the tracks that were played.
     pub tracks: StateFile,
 }
 
-/// A file of the state.
+/// A state file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateFile {
-    /// Its name below [`STATE`].
+    /// The name below `_etl/state`.
     pub name: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Of its bytes, in hexadecimal.
+    /// SHA-256 of the file's bytes, in hexadecimal.
     pub sha256: String,
 }
 
 impl IncrementalState {
-    /// All its files.
-    pub fn files(&self) -> impl Iterator<Item = &StateFile> {
+    /// All state files.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &StateFile> {
         let months = self.months.values().flat_map(|month| [&month.users, &month.tracks]);
         self.songs.iter().chain(&self.users).chain(months).chain(self.packs.values())
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde takes")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }

@@ -1,58 +1,60 @@
-//! From staged to seen: the commit as a chain of types.
+//! Commit and publish: the second half of the transaction, as a chain of types.
 //!
-//! Invariant: a [`Committed`] can only be made by writing the record of [`Staged`] files, and only it can be published.
+//! Invariant: only writing the record of [`Staged`] files makes a [`Committed`], and only a [`Committed`] can be
+//! published.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Result};
 use crate::lake::checkpoint::{Checkpoint, IncrementalState, Manifest};
-use crate::lake::commit_record::{CommitRecord, Done, FORMAT, TableRecord, state_path};
-use crate::lake::open::committed;
-use crate::lake::staging::{Stage, TableChanges};
+use crate::lake::commit_record::{CommitRecord, FORMAT, PublishedMarker, TableRecord, state_path};
+use crate::lake::open::not_published;
+use crate::lake::staged_table::TableChanges;
+use crate::lake::staging::Stage;
 use crate::lake::{commit_log, write_fence};
 use crate::runtime::cancel::Cancel;
 use crate::schema::Table;
 
-/// What a run says about itself in its record.
+/// The part of a commit record that comes from the run.
 #[derive(Clone, Debug, Default)]
-pub struct Statement {
-    /// RFC 3339, UTC.
+pub struct CommitInfo {
+    /// When the run began; RFC 3339, UTC.
     pub committed_at: String,
-    /// The options that shape rows and files.
+    /// The options that decide rows and bytes.
     pub options: BTreeMap<String, String>,
-    /// What the tables were made from; which tables, the stage knows.
-    pub base: Checkpoint,
+    /// The input and the state of the tables. The names of the tables are added from the stage.
+    pub checkpoint: Checkpoint,
 }
 
-/// Complete tables that nobody can see yet.
+/// Complete and durable tables that readers cannot see yet.
 #[derive(Debug)]
 pub struct Staged {
     stage: Stage,
     tables: BTreeMap<String, TableRecord>,
-    states: BTreeMap<Table, TableChanges>,
+    changes: BTreeMap<Table, TableChanges>,
 }
 
-/// Tables that will be seen, whatever happens.
+/// Tables of a committed version, which this run or a later one publishes.
 #[derive(Debug)]
 pub struct Committed {
     stage: Stage,
-    /// `None` when the newest version says all of it already.
+    /// `None` if the newest version already has the same content.
     record: Option<CommitRecord>,
-    states: BTreeMap<Table, TableChanges>,
+    changes: BTreeMap<Table, TableChanges>,
 }
 
-/// Tables that are seen.
+/// Published tables.
 #[derive(Debug)]
 pub struct Published {
-    /// What became of each table.
+    /// The changes to each table.
     pub tables: BTreeMap<Table, TableChanges>,
     /// The lake's newest version.
     pub version: u64,
-    /// Whether this run made it.
+    /// Whether this run committed it.
     pub is_new: bool,
-    /// Whether nothing had to be read to know that all is as it should be.
+    /// Whether the run read no input, because nothing had changed.
     pub was_idle: bool,
-    /// What deserves a look.
+    /// Warnings for the report.
     pub warnings: Vec<String>,
 }
 
@@ -60,17 +62,17 @@ impl Staged {
     pub(super) fn new(
         stage: Stage,
         tables: BTreeMap<String, TableRecord>,
-        states: BTreeMap<Table, TableChanges>,
+        changes: BTreeMap<Table, TableChanges>,
     ) -> Self {
-        Self { stage, tables, states }
+        Self { stage, tables, changes }
     }
 
-    /// Writes the record. From here on the version stands.
+    /// Commits the version by writing its record.
     ///
     /// # Errors
-    /// [`crate::error::ErrorKind::Retry`] when another run was faster; nothing is changed then.
-    pub fn commit(self, statement: Statement, cancel: &Cancel) -> Result<Committed> {
-        let Self { stage, tables, states } = self;
+    /// [`crate::error::ErrorKind::Retry`] when another run committed this version first; no table was changed.
+    pub fn commit(self, info: CommitInfo, cancel: &Cancel) -> Result<Committed> {
+        let Self { stage, tables, changes } = self;
         cancel.check()?;
         let head = stage.lake.head.as_ref();
         let mut record = CommitRecord {
@@ -78,80 +80,82 @@ impl Staged {
             version: head.map_or(1, |head| head.version + 1),
             run: stage.run.clone(),
             package: env!("CARGO_PKG_VERSION").to_owned(),
-            committed_at: statement.committed_at,
-            options: statement.options,
+            committed_at: info.committed_at,
+            options: info.options,
             conditional: stage.lake.conditional,
-            bases: vec![Checkpoint { tables: tables.keys().cloned().collect(), ..statement.base }],
+            checkpoints: vec![Checkpoint { tables: tables.keys().cloned().collect(), ..info.checkpoint }],
             tables,
         };
         if let Some(head) = head {
-            inherit(&mut record, head);
-            if says_the_same(&record, head) {
-                return Ok(Committed { stage, record: None, states });
+            carry_over(&mut record, head);
+            if has_same_content(&record, head) {
+                return Ok(Committed { stage, record: None, changes });
             }
         }
         if let Err(error) = commit_log::commit(&*stage.lake.storage, &record) {
-            return Err(uncommitted(&stage, &record, error));
+            return Err(commit_error(&stage, &record, error));
         }
-        stage.keep_state();
-        Ok(Committed { stage, record: Some(record), states })
+        stage.retain_state_files();
+        Ok(Committed { stage, record: Some(record), changes })
     }
 }
 
 impl Committed {
-    /// Makes the version visible, dimensions before facts.
+    /// Publishes the version, dimensions before facts.
     ///
     /// # Errors
-    /// Whatever stopped it; the version stands, every file is whole, and any later run finishes it.
+    /// Any storage error, and [`crate::error::ErrorKind::Interrupted`]. The version is committed all the same: every
+    /// file is complete, and any later run publishes the rest.
     pub fn publish(self, cancel: &Cancel) -> Result<Published> {
-        let Self { stage, record, states } = self;
+        let Self { stage, record, changes } = self;
         let warnings = stage.lake.warnings();
         let storage = &*stage.lake.storage;
         let Some(record) = record else {
             let version = stage.lake.head.as_ref().map_or(0, |head| head.version);
-            return Ok(Published { tables: states, version, is_new: false, was_idle: false, warnings });
+            return Ok(Published { tables: changes, version, is_new: false, was_idle: false, warnings });
         };
         let version = record.version;
         let finish = || {
-            write_fence::outwait(storage, &record, stage.lake.head.as_ref(), cancel)?;
+            write_fence::wait_out_stale_writers(storage, &record, stage.lake.head.as_ref(), cancel)?;
             let stamps = storage.replay(&record, Some(&*stage.storage), cancel)?;
-            commit_log::finish(storage, &Done { version, stamps })?;
-            storage.remove(&outdated_state(&record, stage.lake.head.as_ref()))?;
-            storage.forget_stage(&record)?;
-            storage.clean_up(&record.run, &record.state_files().map(|file| file.name.clone()).collect())
+            commit_log::mark_published(storage, &PublishedMarker { version, stamps })?;
+            storage.remove(&outdated_state_files(&record, stage.lake.head.as_ref()))?;
+            storage.remove_stage(&record)?;
+            storage.clean_up_after(&record.run, &record.state_files().map(|file| file.name.clone()).collect())
         };
         match finish() {
-            Ok(()) => Ok(Published { tables: states, version, is_new: true, was_idle: false, warnings }),
+            Ok(()) => Ok(Published { tables: changes, version, is_new: true, was_idle: false, warnings }),
             Err(error) => {
-                // What is staged is what a later run publishes.
-                stage.leave();
-                Err(committed(&error, version))
+                // A later run publishes from this staging area.
+                stage.leave_for_recovery();
+                Err(not_published(&error, version))
             }
         }
     }
 }
 
-/// What to say when the record could not be written. An error does not mean that it is not there: a disk may refuse to
-/// confirm what it has, an answer may be lost. Then the version stands, and the stage is what a later run publishes.
-fn uncommitted(stage: &Stage, record: &CommitRecord, error: Error) -> Error {
+/// The error of a run that could not write its record. The record may exist in spite of the error: a disk may fail to
+/// confirm a write, or a response may be lost. Then the version is committed, and a later run publishes it from the
+/// staging area.
+fn commit_error(stage: &Stage, record: &CommitRecord, error: Error) -> Error {
     let storage = &*stage.lake.storage;
     match (storage.read_optional(&commit_log::record_path(record.version)), record.to_bytes()) {
         (Ok(None), _) => error,
         (Ok(Some(found)), Ok(ours)) if found != ours => error,
         (Ok(Some(_)), _) => {
-            stage.leave();
-            committed(&error, record.version)
+            stage.leave_for_recovery();
+            not_published(&error, record.version)
         }
-        // Nobody knows; if it is not there, the next run forgets the stage.
+        // Unknown. If the record does not exist, a later run removes the staging area.
         (Err(_), _) => {
-            stage.leave();
+            stage.leave_for_recovery();
             error
         }
     }
 }
 
-/// Takes over the tables and inputs that this run had nothing to do with.
-fn inherit(record: &mut CommitRecord, head: &CommitRecord) {
+/// Adds the tables and checkpoints of the previous version that this run did not process.
+fn carry_over(record: &mut CommitRecord, head: &CommitRecord) {
     for (folder, table) in &head.tables {
         if record.tables.contains_key(folder) {
             continue;
@@ -166,86 +170,92 @@ fn inherit(record: &mut CommitRecord, head: &CommitRecord) {
     }
     if record.options == head.options
         && record.package == head.package
-        && let Some(ours) = record.bases.pop()
+        && let Some(ours) = record.checkpoints.pop()
     {
         let table = |folder: &str| record.tables.get(folder).and_then(|table| Table::from_name(&table.table));
-        record.bases = joined(ours, &head.bases, &table);
+        record.checkpoints = merge_checkpoints(ours, &head.checkpoints, &table);
     }
-    keep_copies(record, &head.bases);
+    carry_over_retained_input(record, &head.checkpoints);
 }
 
-/// RetainedFiles of input files are for good: a ledger that has some stays, also where nothing can be built upon it any more,
-/// until another takes its place.
-fn keep_copies(record: &mut CommitRecord, older: &[Checkpoint]) {
-    for base in older.iter().rev() {
-        let has_copies = |ledger: &Manifest| ledger.files.values().any(|file| file.copy.is_some());
-        let is_left = |content: &str, ledger: &Manifest| record.ledger(content).is_none() && has_copies(ledger);
-        let left = base.input.iter().filter(|(content, ledger)| is_left(content, ledger));
+/// Retained input is kept forever: a manifest with retained files stays in the record until a newer manifest of the
+/// same content replaces it, even if later runs can no longer use its state.
+fn carry_over_retained_input(record: &mut CommitRecord, older: &[Checkpoint]) {
+    for checkpoint in older.iter().rev() {
+        let has_retained_files = |manifest: &Manifest| manifest.files.values().any(|file| file.copy.is_some());
+        let is_needed =
+            |content: &str, manifest: &Manifest| record.manifest(content).is_none() && has_retained_files(manifest);
+        let needed = checkpoint.input.iter().filter(|(content, manifest)| is_needed(content, manifest));
         let input: BTreeMap<String, Manifest> =
-            left.map(|(content, ledger)| (content.clone(), ledger.clone())).collect();
+            needed.map(|(content, manifest)| (content.clone(), manifest.clone())).collect();
         if !input.is_empty() {
-            let state = IncrementalState { packs: base.state.packs.clone(), ..IncrementalState::default() };
-            record
-                .bases
-                .insert(0, Checkpoint { listed_at: base.listed_at.clone(), input, state, ..Checkpoint::default() });
+            let state = IncrementalState { packs: checkpoint.state.packs.clone(), ..IncrementalState::default() };
+            record.checkpoints.insert(
+                0,
+                Checkpoint { listed_at: checkpoint.listed_at.clone(), input, state, ..Checkpoint::default() },
+            );
         }
     }
 }
 
-/// The bases of the new version: that of its run, and what is left of older ones.
-fn joined(mut ours: Checkpoint, older: &[Checkpoint], table: &dyn Fn(&str) -> Option<Table>) -> Vec<Checkpoint> {
-    let mut bases = Vec::new();
-    for base in older {
+/// The checkpoints of the new version: the one of its run, and the remaining parts of older ones.
+fn merge_checkpoints(
+    mut ours: Checkpoint,
+    older: &[Checkpoint],
+    table: &dyn Fn(&str) -> Option<Table>,
+) -> Vec<Checkpoint> {
+    let mut checkpoints = Vec::new();
+    for old in older {
         let is_same =
-            base.input.iter().all(|(content, ledger)| ours.input.get(content).is_none_or(|our| our == ledger));
-        let covers = ours.tables.is_subset(&base.tables);
-        if is_same && (covers || base.tables.is_subset(&ours.tables)) {
-            // The same files, read once more, or for other tables: what was known of them is as true as before.
-            for (options, known) in &base.outcomes {
-                let outcome = ours.outcomes.entry(options.clone()).or_insert_with(|| known.clone());
-                // The same rejects lie in two places now; the first stays the one that is told.
-                outcome.quarantine.clone_from(&known.quarantine);
+            old.input.iter().all(|(content, manifest)| ours.input.get(content).is_none_or(|our| our == manifest));
+        let covers = ours.tables.is_subset(&old.tables);
+        if is_same && (covers || old.tables.is_subset(&ours.tables)) {
+            // The same input, read again or for other tables: the summaries of the older checkpoint are still true.
+            for (options, known) in &old.summaries {
+                let summary = ours.summaries.entry(options.clone()).or_insert_with(|| known.clone());
+                // The same rejects are in two quarantine folders now; the report keeps the first one.
+                summary.quarantine.clone_from(&known.quarantine);
             }
             if covers {
-                // A run for some of the tables leaves less of a state.
-                if ours.tables != base.tables {
-                    ours.state.clone_from(&base.state);
+                // A run for some of the tables makes less state.
+                if ours.tables != old.tables {
+                    ours.state.clone_from(&old.state);
                 }
-                ours.tables.clone_from(&base.tables);
-                ours.listed_at.clone_from(&base.listed_at);
-                for (content, ledger) in &base.input {
-                    ours.input.entry(content.clone()).or_insert_with(|| ledger.clone());
+                ours.tables.clone_from(&old.tables);
+                ours.listed_at.clone_from(&old.listed_at);
+                for (content, manifest) in &old.input {
+                    ours.input.entry(content.clone()).or_insert_with(|| manifest.clone());
                 }
             }
             continue;
         }
-        let mut base = base.clone();
-        if !base.tables.is_disjoint(&ours.tables) {
-            base.tables.retain(|table| !ours.tables.contains(table));
-            base.outcomes.clear();
-            // What the tables that are left do not come from, a newer base knows better.
-            let left: Vec<Table> = base.tables.iter().filter_map(|folder| table(folder)).collect();
-            base.input.retain(|content, _| left.iter().any(|table| table.is_made_from(content)));
+        let mut old = old.clone();
+        if !old.tables.is_disjoint(&ours.tables) {
+            old.tables.retain(|table| !ours.tables.contains(table));
+            old.summaries.clear();
+            // Drop the manifests that the remaining tables are not made from: a newer checkpoint has them.
+            let remaining: Vec<Table> = old.tables.iter().filter_map(|folder| table(folder)).collect();
+            old.input.retain(|content, _| remaining.iter().any(|table| table.is_made_from(content)));
         }
-        if !base.tables.is_empty() {
-            bases.push(base);
+        if !old.tables.is_empty() {
+            checkpoints.push(old);
         }
     }
-    bases.push(ours);
-    bases
+    checkpoints.push(ours);
+    checkpoints
 }
 
-/// The files of the state that the newest version needs no more.
-fn outdated_state(record: &CommitRecord, head: Option<&CommitRecord>) -> Vec<String> {
+/// The paths of state files that the new version no longer needs.
+fn outdated_state_files(record: &CommitRecord, head: Option<&CommitRecord>) -> Vec<String> {
     let kept: BTreeSet<&str> = record.state_files().map(|file| file.name.as_str()).collect();
     let known = head.into_iter().flat_map(CommitRecord::state_files).map(|file| file.name.as_str());
     let outdated: BTreeSet<&str> = known.filter(|name| !kept.contains(name)).collect();
     outdated.into_iter().map(state_path).collect()
 }
 
-/// Whether a new version would tell readers and later runs nothing new.
-fn says_the_same(record: &CommitRecord, head: &CommitRecord) -> bool {
+/// Returns true if a new version would have the same content as the newest one, for readers and for later runs.
+fn has_same_content(record: &CommitRecord, head: &CommitRecord) -> bool {
     let all_marked = record.tables.values().all(|table| table.marked);
-    let is_known = record.options == head.options && record.bases == head.bases;
+    let is_known = record.options == head.options && record.checkpoints == head.checkpoints;
     !record.changes_tables() && all_marked && is_known
 }

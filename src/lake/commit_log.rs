@@ -1,7 +1,7 @@
-//! The log: versions of the lake, one record each, and markers of those that are published.
+//! The commit log: one record per version of the lake, and one marker per published version.
 //!
 //! ```text
-//! _etl/FORMAT                           which format; a newer one is not touched
+//! _etl/FORMAT                           the format of the lake; a lake of a newer format is not changed
 //! _etl/log/00000000000000000042.json    record of version 42, written once   <- the commit point
 //! _etl/done/00000000000000000042.json   version 42 is published
 //! ```
@@ -9,18 +9,18 @@
 //! Invariant: a version's record is written once, by one run, and never changed.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::commit_record::{CommitRecord, Conditional, Done, FORMAT};
+use crate::lake::commit_record::{CommitRecord, ConditionalSupport, FORMAT, PublishedMarker};
 use crate::lake::storage::LakeStorage;
 
-/// Versions kept; older records and markers go.
-pub const KEPT: u64 = 16;
+/// Number of versions that the log keeps; records and markers of older versions are removed.
+pub const KEPT_VERSIONS: u64 = 16;
 
-/// What the error of a run tells that lost its version to another: it may plan again.
-pub const OVERTAKEN: &str = "overtaken";
+/// Marks the error of a run that lost its version to another run.
+const OVERTAKEN: &str = "overtaken";
 
 const FORMAT_PATH: &str = "_etl/FORMAT";
 
-/// The newest version, and whether readers see all of it.
+/// The newest version, and whether it is published in full.
 #[derive(Debug)]
 pub(super) struct Head {
     pub record: CommitRecord,
@@ -31,11 +31,14 @@ pub(super) fn record_path(version: u64) -> String {
     format!("_etl/log/{version:020}.json")
 }
 
-fn done_path(version: u64) -> String {
+fn marker_path(version: u64) -> String {
     format!("_etl/done/{version:020}.json")
 }
 
-/// Whether the place has a format, and one that this version knows.
+/// Returns true if the lake has a format that this release supports, false if it has no format yet.
+///
+/// # Errors
+/// [`ErrorKind::Protocol`] when the format is newer or cannot be parsed.
 pub(super) fn has_format(storage: &dyn LakeStorage) -> Result<bool> {
     let Some(bytes) = storage.read_optional(FORMAT_PATH)? else { return Ok(false) };
     let format = serde_json::from_slice::<serde_json::Value>(&bytes)
@@ -45,20 +48,23 @@ pub(super) fn has_format(storage: &dyn LakeStorage) -> Result<bool> {
         return Ok(true);
     }
     let shown = storage.shown(FORMAT_PATH);
-    Err(Error::new(ErrorKind::Protocol, format!("{shown} is not of a format that this version knows"))
-        .hint("a newer sparkify-lake wrote this lake: upgrade, or choose another output")
-        .context("path", shown))
+    Err(Error::new(
+        ErrorKind::Protocol,
+        format!("{shown} has a format that this version of sparkify-lake does not support"),
+    )
+    .hint("upgrade sparkify-lake, because a newer version wrote this lake; or choose another output")
+    .context("path", shown))
 }
 
-/// Records the format where nobody has, which also proves that the place can be written to, and finds out which
-/// conditions it honours.
-pub(super) fn claim(storage: &dyn LakeStorage, is_new: bool) -> Result<Conditional> {
+/// Writes the format file of a new lake, which also checks that the location is writable, and determines which
+/// conditional requests the store supports.
+pub(super) fn initialize(storage: &dyn LakeStorage, is_new: bool) -> Result<ConditionalSupport> {
     let bytes = format!("{{\"format\":{FORMAT}}}\n");
     if is_new {
-        // Refused when another run came first: then it is claimed as well.
+        // Returns false if another run created the file first, which has the same effect.
         storage.create(FORMAT_PATH, bytes.as_bytes())?;
     }
-    storage.conditional(FORMAT_PATH, bytes.as_bytes())
+    storage.probe_conditional_support(FORMAT_PATH, bytes.as_bytes())
 }
 
 /// The newest version; `None` before the first.
@@ -66,18 +72,21 @@ pub(super) fn head(storage: &dyn LakeStorage) -> Result<Option<Head>> {
     let Some(version) = newest(storage)? else { return Ok(None) };
     let path = record_path(version);
     let Some(bytes) = storage.read_optional(&path)? else {
-        return Err(Error::new(ErrorKind::Retry, format!("{} vanished while it was being read", storage.shown(&path)))
-            .hint("another run is at work: try again"));
+        return Err(Error::new(
+            ErrorKind::Retry,
+            format!("{} disappeared while it was being read", storage.shown(&path)),
+        )
+        .hint("try again; another run is writing to this lake"));
     };
     let mut record = CommitRecord::from_bytes(&bytes, version, &storage.shown(&path))?;
-    let done = published(storage, version)?;
-    if let Some(done) = &done {
-        record.learn(done);
+    let marker = marker(storage, version)?;
+    if let Some(marker) = &marker {
+        record.add_stamps(marker);
     }
-    Ok(Some(Head { record, is_published: done.is_some() }))
+    Ok(Some(Head { record, is_published: marker.is_some() }))
 }
 
-/// The record of a version; `None` when it is forgotten.
+/// The record of a version; `None` if the log no longer has it.
 pub(super) fn record(storage: &dyn LakeStorage, version: u64) -> Result<Option<CommitRecord>> {
     let path = record_path(version);
     storage
@@ -92,46 +101,54 @@ pub(super) fn newest(storage: &dyn LakeStorage) -> Result<Option<u64>> {
     Ok(entries.iter().filter_map(|entry| version_of(&entry.path)).max())
 }
 
-/// The marker of a version, if it is published.
-fn published(storage: &dyn LakeStorage, version: u64) -> Result<Option<Done>> {
-    let path = done_path(version);
+/// The marker of a version; `None` if the version is not published in full.
+fn marker(storage: &dyn LakeStorage, version: u64) -> Result<Option<PublishedMarker>> {
+    let path = marker_path(version);
     let Some(bytes) = storage.read_optional(&path)? else { return Ok(None) };
     serde_json::from_slice(&bytes).map(Some).map_err(|error| {
         Error::new(ErrorKind::Protocol, format!("{} is damaged", storage.shown(&path)))
             .cause(error.to_string())
-            .hint("remove it: the version is then published once more")
+            .hint("remove the file; the next run or `sparkify-lake recover` then publishes the version again")
     })
 }
 
-/// Commits a record: from now on its version will be seen, whatever happens to this run.
+/// Commits a version by writing its record: from now on the version will be published, by this run or a later one.
 ///
 /// # Errors
-/// [`ErrorKind::Retry`] when another run has this version.
+/// [`ErrorKind::Retry`] when another run has committed this version.
 pub(super) fn commit(storage: &dyn LakeStorage, record: &CommitRecord) -> Result<()> {
     let path = record_path(record.version);
     if storage.create(&path, &record.to_bytes()?)? {
         if newest(storage)? == Some(record.version) {
             return Ok(());
         }
-        // A run that slept through so many versions that this one is forgotten again finds its place free.
+        // A run that was paused for more than `KEPT_VERSIONS` versions can create the record of a version that was
+        // already removed.
         storage.remove(&[path])?;
     }
     Err(Error::new(
         ErrorKind::Retry,
         format!("another run committed version {} of {} first", record.version, storage.shown("")),
     )
-    .hint("run again: nothing was changed by this one")
+    .hint("run again; this run changed nothing")
     .context(OVERTAKEN, record.version.to_string()))
 }
 
-/// Marks a version as published and forgets versions that nobody needs.
-pub(super) fn finish(storage: &dyn LakeStorage, done: &Done) -> Result<()> {
-    let bytes = serde_json::to_vec(done)
-        .map_err(|error| Error::new(ErrorKind::Internal, "a marker cannot be written").cause(error.to_string()))?;
-    // Somebody else's marker of the same version says the same.
-    storage.create(&done_path(done.version), &bytes)?;
-    let Some(old) = done.version.checked_sub(KEPT).filter(|old| *old > 0) else { return Ok(()) };
-    storage.remove(&[record_path(old), done_path(old)])
+/// Marks a version as published and removes the record and the marker that leave the log.
+pub(super) fn mark_published(storage: &dyn LakeStorage, marker: &PublishedMarker) -> Result<()> {
+    let bytes = serde_json::to_vec(marker).map_err(|error| {
+        Error::new(ErrorKind::Internal, "cannot serialize the marker of a published version").cause(error.to_string())
+    })?;
+    // If another run wrote the marker of this version first, it has the same content.
+    storage.create(&marker_path(marker.version), &bytes)?;
+    let Some(old) = marker.version.checked_sub(KEPT_VERSIONS).filter(|old| *old > 0) else { return Ok(()) };
+    storage.remove(&[record_path(old), marker_path(old)])
+}
+
+/// Returns true if another run committed the version that this run wanted to commit: the run may plan again.
+#[must_use]
+pub fn was_overtaken(error: &Error) -> bool {
+    error.context_values().iter().any(|(name, _)| *name == OVERTAKEN)
 }
 
 fn version_of(name: &str) -> Option<u64> {

@@ -1,12 +1,12 @@
-//! The commit record: what the lake holds at a version, and how to get there from the one before.
+//! The commit record: the content of the lake at a version, and the changes from the version before.
 //!
-//! A record is JSON for people and for other programs, one object: `{"sha256": …, "record": …}`, the checksum being that
-//! of the record's bytes. It names every file of every table with its size, rows and SHA-256; for a file that the
-//! version changed also where its new bytes are staged and which version of the file it replaces. The ledger says which
-//! input files went in, and what became of their records.
+//! A record is one JSON object: `{"sha256": …, "record": …}`, with the checksum of the inner object's bytes. It lists
+//! every file of every table with its size, rows and SHA-256. For a file that the version changes, it also has the
+//! place where the new bytes are staged and the stamp of the file that they replace. Its checkpoints have the manifests
+//! of the input files, with record counts per outcome. `docs/format.md` specifies every key.
 //!
-//! Invariant: a [`CommitRecord`] that was read names nothing outside the tables' folders and its own stage, so replaying a
-//! forged one writes nowhere else.
+//! Invariant: a [`CommitRecord`] that was read has no path outside the tables' folders and its own staging area, so the
+//! replay of a forged record writes nowhere else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::{Checkpoint, Manifest, STATE, StateFile};
 
-/// The format of what lies in `_etl`; a newer one is not touched.
-pub const FORMAT: u64 = 1;
+/// The format of the files below `_etl`. A lake of a newer format is not changed.
+pub(super) const FORMAT: u64 = 1;
 
-/// Below a stage: the tables' new files, each in its place.
+/// The folder below a staging area for new files of tables, each at its path in the lake.
 pub(super) const TABLES: &str = "tables";
 
 /// A version of the lake.
@@ -28,140 +28,141 @@ pub(super) const TABLES: &str = "tables";
 pub struct CommitRecord {
     /// [`FORMAT`].
     pub format: u64,
-    /// Counts up from 1.
+    /// The number of the version; versions count up from 1.
     pub version: u64,
-    /// The run that made it; random enough to tell this record from another that a second run wrote.
+    /// The id of the run that committed it. It has a random part, so records of two runs always differ.
     pub run: String,
-    /// The version of the package.
+    /// The release of sparkify-lake that wrote it.
     pub package: String,
-    /// RFC 3339, UTC.
+    /// When the run began; RFC 3339, UTC.
     pub committed_at: String,
-    /// The options that shape rows and files, as text.
+    /// The options that decide rows and bytes, as text.
     pub options: BTreeMap<String, String>,
-    /// Whether the store was seen to honour conditions on writes and on deletes.
-    pub conditional: Conditional,
-    /// The tables, by their folder below the lake's root.
+    /// The conditional requests that the store supports, as the first run of the lake determined.
+    pub conditional: ConditionalSupport,
+    /// All tables of the lake, by their folder below its root.
     pub tables: BTreeMap<String, TableRecord>,
-    /// What the tables were made from, the newest last; each table is in at most one of them.
-    pub bases: Vec<Checkpoint>,
+    /// The input and the state of the tables, newest last; each table is in at most one checkpoint.
+    #[serde(rename = "bases")]
+    pub checkpoints: Vec<Checkpoint>,
 }
 
-/// Which conditions the store honours. A local disk needs none: one run at a time holds the lock.
+/// The conditional requests that a store supports. A local disk needs none, because only one run at a time holds the
+/// lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Conditional {
-    /// `If-None-Match` and `If-Match` on PUT.
+pub struct ConditionalSupport {
+    /// `If-None-Match` and `If-Match` on PUT requests.
     pub put: bool,
-    /// `If-Match` on DELETE.
+    /// `If-Match` on DELETE requests.
     pub delete: bool,
 }
 
 /// A table at a version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableRecord {
-    /// Its plain name.
+    /// The plain name of the table, such as `songs`.
     pub table: String,
-    /// All its files, by path below the folder.
+    /// All files of the table at this version, by path below its folder.
     pub files: BTreeMap<String, FileRecord>,
-    /// What this version takes away, with the stamp it had.
+    /// The files that this version removes, each with its stamp before.
     pub removed: BTreeMap<String, String>,
-    /// Whether `_SUCCESS` was in place before.
+    /// Whether `_SUCCESS` existed before this version.
     pub marked: bool,
 }
 
 /// A file of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Rows.
+    /// Number of rows.
     pub rows: u64,
-    /// Of its bytes, in hexadecimal.
+    /// SHA-256 of the file's bytes, in hexadecimal.
     pub sha256: String,
-    /// What the store calls this version of it: the `ETag`, or the time of modification on a local disk. Absent while
-    /// only the marker of the published version knows it.
+    /// The stamp of the file: its `ETag`, or its modification time on a local disk. Absent if only the marker of the
+    /// published version has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<String>,
-    /// Where its new bytes are staged, when this version changed it.
+    /// Where the new bytes are staged, if this version changes the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<Image>,
-    /// The stamp of what it replaces; absent when there was nothing.
+    /// The stamp of the file that it replaces; absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
-    /// Of the bytes that it replaces, as `sha256`; absent when there was nothing that a version knew.
+    /// SHA-256 of the bytes that it replaces; absent if there was no file of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<String>,
 }
 
-/// New bytes of a file, staged.
+/// The place of a file's new bytes in the staging area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
-    /// `pack-NNNNN.bin` of the stage; absent for a file that is staged by itself.
+    /// The number N of `pack-N.bin` in the staging area; absent if the bytes are staged as a separate file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pack: Option<u32>,
-    /// Where in the pack.
+    /// Byte offset in the pack.
     pub offset: u64,
 }
 
-/// The marker that a version is published: the stamps of the files that it changed, where the record has none.
+/// The marker of a published version, with the stamps of changed files that the record does not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Done {
-    /// The version.
+pub(super) struct PublishedMarker {
+    /// The number of the published version.
     pub version: u64,
-    /// By the table's folder, by path.
+    /// The stamps, by table folder and by path below it.
     pub stamps: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl CommitRecord {
-    /// The bytes to store.
+    /// Serializes the record, with its checksum.
     ///
     /// # Errors
-    /// [`ErrorKind::Internal`] when it cannot be written as JSON.
+    /// [`ErrorKind::Internal`] when it cannot be serialized as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let body = serde_json::to_vec(self).map_err(|error| {
-            Error::new(ErrorKind::Internal, "a commit record cannot be written").cause(error.to_string())
+            Error::new(ErrorKind::Internal, "cannot serialize a commit record").cause(error.to_string())
         })?;
-        let mut bytes = format!("{OPENING}{}{BETWEEN}", sha256(&body)).into_bytes();
+        let mut bytes = format!("{BEFORE_CHECKSUM}{}{BEFORE_RECORD}", sha256(&body)).into_bytes();
         bytes.extend_from_slice(&body);
         bytes.extend_from_slice(b"}\n");
         Ok(bytes)
     }
 
-    /// Reads a record; `shown` names it in errors.
+    /// Parses a record; `shown` is its path for error messages.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] when it is damaged, of a newer format, not of `version`, or names a place where no table
-    /// can lie.
+    /// [`ErrorKind::Protocol`] when it is damaged, has a newer format, is not the record of `version`, or has a path
+    /// outside the tables' folders.
     pub fn from_bytes(bytes: &[u8], version: u64, shown: &str) -> Result<Self> {
         let refuse = |cause: String| {
-            Error::new(ErrorKind::Protocol, format!("{shown} is not a commit record that this version can use"))
+            Error::new(ErrorKind::Protocol, format!("cannot use the commit record {shown}"))
                 .cause(cause)
-                .hint("nothing was changed; restore the file, or write to another output")
+                .hint("restore the file, or choose another output; no table was changed")
                 .context("path", shown)
         };
-        let body = split(bytes).ok_or_else(|| refuse("it is cut short, or something else".to_owned()))?;
+        let body = split(bytes).ok_or_else(|| refuse("it is truncated or is not a commit record".to_owned()))?;
         if sha256(body.1) != body.0 {
-            return Err(refuse("its checksum is wrong".to_owned()));
+            return Err(refuse("its checksum does not match".to_owned()));
         }
         let record: Self = serde_json::from_slice(body.1).map_err(|error| refuse(error.to_string()))?;
         if record.format > FORMAT {
-            return Err(refuse(format!("it is of format {}: upgrade sparkify-lake", record.format)));
+            let cause = format!("its format is {}, which requires a newer version of sparkify-lake", record.format);
+            return Err(refuse(cause).hint("upgrade sparkify-lake, or choose another output; no table was changed"));
         }
         if record.version != version {
-            return Err(refuse(format!("it says that it is version {}", record.version)));
+            return Err(refuse(format!("it is the record of version {}", record.version)));
         }
-        record.check().map_err(refuse)?;
+        record.check_paths().map_err(refuse)?;
         Ok(record)
     }
 
-    /// Where the run's staged bytes lie, below the lake's root.
-    #[must_use]
-    pub fn stage(&self) -> String {
+    /// The run's staging area, as a path below the lake's root.
+    pub(super) fn stage(&self) -> String {
         stage_of(&self.run)
     }
 
-    /// Everything that is staged for this version, below the lake's root.
-    #[must_use]
-    pub fn staged(&self) -> Vec<String> {
+    /// Every staged file of this version, as paths below the lake's root.
+    pub(super) fn staged(&self) -> Vec<String> {
         let mut names = BTreeSet::new();
         for (folder, table) in &self.tables {
             for (path, file) in &table.files {
@@ -175,34 +176,32 @@ impl CommitRecord {
         names.into_iter().map(|name| format!("{}/{name}", self.stage())).collect()
     }
 
-    /// The newest ledger of a content.
+    /// The newest manifest of a content (`songs` or `logs`).
     #[must_use]
-    pub fn ledger(&self, content: &str) -> Option<&Manifest> {
-        self.bases.iter().rev().find_map(|base| base.input.get(content))
+    pub fn manifest(&self, content: &str) -> Option<&Manifest> {
+        self.checkpoints.iter().rev().find_map(|checkpoint| checkpoint.input.get(content))
     }
 
-    /// The base of tables that were made together, by their folders.
-    #[must_use]
-    pub fn base(&self, folders: &BTreeSet<String>) -> Option<&Checkpoint> {
-        self.bases.iter().find(|base| folders.is_subset(&base.tables))
+    /// The checkpoint of tables that one run made together, by their folders.
+    pub(crate) fn checkpoint(&self, folders: &BTreeSet<String>) -> Option<&Checkpoint> {
+        self.checkpoints.iter().find(|checkpoint| folders.is_subset(&checkpoint.tables))
     }
 
-    /// All files of the state.
-    pub fn state_files(&self) -> impl Iterator<Item = &StateFile> {
-        self.bases.iter().flat_map(|base| base.state.files())
+    /// All state files of the version.
+    pub(crate) fn state_files(&self) -> impl Iterator<Item = &StateFile> {
+        self.checkpoints.iter().flat_map(|checkpoint| checkpoint.state.files())
     }
 
-    /// Whether the version changes any file.
-    #[must_use]
-    pub fn changes_tables(&self) -> bool {
+    /// Returns true if the version changes a file of a table.
+    pub(super) fn changes_tables(&self) -> bool {
         self.tables
             .values()
             .any(|table| !table.removed.is_empty() || table.files.values().any(|file| file.image.is_some()))
     }
 
-    /// Fills in the stamps that only the marker knows.
-    pub fn learn(&mut self, done: &Done) {
-        for (folder, stamps) in &done.stamps {
+    /// Adds the stamps that only the marker has.
+    pub(super) fn add_stamps(&mut self, marker: &PublishedMarker) {
+        for (folder, stamps) in &marker.stamps {
             let Some(table) = self.tables.get_mut(folder) else { continue };
             for (path, stamp) in stamps {
                 if let Some(file) = table.files.get_mut(path) {
@@ -212,76 +211,74 @@ impl CommitRecord {
         }
     }
 
-    fn check(&self) -> Result<(), String> {
+    fn check_paths(&self) -> Result<(), String> {
         if self.run.is_empty() || !self.run.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-            return Err(format!("{:?} is not the name of a run", self.run));
+            return Err(format!("{:?} is not a valid run id", self.run));
         }
         for (folder, table) in &self.tables {
             if !is_folder(folder) {
-                return Err(format!("{folder:?} is not the folder of a table"));
+                return Err(format!("{folder:?} is not a valid folder of a table"));
             }
             if let Some(path) = table.files.keys().chain(table.removed.keys()).find(|path| !is_inside(path)) {
-                return Err(format!("{path:?} is not a file of a table"));
+                return Err(format!("{path:?} is not a valid path of a table's file"));
             }
         }
         match self.state_files().find(|file| !is_inside(&file.name) || file.name.contains('/')) {
-            Some(file) => Err(format!("{:?} is not a file of the state", file.name)),
+            Some(file) => Err(format!("{:?} is not a valid name of a state file", file.name)),
             None => Ok(()),
         }
     }
 }
 
-/// Where a run stages, below the lake's root.
-#[must_use]
-pub fn stage_of(run: &str) -> String {
+/// The staging area of a run, as a path below the lake's root.
+pub(super) fn stage_of(run: &str) -> String {
     format!("_etl/stage/{run}")
 }
 
-/// The name of a pack in its stage.
-#[must_use]
-pub fn pack_name(pack: u32) -> String {
+/// The name of a pack in the staging area.
+pub(super) fn pack_name(pack: u32) -> String {
     format!("pack-{pack:05}.bin")
 }
 
-/// Where a file of the state lies, below the lake's root.
-#[must_use]
-pub fn state_path(name: &str) -> String {
+/// The path of a state file below the lake's root.
+pub(crate) fn state_path(name: &str) -> String {
     format!("{STATE}/{name}")
 }
 
-/// SHA-256 in hexadecimal.
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> String {
+/// SHA-256 of some bytes, in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(digest(&SHA256, bytes).as_ref())
 }
 
 /// Bytes in hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     })
 }
 
-const OPENING: &str = "{\"sha256\":\"";
-const BETWEEN: &str = "\",\"record\":";
+/// The bytes before the checksum of a stored record.
+const BEFORE_CHECKSUM: &str = "{\"sha256\":\"";
+/// The bytes between the checksum and the record.
+const BEFORE_RECORD: &str = "\",\"record\":";
 
-/// Checksum and body of a stored record.
+/// Splits a stored record into its checksum and its body.
 fn split(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let rest = bytes.strip_prefix(OPENING.as_bytes())?;
+    let rest = bytes.strip_prefix(BEFORE_CHECKSUM.as_bytes())?;
     let (checksum, rest) = rest.split_at_checked(64)?;
-    let body = rest.strip_prefix(BETWEEN.as_bytes())?.trim_ascii_end().strip_suffix(b"}")?;
+    let body = rest.strip_prefix(BEFORE_RECORD.as_bytes())?.trim_ascii_end().strip_suffix(b"}")?;
     Some((str::from_utf8(checksum).ok()?, body))
 }
 
-/// One component that readers take for a table and never for ours.
+/// Returns true for a single path component without a leading `_` or `.`: readers ignore folders with such names, and
+/// `_etl` is one of them.
 fn is_folder(name: &str) -> bool {
     is_inside(name) && !name.contains('/') && !name.starts_with(['_', '.'])
 }
 
-/// A relative path that stays below its root.
+/// Returns true for a relative path that stays below its root.
 fn is_inside(path: &str) -> bool {
     !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | "..") && !part.contains('\0'))
 }
@@ -313,9 +310,9 @@ mod tests {
             package: "0".to_owned(),
             committed_at: "2026-01-02T03:04:05Z".to_owned(),
             options: BTreeMap::new(),
-            conditional: Conditional { put: true, delete: true },
+            conditional: ConditionalSupport { put: true, delete: true },
             tables: BTreeMap::from([("songs_table".to_owned(), table)]),
-            bases: vec![Checkpoint::default()],
+            checkpoints: vec![Checkpoint::default()],
         }
     }
 
@@ -328,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn any_damage_is_seen() {
+    fn any_damage_is_detected() {
         let bytes = record().to_bytes().unwrap();
         for cut in 0..bytes.len() - 1 {
             assert!(CommitRecord::from_bytes(&bytes[..cut], 3, "x").is_err(), "cut at {cut}");
@@ -352,12 +349,14 @@ mod tests {
             if let Ok(read) = CommitRecord::from_bytes(&damaged, 3, "x") {
                 assert_eq!(read, record, "{}", damaged.escape_ascii());
             }
-            // With a checksum that fits, it may be another record, but none that leads out of the tables.
+            // With a matching checksum it may be another record, but none with a path outside the tables.
             let mut body = serde_json::to_vec(&record).unwrap();
             random.damage(&mut body, &tokens);
-            let forged = [OPENING.as_bytes(), sha256(&body).as_bytes(), BETWEEN.as_bytes(), &body, b"}\n"].concat();
+            let forged =
+                [BEFORE_CHECKSUM.as_bytes(), sha256(&body).as_bytes(), BEFORE_RECORD.as_bytes(), &body, b"}\n"]
+                    .concat();
             if let Ok(read) = CommitRecord::from_bytes(&forged, 3, "x") {
-                assert_eq!(read.check(), Ok(()));
+                assert_eq!(read.check_paths(), Ok(()));
                 assert!(read.staged().iter().all(|path| path.starts_with("_etl/stage/") && is_inside(path)));
                 assert_eq!(CommitRecord::from_bytes(&read.to_bytes().unwrap(), 3, "x").unwrap(), read);
             }
@@ -379,7 +378,7 @@ mod tests {
         }
         for name in ["../x", "a/b", ""] {
             let mut forged = record();
-            forged.bases[0].state.songs = Some(StateFile { name: name.to_owned(), ..StateFile::default() });
+            forged.checkpoints[0].state.songs = Some(StateFile { name: name.to_owned(), ..StateFile::default() });
             assert!(CommitRecord::from_bytes(&forged.to_bytes().unwrap(), 3, "x").is_err(), "{name:?}");
         }
         let mut forged = record();

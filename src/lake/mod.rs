@@ -1,19 +1,21 @@
-//! Staged files become visible: the one place that publishes or deletes.
+//! The lake: a transaction that stages files, commits a version and publishes it. Only this folder changes or deletes
+//! files of a lake.
 //!
 //! ```text
 //! Lake::open ──> Stage ──seal──> Staged ──commit──> Committed ──publish──> Published
-//! (recovers an   (workers add    (complete and      (the record is in     (every reader
-//!  older commit)  new files)      lasting, unseen)   the log: decided)     sees the version)
+//! (publishes an  (workers add    (complete and      (the record is in     (every reader
+//!  older commit)  new files)      durable, unseen)   the commit log)       sees the version)
 //! ```
 //!
-//! Readers of a lake list folders and read files; a store makes one file atomic, never a folder. So a run first stages
-//! all new bytes, then writes one record that names them, and only then moves them into place, a replay that any later
-//! run can finish. What is already as it should be is neither staged nor touched.
+//! Readers of a lake list folders and read files, and a store can replace one file atomically but not a folder. So a
+//! run first stages all new bytes, then writes one record that names them, and only then moves them into place: a
+//! replay that any later run can complete. Files that are already correct are neither staged nor changed.
+//! `docs/format.md` specifies the files and the protocol.
 //!
-//! Invariant: before the record exists nothing that a reader of the tables can see is created, changed or removed; a
-//! version whose record exists will be published; at no time is there an incomplete file under a final name.
+//! Invariant: before the record exists, no file that a reader of the tables can see is created, changed or removed; a
+//! version whose record exists will be published; no final name ever has an incomplete file.
 
-#![expect(clippy::disallowed_methods, reason = "deleting and publishing belong here, and nowhere else")]
+#![expect(clippy::disallowed_methods, reason = "only this folder deletes and publishes files")]
 
 mod check;
 pub mod checkpoint;
@@ -22,6 +24,7 @@ mod commit_log;
 pub mod commit_record;
 mod open;
 pub mod read_summary;
+mod staged_table;
 mod staging;
 mod staging_sink;
 mod status;
@@ -30,21 +33,23 @@ pub mod table_presence;
 mod worker_staging;
 mod write_fence;
 
-pub use check::{LakeCheck, Problem, check};
-pub use commit::{Committed, Published, Staged, Statement};
-pub use commit_log::{KEPT, OVERTAKEN};
+pub(crate) use check::check;
+pub use check::{LakeCheck, Problem};
+pub(crate) use commit::{CommitInfo, Published};
+pub(crate) use commit_log::{KEPT_VERSIONS, was_overtaken};
 pub use open::Lake;
-pub use staging::{Stage, TableChanges};
-pub use staging_sink::{StagedEntry, StagedFile, StagingSink};
-pub use status::{LakeVersion, Survey, status, survey};
-pub use worker_staging::{Blob, WorkerStaging};
+pub(crate) use staged_table::TableChanges;
+pub(crate) use staging::Stage;
+pub(crate) use staging_sink::{StagedEntry, StagedFile, StagingSink};
+pub(crate) use status::{LakeVersion, Survey, status, survey};
+pub(crate) use worker_staging::{Blob, WorkerStaging};
 
 use crate::schema::Table;
 
-/// The marker that Spark's readers look for.
+/// The empty file that marks a complete table for readers such as Spark.
 const SUCCESS: &str = "_SUCCESS";
 
-/// A record's tables with their folders: dimensions before facts.
+/// The tables of a record with their folders, dimensions before facts.
 fn in_publishing_order(record: &commit_record::CommitRecord) -> Vec<(&str, &commit_record::TableRecord)> {
     let mut tables: Vec<(&str, &commit_record::TableRecord)> =
         record.tables.iter().map(|(folder, table)| (folder.as_str(), table)).collect();

@@ -1,55 +1,55 @@
-//! What reading the input told, beyond the tables: counts, reasons and places. The report says it, and the record of the
-//! version keeps it, so that a later run on an unchanged input can say it again without reading.
+//! The read summary: counts, reject reasons and locations from reading the input. It is part of the report, and the
+//! commit record keeps it, so that a later run on unchanged input can report it again without reading.
 //!
-//! Invariant: an outcome holds no record of the input, and what it says of a content is what its ledger adds up to.
+//! Invariant: a summary contains no record of the input, and its counts per content are the sums over the manifest.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What became of an input.
+/// The result of reading the input, apart from the tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadSummary {
-    /// What became of the records, by content.
+    /// Record counts per outcome, by content.
     pub records: BTreeMap<String, Records>,
-    /// Records left out by a named rule.
+    /// Records that a rule left out, by rule.
     pub filtered: BTreeMap<String, u64>,
-    /// Quarantined records by content and reason.
+    /// Rejected records, by content and reason.
     pub reasons: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Values taken over from another JSON type without loss, by content.
+    /// Values that were converted from another JSON type without loss, by content.
     pub coerced: BTreeMap<String, u64>,
-    /// Keys that no rule knows, by content.
+    /// Keys that no table uses, by content.
     pub unknown_keys: BTreeMap<String, BTreeMap<String, u64>>,
-    /// The first quarantined records, located.
+    /// The location of the first rejected records.
     pub rejects: Vec<LocatedReject>,
-    /// Files left out as a whole.
+    /// Files that were left out entirely.
     pub bad_files: Vec<BadFile>,
-    /// Files without a record, by content.
+    /// Number of files without a record, by content.
     pub silent: BTreeMap<String, u64>,
-    /// Where quarantined records lie.
+    /// The folder of the rejected records.
     pub quarantine: Option<String>,
-    /// Plays and how many of them have a song.
+    /// Rows of songplays, and how many of them have a song.
     pub plays: Plays,
-    /// Partition folders, by table.
+    /// Number of partition folders, by table.
     pub partitions: BTreeMap<String, u64>,
 }
 
-/// The accounting of one content.
+/// Record counts of one content, per outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Records {
-    /// Records found.
+    /// Records that were found.
     pub read: u64,
-    /// Records that went into tables.
+    /// Records that became rows.
     pub loaded: u64,
-    /// Records left out by a named rule.
+    /// Records that a rule left out.
     pub filtered: u64,
-    /// Records that are not what they should be.
+    /// Rejected records.
     pub quarantined: u64,
 }
 
 impl Records {
-    /// Whether every record read is accounted for.
+    /// Returns true if every record that was read has exactly one outcome.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
         self.read == self.loaded + self.filtered + self.quarantined
@@ -63,35 +63,35 @@ impl fmt::Display for Records {
     }
 }
 
-/// A quarantined record's place.
+/// The location of a rejected record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LocatedReject {
-    /// The file.
+    /// The input file.
     pub file: String,
-    /// Line, from 1.
+    /// Line number, from 1.
     pub line: u64,
-    /// Byte offset in the (decompressed) file.
+    /// Byte offset in the uncompressed file.
     pub offset: u64,
-    /// Reason code of the bad-input catalogue.
+    /// Reason code (`docs/bad_input.md`).
     pub reason: String,
-    /// The key it is about.
+    /// The JSON key at fault.
     pub key: Option<String>,
 }
 
-/// A file that was left out as a whole.
+/// A file that was left out entirely.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadFile {
-    /// The file.
+    /// The input file.
     pub file: String,
-    /// Reason code of the bad-input catalogue.
+    /// Reason code (`docs/bad_input.md`).
     pub reason: String,
 }
 
-/// Plays and matches.
+/// Counts of songplays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plays {
     /// Rows of songplays.
     pub rows: u64,
-    /// Those with a song.
+    /// Rows of songplays with a song.
     pub matched: u64,
 }

@@ -1,6 +1,7 @@
-//! Where finished files of tables go: a run's own stage, or the stage of a run that another process leads.
+//! The destination of finished table files: the stage of this process's run, or the staging area of a run that another
+//! process leads.
 //!
-//! Invariant: a file that was begun has its name in the stage only once it is complete, or ends with the run.
+//! Invariant: a file that was created but never finished has no name in the staging area, or is removed with the run.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -12,27 +13,27 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::commit_record::hex;
 use crate::schema::Table;
 
-/// Takes finished files; shared between threads.
+/// Accepts finished files; shared between threads.
 pub trait StagingSink: Sync {
-    /// Stages a whole file, unless its bytes are already in place. `partition` is '' or a path without slashes at its
-    /// ends.
+    /// Stages a complete file, unless its bytes are already published. `partition` is '' or a path without leading and
+    /// trailing slashes.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`] when the disk is full, among others.
+    /// Any storage error, such as [`ErrorKind::Storage`] when the disk is full.
     fn put(&self, table: Table, partition: &str, file: &str, bytes: &[u8], rows: u64) -> Result<()>;
 
-    /// Begins a file that is too large to hold; [`Self::keep`] ends it.
+    /// Creates a file that is too large for memory; [`Self::finish`] completes it.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Any error of the operating system.
     fn open(&self, table: Table, partition: &str, file: &str) -> Result<StagedFile>;
 
-    /// Takes a file that [`Self::open`] began and that is complete now. If the same bytes are already in place, the
-    /// staged copy goes.
+    /// Stages a complete file that [`Self::open`] created. If the same bytes are already published, the staged copy is
+    /// removed.
     ///
     /// # Errors
-    /// The operating system's.
-    fn keep(&self, staged: StagedFile, rows: u64) -> Result<()>;
+    /// Any storage error.
+    fn finish(&self, staged: StagedFile, rows: u64) -> Result<()>;
 }
 
 /// A large file that is being staged.
@@ -41,15 +42,15 @@ pub struct StagedFile {
     pub(super) file: File,
     pub(super) table: Table,
     pub(super) name: String,
-    /// Its name until it is complete, where it has one.
+    /// The temporary name of an incomplete file, if it has one.
     pub(super) draft: Option<tempfile::TempPath>,
 }
 
 impl StagedFile {
-    /// A second handle for whoever writes the bytes.
+    /// A second handle, for the writer of the bytes.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Any error of the operating system.
     pub fn duplicate(&self) -> Result<File> {
         self.file.try_clone().map_err(|error| Error::io_unnamed(ErrorKind::Storage, "write a staged file", &error))
     }
@@ -58,15 +59,15 @@ impl StagedFile {
 /// A file of a table that a worker has staged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagedEntry {
-    /// The table's plain name.
+    /// The plain name of the table, such as `songs`.
     pub table: String,
-    /// Below the table's folder.
+    /// The path below the table's folder.
     pub path: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Rows.
+    /// Number of rows.
     pub rows: u64,
-    /// Of its bytes, in hexadecimal.
+    /// SHA-256 of the file's bytes, in hexadecimal.
     pub sha256: String,
 }
 
@@ -92,8 +93,8 @@ pub(super) fn relative(partition: &str, file: &str) -> String {
     if partition.is_empty() { file.to_owned() } else { format!("{partition}/{file}") }
 }
 
-/// The error for a file that is not in the stage as a worker told.
-pub(super) fn unlike(path: &str) -> Error {
-    Error::new(ErrorKind::Retry, format!("{path} is not there as a worker staged it"))
-        .hint("do all workers share the lake's disk? nothing was changed; run again, or write to a bucket")
+/// The error for a staged file that does not match the worker's result.
+pub(super) fn not_as_staged(path: &str) -> Error {
+    Error::new(ErrorKind::Retry, format!("{path} is missing, or is not the file that a worker staged"))
+        .hint("make sure that all workers share the lake's disk, or write to a bucket; no table was changed")
 }

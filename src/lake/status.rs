@@ -1,15 +1,16 @@
-//! What the newest version of a lake is, from its log alone: cheap enough to be asked every minute.
+//! The status of a lake: its newest version, from the commit log alone, at the cost of a few requests. Also the survey
+//! of a lake for the dry run, which lists the tables as well.
 //!
-//! Invariant: asking changes nothing, takes no lock, and looks at no table.
+//! Invariant: neither changes anything or takes a lock.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::lake::check::{ground_of, head};
-use crate::lake::commit_record::CommitRecord;
-use crate::lake::staging::owner;
+use crate::lake::check::{open_newest, read_only_storage};
+use crate::lake::commit_record::{CommitRecord, TableRecord};
+use crate::lake::staged_table::known_checksum;
 use crate::lake::{SUCCESS, commit_log};
 use crate::location::Location;
 use crate::s3::stores::Stores;
@@ -17,28 +18,28 @@ use crate::s3::stores::Stores;
 /// The newest version of a lake.
 #[derive(Clone, Debug, Serialize)]
 pub struct LakeVersion {
-    /// The lake.
+    /// The location of the lake.
     pub location: String,
-    /// Its newest version.
+    /// The number of the version.
     pub version: u64,
-    /// The run that made it.
+    /// The id of the run that committed it.
     pub run: String,
     /// When that run began; RFC 3339, UTC.
     pub committed_at: String,
     /// Whether it is published in full.
     pub is_published: bool,
-    /// Rows of each table, by its plain name.
+    /// Number of rows of each table, by the plain name of the table.
     pub rows: BTreeMap<String, u64>,
 }
 
-/// Looks at the newest version of a lake; returns its record as well.
+/// Reads the newest version of a lake; also returns its commit record.
 ///
 /// # Errors
-/// As [`crate::lake::check`].
+/// The same as [`crate::lake::check`].
 pub fn status(location: &Location, stores: &Stores) -> Result<(LakeVersion, CommitRecord)> {
-    let (storage, head) = head(location, stores)?;
+    let (storage, head) = open_newest(location, stores)?;
     let record = head.record;
-    let rows = |table: &crate::lake::commit_record::TableRecord| table.files.values().map(|file| file.rows).sum();
+    let rows = |table: &TableRecord| table.files.values().map(|file| file.rows).sum();
     let status = LakeVersion {
         location: storage.shown(""),
         version: record.version,
@@ -50,36 +51,37 @@ pub fn status(location: &Location, stores: &Stores) -> Result<(LakeVersion, Comm
     Ok((status, record))
 }
 
-/// What a run over some tables will find.
+/// The state of a lake and of some of its tables before a run.
 #[derive(Debug)]
 pub struct Survey {
-    /// The newest version, if there is one.
+    /// The commit record of the newest version, if there is one.
     pub record: Option<CommitRecord>,
-    /// Whether every table is what it says.
-    pub is_whole: bool,
-    /// How many files lie in each of the folders.
+    /// Whether the files of every table match that version.
+    pub is_intact: bool,
+    /// Number of files in each of the folders.
     pub files: Vec<u64>,
 }
 
-/// Looks at a lake, and at the folders of some of its tables, as a run does before it reads.
+/// Reads the newest version of a lake and lists the folders of some tables, as a run does before it reads its input.
 ///
 /// # Errors
-/// The place's; a lake that is not there is none.
+/// Any storage error. A lake that does not exist is not an error.
 pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<Survey> {
-    let storage = ground_of(location, stores)?;
+    let storage = read_only_storage(location, stores)?;
     let head = if commit_log::has_format(&*storage)? { commit_log::head(&*storage)? } else { None };
-    let mut is_whole = head.as_ref().is_some_and(|head| head.is_published);
+    let mut is_intact = head.as_ref().is_some_and(|head| head.is_published);
     let record = head.map(|head| head.record);
     let mut files = Vec::new();
     let known = |folder: &str| record.as_ref().and_then(|record| record.tables.get(folder));
     let tables: Vec<_> = folders.iter().map(|folder| (*folder, known(folder))).collect();
-    for (folder, entries) in folders.iter().zip(storage.tables(&tables)?) {
+    for (folder, entries) in folders.iter().zip(storage.list_tables(&tables)?) {
         files.push(entries.len() as u64);
         let known = known(folder);
-        is_whole &= known.is_some_and(|known| entries.len() == known.files.len() + 1);
+        is_intact &= known.is_some_and(|known| entries.len() == known.files.len() + 1);
         for entry in &entries {
-            is_whole = is_whole && (entry.path == SUCCESS || owner(&*storage, folder, entry, known)?.is_some());
+            is_intact =
+                is_intact && (entry.path == SUCCESS || known_checksum(&*storage, folder, entry, known)?.is_some());
         }
     }
-    Ok(Survey { record, is_whole, files })
+    Ok(Survey { record, is_intact, files })
 }

@@ -1,8 +1,8 @@
-//! Which tables of a lake are there: one small look at each table's folder.
+//! Which tables of a lake exist: one small request per table.
 //!
-//! Nothing is read and nothing is listed to its end, so a lake of any size takes the same time.
+//! No file is read and no folder is listed in full, so the time does not depend on the size of the lake.
 //!
-//! Invariant: looking changes nothing, and costs at most one request a table.
+//! Invariant: nothing is changed, and each table takes at most one request.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,10 @@ use crate::runtime::context::Context;
 use crate::s3::stores::Stores;
 use crate::schema::Table;
 
-/// The folder of each table below `output`: a path, or a URL of S3.
+/// The folder of each table below `output`: a path, or an `s3://` URL.
 ///
 /// # Errors
-/// [`ErrorKind::Configuration`](crate::error::ErrorKind::Configuration) when `output` is no location.
+/// [`ErrorKind::Configuration`](crate::error::ErrorKind::Configuration) when `output` is not a valid location.
 pub fn folders(config: &Config) -> Result<BTreeMap<&'static str, String>> {
     Ok(locations(config)?
         .into_iter()
@@ -33,45 +33,45 @@ pub fn folders(config: &Config) -> Result<BTreeMap<&'static str, String>> {
         .collect())
 }
 
-/// What a look at a lake shows.
+/// The tables of a lake that exist.
 #[derive(Clone, Debug, Serialize)]
 pub struct TablePresence {
-    /// Whether each table's folder is there. In a bucket, where there are no folders, it is there when any key is.
+    /// Whether each table's folder exists. In a bucket, which has no folders, it exists if any key has its prefix.
     pub tables: BTreeMap<&'static str, bool>,
     /// The bucket's region; `None` for a local lake.
     pub region: Option<String>,
 }
 
-/// Looks at the lake that the configuration names.
+/// Finds the tables of the lake in the configuration.
 ///
 /// # Errors
-/// The store's.
-pub fn look(config: &Config, context: &Context<'_>) -> Result<TablePresence> {
+/// Any error of the store.
+pub fn find_tables(config: &Config, context: &Context<'_>) -> Result<TablePresence> {
     let stores = Stores::new(&config.store, &context.cancel);
-    let mut sight = TablePresence { tables: BTreeMap::new(), region: None };
+    let mut presence = TablePresence { tables: BTreeMap::new(), region: None };
     let mut remote = Vec::new();
     for (table, location) in locations(config)? {
         match location {
             Location::Local(path) => {
-                sight.tables.insert(table.name(), path.is_dir());
+                presence.tables.insert(table.name(), path.is_dir());
             }
             Location::Object(path) => remote.push((table, path)),
         }
     }
     if let Some((_, ObjectPath { bucket, .. })) = remote.first() {
         let bucket = stores.open(bucket)?;
-        let looks = remote.iter().map(|(table, path)| {
+        let requests = remote.iter().map(|(table, path)| {
             let (bucket, prefix) = (&bucket, format!("{}/", path.key));
             async move {
-                // With a delimiter a page names partitions instead of files: it is small, however large the table.
+                // With a delimiter, a page lists partitions instead of files, so it is small for a table of any size.
                 let page = bucket.list(&prefix, true, None, None).await?;
                 Ok((table.name(), !page.objects.is_empty() || !page.prefixes.is_empty()))
             }
         });
-        sight.tables.extend(bucket.wait(try_join_all(looks))?);
-        sight.region = Some(bucket.region().to_owned());
+        presence.tables.extend(bucket.wait(try_join_all(requests))?);
+        presence.region = Some(bucket.region().to_owned());
     }
-    Ok(sight)
+    Ok(presence)
 }
 
 fn locations(config: &Config) -> Result<Vec<(Table, Location)>> {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_lie_below_the_output() {
+    fn folders_are_below_the_output() {
         assert_eq!(folders(&config("/a//b/")).unwrap()["songs"], "/a/b/songs_table");
         assert_eq!(folders(&config("s3a://b/x//")).unwrap()["users"], "s3://b/x/user_table");
         assert_eq!(folders(&config("s3://b")).unwrap()["time"], "s3://b/time_table");
@@ -107,7 +107,7 @@ mod tests {
         std::fs::create_dir(root.path().join("songs_table")).unwrap();
         std::fs::write(root.path().join("user_table"), "a file").unwrap();
         let TablePresence { tables, region } =
-            look(&config(root.path().to_str().unwrap()), &Context::default()).unwrap();
+            find_tables(&config(root.path().to_str().unwrap()), &Context::default()).unwrap();
         assert_eq!(tables.into_iter().filter(|(_, there)| *there).collect::<Vec<_>>(), [("songs", true)]);
         assert_eq!(region, None);
     }

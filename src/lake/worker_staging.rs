@@ -1,10 +1,10 @@
-//! A worker's way into the stage of a run that another process leads, from whatever machine it works on.
+//! Worker staging: how a worker process, on any machine, writes to the staging area of a run that another process
+//! leads.
 //!
-//! What a worker stages has a name that follows from its bytes, or from the rows that it holds, and the same rows have
-//! the same bytes. So a worker that is run again, or twice at the same time, or outlives its run, does no harm. It can
-//! publish nothing.
+//! Every file of a worker is named by its bytes or by the rows that it contains, and the same rows have the same bytes.
+//! So a task may be repeated, run twice at the same time or outlive its run without harm. A worker cannot publish.
 //!
-//! Invariant: what has a name in the stage is complete.
+//! Invariant: every file of a worker that has a name in the staging area is complete.
 
 use std::collections::BTreeMap;
 use std::fs::{File, Permissions};
@@ -18,8 +18,7 @@ use bytes::Bytes;
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, ErrorKind, Result, shown};
-use crate::lake::commit_record::TABLES;
-use crate::lake::commit_record::{sha256, stage_of};
+use crate::lake::commit_record::{TABLES, sha256, stage_of};
 use crate::lake::staging_sink::{StagedEntry, StagedFile, StagingSink, measure, relative};
 use crate::location::Location;
 use crate::s3::bucket::Bucket;
@@ -27,45 +26,46 @@ use crate::s3::object::Put;
 use crate::s3::stores::Stores;
 use crate::schema::Table;
 
-/// A worker's place in a run.
+/// The staging area of a run, as a worker uses it.
 #[derive(Debug)]
 pub struct WorkerStaging {
-    place: Place,
+    root: LakeRoot,
     run: String,
     folders: BTreeMap<Table, String>,
     entries: Mutex<Vec<StagedEntry>>,
-    /// For what goes to a bucket, and for plays that do not fit into memory.
+    /// For files that are uploaded to a bucket, and for plays that do not fit into memory.
     scratch: tempfile::TempDir,
 }
 
-/// The lake's root.
+/// The root of the lake: a folder, or a bucket with the prefix of the keys.
 #[derive(Debug)]
-enum Place {
+enum LakeRoot {
     Folder(PathBuf),
     Bucket(Bucket, String),
 }
 
-/// Something in the stage, to be read in parts.
+/// A blob in the staging area, which is read in parts.
 #[derive(Clone, Debug)]
 pub enum Blob {
-    /// On a disk.
+    /// A file on a disk that the worker shares with the leader.
     File(Arc<File>),
-    /// In a bucket, by its key.
+    /// An object, by its bucket and its key.
     Object(Bucket, String),
 }
 
 impl Blob {
-    /// Some of its bytes.
+    /// Reads a range of bytes.
     ///
     /// # Errors
-    /// [`ErrorKind::Retry`] when it is shorter, the place's.
+    /// [`ErrorKind::Retry`] when the blob is shorter; otherwise any storage error.
     pub fn read(&self, range: Range<u64>) -> Result<Bytes> {
         match self {
             Self::File(file) => {
                 let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or_default();
                 let mut bytes = vec![0; length];
-                file.read_exact_at(&mut bytes, range.start)
-                    .map_err(|error| Error::io_unnamed(ErrorKind::Retry, "read what another worker staged", &error))?;
+                file.read_exact_at(&mut bytes, range.start).map_err(|error| {
+                    Error::io_unnamed(ErrorKind::Retry, "read a file that another worker staged", &error)
+                })?;
                 Ok(bytes.into())
             }
             Self::Object(bucket, key) => bucket.wait(bucket.get(key, Some(range), None)),
@@ -74,31 +74,29 @@ impl Blob {
 }
 
 impl WorkerStaging {
-    /// Finds the stage of `run` in the lake at `location`; `folders` are those of the tables.
+    /// Opens the staging area of `run` in the lake at `location`; `folders` has the tables' folders.
     ///
     /// # Errors
-    /// [`ErrorKind::Output`] when this machine does not see the lake's disk, the place's errors otherwise.
+    /// [`ErrorKind::Output`] when this machine has no access to the lake's disk; otherwise any storage error.
     pub fn open(location: &Location, run: &str, folders: &BTreeMap<Table, String>, stores: &Stores) -> Result<Self> {
         let failed = |error: std::io::Error| {
             Error::io_unnamed(ErrorKind::Storage, "create a scratch folder", &error)
-                .hint("set TMPDIR to a folder with room on every worker")
+                .hint("set TMPDIR on every worker to a folder with enough free space")
         };
         let scratch = tempfile::Builder::new().prefix("sparkify-lake-").tempdir().map_err(failed)?;
-        let place = match location {
-            Location::Local(root) => {
-                if !root.join(stage_of(run)).is_dir() {
-                    return Err(Error::new(ErrorKind::Output, format!("this worker does not see {}", shown(root)))
-                        .cause("the run's stage is not there")
-                        .hint(
-                            "workers on several machines need a lake in a bucket, or on a disk that all of them share",
-                        )
-                        .context("path", shown(root)));
+        let root = match location {
+            Location::Local(folder) => {
+                if !folder.join(stage_of(run)).is_dir() {
+                    return Err(Error::new(ErrorKind::Output, format!("this worker does not see {}", shown(folder)))
+                        .cause("the staging area of the run does not exist on this worker")
+                        .hint("write to a bucket, or to a disk that all workers share")
+                        .context("path", shown(folder)));
                 }
-                Place::Folder(root.clone())
+                LakeRoot::Folder(folder.clone())
             }
-            Location::Object(path) => Place::Bucket(stores.open(&path.bucket)?, path.key.clone()),
+            Location::Object(path) => LakeRoot::Bucket(stores.open(&path.bucket)?, path.key.clone()),
         };
-        Ok(Self { place, run: run.to_owned(), folders: folders.clone(), entries: Mutex::default(), scratch })
+        Ok(Self { root, run: run.to_owned(), folders: folders.clone(), entries: Mutex::default(), scratch })
     }
 
     /// A local folder for scratch files.
@@ -107,46 +105,47 @@ impl WorkerStaging {
         self.scratch.path()
     }
 
-    /// What tables' files were staged through this value.
+    /// The table files that were staged through this value.
     #[must_use]
     pub fn into_entries(self) -> Vec<StagedEntry> {
         self.entries.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A file to be filled and then given its name by [`Self::place`].
+    /// Creates a temporary file, which gets its name in the staging area once it is complete.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Any error of the operating system.
     pub fn draft(&self) -> Result<NamedTempFile> {
-        let folder = match &self.place {
-            // On the disk of the stage, but outside of what is moved into place.
-            Place::Folder(root) => root.join(stage_of(&self.run)).join("scratch"),
-            Place::Bucket(..) => self.scratch.path().to_owned(),
+        let folder = match &self.root {
+            // On the disk of the staging area, but not in the folder that is moved into place.
+            LakeRoot::Folder(root) => root.join(stage_of(&self.run)).join("scratch"),
+            LakeRoot::Bucket(..) => self.scratch.path().to_owned(),
         };
         let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "create a file in", &folder, &error);
         std::fs::create_dir_all(&folder).map_err(failed)?;
         tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(&folder).map_err(failed)
     }
 
-    /// Gives a complete file its name below the stage.
+    /// Gives a complete file its name below the staging area, or uploads it under that name.
     ///
     /// # Errors
-    /// The place's.
-    pub fn place(&self, draft: NamedTempFile, name: &str) -> Result<()> {
+    /// Any storage error.
+    fn persist(&self, draft: NamedTempFile, name: &str) -> Result<()> {
         let (file, draft) = draft.into_parts();
-        self.name(&file, draft, name)
+        self.persist_parts(&file, draft, name)
     }
 
-    fn name(&self, file: &File, draft: tempfile::TempPath, name: &str) -> Result<()> {
-        match &self.place {
-            Place::Folder(root) => {
+    fn persist_parts(&self, file: &File, draft: tempfile::TempPath, name: &str) -> Result<()> {
+        match &self.root {
+            LakeRoot::Folder(root) => {
                 let path = root.join(stage_of(&self.run)).join(name);
                 let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &path, &error);
                 std::fs::create_dir_all(path.parent().unwrap_or(root)).map_err(failed)?;
                 draft.persist(&path).map_err(|error| failed(error.error))
             }
-            Place::Bucket(bucket, _) => {
-                let failed = |error: std::io::Error| Error::io_unnamed(ErrorKind::Storage, "read a draft", &error);
+            LakeRoot::Bucket(bucket, _) => {
+                let failed =
+                    |error: std::io::Error| Error::io_unnamed(ErrorKind::Storage, "read a temporary file", &error);
                 let mut bytes = vec![0; usize::try_from(file.metadata().map_err(failed)?.len()).unwrap_or_default()];
                 file.read_exact_at(&mut bytes, 0).map_err(failed)?;
                 self.put_object(bucket, name, bytes.into())
@@ -159,44 +158,44 @@ impl WorkerStaging {
     }
 
     fn key(&self, path: &str) -> String {
-        match &self.place {
-            Place::Bucket(_, root) if !root.is_empty() => format!("{root}/{path}"),
+        match &self.root {
+            LakeRoot::Bucket(_, root) if !root.is_empty() => format!("{root}/{path}"),
             _ => path.to_owned(),
         }
     }
 
-    /// Leaves bytes in the stage under a name that follows from them; returns it.
+    /// Writes a blob to the staging area, named by its checksum; returns the name.
     ///
     /// # Errors
-    /// The place's.
-    pub fn put_aside(&self, folder: &str, bytes: &[u8]) -> Result<String> {
+    /// Any storage error.
+    pub fn put_blob(&self, folder: &str, bytes: &[u8]) -> Result<String> {
         let name = format!("{folder}/{}", sha256(bytes));
         let mut draft = self.draft()?;
         draft.write_all(bytes).map_err(|error| Error::io(ErrorKind::Storage, "write", draft.path(), &error))?;
-        self.place(draft, &name)?;
+        self.persist(draft, &name)?;
         Ok(name)
     }
 
-    /// Leaves a file in the stage under a name that follows from its bytes; returns the name and the size.
+    /// Moves a file to the staging area as a blob, named by its checksum; returns the name and the size in bytes.
     ///
     /// # Errors
-    /// The place's.
-    pub fn keep_aside(&self, folder: &str, draft: NamedTempFile) -> Result<(String, u64)> {
+    /// Any storage error.
+    pub fn put_blob_file(&self, folder: &str, draft: NamedTempFile) -> Result<(String, u64)> {
         let (size, sha256) = measure(draft.as_file())?;
         let name = format!("{folder}/{sha256}");
-        self.place(draft, &name)?;
+        self.persist(draft, &name)?;
         Ok((name, size))
     }
 
-    /// What lies in the stage under a name.
+    /// Opens a blob of the staging area.
     ///
     /// # Errors
-    /// [`ErrorKind::Retry`] when it is not there: the run has ended.
-    pub fn blob(&self, name: &str) -> Result<Blob> {
+    /// [`ErrorKind::Retry`] when it does not exist, because the run has ended.
+    pub fn open_blob(&self, name: &str) -> Result<Blob> {
         let path = format!("{}/{name}", stage_of(&self.run));
-        match &self.place {
-            Place::Bucket(bucket, _) => Ok(Blob::Object(bucket.clone(), self.key(&path))),
-            Place::Folder(root) => {
+        match &self.root {
+            LakeRoot::Bucket(bucket, _) => Ok(Blob::Object(bucket.clone(), self.key(&path))),
+            LakeRoot::Folder(root) => {
                 let path = root.join(path);
                 let file = File::open(&path).map_err(|error| Error::io(ErrorKind::Retry, "open", &path, &error))?;
                 Ok(Blob::File(Arc::new(file)))
@@ -204,12 +203,12 @@ impl WorkerStaging {
         }
     }
 
-    /// The whole of what lies in the stage under a name, if its bytes are those of the checksum.
+    /// Reads an entire blob of the staging area and compares its checksum with `expected`.
     ///
     /// # Errors
-    /// [`ErrorKind::Retry`] when they are not, or nothing is there.
-    pub fn find_aside(&self, name: &str, expected: &str) -> Result<Bytes> {
-        let bytes = match self.blob(name)? {
+    /// [`ErrorKind::Retry`] when it does not exist or the checksum differs.
+    pub fn read_blob(&self, name: &str, expected: &str) -> Result<Bytes> {
+        let bytes = match self.open_blob(name)? {
             Blob::File(file) => {
                 let size = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
                 Blob::File(file).read(0..size)?
@@ -219,20 +218,21 @@ impl WorkerStaging {
         if sha256(&bytes) == expected {
             return Ok(bytes);
         }
-        Err(Error::new(ErrorKind::Retry, format!("{name} in the stage of the run is not what was put there")))
+        Err(Error::new(ErrorKind::Retry, format!("{name} in the staging area of the run has unexpected content"))
+            .hint("run again; no table was changed"))
     }
 
-    /// Writes a file of rejects. It stays, whatever becomes of the run.
+    /// Writes a quarantine file. It stays even if the run fails.
     ///
     /// # Errors
-    /// The place's.
+    /// Any storage error.
     pub fn put_reject(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = format!("_etl/quarantine/{}/{name}", self.run);
-        match &self.place {
-            Place::Bucket(bucket, _) => {
+        match &self.root {
+            LakeRoot::Bucket(bucket, _) => {
                 bucket.wait(bucket.put(&self.key(&path), Bytes::copy_from_slice(bytes), Put::Always)).map(drop)
             }
-            Place::Folder(root) => {
+            LakeRoot::Folder(root) => {
                 let path = root.join(path);
                 let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &path, &error);
                 std::fs::create_dir_all(path.parent().unwrap_or(root)).map_err(failed)?;
@@ -249,11 +249,11 @@ impl WorkerStaging {
             Error::new(ErrorKind::Internal, format!("the table {} is not part of this run", table.name()))
         })?;
         let (size, sha256) = measure(file)?;
-        if let Place::Folder(_) = self.place {
-            // The leader waits for its own machine's disks, not for what this one still holds back.
+        if let LakeRoot::Folder(_) = self.root {
+            // The leader syncs only the disks of its machine, not the write cache of this one.
             file.sync_all().map_err(|error| Error::io_unnamed(ErrorKind::Storage, "sync a staged file", &error))?;
         }
-        self.name(file, draft, &format!("{TABLES}/{folder}/{path}"))?;
+        self.persist_parts(file, draft, &format!("{TABLES}/{folder}/{path}"))?;
         let entry = StagedEntry { table: table.name().to_owned(), path, size, rows, sha256 };
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
         Ok(())
@@ -273,9 +273,9 @@ impl StagingSink for WorkerStaging {
         Ok(StagedFile { file: handle, table, name: relative(partition, file), draft: Some(draft) })
     }
 
-    fn keep(&self, staged: StagedFile, rows: u64) -> Result<()> {
+    fn finish(&self, staged: StagedFile, rows: u64) -> Result<()> {
         let StagedFile { file, table, name, draft } = staged;
-        let draft = draft.ok_or_else(|| Error::new(ErrorKind::Internal, "a staged file is not this worker's"))?;
+        let draft = draft.ok_or_else(|| Error::new(ErrorKind::Internal, "a staged file belongs to another worker"))?;
         self.stage(&file, draft, table, name, rows)
     }
 }

@@ -1,10 +1,11 @@
-//! Versions that take back what the one before them did.
+//! The write fence: a wait before a version that reverts changes of the previous version.
 //!
-//! In a bucket a writer of the version before may still be at work: slow, or asleep for a moment. Its conditions name
-//! what its own version replaced, and where the new version brings just that back, they would hold again. So such a
-//! version, once its record is there, waits until a writer that is awake must have seen the record.
+//! In a bucket, a writer of the previous version may still be running: slow, or paused for a moment. Its conditions
+//! name the files that its own version replaced, and if the new version restores exactly those files, the conditions
+//! hold again. So after its commit, such a version waits until every running writer must have seen the new record.
 //!
-//! Invariant: a version changes a file back to what it was only when [`LakeStorage::stale_writer_window`] has passed since its commit.
+//! Invariant: a version restores the earlier state of a file only after [`LakeStorage::stale_writer_window`] has passed
+//! since its commit.
 
 use std::time::{Duration, Instant};
 
@@ -13,40 +14,40 @@ use crate::lake::commit_record::{CommitRecord, TableRecord};
 use crate::lake::storage::LakeStorage;
 use crate::runtime::cancel::Cancel;
 
-/// How often a wait looks whether it should end.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often the wait checks whether the run should stop.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Waits, if a version takes back something of the one before it.
+/// Waits if a version reverts a change of the version before it.
 ///
 /// # Errors
-/// When the run is stopped.
-#[expect(clippy::disallowed_methods, reason = "cancelled within moments, and seldom")]
-pub(super) fn outwait(
+/// [`crate::error::ErrorKind::Interrupted`] when the run is stopped.
+#[expect(clippy::disallowed_methods, reason = "rare, and checks for cancellation every 20 ms")]
+pub(super) fn wait_out_stale_writers(
     storage: &dyn LakeStorage,
     record: &CommitRecord,
     before: Option<&CommitRecord>,
     cancel: &Cancel,
 ) -> Result<()> {
-    let Some(wait) = storage.stale_writer_window().filter(|_| before.is_some_and(|before| takes_back(record, before)))
+    let Some(wait) = storage.stale_writer_window().filter(|_| before.is_some_and(|before| reverts(record, before)))
     else {
         return Ok(());
     };
     let until = Instant::now() + wait;
     while Instant::now() < until {
         cancel.check()?;
-        std::thread::sleep(LOOK);
+        std::thread::sleep(POLL_INTERVAL);
     }
     Ok(())
 }
 
-/// Whether any file becomes what the version before has changed it from.
-fn takes_back(record: &CommitRecord, before: &CommitRecord) -> bool {
-    before.tables.iter().any(|(folder, old)| record.tables.get(folder).is_some_and(|new| any_back(new, old)))
+/// Returns true if a file gets back the content that the version before replaced.
+fn reverts(record: &CommitRecord, before: &CommitRecord) -> bool {
+    before.tables.iter().any(|(folder, old)| record.tables.get(folder).is_some_and(|new| table_reverts(new, old)))
 }
 
-fn any_back(new: &TableRecord, old: &TableRecord) -> bool {
+fn table_reverts(new: &TableRecord, old: &TableRecord) -> bool {
     let is_written = |path: &str| new.files.get(path).is_some_and(|file| file.image.is_some());
-    // Made there and removed here; removed there and made here; changed there and changed back.
+    // Three cases: created before and removed now; removed before and created now; changed before and changed back now.
     let is_created =
         |path: &String| old.files.get(path).is_some_and(|file| file.image.is_some() && file.replaces.is_none());
     new.removed.keys().any(is_created)
@@ -79,14 +80,18 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_back_is_noticed() {
-        let before = version(&[("made", "1", None), ("changed", "2", Some("1")), ("kept", "1=", None)], &["gone"]);
-        let back =
-            |files: &[(&str, &str, Option<&str>)], removed: &[&str]| takes_back(&version(files, removed), &before);
-        assert!(back(&[("changed", "1", Some("2"))], &[]));
-        assert!(back(&[], &["made"]));
-        assert!(back(&[("gone", "9", None)], &[]));
-        assert!(!back(&[("changed", "3", Some("2")), ("made", "2", Some("1")), ("new", "1", None)], &["kept"]));
-        assert!(!back(&[("changed", "2=", None), ("kept", "2", Some("1"))], &["changed"]));
+    fn reverted_changes_are_detected() {
+        let before =
+            version(&[("created", "1", None), ("changed", "2", Some("1")), ("kept", "1=", None)], &["removed"]);
+        let is_reverting =
+            |files: &[(&str, &str, Option<&str>)], removed: &[&str]| reverts(&version(files, removed), &before);
+        assert!(is_reverting(&[("changed", "1", Some("2"))], &[]));
+        assert!(is_reverting(&[], &["created"]));
+        assert!(is_reverting(&[("removed", "9", None)], &[]));
+        assert!(!is_reverting(
+            &[("changed", "3", Some("2")), ("created", "2", Some("1")), ("new", "1", None)],
+            &["kept"]
+        ));
+        assert!(!is_reverting(&[("changed", "2=", None), ("kept", "2", Some("1"))], &["changed"]));
     }
 }

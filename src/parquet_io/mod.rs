@@ -1,4 +1,4 @@
-//! Parquet, written and read: the only users of the `parquet` crate.
+//! Writes and reads Parquet. No other folder uses the `parquet` crate.
 
 pub mod reader;
 pub mod writer;

@@ -1,6 +1,6 @@
-//! Parquet bytes to values: the state files that an earlier run wrote, and nothing else.
+//! Decodes Parquet bytes into values. Only state files of earlier runs are read here.
 //!
-//! Invariant: what [`columns`] returns are the columns of the fields asked for, all as long as each other; a file of
+//! Invariant: [`read_columns`] returns exactly the columns of the requested fields, all of the same length; a file with
 //! other columns is an error.
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Field;
 
-/// The values of a column, row by row.
+/// The values of a column, one per row; `None` is NULL.
 #[derive(Clone, Debug)]
 pub enum NullableValues {
     /// 32-bit integers.
@@ -25,17 +25,17 @@ pub enum NullableValues {
     Text(Vec<Option<Box<str>>>),
 }
 
-/// The columns of a file.
+/// Reads all columns of a file.
 ///
 /// # Errors
-/// [`ErrorKind::Protocol`] when it is no Parquet file of these fields.
-pub fn columns(bytes: Bytes, fields: &[Field]) -> Result<Vec<NullableValues>> {
+/// [`ErrorKind::Protocol`] when the bytes are not a Parquet file with exactly these fields.
+pub fn read_columns(bytes: Bytes, fields: &[Field]) -> Result<Vec<NullableValues>> {
     let read = || -> ParquetResult<Vec<NullableValues>> {
         let reader = SerializedFileReader::new(bytes)?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let names = schema.columns().iter().map(|column| column.name().to_owned());
         if !names.eq(fields.iter().map(|field| field.name.to_owned())) {
-            return Err(ParquetError::General("it holds other columns".to_owned()));
+            return Err(ParquetError::General("it has other columns".to_owned()));
         }
         let mut columns: Vec<NullableValues> = Vec::new();
         for group in 0..reader.num_row_groups() {
@@ -43,11 +43,13 @@ pub fn columns(bytes: Bytes, fields: &[Field]) -> Result<Vec<NullableValues>> {
             let rows = usize::try_from(group.metadata().num_rows()).unwrap_or_default();
             for number in 0..fields.len() {
                 let values = match group.get_column_reader(number)? {
-                    ColumnReader::Int32ColumnReader(reader) => NullableValues::Int32(values(reader, rows, Ok)?),
-                    ColumnReader::Int64ColumnReader(reader) => NullableValues::Int64(values(reader, rows, Ok)?),
-                    ColumnReader::DoubleColumnReader(reader) => NullableValues::Float64(values(reader, rows, Ok)?),
-                    ColumnReader::ByteArrayColumnReader(reader) => NullableValues::Text(values(reader, rows, text)?),
-                    _ => return Err(ParquetError::General("it holds another type".to_owned())),
+                    ColumnReader::Int32ColumnReader(reader) => NullableValues::Int32(read_values(reader, rows, Ok)?),
+                    ColumnReader::Int64ColumnReader(reader) => NullableValues::Int64(read_values(reader, rows, Ok)?),
+                    ColumnReader::DoubleColumnReader(reader) => NullableValues::Float64(read_values(reader, rows, Ok)?),
+                    ColumnReader::ByteArrayColumnReader(reader) => {
+                        NullableValues::Text(read_values(reader, rows, text)?)
+                    }
+                    _ => return Err(ParquetError::General("a column has an unexpected type".to_owned())),
                 };
                 match (columns.get_mut(number), values) {
                     (None, values) => columns.push(values),
@@ -55,23 +57,22 @@ pub fn columns(bytes: Bytes, fields: &[Field]) -> Result<Vec<NullableValues>> {
                     (Some(NullableValues::Int64(known)), NullableValues::Int64(more)) => known.extend(more),
                     (Some(NullableValues::Float64(known)), NullableValues::Float64(more)) => known.extend(more),
                     (Some(NullableValues::Text(known)), NullableValues::Text(more)) => known.extend(more),
-                    _ => return Err(ParquetError::General("a column changes its type".to_owned())),
+                    _ => return Err(ParquetError::General("a column changes its type between row groups".to_owned())),
                 }
             }
         }
         Ok(columns)
     };
-    read()
-        .map_err(|error| Error::new(ErrorKind::Protocol, "a file of the state cannot be read").cause(error.to_string()))
+    read().map_err(|error| Error::new(ErrorKind::Protocol, "a state file cannot be read").cause(error.to_string()))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the form that the reader hands out")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that `read_values` expects")]
 fn text(bytes: ByteArray) -> ParquetResult<Box<str>> {
     Ok(bytes.as_utf8()?.into())
 }
 
-/// All values of a column of a row group; every column of ours is optional and flat.
-fn values<T: DataType, V>(
+/// Reads all values of one column of a row group. State files have only optional, flat columns.
+fn read_values<T: DataType, V>(
     mut reader: ColumnReaderImpl<T>,
     rows: usize,
     make: impl Fn(T::T) -> ParquetResult<V>,
@@ -80,7 +81,7 @@ fn values<T: DataType, V>(
     while levels.len() < rows {
         let (read, _, _) = reader.read_records(rows - levels.len(), Some(&mut levels), None, &mut dense)?;
         if read == 0 {
-            return Err(ParquetError::General("a column is cut short".to_owned()));
+            return Err(ParquetError::General("a column is truncated".to_owned()));
         }
     }
     let mut dense = dense.into_iter();

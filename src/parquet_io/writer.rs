@@ -1,13 +1,13 @@
-//! Columns to Parquet bytes.
+//! Encodes columns as Parquet bytes.
 //!
-//! A batch of rows becomes one row group, encoded on whatever thread holds it; the row groups of a large file are
-//! encoded apart and spliced in order. It opens no file and knows no path.
+//! A batch of rows becomes one row group, encoded on the thread that has the rows. The row groups of a large file are
+//! encoded separately and appended in order. This module opens no file and knows no path.
 //!
-//! Settings follow measurement: no page index; no dictionary in files of a few rows (it costs more than the rows) nor
-//! for columns whose values hardly repeat; chunk statistics always; every column optional; timestamps as INT64
-//! microseconds adjusted to UTC, as Spark, DuckDB, Polars and pyarrow all read them.
+//! The settings were chosen by measurement: no page index; no dictionary in files with few rows (it costs more than the
+//! rows) or for columns whose values rarely repeat; always chunk statistics; every column optional; timestamps as INT64
+//! microseconds adjusted to UTC, which Spark, DuckDB, Polars and pyarrow all read.
 //!
-//! Invariant: the bytes are a function of the columns and the compression: no clock, no thread, no randomness.
+//! Invariant: the bytes depend only on the columns and the compression, not on the clock, threads or randomness.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -27,41 +27,41 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Field, Table, Type};
 use crate::tables::columns::{Column, ColumnValues, Columns, Dictionary, Presence};
 
-/// Files of at most this many rows are written without dictionaries.
-const FEW_ROWS: usize = 64;
+/// Files with at most this many rows are written without dictionaries.
+const MAX_ROWS_WITHOUT_DICTIONARY: usize = 64;
 
 /// Encodes the rows of one table.
 #[derive(Debug)]
 pub struct Encoder {
     schema: TypePtr,
-    few: WriterPropertiesPtr,
-    many: WriterPropertiesPtr,
+    without_dictionary: WriterPropertiesPtr,
+    with_dictionary: WriterPropertiesPtr,
 }
 
-/// One encoded batch: a complete Parquet file with one row group.
+/// One encoded batch of rows: a complete Parquet file with one row group.
 #[derive(Debug)]
 pub struct Encoded {
-    /// The file.
+    /// The bytes of the file.
     pub bytes: Bytes,
-    /// Rows in it.
+    /// The number of rows in it.
     pub rows: usize,
     group: Option<Arc<RowGroupMetaData>>,
 }
 
 impl Encoder {
-    /// An encoder for the columns of `table` that live in files.
+    /// Creates an encoder for the columns of `table` that its files contain (partition columns are in the path).
     ///
     /// # Errors
-    /// [`ErrorKind::Internal`] when the schema is not a Parquet schema.
+    /// [`ErrorKind::Internal`] when the fields do not form a Parquet schema.
     pub fn new(table: Table, compression: Compression) -> Result<Self> {
-        Self::of(table.file_fields(), compression)
+        Self::for_fields(table.file_fields(), compression)
     }
 
-    /// An encoder for columns of other fields.
+    /// Creates an encoder for columns of the given fields.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn of<'f>(fields: impl Iterator<Item = &'f Field>, compression: Compression) -> Result<Self> {
+    pub(crate) fn for_fields<'f>(fields: impl Iterator<Item = &'f Field>, compression: Compression) -> Result<Self> {
         let fields: Vec<&Field> = fields.collect();
         let codec = match compression {
             Compression::Snappy => Codec::SNAPPY,
@@ -82,31 +82,32 @@ impl Encoder {
             Arc::new(properties.build())
         };
         let schema = schema(&fields).map_err(bug)?;
-        Ok(Self { schema, few: properties(false), many: properties(true) })
+        Ok(Self { schema, without_dictionary: properties(false), with_dictionary: properties(true) })
     }
 
-    /// Encodes a batch.
+    /// Encodes a batch of rows.
     ///
     /// # Errors
-    /// [`ErrorKind::Internal`]: writing to memory fails only by a bug.
+    /// [`ErrorKind::Internal`]: encoding in memory fails only because of a bug.
     pub fn encode(&self, columns: &Columns) -> Result<Encoded> {
         self.encode_columns(&columns.columns)
     }
 
-    /// Encodes columns, as long as each other, in the order of the fields.
+    /// Encodes columns of the same length, in the order of the fields.
     ///
     /// # Errors
     /// As [`Self::encode`].
-    pub fn encode_columns(&self, columns: &[Column]) -> Result<Encoded> {
+    pub(crate) fn encode_columns(&self, columns: &[Column]) -> Result<Encoded> {
         let rows = columns.first().map_or(0, Column::rows);
-        let properties = if rows <= FEW_ROWS { &self.few } else { &self.many };
+        let properties =
+            if rows <= MAX_ROWS_WITHOUT_DICTIONARY { &self.without_dictionary } else { &self.with_dictionary };
         let encode = || -> ParquetResult<Encoded> {
-            let room = Vec::with_capacity(1024 + rows * 8);
-            let mut writer = SerializedFileWriter::new(room, Arc::clone(&self.schema), Arc::clone(properties))?;
+            let buffer = Vec::with_capacity(1024 + rows * 8);
+            let mut writer = SerializedFileWriter::new(buffer, Arc::clone(&self.schema), Arc::clone(properties))?;
             let mut group = writer.next_row_group()?;
             for column in columns {
                 let Some(mut target) = group.next_column()? else {
-                    return Err(ParquetError::General("more columns than the schema has".to_owned()));
+                    return Err(ParquetError::General("there are more columns than fields".to_owned()));
                 };
                 write_column(target.untyped(), column)?;
                 target.close()?;
@@ -117,23 +118,23 @@ impl Encoder {
         encode().map_err(bug)
     }
 
-    /// Begins a file of several row groups.
+    /// Starts a file with several row groups.
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] when `target` cannot be written to.
     pub fn assemble<W: Write + Send>(&self, target: W) -> Result<Assembler<W>> {
-        let writer = SerializedFileWriter::new(target, Arc::clone(&self.schema), Arc::clone(&self.many));
+        let writer = SerializedFileWriter::new(target, Arc::clone(&self.schema), Arc::clone(&self.with_dictionary));
         Ok(Assembler { writer: writer.map_err(failed)? })
     }
 }
 
-/// A Parquet file that grows by encoded batches.
+/// A Parquet file to which encoded batches are appended.
 pub struct Assembler<W: Write + Send> {
     writer: SerializedFileWriter<W>,
 }
 
 impl<W: Write + Send> Assembler<W> {
-    /// Appends a batch as a row group: its bytes are copied, not encoded again.
+    /// Appends a batch as a row group. Its bytes are copied, not encoded again.
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] when the target cannot be written to.
@@ -158,12 +159,12 @@ impl<W: Write + Send> Assembler<W> {
         splice().map_err(failed)
     }
 
-    /// Bytes written so far.
+    /// Returns the number of bytes written so far.
     pub fn bytes_written(&self) -> usize {
         self.writer.bytes_written()
     }
 
-    /// Writes the footer and gives the target back.
+    /// Writes the footer and returns the target.
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] when the target cannot be written to.
@@ -187,7 +188,7 @@ fn write_column(target: &mut ColumnWriter<'_>, column: &Column) -> ParquetResult
         (ColumnWriter::ByteArrayColumnWriter(target), ColumnValues::Text { dictionary, keys }) => {
             write_texts(target, dictionary, keys, presence)
         }
-        _ => Err(ParquetError::General("a column is not of its schema's type".to_owned())),
+        _ => Err(ParquetError::General("a column does not have the type of its field".to_owned())),
     }
 }
 
@@ -207,8 +208,8 @@ fn write_values<T: DataType>(
     Ok(())
 }
 
-/// Rows to a call: so many handles to texts stay in the nearest cache.
-const ROWS: usize = 1024;
+/// Rows per call of the writer. The text handles of this many rows fit into the L1 cache.
+const TEXT_BATCH_ROWS: usize = 1024;
 
 fn write_texts(
     target: &mut ColumnWriterImpl<'_, ByteArrayType>,
@@ -218,12 +219,12 @@ fn write_texts(
 ) -> ParquetResult<()> {
     let texts: Vec<ByteArray> =
         (0_u32..).take(dictionary.len()).map(|key| ByteArray::from(dictionary.get(key))).collect();
-    let all_present = [1; ROWS];
-    let mut values = Vec::with_capacity(ROWS.min(presence.rows()));
+    let all_present = [1; TEXT_BATCH_ROWS];
+    let mut values = Vec::with_capacity(TEXT_BATCH_ROWS.min(presence.rows()));
     let mut keys = keys.iter();
     let mut row = 0;
     while row < presence.rows() {
-        let until = presence.rows().min(row + ROWS);
+        let until = presence.rows().min(row + TEXT_BATCH_ROWS);
         let levels = match presence.levels() {
             Some(levels) => levels.get(row..until),
             None => all_present.get(..until - row),
@@ -238,7 +239,7 @@ fn write_texts(
     Ok(())
 }
 
-/// Whether values hardly repeat, so that a dictionary would be another copy of them.
+/// Returns true if the values rarely repeat, so that a dictionary would only be a second copy of them.
 fn is_nearly_distinct(field: &Field) -> bool {
     matches!(field.kind, Type::Timestamp | Type::Float64) || field.name == "songplay_id"
 }
@@ -262,12 +263,12 @@ fn column_type(field: &Field) -> ParquetResult<SchemaType> {
         .build()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that map_err expects")]
 fn bug(error: ParquetError) -> Error {
     Error::new(ErrorKind::Internal, "a table could not be encoded").cause(error.to_string())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that map_err expects")]
 fn failed(error: ParquetError) -> Error {
     let action = "write a table file";
     if let ParquetError::External(source) = &error
@@ -286,7 +287,7 @@ mod tests {
 
     use super::*;
 
-    /// A value of any column, as a reader gives it back; NaN is compared by its bits.
+    /// A value of any column, as a reader returns it; NaN is compared by its bits.
     fn value(kind: Type) -> BoxedStrategy<Value> {
         let value = match kind {
             Type::Int32 => any::<i32>().prop_map(Value::Int).boxed(),
@@ -300,7 +301,7 @@ mod tests {
         prop_oneof![1 => Just(Value::Null), 4 => value].boxed()
     }
 
-    /// A table and one to a few rows of it, where a row is a value for each column of its files.
+    /// A table and one or more rows of it; a row has one value for each column of the table's files.
     fn rows() -> impl Strategy<Value = (Table, Vec<Vec<Value>>)> {
         prop::sample::select(&Table::ALL[..]).prop_flat_map(|table| {
             let row: Vec<_> = table.file_fields().map(|field| value(field.kind)).collect();
@@ -328,7 +329,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back((table, rows) in rows(), compression in prop::sample::select(
+        fn written_values_are_read_back((table, rows) in rows(), compression in prop::sample::select(
             vec![Compression::Snappy, Compression::Zstd, Compression::None],
         )) {
             let columns = table
@@ -344,7 +345,7 @@ mod tests {
                 .unwrap()
                 .map(|row| row.unwrap().into_columns().into_iter().map(|(_, value)| value).collect())
                 .collect();
-            // The debug form tells -0.0 from 0.0, and a NaN is equal to itself.
+            // The debug format distinguishes -0.0 from 0.0, and a NaN is equal to itself.
             prop_assert_eq!(format!("{read:?}"), format!("{rows:?}"));
         }
     }

@@ -1,11 +1,11 @@
-//! The one way in which a call waits.
+//! Runs the engine for a call from Python, interruptibly. Every call that can block goes through here.
 //!
-//! The work runs on a thread of its own; the calling thread sleeps without the interpreter lock and wakes every
-//! [`TICK`] to let Python handle signals, to log what the run has noted and to report progress. An exception from any
-//! of these stops the work and is raised once the work has ended.
+//! The work runs on a separate thread. The calling thread sleeps without the interpreter lock and wakes every
+//! [`TICK`] to let Python handle signals, to log the notes of the run, and to report progress. An exception in any of
+//! these stops the work, and is raised when the work has ended.
 //!
-//! Invariant: when [`call`] returns, nothing of the call is still running: no thread, no file operation. So a process
-//! may fork between calls, and after Ctrl-C nothing keeps working.
+//! Invariant: when [`call`] returns, no thread and no file operation of the call is still running. So a process can fork
+//! between calls, and nothing continues after Ctrl-C.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,10 +23,10 @@ use crate::runtime::context::Context;
 use crate::runtime::executor::Executor;
 use crate::runtime::progress::{Level, Note, Progress};
 
-/// How long Python waits at most before it may handle a signal.
+/// Upper bound for the time until Python can handle a signal.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Does `work` and returns its result, or raises.
+/// Runs `work` and returns its result, or raises an exception.
 pub fn call<T: Send>(
     py: Python<'_>,
     on_tick: Option<Py<PyAny>>,
@@ -35,8 +35,8 @@ pub fn call<T: Send>(
     call_on(py, None, on_tick, work)
 }
 
-/// The same with an executor for `work`'s shards.
-#[expect(clippy::needless_pass_by_value, reason = "the form in which Python hands it over")]
+/// Like [`call`], with an executor for the shards of `work`.
+#[expect(clippy::needless_pass_by_value, reason = "the form in which Python passes it")]
 pub fn call_on<T: Send>(
     py: Python<'_>,
     executor: Option<&PyExecutor>,
@@ -50,25 +50,25 @@ pub fn call_on<T: Send>(
         ..Context::default()
     };
     let started = Instant::now();
-    let (outcome, raised) = std::thread::scope(|scope| {
+    let (result, raised) = std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(1);
-        // The lock satisfies `detach`; nobody else ever takes it.
+        // `detach` requires the mutex; only this thread locks it.
         let receiver = Mutex::new(receiver);
         let job = move || {
-            let outcome = catch_unwind(AssertUnwindSafe(|| work(context))).unwrap_or_else(|panic| Err(bug(&*panic)));
-            // The receiver lives as long as this scope.
-            drop(sender.send(outcome));
+            let result = catch_unwind(AssertUnwindSafe(|| work(context))).unwrap_or_else(|panic| Err(bug(&*panic)));
+            // The receiver lives as long as this scope, so sending cannot fail.
+            drop(sender.send(result));
         };
         if let Err(error) = std::thread::Builder::new().name("sparkify-run".to_owned()).spawn_scoped(scope, job) {
-            let refused = Error::new(ErrorKind::Storage, "the system refused a thread").cause(error.to_string());
+            let refused = Error::new(ErrorKind::Storage, "the system cannot start a thread").cause(error.to_string());
             return (Err(refused), None);
         }
         let mut raised = None;
         loop {
-            // A stopped job ends by itself within moments; until then only the job is waited for.
+            // A stopped job ends within moments; until then this thread only waits for it.
             let wait = || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(TICK);
             match py.detach(wait) {
-                Ok(outcome) => return (outcome, raised),
+                Ok(result) => return (result, raised),
                 Err(RecvTimeoutError::Disconnected) => {
                     return (Err(Error::new(ErrorKind::Internal, "the run ended without a result")), raised);
                 }
@@ -90,10 +90,10 @@ pub fn call_on<T: Send>(
             }
         }
     });
-    // What the run said since the last tick, also when it was shorter than one.
+    // The notes since the last tick; a short run has no tick at all.
     let raised = raised.or_else(|| flush(py, &progress).err());
-    // A signal that arrived in the last moments of a run that succeeded is Python's to handle, as ever.
-    match (outcome, raised) {
+    // If a signal arrives just before a run succeeds, Python handles it as usual after the call.
+    match (result, raised) {
         (Ok(value), None) => Ok(value),
         (_, Some(exception)) => Err(exception),
         (Err(error), None) => Err(errors::raise(py, &error)),
@@ -112,7 +112,7 @@ fn tick(py: Python<'_>, on_tick: Option<&Py<PyAny>>, progress: &Progress, starte
     on_tick.call1(py, (values,)).map(drop)
 }
 
-/// Hands the run's notes to `logging`. Where nobody has imported that, nobody can be listening.
+/// Passes the notes of the run to `logging`, if it was imported; otherwise there cannot be a handler.
 fn flush(py: Python<'_>, progress: &Progress) -> PyResult<()> {
     let notes = progress.take_notes();
     if notes.is_empty() {
@@ -134,7 +134,7 @@ fn flush(py: Python<'_>, progress: &Progress) -> PyResult<()> {
     Ok(())
 }
 
-/// A panic as an error: the message is ours, so it holds no input.
+/// Converts a panic to an error. The messages of panics are written in this package, so they contain no input.
 fn bug(panic: &(dyn Any + Send)) -> Error {
     let text = panic
         .downcast_ref::<&str>()
@@ -143,5 +143,5 @@ fn bug(panic: &(dyn Any + Send)) -> Error {
         .unwrap_or_else(|| "a panic without a message".to_owned());
     Error::new(ErrorKind::Internal, "sparkify-lake has a bug")
         .cause(text)
-        .hint("please report it with the command that you ran; the tables are whole")
+        .hint("report it with the command that you ran; the tables are complete")
 }

@@ -1,6 +1,6 @@
-//! An executor that is a Python object: shards go out as bytes, results come in as they are done.
+//! An executor that is a Python object: it gets shards as bytes, and yields each result when it is ready.
 //!
-//! Invariant: Python is held only while its own code runs; what it raises becomes an error of ours, in one sentence.
+//! Invariant: the interpreter lock is held only while Python code runs. An exception becomes an [`Error`] of one sentence.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList};
@@ -8,7 +8,8 @@ use pyo3::types::{PyBytes, PyIterator, PyList};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::executor::Executor;
 
-/// An object with `name`, `slots`, `threads`, `map(kernel, shards)` and `cancel()`, and the kernel that it is to call.
+/// A Python object with `name`, `slots`, `threads`, `map(kernel, shards)` and `cancel()`, and the kernel that its workers
+/// call.
 #[derive(Debug)]
 pub struct PyExecutor {
     object: Py<PyAny>,
@@ -19,7 +20,7 @@ pub struct PyExecutor {
 }
 
 impl PyExecutor {
-    /// Asks the object who it is.
+    /// Reads the name, slots and threads of the object.
     pub fn new(object: Bound<'_, PyAny>, kernel: Py<PyAny>) -> PyResult<Self> {
         Ok(Self {
             name: object.getattr("name")?.extract()?,
@@ -30,17 +31,17 @@ impl PyExecutor {
         })
     }
 
-    /// Ends what is under way, from any thread.
+    /// Stops the running shards; can be called from any thread.
     pub fn cancel(&self, py: Python<'_>) {
-        // The call is ending already, with a reason of its own.
+        // The call is ending already, for another reason, so an exception here is ignored.
         drop(self.object.call_method0(py, "cancel"));
     }
 
-    /// Ends what is under way, and waits for it: a generator tidies up in its `finally`.
-    fn end(&self, results: &Py<PyIterator>) {
+    /// Stops the running shards and waits for them: a generator cleans up in its `finally`.
+    fn stop(&self, results: &Py<PyIterator>) {
         Python::attach(|py| {
             self.cancel(py);
-            // Other iterators have nothing to close, and the error that ends the call is known.
+            // An iterator that is not a generator has no `close`; the error that ends the call is known already.
             drop(results.call_method0(py, "close"));
         });
     }
@@ -52,7 +53,7 @@ impl PyExecutor {
                 let results = self.object.bind(py).call_method1("map", (&self.kernel, shards))?;
                 Ok(results.try_iter()?.unbind())
             };
-            begin().map_err(|exception| self.failed(py, &exception))
+            begin().map_err(|exception| self.to_error(py, &exception))
         })
     }
 
@@ -61,25 +62,25 @@ impl PyExecutor {
             let next = || -> PyResult<Option<(usize, Vec<u8>)>> {
                 results.bind(py).clone().next().transpose()?.map(|result| result.extract()).transpose()
             };
-            next().map_err(|exception| self.failed(py, &exception))
+            next().map_err(|exception| self.to_error(py, &exception))
         })
     }
 
-    /// What Python raised, as an error: ours as it was, another's by its first line.
-    fn failed(&self, py: Python<'_>, exception: &PyErr) -> Error {
+    /// Converts an exception: one of this package keeps its fields, any other is described by its first line.
+    fn to_error(&self, py: Python<'_>, exception: &PyErr) -> Error {
         let value = exception.value(py);
         let text = |name: &str| value.getattr(name).ok()?.extract::<String>().ok();
         let exit_code = value.getattr("exit_code").ok().and_then(|code| code.extract::<u8>().ok());
-        let kind = ErrorKind::ALL.into_iter().find(|kind| Some(kind.exit_code()) == exit_code);
+        let kind = exit_code.and_then(ErrorKind::from_exit_code);
         let mut error = if let (Some(kind), Some(message)) = (kind, text("message")) {
             Error::new(kind, message)
         } else {
-            let said = value.str().map(|text| text.to_string()).unwrap_or_default();
+            let message = value.str().map(|text| text.to_string()).unwrap_or_default();
             let class = value.get_type().name().map(|name| name.to_string()).unwrap_or_default();
-            let first = said.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+            let first_line = message.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
             return Error::new(ErrorKind::Retry, format!("{} did not do the work", self.name))
-                .cause(format!("{class}: {first}"))
-                .hint("its own log says more; nothing was changed, and a run may be tried again");
+                .cause(format!("{class}: {first_line}"))
+                .hint("see the log of the executor; no table was changed, run again");
         };
         if let Some(cause) = text("cause") {
             error = error.cause(cause);
@@ -109,7 +110,7 @@ impl Executor for PyExecutor {
         drop(shards);
         while let Some((number, bytes)) = self.next(&results)? {
             if let Err(error) = take(number, &bytes) {
-                self.end(&results);
+                self.stop(&results);
                 return Err(error);
             }
         }

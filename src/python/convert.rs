@@ -1,8 +1,8 @@
-//! ColumnValues on their way between Rust and Python: settings in, reports and frames out.
+//! Converts values between Rust and Python: settings to Rust, reports and data frames to Python.
 //!
-//! The only place that knows data frames. Nothing here reads, writes or decides.
+//! No other module knows data frames. This one does no input, output or other work.
 //!
-//! Invariant: a frame has exactly the columns, types and order that [`crate::schema`] states.
+//! Invariant: a frame has exactly the columns, types and order that [`crate::schema`] defines.
 
 use polars::prelude::{
     Column as FrameColumn, DataFrame, DataType, Float64Chunked, Int32Chunked, Int64Chunked, IntoColumn, NamedFrom,
@@ -18,8 +18,8 @@ use crate::schema::{Field, Table, Type};
 use crate::tables::columns::{Column, ColumnValues, Columns};
 use crate::transform::in_memory::Star;
 
-/// Python's options as text: numbers as they print, flags as `true` and `false`, lists with commas. `None` means not
-/// set. A `Secret` is opened here and nowhere in Python.
+/// Converts Python options to text: numbers in their printed form, flags as `true` and `false`, lists with commas. `None`
+/// means not set. A `Secret` is revealed only here, and nowhere in Python.
 pub fn settings(options: &Bound<'_, PyMapping>) -> PyResult<Settings> {
     let mut settings = Settings::new();
     for item in options.items()?.iter() {
@@ -45,27 +45,27 @@ fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(value.str()?.cast::<PyString>()?.to_str()?.to_owned())
 }
 
-/// A report as Python's own dicts and lists.
+/// Converts a report to Python dicts and lists.
 pub fn to_python(py: Python<'_>, value: &impl Serialize) -> PyResult<Py<PyAny>> {
     let json = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
     Ok(py.import("json")?.call_method1("loads", (json,))?.unbind())
 }
 
-/// The five tables as data frames; a table without rows is a frame without rows.
+/// Converts the five tables to data frames; a table without rows becomes a frame without rows.
 ///
 /// # Errors
-/// [`ErrorKind::Internal`] when a column is not of its schema's type.
+/// [`ErrorKind::Internal`] when a column does not have the type of its field.
 pub fn frames(star: &Star) -> Result<Vec<(Table, DataFrame)>> {
     Table::ALL.into_iter().map(|table| Ok((table, frame(star, table).map_err(bug)?))).collect()
 }
 
 fn frame(star: &Star, table: Table) -> PolarsResult<DataFrame> {
-    let mut whole = empty(table)?;
+    let mut frame = empty(table)?;
     for batch in star.table(table) {
-        whole.vstack_mut(&from_columns(batch)?)?;
+        frame.vstack_mut(&from_columns(batch)?)?;
     }
-    whole.rechunk_mut();
-    Ok(whole)
+    frame.rechunk_mut();
+    Ok(frame)
 }
 
 fn empty(table: Table) -> PolarsResult<DataFrame> {
@@ -93,7 +93,7 @@ fn data_type(kind: Type) -> DataType {
 fn from_columns(batch: &Columns) -> PolarsResult<DataFrame> {
     let fields = batch.table.fields();
     if fields.len() != batch.columns.len() {
-        return Err(PolarsError::ShapeMismatch("not the columns of the table".into()));
+        return Err(PolarsError::ShapeMismatch("the batch does not have the columns of the table".into()));
     }
     let columns = fields.iter().zip(&batch.columns).map(|(field, column)| from_column(field, column));
     DataFrame::new_infer_height(columns.collect())
@@ -132,13 +132,13 @@ fn from_column(field: &Field, column: &Column) -> FrameColumn {
     }
 }
 
-/// Dense values, spread over the rows that hold one.
+/// Yields one item per row: the next dense value if the row has one, otherwise `None`.
 fn spread<'v, T: Copy>(levels: &'v [i16], values: &'v [T]) -> impl Iterator<Item = Option<T>> + 'v {
     let mut values = values.iter().copied();
     levels.iter().map(move |level| if *level == 1 { values.next() } else { None })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that map_err expects")]
 fn bug(error: PolarsError) -> Error {
-    Error::new(ErrorKind::Internal, "a table could not be handed over").cause(error.to_string())
+    Error::new(ErrorKind::Internal, "a table cannot be converted to a data frame").cause(error.to_string())
 }

@@ -1,8 +1,8 @@
-//! Errors of the engine as exceptions of `sparkify_lake.errors`.
+//! Raises errors of the engine as exceptions of `sparkify_lake.errors`.
 //!
-//! The classes are written in Python, so that people can catch, pickle and read them; this only picks the class.
+//! The classes are written in Python, so that users can catch, pickle and read them; this module only selects the class.
 //!
-//! Invariant: an [`ErrorKind`] and the class it is raised as have the same exit code.
+//! Invariant: an [`ErrorKind`] and its exception class have the same exit code.
 
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
@@ -10,7 +10,7 @@ use pyo3::types::{IntoPyDict, PyDict};
 
 use crate::error::{Error, ErrorKind};
 
-/// The exception for an error. Failing to make it is an exception too.
+/// Returns the exception for an error; if it cannot be created, the exception that this caused.
 pub fn raise(py: Python<'_>, error: &Error) -> PyErr {
     let class = match error.kind() {
         ErrorKind::Usage => "UsageError",

@@ -1,9 +1,9 @@
-//! The doorway to Python: the functions of `sparkify_lake._native`.
+//! The boundary to Python: the functions of `sparkify_lake._native`.
 //!
-//! Plain mappings come in, plain mappings go out, frames cross through pyo3-polars. Here nothing is decided: options
-//! are read by [`crate::config`], the work is done by [`crate::job::run`], waiting and signals are the [`bridge`]'s.
+//! Arguments and results are plain mappings; data frames are passed by pyo3-polars. This module makes no decisions:
+//! [`crate::config`] checks the options, [`crate::job`] does the work, and [`bridge`] waits and handles signals.
 //!
-//! Invariant: no function blocks without the bridge, so each can be interrupted within a tick.
+//! Invariant: every function that can block uses the bridge, so it can be interrupted within one tick.
 
 mod bridge;
 mod cluster;
@@ -24,18 +24,19 @@ use crate::job;
 use crate::lake::table_presence;
 use crate::runtime::progress::Phase;
 use crate::sample::{SampleSpec, write_sample};
+use crate::schema::Table;
 
-/// An executor with the kernel that it is to call.
-type Crew<'py> = Option<(Bound<'py, PyAny>, Py<PyAny>)>;
+/// An executor and the kernel that its workers call.
+type ExecutorBinding<'py> = Option<(Bound<'py, PyAny>, Py<PyAny>)>;
 
-/// RunBuffer the job, its shards on `executor` if that is given; returns the report.
+/// Runs the job, with its shards on `executor` if one is given; returns the report.
 #[pyfunction]
 #[pyo3(signature = (options, on_tick, executor = None))]
 fn run<'py>(
     py: Python<'py>,
     options: &Bound<'py, PyMapping>,
     on_tick: Option<Py<PyAny>>,
-    executor: Crew<'py>,
+    executor: ExecutorBinding<'py>,
 ) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
     let executor = executor.map(|(object, kernel)| PyExecutor::new(object, kernel)).transpose()?;
@@ -43,7 +44,7 @@ fn run<'py>(
     convert::to_python(py, &report)
 }
 
-/// Works on a shard of somebody else's run; `secrets` are credentials, if any were given.
+/// Executes a shard of a run that another process leads; `secrets` are credentials, if there are any.
 #[pyfunction]
 fn kernel<'py>(py: Python<'py>, shard: &[u8], secrets: &Bound<'py, PyMapping>) -> PyResult<Bound<'py, PyBytes>> {
     let secrets = convert::settings(secrets)?;
@@ -51,7 +52,7 @@ fn kernel<'py>(py: Python<'py>, shard: &[u8], secrets: &Bound<'py, PyMapping>) -
     Ok(PyBytes::new(py, &result))
 }
 
-/// Resolves what `run` would read and write; touches nothing.
+/// Returns what `run` would read and write; changes nothing.
 #[pyfunction]
 fn plan(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
@@ -78,7 +79,7 @@ fn build<'py>(
     Ok((tables, convert::to_python(py, &report)?))
 }
 
-/// Examines a place that a job would read or write, from the workers of `executor`, too; returns the checks.
+/// Examines a location that a job would read or write, also from the workers of `executor`; returns the checks.
 #[pyfunction]
 #[pyo3(signature = (location, options, on_tick, executor = None))]
 fn doctor<'py>(
@@ -86,24 +87,24 @@ fn doctor<'py>(
     location: &str,
     options: &Bound<'py, PyMapping>,
     on_tick: Option<Py<PyAny>>,
-    executor: Crew<'py>,
+    executor: ExecutorBinding<'py>,
 ) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
     let executor = executor.map(|(object, kernel)| PyExecutor::new(object, kernel)).transpose()?;
-    let examination =
+    let diagnostics =
         bridge::call_on(py, executor.as_ref(), on_tick, |context| job::doctor::examine(&config, location, context))?;
-    convert::to_python(py, &examination)
+    convert::to_python(py, &diagnostics)
 }
 
-/// Compares the lake with its log; changes nothing.
+/// Compares the lake with its commit log; changes nothing.
 #[pyfunction]
 fn check(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
-    let checkup = bridge::call(py, on_tick, |context| job::check::check(&config, context))?;
-    convert::to_python(py, &checkup)
+    let lake_check = bridge::call(py, on_tick, |context| job::check::check(&config, context))?;
+    convert::to_python(py, &lake_check)
 }
 
-/// Tells the newest version of the lake from its log, and what has arrived since at an input that is named.
+/// Returns the newest version of the lake from its commit log, and the changes of the input, if one is configured.
 #[pyfunction]
 fn status(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
@@ -111,15 +112,15 @@ fn status(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<PyAny>>
     convert::to_python(py, &status)
 }
 
-/// Publishes what an earlier run committed and did not finish; returns what the lake is then.
+/// Completes the publication of a committed version; returns the comparison of the lake with its commit log.
 #[pyfunction]
 fn recover(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
-    let checkup = bridge::call(py, on_tick, |context| job::recover::recover(&config, context))?;
-    convert::to_python(py, &checkup)
+    let lake_check = bridge::call(py, on_tick, |context| job::recover::recover(&config, context))?;
+    convert::to_python(py, &lake_check)
 }
 
-/// Makes the sample data set below `directory`.
+/// Writes the sample data set to `directory`.
 #[pyfunction]
 fn sample(
     py: Python<'_>,
@@ -133,7 +134,7 @@ fn sample(
         let Some(text) = settings.get(name) else { return Ok(default) };
         text.parse().map_err(|_| {
             let error = Error::new(ErrorKind::Usage, format!("{name} cannot be {text:?}"))
-                .hint("it takes a whole number")
+                .hint("use a whole number")
                 .context("option", name);
             errors::raise(py, &error)
         })
@@ -171,23 +172,40 @@ fn sample(
     convert::to_python(py, &summary)
 }
 
-/// The default of every option and of the sample's numbers, as text.
+/// Returns the default of every option, and of the numbers of the sample, as text.
 #[pyfunction]
 fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let known = PyDict::new(py);
+    let all = PyDict::new(py);
     for (name, default) in DEFAULTS {
-        known.set_item(name, default)?;
+        all.set_item(name, default)?;
     }
     let SampleSpec { songs, events, days, users, seed } = SampleSpec::default();
     let numbers =
         [("songs", songs), ("events", events), ("days", days.into()), ("users", users.into()), ("seed", seed)];
     for (name, default) in numbers {
-        known.set_item(name, default.to_string())?;
+        all.set_item(name, default.to_string())?;
     }
-    Ok(known)
+    Ok(all)
 }
 
-/// The version and how the module was compiled.
+/// The star schema by table name: the columns with their types, and the columns that are in the path.
+#[pyfunction]
+fn star_schema(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let tables = PyDict::new(py);
+    for table in Table::ALL {
+        let columns = PyDict::new(py);
+        for field in table.fields() {
+            columns.set_item(field.name, field.kind.name())?;
+        }
+        let described = PyDict::new(py);
+        described.set_item("columns", columns)?;
+        described.set_item("partition_columns", table.partition_columns().to_vec())?;
+        tables.set_item(table.name(), described)?;
+    }
+    Ok(tables)
+}
+
+/// Returns the version of the package, and how the module was compiled.
 #[pyfunction]
 fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let info = PyDict::new(py);
@@ -197,19 +215,19 @@ fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(info)
 }
 
-/// The location of each table's folder, by table name; touches nothing.
+/// Returns the location of each table's folder, by table name; accesses no storage.
 #[pyfunction]
 fn lake_layout(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<BTreeMap<&'static str, String>> {
     let config = configuration(py, options)?;
     table_presence::folders(&config).map_err(|error| errors::raise(py, &error))
 }
 
-/// Looks which tables of a lake are there.
+/// Returns which tables of a lake exist.
 #[pyfunction]
 fn look(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
-    let sight = bridge::call(py, None, |context| table_presence::look(&config, context))?;
-    convert::to_python(py, &sight)
+    let presence = bridge::call(py, None, |context| table_presence::find_tables(&config, context))?;
+    convert::to_python(py, &presence)
 }
 
 fn configuration(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Config> {
@@ -217,7 +235,7 @@ fn configuration(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Con
     Config::from_settings(&settings).map_err(|error| errors::raise(py, &error))
 }
 
-/// `sparkify_lake._native`.
+/// The module `sparkify_lake._native`.
 #[pymodule(gil_used = false)]
 #[pyo3(name = "_native")]
 fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -230,6 +248,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(recover, module)?)?;
     module.add_function(wrap_pyfunction!(sample, module)?)?;
     module.add_function(wrap_pyfunction!(defaults, module)?)?;
+    module.add_function(wrap_pyfunction!(star_schema, module)?)?;
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
     module.add_function(wrap_pyfunction!(lake_layout, module)?)?;
     module.add_function(wrap_pyfunction!(look, module)?)?;

@@ -1,16 +1,17 @@
-//! Whether what was read is good enough to be published.
+//! The quality gate: is the input good enough to be published?
 //!
-//! The rules of the bad-input catalogue on whole runs: every record accounted for, not too many of them bad, and at
-//! least one usable. It changes nothing.
+//! It checks what the tables of a run are made from: every record is counted, no event log counts twice, not too many
+//! records are bad, at least one record is usable, and the input has not shrunk to less than half. The reasons for bad
+//! records and files are listed in `docs/bad_input.md`. The gate reads the counts and changes nothing.
 //!
-//! Invariant: a run that passes has loaded something from every content it needed.
+//! Invariant: a run that passes has loaded something from every content that it needs.
 
 use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::input_files::InputFiles;
 use crate::input::list::{InputFile, Listing};
-use crate::input::sources::{Content, JobSpec};
+use crate::input::sources::{Content, JobSpec, Source};
 use crate::input::{duplicate_files, file_identity};
 use crate::lake::checkpoint::Manifest;
 use crate::lake::commit_record::CommitRecord;
@@ -18,51 +19,41 @@ use crate::lake::read_summary::ReadSummary;
 use crate::quality::input_stats::InputStats;
 use crate::quality::read_stats::ReadStats;
 
-/// Accepts or refuses what the tables are to be made from: what was read, and what earlier runs have read.
+/// Accepts or rejects the input of the tables: the files that this run has read, and those that earlier runs have read.
 ///
 /// # Errors
-/// [`ErrorKind::DataRefused`], naming the first bad record; [`ErrorKind::Internal`] when the books do not balance.
+/// [`ErrorKind::DataRefused`], which names the first bad record; [`ErrorKind::Internal`] if a record was not counted.
 pub fn accept(
     spec: &JobSpec,
     inputs: &InputFiles,
     stats: &InputStats,
-    outcome: &ReadSummary,
-    ledgers: &BTreeMap<String, Manifest>,
+    summary: &ReadSummary,
+    manifests: &BTreeMap<String, Manifest>,
 ) -> Result<()> {
     for (content, listing) in inputs.each() {
-        let account = stats.of(content);
-        let source = match content {
-            Content::Songs => &spec.songs,
-            Content::Logs => &spec.logs,
-        };
-        let Some(source) = source else { continue };
-        let records = outcome.records.get(content.name()).copied().unwrap_or_default();
-        if let Some(count) = account.files.iter().find(|count| !count.is_balanced()) {
-            let file = listing.shown(count.file).unwrap_or_default();
-            return Err(Error::new(ErrorKind::Internal, format!("the records of {file} do not add up")));
-        }
-        // A song that is there twice is one song; a play that is there twice would be two.
+        let Some(source) = spec.source(content) else { continue };
+        let read = stats.of(content);
+        must_be_balanced(listing, read)?;
+        // Two copies of a song are one song; two copies of a play would be two plays.
         if content == Content::Logs && !spec.config.allow_duplicates {
-            let ledger = ledgers.get(content.name());
+            let manifest = manifests.get(content.name());
             let has_records = |file: &InputFile| {
-                let known = ledger.and_then(|ledger| ledger.files.get(&file_identity::name(source, file)));
+                let known = manifest.and_then(|manifest| manifest.files.get(&file_identity::name(source, file)));
                 known.is_some_and(|file| file.read() > 0)
             };
-            refuse_duplicates(listing, account, has_records)?;
+            refuse_duplicates(listing, read, has_records)?;
         }
-        let first = account.first.first().and_then(|located| {
-            let file = listing.shown(located.file)?;
-            Some(format!("the first is in {file} at byte {}: {}", located.offset, located.reason))
+        let first_reject = read.first.first().and_then(|reject| {
+            let file = listing.shown(reject.file)?;
+            Some(format!("the first bad record is in {file} at byte {}: {}", reject.offset, reject.reason))
         });
+        let records = summary.records.get(content.name()).copied().unwrap_or_default();
         if records.loaded == 0 {
-            let what = match content {
-                Content::Songs => "song",
-                Content::Logs => "NextSong event",
-            };
-            let cause = first.unwrap_or_else(|| format!("{} files hold {} records", listing.files.len(), records.read));
-            return Err(Error::new(ErrorKind::DataRefused, format!("no usable {what} in {}", source.shown))
+            let cause =
+                first_reject.unwrap_or_else(|| format!("files: {}, records: {}", listing.files.len(), records.read));
+            return Err(nothing_usable(content, source)
                 .cause(cause)
-                .hint(with_place("is this the right folder? the tables are as they were", stats)));
+                .hint(with_quarantine(wrong_folder(content), stats)));
         }
         let allowed = spec.config.max_bad.allowed(records.read);
         if records.quarantined > allowed {
@@ -73,57 +64,76 @@ pub fn accept(
                     records.quarantined, records.read, source.shown
                 ),
             )
-            .cause(first.unwrap_or_default())
-            .hint(with_place("repair the input, or raise --max-bad (a number or a share such as 5%)", stats)));
+            .cause(first_reject.unwrap_or_default())
+            .hint(with_quarantine("repair the input, or raise --max-bad (a number, or a share such as 5%)", stats)));
         }
     }
     Ok(())
 }
 
-/// Refuses a file that is there twice.
-fn refuse_duplicates(listing: &Listing, account: &ReadStats, has_records: impl Fn(&InputFile) -> bool) -> Result<()> {
+/// Checks that the records of each file were either loaded, filtered, or rejected.
+fn must_be_balanced(listing: &Listing, read: &ReadStats) -> Result<()> {
+    let Some(count) = read.files.iter().find(|count| !count.is_balanced()) else { return Ok(()) };
+    let file = listing.shown(count.file).unwrap_or_default();
+    Err(Error::new(ErrorKind::Internal, format!("the record counts of {file} do not add up")))
+}
+
+/// Refuses two event logs with the same content.
+fn refuse_duplicates(listing: &Listing, read: &ReadStats, has_records: impl Fn(&InputFile) -> bool) -> Result<()> {
     let counts = |file: usize| listing.files.get(file).is_some_and(&has_records);
-    let Some((file, other)) = duplicate_files::first(listing, &account.heads, counts)? else {
+    let Some((file, other)) = duplicate_files::first(listing, &read.heads, counts)? else {
         return Ok(());
     };
     let (file, other) = (listing.shown(file).unwrap_or_default(), listing.shown(other).unwrap_or_default());
-    Err(Error::new(ErrorKind::DataRefused, format!("{file} is the same as {other}: duplicate_input"))
-        .hint("remove one of them; or say --allow-duplicates, and its plays count twice")
+    Err(Error::new(ErrorKind::DataRefused, format!("{file} has the same content as {other}: duplicate_input"))
+        .hint("remove one of the two files, or set --allow-duplicates to count its plays twice")
         .context("path", file))
 }
 
-/// Refuses an input that is less than half of what it was: the rest has probably not arrived.
+fn nothing_usable(content: Content, source: &Source) -> Error {
+    let record = match content {
+        Content::Songs => "song",
+        Content::Logs => "NextSong event",
+    };
+    Error::new(ErrorKind::DataRefused, format!("no usable {record} in {}", source.shown))
+}
+
+const fn wrong_folder(content: Content) -> &'static str {
+    match content {
+        Content::Songs => "check that this is the folder of the song metadata; no table was changed",
+        Content::Logs => "check that this is the folder of the event logs; no table was changed",
+    }
+}
+
+/// Refuses an input of less than half of its previous size: most often, the rest has not arrived yet.
 ///
 /// # Errors
-/// [`ErrorKind::DataRefused`], with the numbers.
+/// [`ErrorKind::DataRefused`], with both sizes.
 pub fn must_not_shrink(spec: &JobSpec, inputs: &InputFiles, newest: Option<&CommitRecord>) -> Result<()> {
     let Some(newest) = newest.filter(|_| !spec.config.allow_shrink) else { return Ok(()) };
-    for ((content, listing), source) in inputs.each().into_iter().zip([&spec.songs, &spec.logs]) {
-        let (Some(source), Some(before)) = (source, newest.ledger(content.name())) else { continue };
+    for (content, listing) in inputs.each() {
+        let (Some(source), Some(before)) = (spec.source(content), newest.manifest(content.name())) else { continue };
         let bytes_before: u64 = before.files.values().map(|file| file.size).sum();
         let (files_before, files, bytes) = (before.files.len(), listing.files.len(), listing.bytes());
-        // Fewer files may be joined ones, fewer bytes compressed ones; less of both is less input.
+        // Fewer files may be joined files, and fewer bytes compressed files; fewer of both is less input.
         if files >= files_before.div_ceil(2) || bytes >= bytes_before.div_ceil(2) {
             continue;
         }
         return Err(Error::new(
             ErrorKind::DataRefused,
-            format!(
-                "{} holds less than half of what version {} of the lake was made from",
-                source.shown, newest.version
-            ),
+            format!("{} contains less than half of the input of version {} of the lake", source.shown, newest.version),
         )
-        .cause(format!("{files} files with {bytes} bytes, then {files_before} with {bytes_before}"))
-        .hint("is all of the input there? if so, say --allow-shrink; the tables are as they were")
+        .cause(format!("now {files} files with {bytes} bytes, before {files_before} files with {bytes_before} bytes"))
+        .hint("check that all of the input is there; if it is complete, set --allow-shrink; no table was changed")
         .context("path", source.shown.clone()));
     }
     Ok(())
 }
 
-/// A hint that also says where the rejects are.
-fn with_place(hint: &str, stats: &InputStats) -> String {
+/// A hint that also shows the folder of the rejected records.
+fn with_quarantine(hint: &str, stats: &InputStats) -> String {
     match &stats.quarantine {
-        Some(place) => format!("{hint}; the bad records are in {place}"),
+        Some(folder) => format!("{hint}; the rejected records are in {folder}"),
         None => hint.to_owned(),
     }
 }

@@ -1,5 +1,5 @@
-//! What became of the input of a run: the counts of both contents, the months that the log files feed, and where the
-//! rejects were written.
+//! The results of reading: the counts of both contents, the months of the plays of each log file, and where the
+//! rejected records were written.
 
 use std::collections::BTreeSet;
 
@@ -9,21 +9,21 @@ use crate::input::sources::Content;
 use crate::quality::read_stats::ReadStats;
 use crate::tables::time::Month;
 
-/// What became of the files that a run has read.
+/// The results of reading the input files of a run.
 #[derive(Debug, Default)]
 pub struct InputStats {
-    /// Counts of the song files.
+    /// Statistics of the song files.
     pub songs: ReadStats,
-    /// Counts of the log files.
+    /// Statistics of the log files.
     pub logs: ReadStats,
-    /// The months of the plays of each log file that was read, by the file's number.
+    /// The months of the plays of each log file that was read, with the file's number in the listing.
     pub months: BTreeSet<(usize, Month)>,
-    /// Where the rejects were written, if there were any.
+    /// The folder of the rejected records, if there are any.
     pub quarantine: Option<String>,
 }
 
 impl InputStats {
-    /// The counts of a content.
+    /// The statistics of a content.
     #[must_use]
     pub const fn of(&self, content: Content) -> &ReadStats {
         match content {
@@ -32,14 +32,14 @@ impl InputStats {
         }
     }
 
-    /// Writes the rejects of both contents, and notes that `place` holds them.
+    /// Writes the rejected records of both contents with `put`, and records that they are in `folder`.
     ///
     /// # Errors
-    /// [`crate::error::ErrorKind::Storage`] when the rejects cannot be read back, and `put`'s.
+    /// [`crate::error::ErrorKind::Storage`] if the records cannot be read back, and any error of `put`.
     pub fn write_rejects(
         &mut self,
         files: &InputFiles,
-        place: String,
+        folder: String,
         put: &mut dyn FnMut(&str, &[u8]) -> Result<()>,
     ) -> Result<()> {
         let mut any = false;
@@ -47,7 +47,7 @@ impl InputStats {
             let shown = |file| listing.shown(file).unwrap_or_default();
             any |= self.of(content).write_rejects(content.name(), &shown, put)?;
         }
-        self.quarantine = any.then_some(place);
+        self.quarantine = any.then_some(folder);
         Ok(())
     }
 }

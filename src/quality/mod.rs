@@ -1,6 +1,6 @@
-//! Data quality: what became of every record, the rejects, and whether the input is good enough to be published.
+//! Data quality: the outcome of every record, the rejected records, and the check before publishing.
 
-pub mod gate;
-pub mod input_stats;
-pub mod quarantine;
-pub mod read_stats;
+pub(crate) mod gate;
+pub(crate) mod input_stats;
+mod quarantine;
+pub(crate) mod read_stats;

@@ -1,10 +1,10 @@
-//! Records that were turned away, kept: where each lies, why it is not in the tables, and its bytes.
+//! The quarantine: rejected records with their location, the reason, and their bytes.
 //!
-//! Workers leave them in unnamed scratch files as they meet them; when all is read they are handed out as JSON lines,
-//! one object a record. It judges nothing and does not know where the lines go.
+//! Workers write rejects to unnamed temporary files as they find them. After reading, the rejects become JSON lines,
+//! one object per record (`docs/bad_input.md` describes it); the caller decides where the lines are written.
 //!
-//! Invariant: the lines stand in the order of the input, so they do not depend on threads; memory holds one entry for
-//! each chunk with rejects and a buffer, never the rejects.
+//! Invariant: the lines are in the order of the input, so they do not depend on threads; memory holds a buffer and one
+//! entry per chunk with rejects, never all rejects.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -20,44 +20,46 @@ use crate::decode::Reject;
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::read::Chunk;
 
-/// Bytes of a record that are kept; of a longer one its beginning.
-const KEPT: usize = 64 << 10;
+/// Bytes of a record that are kept; longer records are cut.
+const MAX_KEPT_BYTES: usize = 64 << 10;
 
-/// A worker's buffer is written to its scratch file above this size.
-const BUFFER: usize = 1 << 20;
+/// A worker writes its buffer to its temporary file above this size.
+const MAX_BUFFER_BYTES: usize = 1 << 20;
 
-/// Bytes after which another file of lines begins.
-const FILE: usize = 16 << 20;
+/// Bytes of JSON lines after which a new file begins.
+const FILE_BYTES: usize = 16 << 20;
 
-/// What a worker, or all of them, kept.
+/// The rejects of one worker, or of all workers after a merge.
 #[derive(Debug, Default)]
-pub struct Quarantine {
-    /// Where scratch files go; without, nothing is kept.
+pub(super) struct Quarantine {
+    /// The folder of the temporary files; without one, no rejects are kept.
     folder: Option<PathBuf>,
     buffer: Vec<u8>,
-    /// Where the buffer, and where the chunk that is being read, begin in the scratch file.
-    written: u64,
-    begun: u64,
-    /// The first failure to keep a record: the decoder has no ear for it.
+    /// Where the buffer begins in the temporary file.
+    buffer_start: u64,
+    /// Where the rejects of the current chunk begin in the temporary file.
+    chunk_start: u64,
+    /// The first failure to keep a record. It is returned at the end of the chunk, because the decoder cannot stop for
+    /// it.
     failure: Option<Error>,
-    scratch: Vec<File>,
-    pieces: Vec<Piece>,
+    scratch_files: Vec<File>,
+    chunks: Vec<ChunkRejects>,
 }
 
 /// The rejects of one chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Piece {
+struct ChunkRejects {
     file: usize,
     /// Where the chunk begins in the file.
     chunk: u64,
-    scratch: usize,
+    scratch_file: usize,
     start: u64,
     length: u64,
 }
 
-/// What a reject looks like, but for the file's name and the line, which are known last.
+/// The JSON object of a reject, except `file` and `line`, which are added when the lines are written.
 #[derive(Serialize)]
-struct Line<'r> {
+struct RejectLine<'r> {
     offset: Option<u64>,
     reason: &'r str,
     key: Option<&'r str>,
@@ -71,18 +73,18 @@ struct Line<'r> {
     bytes_total: Option<u64>,
 }
 
-/// In front of each line in a scratch file: line breaks before the record, and the line's length.
-const HEADER: usize = 16;
+/// Header of each line in a temporary file: the line breaks before the record, and the length of the line.
+const HEADER_BYTES: usize = 16;
 
 impl Quarantine {
-    /// Keeps rejects in a scratch file in `folder`, or counts on nobody asking for them.
+    /// Keeps rejects in a temporary file in `folder`, or keeps none.
     #[must_use]
-    pub fn new(folder: Option<PathBuf>) -> Self {
+    pub(super) fn new(folder: Option<PathBuf>) -> Self {
         Self { folder, ..Self::default() }
     }
 
     /// Keeps one reject.
-    pub fn add(&mut self, chunk: &Chunk<'_>, reject: &Reject<'_>) {
+    pub(super) fn add(&mut self, chunk: &Chunk<'_>, reject: &Reject<'_>) {
         if self.folder.is_none() || self.failure.is_some() {
             return;
         }
@@ -94,16 +96,16 @@ impl Quarantine {
     /// Ends a chunk.
     ///
     /// # Errors
-    /// What stopped a reject from being kept.
-    pub fn end(&mut self, chunk: &Chunk<'_>) -> Result<()> {
+    /// The failure to keep a reject of the chunk.
+    pub(super) fn end(&mut self, chunk: &Chunk<'_>) -> Result<()> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
-        let end = self.written + self.buffer.len() as u64;
-        if end > self.begun {
-            let (start, length) = (self.begun, end - self.begun);
-            self.pieces.push(Piece { file: chunk.file, chunk: chunk.offset, scratch: 0, start, length });
-            self.begun = end;
+        let end = self.buffer_start + self.buffer.len() as u64;
+        if end > self.chunk_start {
+            let (start, length) = (self.chunk_start, end - self.chunk_start);
+            self.chunks.push(ChunkRejects { file: chunk.file, chunk: chunk.offset, scratch_file: 0, start, length });
+            self.chunk_start = end;
         }
         Ok(())
     }
@@ -111,24 +113,25 @@ impl Quarantine {
     /// Ends the last chunk of a worker.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`] when the scratch file cannot be written.
-    pub fn finish(&mut self) -> Result<()> {
+    /// [`ErrorKind::Storage`] if the temporary file cannot be written.
+    pub(super) fn finish(&mut self) -> Result<()> {
         if self.buffer.is_empty() { Ok(()) } else { self.spill() }
     }
 
-    /// Takes in what another worker kept and finished.
-    pub fn merge(&mut self, other: Self) {
-        let before = self.scratch.len();
-        self.scratch.extend(other.scratch);
-        self.pieces.extend(other.pieces.into_iter().map(|piece| Piece { scratch: piece.scratch + before, ..piece }));
+    /// Merges the rejects of another worker, after its [`Self::finish`].
+    pub(super) fn merge(&mut self, other: Self) {
+        let before = self.scratch_files.len();
+        self.scratch_files.extend(other.scratch_files);
+        let renumbered = |chunk: ChunkRejects| ChunkRejects { scratch_file: chunk.scratch_file + before, ..chunk };
+        self.chunks.extend(other.chunks.into_iter().map(renumbered));
     }
 
-    /// Hands out the lines, in files of a size that fits into memory, and says whether there were any. `bad_files` were
-    /// left out as a whole; `shown` names a file, `before` counts the line breaks in front of a chunk.
+    /// Writes the lines with `put`, in files that fit into memory. Returns true if there were any. `bad_files` are the
+    /// files that were skipped as a whole; `shown` names a file, and `before` counts the line breaks before a chunk.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`] when a scratch file cannot be read back, and `put`'s.
-    pub fn write(
+    /// [`ErrorKind::Storage`] if a temporary file cannot be read back, and any error of `put`.
+    pub(super) fn write(
         &self,
         name: &str,
         bad_files: &[(usize, Cow<'static, str>)],
@@ -136,19 +139,19 @@ impl Quarantine {
         before: &dyn Fn(usize, u64) -> u64,
         put: &mut dyn FnMut(&str, &[u8]) -> Result<()>,
     ) -> Result<bool> {
-        let mut out = Lines { name, number: 0, bytes: Vec::new(), put };
-        let mut pieces = self.pieces.clone();
-        pieces.sort_unstable();
-        let mut pieces = pieces.into_iter().peekable();
+        let mut out = LineWriter { name, number: 0, bytes: Vec::new(), put };
+        let mut chunks = self.chunks.clone();
+        chunks.sort_unstable();
+        let mut chunks = chunks.into_iter().peekable();
         let mut bad_files = bad_files.iter().peekable();
         loop {
-            let is_bad = match (pieces.peek(), bad_files.peek()) {
+            let is_bad_file = match (chunks.peek(), bad_files.peek()) {
                 (None, None) => return out.finish(),
-                (piece, bad) => piece.is_none_or(|piece| bad.is_some_and(|(file, _)| *file < piece.file)),
+                (chunk, bad) => chunk.is_none_or(|chunk| bad.is_some_and(|(file, _)| *file < chunk.file)),
             };
-            if is_bad {
+            if is_bad_file {
                 let Some((file, reason)) = bad_files.next() else { continue };
-                let line = Line {
+                let line = RejectLine {
                     offset: None,
                     reason,
                     key: None,
@@ -158,9 +161,9 @@ impl Quarantine {
                     bytes_total: None,
                 };
                 out.add(&shown(*file), None, &json(&line)?)?;
-            } else if let Some(piece) = pieces.next() {
-                let (file, before) = (shown(piece.file), before(piece.file, piece.chunk));
-                self.each(piece, |line, rest| out.add(&file, Some(before + line + 1), rest))?;
+            } else if let Some(chunk) = chunks.next() {
+                let (file, before) = (shown(chunk.file), before(chunk.file, chunk.chunk));
+                self.each_line(chunk, |breaks, rest| out.add(&file, Some(before + breaks + 1), rest))?;
             }
         }
     }
@@ -169,9 +172,11 @@ impl Quarantine {
         let total = reject.bytes.len();
         let (text, base64) = match text(reject.bytes) {
             Some(text) => (Some(text), None),
-            None => (None, Some(BASE64_STANDARD.encode(reject.bytes.get(..KEPT.min(total)).unwrap_or_default()))),
+            None => {
+                (None, Some(BASE64_STANDARD.encode(reject.bytes.get(..MAX_KEPT_BYTES.min(total)).unwrap_or_default())))
+            }
         };
-        let line = json(&Line {
+        let line = json(&RejectLine {
             offset: Some(chunk.offset + reject.offset),
             reason: reject.reason.as_str(),
             key: reject.key,
@@ -184,31 +189,31 @@ impl Quarantine {
         self.buffer.extend_from_slice(&breaks.to_le_bytes());
         self.buffer.extend_from_slice(&(line.len() as u64).to_le_bytes());
         self.buffer.extend_from_slice(&line);
-        if self.buffer.len() > BUFFER { self.spill() } else { Ok(()) }
+        if self.buffer.len() > MAX_BUFFER_BYTES { self.spill() } else { Ok(()) }
     }
 
     fn spill(&mut self) -> Result<()> {
         let folder = self.folder.as_deref().unwrap_or_else(|| std::path::Path::new(""));
-        if self.scratch.is_empty() {
-            self.scratch.push(tempfile::tempfile_in(folder).map_err(failed)?);
+        if self.scratch_files.is_empty() {
+            self.scratch_files.push(tempfile::tempfile_in(folder).map_err(failed)?);
         }
-        if let Some(file) = self.scratch.last() {
-            file.write_all_at(&self.buffer, self.written).map_err(failed)?;
+        if let Some(file) = self.scratch_files.last() {
+            file.write_all_at(&self.buffer, self.buffer_start).map_err(failed)?;
         }
-        self.written += self.buffer.len() as u64;
+        self.buffer_start += self.buffer.len() as u64;
         self.buffer.clear();
         Ok(())
     }
 
-    /// The lines of a chunk, each with the line breaks before it.
-    fn each(&self, piece: Piece, mut visit: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
-        let missing = || Error::new(ErrorKind::Internal, "a scratch file of the quarantine is missing");
-        let file = self.scratch.get(piece.scratch).ok_or_else(missing)?;
-        let mut source = BufReader::with_capacity(1 << 17, Span { file, at: piece.start });
-        let mut left = piece.length;
+    /// Reads the lines of a chunk back, each with the line breaks before it.
+    fn each_line(&self, chunk: ChunkRejects, mut visit: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
+        let missing = || Error::new(ErrorKind::Internal, "a temporary file of the quarantine is missing");
+        let file = self.scratch_files.get(chunk.scratch_file).ok_or_else(missing)?;
+        let mut source = BufReader::with_capacity(1 << 17, ScratchReader { file, at: chunk.start });
+        let mut left = chunk.length;
         let mut line = Vec::new();
         while left > 0 {
-            let mut header = [0; HEADER];
+            let mut header = [0; HEADER_BYTES];
             source.read_exact(&mut header).map_err(failed)?;
             let header = u128::from_le_bytes(header);
             #[expect(clippy::cast_possible_truncation, reason = "the two halves of the header")]
@@ -216,19 +221,19 @@ impl Quarantine {
             line.resize(usize::try_from(length).unwrap_or_default(), 0);
             source.read_exact(&mut line).map_err(failed)?;
             visit(breaks, &line)?;
-            left = left.saturating_sub(HEADER as u64 + length);
+            left = left.saturating_sub(HEADER_BYTES as u64 + length);
         }
         Ok(())
     }
 }
 
-/// A file from some place on.
-struct Span<'f> {
+/// Reads a temporary file from a position.
+struct ScratchReader<'f> {
     file: &'f File,
     at: u64,
 }
 
-impl Read for Span<'_> {
+impl Read for ScratchReader<'_> {
     fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
         let read = self.file.read_at(room, self.at)?;
         self.at += read as u64;
@@ -236,16 +241,16 @@ impl Read for Span<'_> {
     }
 }
 
-/// Lines on their way out.
-struct Lines<'o> {
+/// Writes JSON lines to numbered files.
+struct LineWriter<'o> {
     name: &'o str,
     number: u32,
     bytes: Vec<u8>,
     put: &'o mut dyn FnMut(&str, &[u8]) -> Result<()>,
 }
 
-impl Lines<'_> {
-    /// Adds a line: `rest` is an object that lacks the file and the line.
+impl LineWriter<'_> {
+    /// Adds a line: `rest` is the JSON object without `file` and `line`.
     fn add(&mut self, file: &str, line: Option<u64>, rest: &[u8]) -> Result<()> {
         self.bytes.extend_from_slice(b"{\"file\":");
         self.bytes.extend_from_slice(&json(&file)?);
@@ -254,7 +259,7 @@ impl Lines<'_> {
         self.bytes.push(b',');
         self.bytes.extend_from_slice(rest.strip_prefix(b"{").unwrap_or(rest));
         self.bytes.push(b'\n');
-        if self.bytes.len() >= FILE { self.close() } else { Ok(()) }
+        if self.bytes.len() >= FILE_BYTES { self.close() } else { Ok(()) }
     }
 
     fn close(&mut self) -> Result<()> {
@@ -274,12 +279,12 @@ impl Lines<'_> {
     }
 }
 
-/// The beginning of a record as text, if it is text.
+/// The kept beginning of a record, if it is UTF-8.
 fn text(bytes: &[u8]) -> Option<&str> {
-    let kept = bytes.get(..KEPT).unwrap_or(bytes);
+    let kept = bytes.get(..MAX_KEPT_BYTES).unwrap_or(bytes);
     match str::from_utf8(kept) {
         Ok(text) => Some(text),
-        // Only the last character is cut, and by us.
+        // The text is valid except for the last character, which the limit cut.
         Err(error) if error.error_len().is_none() && kept.len() < bytes.len() => {
             kept.get(..error.valid_up_to()).and_then(|kept| str::from_utf8(kept).ok())
         }
@@ -288,13 +293,14 @@ fn text(bytes: &[u8]) -> Option<&str> {
 }
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec(value)
-        .map_err(|error| Error::new(ErrorKind::Internal, "a reject cannot be written as JSON").cause(error.to_string()))
+    serde_json::to_vec(value).map_err(|error| {
+        Error::new(ErrorKind::Internal, "cannot serialize a rejected record as JSON").cause(error.to_string())
+    })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn failed(error: std::io::Error) -> Error {
-    Error::io_unnamed(ErrorKind::Storage, "use a scratch file", &error).hint("free some space")
+    Error::io_unnamed(ErrorKind::Storage, "use a temporary file", &error).hint("free some space for temporary files")
 }
 
 #[cfg(test)]
@@ -325,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_stand_in_the_order_of_the_input_whoever_kept_them() {
+    fn lines_are_in_the_order_of_the_input_for_any_number_of_workers() {
         let folder = tempfile::tempdir().unwrap();
         let place = Some(folder.path().to_owned());
         let parts = [(2, 0, "c"), (0, 100, "b"), (0, 0, "a"), (4, 0, "e")];
@@ -358,17 +364,17 @@ mod tests {
             assert_eq!(lines[1]["line"], 101);
             assert_eq!((&lines[3]["line"], &lines[3]["reason"]), (&serde_json::Value::Null, &"gzip_crc".into()));
         }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "scratch files have no name");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "temporary files have no name");
     }
 
     #[test]
-    fn long_records_keep_their_beginning_and_foreign_bytes_are_packed() {
+    fn long_records_are_cut_and_invalid_utf8_is_encoded() {
         let folder = tempfile::tempdir().unwrap();
         let mut quarantine = Quarantine::new(Some(folder.path().to_owned()));
-        let long = "é".repeat(KEPT);
+        let long = "é".repeat(MAX_KEPT_BYTES);
         let long = ["x".as_bytes(), long.as_bytes()].concat();
         // Enough of them for several files, and for a buffer that overflows within a chunk.
-        let many = FILE / KEPT + 2;
+        let many = FILE_BYTES / MAX_KEPT_BYTES + 2;
         for _ in 0..many {
             quarantine.add(&chunk(0, 0), &reject(0, &long));
         }
@@ -380,7 +386,7 @@ mod tests {
         let lines: Vec<serde_json::Value> = files.into_iter().flat_map(|(_, lines)| lines).collect();
         assert_eq!(lines.len(), many + 1);
         let kept = lines[0]["bytes"].as_str().unwrap();
-        assert_eq!(kept.len(), KEPT - 1, "no half character");
+        assert_eq!(kept.len(), MAX_KEPT_BYTES - 1, "no half character");
         assert!(long.starts_with(kept.as_bytes()));
         assert_eq!(lines[0]["bytes_total"], long.len());
         let last = lines.last().unwrap();
@@ -389,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_kept_is_nothing_written() {
+    fn without_a_folder_nothing_is_written() {
         let mut quarantine = Quarantine::new(None);
         quarantine.add(&chunk(0, 0), &reject(0, b"x"));
         quarantine.end(&chunk(0, 0)).unwrap();

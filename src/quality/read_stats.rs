@@ -1,8 +1,8 @@
-//! Every record accounted for: how many were read, what became of them, and where the bad ones are.
+//! Statistics of reading: how many records were read, their outcome, and where the bad ones are.
 //!
-//! It counts what the decoder reports; it judges nothing.
+//! The counts are those of the decoder. Whether they are good enough is the decision of [`crate::quality::gate`].
 //!
-//! Invariant: merging accounts in any order gives the same account, the list of first rejects included.
+//! Invariant: merging statistics in any order gives the same result, including the list of the first rejects.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,57 +16,57 @@ use crate::input::duplicate_files::FileHead;
 use crate::input::read::Chunk;
 use crate::quality::quarantine::Quarantine;
 
-/// How many rejects are kept with their place.
-const LOCATED: usize = 20;
+/// How many of the first rejects are kept with their location.
+const MAX_LOCATED_REJECTS: usize = 20;
 
-/// How many different reasons are told apart; keys are part of a reason.
-const REASONS: usize = 1000;
+/// How many different reasons are counted with their key; further ones are counted without it.
+const MAX_REASONS: usize = 1000;
 
-/// Where a rejected record lies.
+/// The location of a rejected record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Located {
-    /// Which file of the listing.
+pub struct RejectLocation {
+    /// The file's number in the listing.
     pub file: usize,
     /// Byte offset in the (decompressed) file.
     pub offset: u64,
-    /// The offset of the chunk that it lies in.
+    /// Byte offset of its chunk in the file.
     chunk: u64,
-    /// Line breaks before it, as far as its chunk knows.
+    /// Line breaks before it: in the file if its chunk knows them, otherwise in the chunk.
     breaks: u64,
-    /// Reason code.
+    /// Reason code of `docs/bad_input.md`.
     pub reason: Cow<'static, str>,
-    /// The key it is about.
+    /// The JSON key at fault, with the key that was found instead.
     pub key: Option<String>,
 }
 
-/// What became of the records of one file.
+/// The outcome of the records of one file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileCount {
-    /// Which file of the listing.
+    /// The file's number in the listing.
     pub file: usize,
-    /// Records found.
+    /// Records in the file.
     pub read: u64,
-    /// Records that went into tables.
+    /// Records that were loaded into tables.
     pub loaded: u64,
-    /// Records left out by a named rule.
+    /// Records that a rule excludes: events of other pages than `NextSong`.
     pub filtered: u64,
-    /// Records that are not what they should be.
+    /// Records that were rejected.
     pub quarantined: u64,
-    /// Values taken over from another JSON type without loss.
+    /// Values that were converted from another JSON type without loss.
     pub coerced: u64,
 }
 
-/// What is worth saying of a file, where there is anything.
+/// Remarks on one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remarks {
     /// Quarantined records by reason.
     pub reasons: BTreeMap<String, u64>,
-    /// Keys that no rule knows.
+    /// Keys that are not part of the format, with their counts.
     pub unknown_keys: UnknownKeys,
 }
 
 impl FileCount {
-    /// Whether every record of the file is accounted for.
+    /// Returns true if every record of the file was loaded, filtered or rejected.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
         self.read == self.loaded + self.filtered + self.quarantined
@@ -81,70 +81,71 @@ impl FileCount {
     }
 }
 
-/// The accounting of one content's files, or of a part of them.
+/// Statistics of the files of one content, or of a part of them.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct ReadStats {
-    /// The counts.
-    pub tally: ChunkCounts,
-    /// The same by file, in the order of the listing once merged; files without a record may be missing.
+    /// Counts of all files.
+    #[serde(rename = "tally")]
+    pub counts: ChunkCounts,
+    /// Counts per file, in the order of the listing after a merge; files without a record may be missing.
     pub files: Vec<FileCount>,
-    /// What there is to say of some files.
+    /// Remarks by the file's number in the listing.
     pub remarks: BTreeMap<usize, Remarks>,
     /// Quarantined records by reason.
     pub reasons: BTreeMap<String, u64>,
     /// The first rejects in the order of the listing.
-    pub first: Vec<Located>,
-    /// Files left out as a whole, with the reason.
+    pub first: Vec<RejectLocation>,
+    /// Files that were skipped as a whole (numbers in the listing), with the reason.
     pub bad_files: Vec<(usize, Cow<'static, str>)>,
-    /// Beginnings of files whose size another one has as well.
+    /// Checksums of the first chunks of files that have the same size as another file.
     pub heads: Vec<FileHead>,
-    /// Whether rejects have been written already, by a worker on its own.
+    /// Whether a worker of a distributed run has written rejects already.
     pub has_written: bool,
-    /// The rejects themselves.
     #[serde(skip)]
-    kept: Quarantine,
+    quarantine: Quarantine,
     #[serde(skip)]
-    lines: Lines,
+    line_breaks: LineBreaks,
 }
 
 impl ReadStats {
-    /// An account of nothing yet, which keeps rejects in scratch files in `scratch`, if that is given.
+    /// Empty statistics. Rejects are kept in temporary files in the folder `scratch`, or not at all.
     #[must_use]
     pub fn new(scratch: Option<PathBuf>) -> Self {
-        Self { kept: Quarantine::new(scratch), ..Self::default() }
+        Self { quarantine: Quarantine::new(scratch), ..Self::default() }
     }
 
-    /// Takes in the counts of a chunk, after its rejects.
+    /// Adds the counts of a chunk. Its rejects must be added before.
     ///
     /// # Errors
-    /// [`crate::error::ErrorKind::Storage`] when a reject could not be kept.
-    pub fn end(&mut self, chunk: &Chunk<'_>, tally: &ChunkCounts) -> Result<()> {
+    /// [`crate::error::ErrorKind::Storage`] if a reject could not be kept.
+    pub fn end(&mut self, chunk: &Chunk<'_>, counts: &ChunkCounts) -> Result<()> {
         if chunk.lines_before.is_none() {
-            self.lines.parts.push((chunk.file, chunk.offset, tally.newlines));
+            let part = Part { file: chunk.file, offset: chunk.offset, newlines: counts.newlines };
+            self.line_breaks.parts.push(part);
         }
-        self.count(chunk.file, tally);
-        self.kept.end(chunk)
+        self.count(chunk.file, counts);
+        self.quarantine.end(chunk)
     }
 
-    /// Ends a worker's account.
+    /// Completes the statistics of a worker.
     ///
     /// # Errors
-    /// [`crate::error::ErrorKind::Storage`] when a reject could not be kept.
+    /// [`crate::error::ErrorKind::Storage`] if a reject could not be kept.
     pub fn finish(&mut self) -> Result<()> {
-        self.kept.finish()
+        self.quarantine.finish()
     }
 
-    /// The line of a reject, from 1; only a whole account knows it.
+    /// The line of a reject, counted from 1. Correct only after all parts are merged.
     #[must_use]
-    pub fn line(&self, located: &Located) -> u64 {
-        self.lines.before(located.file, located.chunk) + located.breaks + 1
+    pub fn line(&self, reject: &RejectLocation) -> u64 {
+        self.line_breaks.before(reject.file, reject.chunk) + reject.breaks + 1
     }
 
-    /// Hands out all rejects and the files left out, as JSON lines in the order of the listing, to files whose names
-    /// begin with `name`; says whether there were any. Only a whole account knows them all.
+    /// Writes all rejects and skipped files as JSON lines, in the order of the listing, with `put` to files whose names
+    /// begin with `name`. Returns true if there were any. Complete only after all parts are merged.
     ///
     /// # Errors
-    /// [`crate::error::ErrorKind::Storage`] when they cannot be read back, and `put`'s.
+    /// [`crate::error::ErrorKind::Storage`] if the rejects cannot be read back, and any error of `put`.
     pub fn write_rejects(
         &self,
         name: &str,
@@ -154,66 +155,74 @@ impl ReadStats {
         if self.has_written {
             return Ok(true);
         }
-        self.kept.write(name, &self.bad_files, shown, &|file, chunk| self.lines.before(file, chunk), put)
+        self.quarantine.write(name, &self.bad_files, shown, &|file, chunk| self.line_breaks.before(file, chunk), put)
     }
 
-    /// The account as others can take it in, once all files of it are read and its rejects are written: lines are
-    /// counted through, and files have the numbers that `number` gives them.
+    /// Prepares the statistics for a merge outside of this process, after all files are read and the rejects are
+    /// written: line breaks count from the beginning of each file, and `number` translates the file numbers.
     #[must_use]
     pub fn closed(mut self, number: impl Fn(usize) -> usize) -> Self {
-        for located in &mut self.first {
-            located.breaks += self.lines.before(located.file, located.chunk);
-            located.file = number(located.file);
+        for reject in &mut self.first {
+            reject.breaks += self.line_breaks.before(reject.file, reject.chunk);
+            reject.file = number(reject.file);
         }
         self.files.iter_mut().for_each(|count| count.file = number(count.file));
-        self.remarks = std::mem::take(&mut self.remarks).into_iter().map(|(file, said)| (number(file), said)).collect();
+        self.remarks =
+            std::mem::take(&mut self.remarks).into_iter().map(|(file, remarks)| (number(file), remarks)).collect();
         self.bad_files.iter_mut().for_each(|(file, _)| *file = number(*file));
         self.heads.iter_mut().for_each(|head| head.renumber(&number));
-        (self.kept, self.lines) = (Quarantine::default(), Lines::default());
+        (self.quarantine, self.line_breaks) = (Quarantine::default(), LineBreaks::default());
         self
     }
 
-    /// Takes in the counts of a chunk of the file number `file`.
-    fn count(&mut self, file: usize, tally: &ChunkCounts) {
-        self.tally.merge(tally);
-        let &ChunkCounts { read, rows: loaded, filtered, quarantined, coerced, .. } = tally;
+    /// Adds the counts of a chunk of a file.
+    fn count(&mut self, file: usize, counts: &ChunkCounts) {
+        self.counts.merge(counts);
+        let &ChunkCounts { read, rows: loaded, filtered, quarantined, coerced, .. } = counts;
         let count = FileCount { file, read, loaded, filtered, quarantined, coerced };
-        if !tally.unknown_keys.is_empty() {
+        if !counts.unknown_keys.is_empty() {
             let remarks = self.remarks.entry(file).or_default();
-            tally.unknown_keys.iter().for_each(|(key, count)| remarks.unknown_keys.add(key, count));
+            counts.unknown_keys.iter().for_each(|(key, count)| remarks.unknown_keys.add(key, count));
         }
-        // A worker reads a file's chunks one after the other, if not all of them.
+        // A worker reads its chunks of a file in sequence.
         match self.files.last_mut().filter(|last| last.file == file) {
             Some(last) => last.add(count),
             None => self.files.push(count),
         }
     }
 
-    /// Takes in one reject of a chunk.
+    /// Adds one reject of a chunk.
     pub fn reject(&mut self, chunk: &Chunk<'_>, reject: &Reject<'_>) {
         let reason = reject.reason.as_str();
         let key = reject.key.map(str::to_owned);
         let name = key.as_ref().map_or_else(|| reason.to_owned(), |key| format!("{reason}:{key}"));
         let name =
-            if self.reasons.len() < REASONS || self.reasons.contains_key(&name) { name } else { reason.to_owned() };
+            if self.reasons.len() < MAX_REASONS || self.reasons.contains_key(&name) { name } else { reason.to_owned() };
         *self.remarks.entry(chunk.file).or_default().reasons.entry(name.clone()).or_default() += 1;
         *self.reasons.entry(name).or_default() += 1;
-        // The key in the wrong case that stands where the right one is missing.
+        // The key in the wrong case that was found instead of the missing one.
         let key = match (key, reject.variant) {
             (Some(key), Some(variant)) => Some(format!("{key} (found {variant:?})")),
             (key, _) => key,
         };
         let breaks = chunk.lines_before.unwrap_or_default() + reject.line;
         let offset = chunk.offset + reject.offset;
-        self.locate(Located { file: chunk.file, offset, chunk: chunk.offset, breaks, reason: reason.into(), key });
-        self.kept.add(chunk, reject);
+        self.locate(RejectLocation {
+            file: chunk.file,
+            offset,
+            chunk: chunk.offset,
+            breaks,
+            reason: reason.into(),
+            key,
+        });
+        self.quarantine.add(chunk, reject);
     }
 
-    /// Takes in the account of another part.
+    /// Merges the statistics of another part.
     pub fn merge(&mut self, other: Self) {
-        self.tally.merge(&other.tally);
+        self.counts.merge(&other.counts);
         self.files.extend(other.files);
-        // What was sorted before is found to be so.
+        // A stable sort detects what is sorted already.
         self.files.sort_by_key(|count| count.file);
         self.files.dedup_by(|next, count| {
             let is_same = next.file == count.file;
@@ -232,44 +241,52 @@ impl ReadStats {
                 *ours.reasons.entry(reason).or_default() += count;
             }
         }
-        for located in other.first {
-            self.locate(located);
+        for reject in other.first {
+            self.locate(reject);
         }
         self.bad_files.extend(other.bad_files);
         self.bad_files.sort_unstable();
         self.heads.extend(other.heads);
         self.has_written |= other.has_written;
-        self.kept.merge(other.kept);
-        self.lines.merge(other.lines);
+        self.quarantine.merge(other.quarantine);
+        self.line_breaks.merge(other.line_breaks);
     }
 
-    fn locate(&mut self, located: Located) {
-        let position = self.first.partition_point(|known| *known < located);
-        if position < LOCATED {
-            self.first.insert(position, located);
-            self.first.truncate(LOCATED);
+    /// Keeps a reject if it is among the first ones.
+    fn locate(&mut self, reject: RejectLocation) {
+        let position = self.first.partition_point(|known| *known < reject);
+        if position < MAX_LOCATED_REJECTS {
+            self.first.insert(position, reject);
+            self.first.truncate(MAX_LOCATED_REJECTS);
         }
     }
 }
 
-/// Line breaks in the parts of files that are read in parts: file, offset and number of breaks of each, sorted in a
-/// whole account.
+/// Line breaks of files that several workers read in parts; the parts are sorted after a merge.
 #[derive(Debug, Default)]
-struct Lines {
-    parts: Vec<(usize, u64, u64)>,
+struct LineBreaks {
+    parts: Vec<Part>,
 }
 
-impl Lines {
+/// A part of a file and its line breaks.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Part {
+    file: usize,
+    offset: u64,
+    newlines: u64,
+}
+
+impl LineBreaks {
     fn merge(&mut self, other: Self) {
         self.parts.extend(other.parts);
         self.parts.sort_unstable();
     }
 
-    /// How many lie in front of the part that begins at `offset`; 0 in a file that was read from its beginning.
+    /// The line breaks before the part that begins at `offset`; 0 in a file that was read in sequence.
     fn before(&self, file: usize, offset: u64) -> u64 {
-        let first = self.parts.partition_point(|part| *part < (file, 0, 0));
+        let first = self.parts.partition_point(|part| part.file < file);
         let parts = self.parts.get(first..).unwrap_or_default();
-        parts.iter().take_while(|part| (part.0, part.1) < (file, offset)).map(|part| part.2).sum()
+        parts.iter().take_while(|part| (part.file, part.offset) < (file, offset)).map(|part| part.newlines).sum()
     }
 }
 
@@ -278,21 +295,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_counted_whoever_reads_them() {
-        let tally = |read, rows| ChunkCounts { read, rows, quarantined: read - rows, ..ChunkCounts::default() };
-        let chunks = [(3, tally(5, 5)), (1, tally(2, 1)), (3, tally(7, 4)), (3, tally(1, 1)), (0, tally(4, 0))];
+    fn counts_per_file_do_not_depend_on_workers() {
+        let counts = |read, rows| ChunkCounts { read, rows, quarantined: read - rows, ..ChunkCounts::default() };
+        let chunks = [(3, counts(5, 5)), (1, counts(2, 1)), (3, counts(7, 4)), (3, counts(1, 1)), (0, counts(4, 0))];
         let expected = [(0, 4, 0, 4), (1, 2, 1, 1), (3, 13, 10, 3)];
         for workers in 1..=3 {
             let mut parts: Vec<ReadStats> = (0..workers).map(|_| ReadStats::default()).collect();
-            for (number, (file, tally)) in chunks.iter().enumerate() {
-                parts[number % workers].count(*file, tally);
+            for (number, (file, counts)) in chunks.iter().enumerate() {
+                parts[number % workers].count(*file, counts);
             }
             let mut whole = ReadStats::default();
             parts.into_iter().rev().for_each(|part| whole.merge(part));
             let found: Vec<_> =
                 whole.files.iter().map(|count| (count.file, count.read, count.loaded, count.quarantined)).collect();
             assert_eq!(found, expected, "{workers} workers");
-            assert_eq!(whole.tally.read, 19);
+            assert_eq!(whole.counts.read, 19);
         }
     }
 }

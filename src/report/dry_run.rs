@@ -1,6 +1,6 @@
-//! What a run would do, as data: for `plan` and `--dry-run`.
+//! The dry run: what a run would read and write, as data, for `plan` and `--dry-run`.
 //!
-//! Invariant: making it changes nothing, on disk or elsewhere.
+//! Invariant: a dry run writes and deletes nothing.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,124 +8,126 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::incremental::{plan, retained_input};
+use crate::incremental::{plan, retained_input, time_range};
 use crate::input::input_files::InputFiles;
 use crate::input::list::{Listing, Selection};
 use crate::input::sources::{Content, JobSpec};
-use crate::lake;
-use crate::lake::Survey;
 use crate::lake::commit_record::TableRecord;
-use crate::report::request_cost::Requests;
+use crate::lake::{self, Survey};
+use crate::report::request_cost::{EstimatedRun, RequestEstimate};
 use crate::report::run_report::InputSummary;
-use crate::report::work_estimate::{Work, WorkEstimate};
+use crate::report::work_estimate::{IncrementalWork, WorkEstimate};
 use crate::s3::stores::Stores;
 use crate::schema::Table;
 use crate::tables::partition_path;
 use crate::tables::time::Month;
 
-/// What would be read and written.
+/// The input and output of a run that is not executed.
 #[derive(Clone, Debug, Serialize)]
 pub struct DryRun {
-    /// What would be read, by content.
+    /// The input files, by content (`songs`, `logs`).
     pub input: BTreeMap<&'static str, InputSummary>,
     /// The lake's root.
     pub output: Option<String>,
-    /// The options in force.
+    /// The effective options, as text.
     pub options: BTreeMap<&'static str, String>,
-    /// `first`, `whole`, `part` or `unchanged`: how much the run has to do.
+    /// How much the run would do: `first` (there is no lake), `whole` (a full run), `part` (an incremental run) or
+    /// `unchanged`.
     pub outlook: &'static str,
-    /// Why all of the input would be read although the lake holds tables.
+    /// Why the entire input would be read although the lake has tables.
     pub rebuilt: Option<String>,
     /// The tables in publishing order.
     pub tables: Vec<DryRunTable>,
-    /// What the run would ask of S3; absent when everything is local.
-    pub requests: Option<Requests>,
-    /// Things worth saying.
+    /// The requests that the run would send to S3; absent if everything is local.
+    pub requests: Option<RequestEstimate>,
+    /// Warnings.
     pub warnings: Vec<String>,
 }
 
 /// A table that would be written.
 #[derive(Clone, Debug, Serialize)]
 pub struct DryRunTable {
-    /// Plain name.
+    /// The name of the table.
     pub name: &'static str,
-    /// Folder below the output.
+    /// Its folder below the output.
     pub folder: String,
-    /// The whole path.
+    /// The location of this folder.
     pub location: String,
     /// Whether the folder exists.
     pub exists: bool,
-    /// Files in it now.
+    /// The number of files in the folder now.
     pub files: u64,
-    /// The partitions that would be made again, with what lies there now ('' is a table without partitions); `None` for
-    /// all of them.
+    /// The partitions that would be rebuilt, with their current size ('' for a table without partitions); `None` means
+    /// all partitions.
     pub partitions: Option<Vec<DryRunPartition>>,
-    /// Further partitions at most, of which only reading can tell which they are.
+    /// Upper bound for the further partitions that would be rebuilt and are only known when files are read.
     pub more_partitions: u64,
 }
 
-/// A partition that would be made again.
+/// A partition that would be rebuilt.
 #[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
 pub struct DryRunPartition {
-    /// Its folder below the table's.
+    /// Its folder below the folder of the table.
     pub partition: String,
-    /// Files in it now.
+    /// The number of files in it now.
     pub files: u64,
-    /// Their rows.
+    /// The rows of these files.
     pub rows: u64,
-    /// Their bytes.
+    /// The bytes of these files.
     pub bytes: u64,
 }
 
 impl DryRunPartition {
     fn new(partition: String, table: Option<&TableRecord>) -> Self {
-        let mut told = Self { partition, ..Self::default() };
+        let mut summary = Self { partition, ..Self::default() };
         for (path, file) in table.into_iter().flat_map(|table| &table.files) {
-            if path.rsplit_once('/').map_or("", |(folder, _)| folder) == told.partition {
-                told.files += 1;
-                told.rows += file.rows;
-                told.bytes += file.size;
+            if path.rsplit_once('/').map_or("", |(folder, _)| folder) == summary.partition {
+                summary.files += 1;
+                summary.rows += file.rows;
+                summary.bytes += file.size;
             }
         }
-        told
+        summary
     }
 }
 
-/// The partitions of a table that a run would make again, and how many more there may be.
-fn partitions(table: Table, work: &Work, record: Option<&TableRecord>) -> (Vec<DryRunPartition>, u64) {
-    let one = |is_made: bool| is_made.then(|| DryRunPartition::new(String::new(), record)).into_iter().collect();
+/// Returns the partitions of a table that a run would rebuild, and an upper bound for further ones.
+fn partitions(table: Table, work: &IncrementalWork, record: Option<&TableRecord>) -> (Vec<DryRunPartition>, u64) {
+    let single_if =
+        |is_rebuilt: bool| is_rebuilt.then(|| DryRunPartition::new(String::new(), record)).into_iter().collect();
     match table {
         Table::Songs => (Vec::new(), work.song_partitions),
-        Table::Artists => (one(work.has_songs), 0),
-        Table::Users => (one(work.has_logs), 0),
+        Table::Artists => (single_if(work.songs_changed), 0),
+        Table::Users => (single_if(work.logs_changed), 0),
         Table::Time | Table::Songplays => {
-            let of = |month: &Month| DryRunPartition::new(partition_path::of_month(*month), record);
-            (work.months.iter().map(of).collect(), work.unplaced)
+            let of_month = |month: &Month| DryRunPartition::new(partition_path::of_month(*month), record);
+            (work.months.iter().map(of_month).collect(), work.files_without_month)
         }
     }
 }
 
 impl DryRun {
-    /// Describes a plan and its listed inputs.
+    /// Describes what a run with these listed input files would do.
     ///
     /// # Errors
-    /// The operating system's or the store's, when a table's folder cannot be listed.
+    /// Storage errors when the folder of a table cannot be listed, and those of [`crate::job::run::run`] that the listing
+    /// alone causes.
     pub fn new(spec: &JobSpec, inputs: &mut InputFiles, stores: &Stores) -> Result<Self> {
         let folders: Vec<&str> =
             spec.config.tables.iter().filter_map(|table| spec.config.folders.get(table)).map(String::as_str).collect();
         let Some(output) = &spec.output else {
-            return Err(Error::new(ErrorKind::Internal, "the plan has no output"));
+            return Err(Error::new(ErrorKind::Internal, "the job has no output"));
         };
-        let Survey { record, is_whole, files } = lake::survey(output, stores, &folders)?;
-        plan::restrict(spec, inputs, record.as_ref())?;
-        let copied = retained_input::estimate(spec, inputs, record.as_ref())?;
+        let Survey { record, is_intact, files } = lake::survey(output, stores, &folders)?;
+        time_range::restrict(spec, inputs, record.as_ref())?;
+        let to_copy = retained_input::estimate(spec, inputs, record.as_ref())?;
         let inputs = &*inputs;
-        let start = plan::choose(spec, inputs, record.as_ref(), || is_whole);
-        let outlook = WorkEstimate::new(spec, inputs, record.as_ref(), &start, copied.clone());
-        let read = |content: Content, listing: &Listing| match (&outlook, content) {
-            (WorkEstimate::Whole(_), _) => listing.all(),
-            (WorkEstimate::Part(work), Content::Songs) => Selection::clone(&work.songs),
-            (WorkEstimate::Part(work), Content::Logs) => Selection::clone(&work.logs),
+        let run_plan = plan::choose(spec, inputs, record.as_ref(), || is_intact);
+        let estimate = WorkEstimate::new(spec, inputs, &run_plan, to_copy.clone());
+        let to_read = |content: Content, listing: &Listing| match (&estimate, content) {
+            (WorkEstimate::Full(_), _) => listing.all(),
+            (WorkEstimate::Incremental(work), Content::Songs) => Selection::clone(&work.songs),
+            (WorkEstimate::Incremental(work), Content::Logs) => Selection::clone(&work.logs),
         };
         let mut warnings = spec.warnings.clone();
         let mut input = BTreeMap::new();
@@ -133,9 +135,9 @@ impl DryRun {
             let Some(source) = source else { continue };
             let (files, bytes) = (listing.files.len() as u64, listing.bytes());
             let location = source.shown.clone();
-            let read = read(content, listing);
-            let (files_read, bytes_read) = (read.len() as u64, listing.bytes_of(&read));
-            let files_kept = listing.gone();
+            let to_read = to_read(content, listing);
+            let (files_read, bytes_read) = (to_read.len() as u64, listing.bytes_of(&to_read));
+            let files_kept = listing.missing_count();
             let summary = InputSummary { location, files, bytes, files_read, bytes_read, files_kept };
             input.insert(content.name(), summary);
             warnings.extend(listing.warnings.iter().cloned());
@@ -146,9 +148,9 @@ impl DryRun {
             let exists = files > 0 || root.local().is_some_and(Path::is_dir);
             let folder = spec.config.folders.get(table).cloned().unwrap_or_default();
             let known = record.as_ref().and_then(|record| record.tables.get(&folder));
-            let (partitions, more_partitions) = match &outlook {
-                WorkEstimate::Whole(_) => (None, 0),
-                WorkEstimate::Part(work) => {
+            let (partitions, more_partitions) = match &estimate {
+                WorkEstimate::Full(_) => (None, 0),
+                WorkEstimate::Incremental(work) => {
                     let (partitions, more) = partitions(*table, work, known);
                     (Some(partitions), more)
                 }
@@ -157,12 +159,13 @@ impl DryRun {
             tables.push(DryRunTable { name, folder, location, exists, files, partitions, more_partitions });
         }
         let version = record.as_ref().map(|record| record.version);
-        let requests = Requests::new(spec, inputs, (&outlook, version), &copied, &stores.usage());
-        let (outlook, rebuilt) = match outlook {
-            WorkEstimate::Whole(_) if record.is_none() => ("first", None),
-            WorkEstimate::Whole(reason) => ("whole", reason),
-            WorkEstimate::Part(work) if work.is_idle() => ("unchanged", None),
-            WorkEstimate::Part(_) => ("part", None),
+        let run = EstimatedRun { estimate: &estimate, version, to_copy: &to_copy };
+        let requests = RequestEstimate::new(spec, inputs, &run, &stores.usage());
+        let (outlook, rebuilt) = match estimate {
+            WorkEstimate::Full(_) if record.is_none() => ("first", None),
+            WorkEstimate::Full(reason) => ("whole", reason),
+            WorkEstimate::Incremental(work) if work.is_idle() => ("unchanged", None),
+            WorkEstimate::Incremental(_) => ("part", None),
         };
         let (output, options) = (Some(output.to_string()), spec.config.to_texts());
         Ok(Self { input, output, options, outlook, rebuilt, tables, requests, warnings })

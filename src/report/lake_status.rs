@@ -1,6 +1,7 @@
-//! What a lake knows of its input, and what has arrived since: for people, and for sensors of a schedule.
+//! The status of a lake: the input that its newest version was made from, and how the input has changed since. For users,
+//! and for sensors of a scheduler.
 //!
-//! Invariant: nothing is read but names, sizes and times.
+//! Invariant: only names, sizes and times of input files are read.
 
 use std::collections::BTreeMap;
 
@@ -15,65 +16,65 @@ use crate::lake::LakeVersion;
 use crate::lake::checkpoint::Manifest;
 use crate::lake::commit_record::CommitRecord;
 
-/// How many files of a kind are named.
-const NAMED: usize = 5;
+/// Upper bound for the files of a kind that are listed by name.
+const MAX_NAMED_FILES: usize = 5;
 
-/// A lake, and what there is to do for it.
+/// The newest version of a lake, and the changes of its input.
 #[derive(Clone, Debug, Serialize)]
 pub struct LakeStatus {
     /// The newest version.
     #[serde(flatten)]
     pub status: LakeVersion,
-    /// What it was made from, by content.
-    pub known: BTreeMap<String, Known>,
-    /// Files of the state that later runs build upon.
+    /// The input that it was made from, by content.
+    pub known: BTreeMap<String, KnownInput>,
+    /// The state files that the next run can use.
     pub state: Files,
-    /// What has arrived since, by content; `None` when no input was named.
+    /// The changes of the input, by content; `None` if no input was specified.
     pub input: Option<BTreeMap<&'static str, InputChanges>>,
 }
 
-/// The files of one content that a version was made from.
+/// The input files of one content that a version was made from.
 #[derive(Clone, Debug, Serialize)]
-pub struct Known {
-    /// Where they lie.
+pub struct KnownInput {
+    /// The location of the files.
     pub location: String,
-    /// How many.
+    /// The number of files.
     pub files: u64,
-    /// Their bytes.
+    /// The bytes of all files.
     pub bytes: u64,
-    /// The last day that their paths tell.
+    /// The last day in their paths.
     pub last_day: Option<String>,
 }
 
-/// How the listed files of one content differ from those that the version was made from.
+/// The changes of the input files of one content since the version was made.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct InputChanges {
-    /// Where they lie.
+    /// The location of the files.
     pub location: String,
-    /// Those that are what they were.
+    /// The number of unchanged files.
     pub unchanged: u64,
-    /// Files that the version does not know.
+    /// Files that are not in the manifest of the version.
     pub new: Files,
-    /// New files of a day, by their path, that is not behind the last one that the version knows.
+    /// New files with a day in their path that is not later than the last day of the version's files.
     pub late: Files,
-    /// Files that are not what they were.
+    /// Changed files.
     pub changed: Files,
-    /// Files that are no longer there.
+    /// Missing files without a copy in the lake.
     pub gone: Files,
-    /// Such files of which the lake has a copy, so that `--keep-gone` keeps their rows.
+    /// Missing files with a copy in the lake, so that `--keep-gone` retains their rows.
     pub kept: Files,
-    /// The last day that the paths of all listed files tell.
+    /// The last day in the paths of all listed files.
     pub last_day: Option<String>,
 }
 
-/// Some files.
+/// A number of files.
 #[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
 pub struct Files {
-    /// How many.
+    /// The number of files.
     pub files: u64,
-    /// Their bytes.
+    /// The bytes of all files.
     pub bytes: u64,
-    /// The first of them, by name.
+    /// The names of the first files.
     pub first: Vec<String>,
 }
 
@@ -81,26 +82,26 @@ impl Files {
     fn add(&mut self, name: &str, bytes: u64) {
         self.files += 1;
         self.bytes += bytes;
-        if self.first.len() < NAMED {
+        if self.first.len() < MAX_NAMED_FILES {
             self.first.push(name.to_owned());
         }
     }
 }
 
 impl LakeStatus {
-    /// The version and what it was made from.
+    /// Describes a version and the input that it was made from.
     #[must_use]
     pub fn new(status: LakeVersion, record: &CommitRecord) -> Self {
         let mut known = BTreeMap::new();
-        for (content, ledger) in record.bases.iter().flat_map(|base| &base.input) {
-            let files = ledger.files.values();
-            let told = Known {
-                location: ledger.location.clone(),
-                files: ledger.files.len() as u64,
-                bytes: files.map(|file| file.size).sum(),
-                last_day: last_day(ledger).map(|day| day.to_string()),
+        for (content, manifest) in record.checkpoints.iter().flat_map(|checkpoint| &checkpoint.input) {
+            let entries = manifest.files.values();
+            let input = KnownInput {
+                location: manifest.location.clone(),
+                files: manifest.files.len() as u64,
+                bytes: entries.map(|entry| entry.size).sum(),
+                last_day: last_day(manifest).map(|day| day.to_string()),
             };
-            known.insert(content.clone(), told);
+            known.insert(content.clone(), input);
         }
         let mut state = Files::default();
         for file in record.state_files() {
@@ -111,50 +112,56 @@ impl LakeStatus {
     }
 }
 
-fn last_day(ledger: &Manifest) -> Option<NaiveDate> {
-    ledger.files.keys().filter_map(|name| path_dates::day(name)).max()
+fn last_day(manifest: &Manifest) -> Option<NaiveDate> {
+    manifest.files.keys().filter_map(|name| path_dates::day(name)).max()
 }
 
-/// Compares what is listed with what the version was made from, by content.
+/// Compares the listed files with those that the version was made from, by content.
 #[must_use]
-pub fn since(spec: &JobSpec, inputs: &InputFiles, record: &CommitRecord) -> BTreeMap<&'static str, InputChanges> {
-    let mut found = BTreeMap::new();
+pub(crate) fn input_changes(
+    spec: &JobSpec,
+    inputs: &InputFiles,
+    record: &CommitRecord,
+) -> BTreeMap<&'static str, InputChanges> {
+    let mut all_changes = BTreeMap::new();
     for (content, listing) in inputs.each() {
         let Some(source) = spec.source(content) else { continue };
-        let base = record.bases.iter().rev().find(|base| base.input.contains_key(content.name()));
-        let listed_at = base.and_then(|base| file_identity::nanoseconds(&base.listed_at)).unwrap_or(i128::MIN);
-        let known = base.and_then(|base| base.input.get(content.name()));
-        let delta = known.and_then(|known| InputDiff::new(source, listing, known, listed_at, |_| true));
-        // Files of another place are all new, whatever their names.
-        let delta =
-            delta.unwrap_or_else(|| InputDiff { new: (0..listing.files.len()).collect(), ..InputDiff::default() });
-        let last = known.and_then(last_day);
-        let named = |index: usize| {
+        let mut checkpoints = record.checkpoints.iter().rev();
+        let checkpoint = checkpoints.find(|checkpoint| checkpoint.input.contains_key(content.name()));
+        let manifest = checkpoint.and_then(|checkpoint| checkpoint.input.get(content.name()));
+        let listed_at = checkpoint.and_then(|checkpoint| file_identity::nanoseconds(&checkpoint.listed_at));
+        let listed_at = listed_at.unwrap_or(i128::MIN);
+        let diff = manifest.and_then(|manifest| InputDiff::new(source, listing, manifest, listed_at, |_| true));
+        // If the lake was made from another location, all files are new, regardless of their names.
+        let diff =
+            diff.unwrap_or_else(|| InputDiff { new: (0..listing.files.len()).collect(), ..InputDiff::default() });
+        let last_known_day = manifest.and_then(last_day);
+        let name_and_size = |index: usize| {
             listing.files.get(index).map(|file| (file_identity::name(source, file), file.size)).unwrap_or_default()
         };
         let days = listing.files.iter().filter_map(|file| path_dates::day(&file_identity::name(source, file)));
-        let mut arrivals = InputChanges {
+        let mut changes = InputChanges {
             location: source.shown.clone(),
-            unchanged: delta.unchanged.len() as u64,
+            unchanged: diff.unchanged.len() as u64,
             last_day: days.max().map(|day| day.to_string()),
             ..InputChanges::default()
         };
-        for index in &delta.new {
-            let (name, bytes) = named(*index);
-            arrivals.new.add(&name, bytes);
-            if path_dates::day(&name).is_some_and(|day| last.is_some_and(|last| day <= last)) {
-                arrivals.late.add(&name, bytes);
+        for index in &diff.new {
+            let (name, bytes) = name_and_size(*index);
+            changes.new.add(&name, bytes);
+            if path_dates::day(&name).is_some_and(|day| last_known_day.is_some_and(|last| day <= last)) {
+                changes.late.add(&name, bytes);
             }
         }
-        for (index, _) in &delta.changed {
-            let (name, bytes) = named(*index);
-            arrivals.changed.add(&name, bytes);
+        for (index, _) in &diff.changed {
+            let (name, bytes) = name_and_size(*index);
+            changes.changed.add(&name, bytes);
         }
-        for (name, file) in &delta.gone {
-            let those = if file.copy.is_some() { &mut arrivals.kept } else { &mut arrivals.gone };
-            those.add(name, file.size);
+        for (name, entry) in &diff.missing {
+            let files = if entry.copy.is_some() { &mut changes.kept } else { &mut changes.gone };
+            files.add(name, entry.size);
         }
-        found.insert(content.name(), arrivals);
+        all_changes.insert(content.name(), changes);
     }
-    found
+    all_changes
 }

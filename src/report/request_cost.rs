@@ -1,11 +1,11 @@
-//! What a run asks of S3, and what Amazon charges for it: before it is asked, and after.
+//! The S3 requests of a run and their cost: estimated before the run, and counted after it.
 //!
-//! Counts that follow from the listing, and one table of list prices. Other stores have other prices; the counts hold
-//! for all.
+//! The estimate follows from the listing, and the cost from one table of Amazon's list prices. Other stores have other
+//! prices, but the same counts.
 //!
-//! Invariant: `get` is exact for an input that stays as it is and is good; of an incremental run all counts are, if each
-//! file that is made again is another one then, and no copies of input files are made or read. `put` is never too small
-//! where log files hold what their paths say.
+//! Invariant: `get` is exact if the input has no bad files and does not change. For an incremental run, all counts are
+//! exact if every rebuilt file differs from the file that it replaces, and no copies of input files are made or read.
+//! `put` is never too low, provided that log files contain plays of the month in their path.
 
 use std::collections::BTreeSet;
 
@@ -19,22 +19,23 @@ use crate::input::sources::{Content, JobSpec};
 use crate::input::{path_dates, read};
 use crate::lake;
 use crate::location::Location;
-use crate::report::work_estimate::{Work, WorkEstimate};
+use crate::report::work_estimate::{IncrementalWork, WorkEstimate};
 use crate::s3::request_metrics::Usage;
 use crate::schema::Table;
 
-/// When the prices below were read.
-const PRICES_OF: &str = "2026-11";
+/// The month in which the prices below were looked up.
+const PRICES_AS_OF: &str = "2026-11";
 
-/// List prices of the standard class in us-east-1, in ten-millionths of a dollar a request: PUT and LIST cost $0.005 a
-/// thousand, GET $0.0004 a thousand, DELETE nothing.
+/// List prices of the standard storage class in us-east-1, in ten-millionths of a dollar per request: PUT and LIST cost
+/// $0.005 per thousand requests, GET $0.0004 per thousand, DELETE nothing.
 const PRICES: Prices = Prices { list: 50, put: 50, get: 4 };
 
-/// The unit of [`PRICES`].
-const PARTS_OF_A_DOLLAR: f64 = 1e7;
+/// The unit of [`PRICES`]: this many are one dollar.
+const UNITS_PER_DOLLAR: f64 = 1e7;
 
-/// What a run writes besides the tables: markers, the log's record, the stage, and the proofs that conditions hold.
-const CONTROL: u64 = 20;
+/// Upper bound for the objects that a full run writes in addition to tables and state: markers, the commit record, the
+/// stage, and the objects that test conditional writes.
+const MAX_CONTROL_OBJECTS: u64 = 20;
 
 struct Prices {
     list: u64,
@@ -42,45 +43,47 @@ struct Prices {
     get: u64,
 }
 
-/// The requests of a run.
+/// The estimated requests of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Requests {
-    /// LIST; of a run that reads everything as far as listing has shown.
+pub struct RequestEstimate {
+    /// LIST requests; for a full run, those of listing the input and the lake.
     pub list: u64,
-    /// GET, without those by which a writer sees, twice a second, that nobody has overtaken it.
+    /// GET requests, without those by which a writer checks twice per second that no other run has overtaken it.
     pub get: u64,
-    /// PUT, at most: what is in place already is not written again.
+    /// PUT requests, as an upper bound: files that are in place already are not written again.
     pub put: u64,
-    /// DELETE, free of charge; what an earlier run left and this one does not make is only known later.
+    /// DELETE requests, which are free. Files of an earlier version that this run would remove are only known later.
     pub delete: u64,
     /// Whether `put` is an upper bound.
     pub put_is_at_most: bool,
-    /// What they cost, in dollars.
+    /// The cost in US dollars.
     pub cost_usd: f64,
-    /// When the prices were read.
+    /// The month of the price list, as `2026-11`.
     pub prices_of: &'static str,
 }
 
-impl Requests {
-    /// The requests of a plan and its listed inputs; `None` where nothing is remote. `usage` is what listing took.
-    #[must_use]
-    pub fn new(
-        spec: &JobSpec,
-        inputs: &InputFiles,
-        (outlook, version): (&WorkEstimate, Option<u64>),
-        copied: &[(Content, Selection)],
-        usage: &Usage,
-    ) -> Option<Self> {
+/// The parts of a dry run that determine its requests.
+pub(crate) struct EstimatedRun<'r> {
+    pub(crate) estimate: &'r WorkEstimate,
+    /// The newest version of the lake.
+    pub(crate) version: Option<u64>,
+    /// The files to copy for `--keep-gone`, by content.
+    pub(crate) to_copy: &'r [(Content, Selection)],
+}
+
+impl RequestEstimate {
+    /// Estimates the requests of a run; `None` if everything is local. `usage` has the requests of the listing.
+    pub(crate) fn new(spec: &JobSpec, inputs: &InputFiles, run: &EstimatedRun<'_>, usage: &Usage) -> Option<Self> {
         let is_remote = |location: &Location| location.local().is_none();
         let writes = spec.output.as_ref().is_some_and(is_remote);
         if !writes && !spec.sources().any(|source| is_remote(&source.root)) {
             return None;
         }
-        let read = |listing: &Listing, selection: &Selection| -> u64 {
-            let files = selection.iter().filter_map(|index| listing.files.get(*index)).filter(|file| !file.is_gone);
+        let gets = |listing: &Listing, selection: &Selection| -> u64 {
+            let files = selection.iter().filter_map(|index| listing.files.get(*index)).filter(|file| !file.is_missing);
             files.filter(|_| listing.bucket.is_some()).map(|file| read::requests(file.size)).sum()
         };
-        // What was asked so far, the run will ask too.
+        // The run repeats the requests of this listing.
         let mut requests = Self {
             list: usage.list,
             get: usage.get,
@@ -88,73 +91,77 @@ impl Requests {
             delete: 0,
             put_is_at_most: true,
             cost_usd: 0.0,
-            prices_of: PRICES_OF,
+            prices_of: PRICES_AS_OF,
         };
-        match outlook {
-            WorkEstimate::Whole(_) => {
-                requests.get = read(&inputs.songs, &inputs.songs.all()) + read(&inputs.logs, &inputs.logs.all());
-                requests.put = if writes { files_at_most(spec, inputs) + state_at_most(inputs) + CONTROL } else { 0 };
+        match run.estimate {
+            WorkEstimate::Full(_) => {
+                requests.get = gets(&inputs.songs, &inputs.songs.all()) + gets(&inputs.logs, &inputs.logs.all());
+                requests.put = if writes {
+                    max_table_files(spec, inputs) + max_state_files(inputs) + MAX_CONTROL_OBJECTS
+                } else {
+                    0
+                };
             }
-            WorkEstimate::Part(work) => {
-                requests.get += read(&inputs.songs, &work.songs) + read(&inputs.logs, &work.logs);
+            WorkEstimate::Incremental(work) => {
+                requests.get += gets(&inputs.songs, &work.songs) + gets(&inputs.logs, &work.logs);
                 if writes {
-                    requests.write(spec, work, version);
+                    requests.add_writes(spec, work, run.version);
                 }
             }
         }
-        for (content, files) in copied.iter().filter(|(_, files)| !files.is_empty()) {
+        for (content, files) in run.to_copy.iter().filter(|(_, files)| !files.is_empty()) {
             let listing = inputs.listing(*content);
-            requests.get += read(listing, files);
+            requests.get += gets(listing, files);
             if writes {
-                requests.put += retained_input::packs_at_most(listing.bytes_of(files), spec.config.threads);
+                requests.put += retained_input::max_packs(listing.bytes_of(files), spec.config.threads);
             }
         }
         requests.cost_usd = dollars(requests.list, requests.get, requests.put);
         Some(requests)
     }
 
-    /// What an incremental run asks for its writing.
-    fn write(&mut self, spec: &JobSpec, work: &Work, version: Option<u64>) {
-        // The proof that deleting is allowed.
+    /// Adds the requests of an incremental run that are not for reading the input.
+    fn add_writes(&mut self, spec: &JobSpec, work: &IncrementalWork, version: Option<u64>) {
+        // The test whether the run is allowed to delete.
         self.delete += 1;
         self.put_is_at_most = !work.is_idle();
         if work.is_idle() {
             return;
         }
-        let months = work.months.len() as u64 + work.unplaced;
-        let of = |table: &Table| match table {
+        let months = work.months.len() as u64 + work.files_without_month;
+        let files = |table: &Table| match table {
             Table::Songs => work.song_partitions,
-            Table::Artists => u64::from(work.has_songs),
+            Table::Artists => u64::from(work.songs_changed),
             Table::Users => u64::from(months > 0),
             Table::Time | Table::Songplays => months,
         };
-        let tables: u64 = spec.config.tables.iter().map(of).sum();
-        // The log once more behind the commit, and what old runs have left.
+        let tables: u64 = spec.config.tables.iter().map(files).sum();
+        // After the commit, the commit log and the remains of earlier runs are listed.
         self.list += 2;
-        self.get += work.state_read;
-        // The stage, the record and its marker.
-        self.put += tables + work.state_written + 3;
-        self.delete += 1 + work.state_removed;
-        if version.is_some_and(|version| version + 1 > lake::KEPT) {
+        self.get += work.state_files_read;
+        // The stage, the commit record and its marker.
+        self.put += tables + work.state_files_written + 3;
+        self.delete += 1 + work.state_files_removed;
+        if version.is_some_and(|version| version + 1 > lake::KEPT_VERSIONS) {
             self.delete += 2;
         }
     }
 }
 
-/// What a call asked, and what that cost.
+/// The requests that a call has sent, and their cost.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Spent {
-    /// The counts.
+pub struct RequestUsage {
+    /// The number of requests of each kind.
     #[serde(flatten)]
     pub usage: Usage,
-    /// What they cost, in dollars.
+    /// The cost in US dollars.
     pub cost_usd: f64,
-    /// When the prices were read.
+    /// The month of the price list, as `2026-11`.
     pub prices_of: &'static str,
 }
 
-impl Spent {
-    /// The price of `usage`; `None` where nothing was asked.
+impl RequestUsage {
+    /// Adds the cost to `usage`; `None` if no request was sent.
     #[must_use]
     pub fn new(usage: Usage) -> Option<Self> {
         let Usage { list, get, put, delete, other, .. } = usage;
@@ -163,45 +170,45 @@ impl Spent {
         }
         // HEAD costs what GET does.
         let cost_usd = dollars(list, get + other, put);
-        Some(Self { usage, cost_usd, prices_of: PRICES_OF })
+        Some(Self { usage, cost_usd, prices_of: PRICES_AS_OF })
     }
 }
 
 fn dollars(list: u64, get: u64, put: u64) -> f64 {
-    let parts = list * PRICES.list + get * PRICES.get + put * PRICES.put;
+    let units = list * PRICES.list + get * PRICES.get + put * PRICES.put;
     #[expect(clippy::cast_precision_loss, reason = "a price in dollars has a few digits")]
-    let dollars = parts as f64 / PARTS_OF_A_DOLLAR;
+    let dollars = units as f64 / UNITS_PER_DOLLAR;
     dollars
 }
 
-/// The files of the tables, if every song file holds a song of its own.
-fn files_at_most(spec: &JobSpec, inputs: &InputFiles) -> u64 {
-    let of = |table: &Table| match table {
+/// Upper bound for the files of the tables: every song file adds a partition.
+fn max_table_files(spec: &JobSpec, inputs: &InputFiles) -> u64 {
+    let files = |table: &Table| match table {
         Table::Songs => inputs.songs.files.len() as u64,
         Table::Artists | Table::Users => 1,
         Table::Time | Table::Songplays => months(&inputs.logs),
     };
-    spec.config.tables.iter().map(of).sum()
+    spec.config.tables.iter().map(files).sum()
 }
 
-/// The state files of a run that reads everything.
-fn state_at_most(inputs: &InputFiles) -> u64 {
+/// Upper bound for the state files of a full run.
+fn max_state_files(inputs: &InputFiles) -> u64 {
     2 + 2 * months(&inputs.logs)
 }
 
-/// The months that the paths of log files speak of; a file whose path speaks of none counts as one more.
+/// Counts the months in the paths of log files; every file without a date in its path counts as one more month.
 fn months(logs: &Listing) -> u64 {
     let mut months = BTreeSet::new();
-    let mut unknown = 0;
+    let mut without_date = 0;
     for file in logs.files.iter() {
         match path_dates::span(&file.path.to_string_lossy()).map(|days| (days.start.year(), days.start.month())) {
             Some(month) => {
                 months.insert(month);
             }
-            None => unknown += 1,
+            None => without_date += 1,
         }
     }
-    months.len() as u64 + unknown
+    months.len() as u64 + without_date
 }
 
 #[cfg(test)]
@@ -210,8 +217,8 @@ mod tests {
 
     #[test]
     fn a_million_gets_cost_forty_cents() {
-        let spent = Spent::new(Usage { get: 1_000_000, put: 1_000, list: 1_000, ..Usage::default() }).unwrap();
+        let spent = RequestUsage::new(Usage { get: 1_000_000, put: 1_000, list: 1_000, ..Usage::default() }).unwrap();
         assert!((spent.cost_usd - 0.41).abs() < 1e-9, "{}", spent.cost_usd);
-        assert_eq!(Spent::new(Usage::default()), None);
+        assert_eq!(RequestUsage::new(Usage::default()), None);
     }
 }

@@ -1,9 +1,9 @@
-//! What a run did, as data.
+//! The report of a run, as data.
 //!
-//! Counts, times and places; no record of the input, no secret. How it looks is the front's business.
+//! It has counts, times and locations, but no record of the input and no secret. The Python package renders it.
 //!
-//! Invariant: for each content, read = loaded + filtered + quarantined ([`crate::lake::read_summary::Records::is_balanced`] is
-//! checked before anything is published).
+//! Invariant: for each content, read = loaded + filtered + quarantined. Before anything is published, this is checked for
+//! each file ([`crate::quality::read_stats::FileCount::is_balanced`]).
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -16,125 +16,125 @@ use crate::input::input_files::InputFiles;
 use crate::input::sources::JobSpec;
 use crate::lake::Published;
 use crate::lake::read_summary::{BadFile, LocatedReject, Plays, ReadSummary, Records};
-use crate::report::request_cost::Spent;
+use crate::report::request_cost::RequestUsage;
 use crate::runtime::clock::{PhaseClock, PhaseTime, peak_rss_bytes};
 use crate::s3::stores::Stores;
 use crate::schema::Table;
 use crate::transform::in_memory::Star;
 
-/// The version of the report's form.
+/// The version of the report format.
 pub const REPORT_VERSION: u32 = 1;
 
-/// How many files that were left out are warned of by name; all of them are in the report.
-const WARNED_FILES: usize = 10;
+/// Upper bound for the skipped files that get a warning each; the report lists all of them.
+const MAX_FILE_WARNINGS: usize = 10;
 
-/// A run's report; serialises to the JSON that is documented for users.
+/// The report of a run. It serializes to the JSON format that is documented for users.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// [`REPORT_VERSION`].
     pub report_version: u32,
-    /// The package's version.
+    /// The version of the package.
     pub package_version: &'static str,
-    /// Unique to the run.
+    /// The unique id of the run.
     pub run_id: String,
-    /// `published`, `unchanged` when there was nothing to do, or `built`.
+    /// `published`, `unchanged` if there was nothing to do, or `built` if the tables stayed in memory.
     pub state: &'static str,
-    /// Why all of the input was read although the lake holds tables; `None` where that is not so.
+    /// Why the entire input was read although the lake has tables; `None` if it was not.
     pub rebuilt: Option<String>,
-    /// The lake's version that holds these tables.
+    /// The version of the lake that has these tables.
     pub version: Option<u64>,
-    /// RFC 3339, UTC.
+    /// Start of the run: RFC 3339, UTC.
     pub started_at: String,
     /// Seconds from start to end.
     pub seconds: f64,
-    /// What was read, by content (`songs`, `logs`).
+    /// The input files, by content (`songs`, `logs`).
     pub input: BTreeMap<&'static str, InputSummary>,
     /// The lake's root.
     pub output: Option<String>,
-    /// The options in force, as text.
+    /// The effective options, as text.
     pub options: BTreeMap<&'static str, String>,
-    /// Where the time went, in order.
+    /// The time of each phase, in order.
     pub stages: Vec<PhaseTime>,
-    /// What became of the records, by content.
+    /// Counts of the records, by content.
     pub records: BTreeMap<String, Records>,
-    /// Records left out by a named rule.
+    /// Counts of the records that a rule skips, by rule.
     pub filtered: BTreeMap<String, u64>,
-    /// Quarantined records by content and reason.
+    /// Counts of quarantined records, by content and reason.
     pub reasons: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Values taken over from another JSON type without loss, by content.
+    /// Counts of values that were converted from another JSON type without loss, by content.
     pub coerced: BTreeMap<String, u64>,
-    /// Keys that no rule knows, by content.
+    /// Counts of unknown keys, by content.
     pub unknown_keys: BTreeMap<String, BTreeMap<String, u64>>,
-    /// The first quarantined records, located.
+    /// The first quarantined records, with their position.
     pub rejects: Vec<LocatedReject>,
-    /// Files left out as a whole.
+    /// Files that were skipped because they cannot be read as JSON.
     pub bad_files: Vec<BadFile>,
     /// The tables, in publishing order.
     pub tables: Vec<TableSummary>,
-    /// Plays and how many of them have a song.
+    /// The number of plays, and of those with a song.
     pub plays: Plays,
-    /// Where quarantined records lie.
+    /// The location of the quarantined records.
     pub quarantine: Option<String>,
-    /// Where the credentials came from; never the credentials.
+    /// The source of the credentials, never the credentials.
     pub credentials: Option<String>,
-    /// What was asked of object stores; `None` when all is local.
-    pub requests: Option<Spent>,
-    /// Things worth saying that stopped nothing.
+    /// The requests that were sent to object stores; `None` if everything is local.
+    pub requests: Option<RequestUsage>,
+    /// Warnings: notes on the input and the lake that did not stop the run.
     pub warnings: Vec<String>,
-    /// The process's largest resident memory so far, where the system tells.
+    /// The peak resident memory of the process in bytes, if the system reports it.
     pub peak_rss_bytes: Option<u64>,
-    /// Worker threads.
+    /// The number of worker threads.
     pub threads: usize,
-    /// Where the work was done: `local`, or the name of an executor.
+    /// `local`, or the name of the executor that processed the shards.
     pub executor: String,
 }
 
-/// Input files.
+/// The input files of one content.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct InputSummary {
-    /// As the user wrote it, resolved to a folder or file.
+    /// The location that the user specified, resolved to a folder or file.
     pub location: String,
-    /// Number of files.
+    /// The number of files.
     pub files: u64,
-    /// Their bytes as stored.
+    /// The bytes of all files as stored.
     pub bytes: u64,
-    /// Files that were read; of the others the lake knew what they hold.
+    /// The number of files that were read; the content of the others is in the lake.
     pub files_read: u64,
-    /// Their bytes.
+    /// The bytes of the files that were read.
     pub bytes_read: u64,
-    /// Files that are gone, and whose rows were kept; they count among `files`.
+    /// The number of missing files whose rows were retained; `files` includes them.
     pub files_kept: u64,
 }
 
-/// One table's files.
+/// The files of one table.
 #[derive(Clone, Debug, Serialize)]
 pub struct TableSummary {
-    /// Plain name.
+    /// The name of the table.
     pub name: &'static str,
-    /// Folder below the output.
+    /// Its folder below the output.
     pub folder: String,
-    /// Rows.
+    /// The number of rows.
     pub rows: u64,
-    /// Files in place.
+    /// The number of files.
     pub files: u64,
-    /// Their bytes.
+    /// The bytes of all files.
     pub bytes: u64,
-    /// Partition folders.
+    /// The number of partition folders.
     pub partitions: u64,
-    /// Files written by this run.
+    /// The number of files that this run wrote.
     pub written: u64,
-    /// Files found in place as they should be.
+    /// The number of files that were already correct.
     pub unchanged: u64,
-    /// Files of earlier runs removed.
+    /// The number of files of earlier versions that this run removed.
     pub removed: u64,
 }
 
 impl Report {
-    /// A report with a name and a start, before anything happened.
+    /// Starts the report of a run: gives the run its id and notes the time.
     #[must_use]
     pub fn begin(config: &Config) -> Self {
         let now = Utc::now();
-        // Random, so that two runs of one second have two names.
+        // Random, so that two runs in the same second have different ids.
         let nonce = RandomState::new().build_hasher().finish() >> 32;
         Self {
             report_version: REPORT_VERSION,
@@ -172,17 +172,17 @@ impl Report {
     #[must_use]
     pub fn with_stores(mut self, stores: &Stores) -> Self {
         self.credentials = stores.credentials();
-        self.requests = Spent::new(stores.usage());
+        self.requests = RequestUsage::new(stores.usage());
         self
     }
 
-    /// The report of a run that published its tables.
+    /// Completes the report of a run that published its tables.
     #[must_use]
     pub fn published(
         mut self,
         spec: &JobSpec,
         inputs: &InputFiles,
-        outcome: ReadSummary,
+        summary: ReadSummary,
         published: &Published,
         clock: PhaseClock,
     ) -> Self {
@@ -199,27 +199,27 @@ impl Report {
                 rows: state.rows,
                 files: state.files,
                 bytes: state.bytes,
-                partitions: outcome.partitions.get(table.name()).copied().unwrap_or_default(),
+                partitions: summary.partitions.get(table.name()).copied().unwrap_or_default(),
                 written: state.written,
                 unchanged: state.unchanged,
                 removed: state.removed,
             })
             .collect();
-        self.finish(spec, inputs, outcome, clock)
+        self.finish(spec, inputs, summary, clock)
     }
 
-    /// The report of a run that returned its tables.
+    /// Completes the report of a run that returned its tables.
     #[must_use]
     pub fn built(
         mut self,
         spec: &JobSpec,
         inputs: &InputFiles,
-        outcome: ReadSummary,
+        summary: ReadSummary,
         star: &Star,
         clock: PhaseClock,
     ) -> Self {
         self.state = "built";
-        let summary = |table: &Table| TableSummary {
+        let table_summary = |table: &Table| TableSummary {
             name: table.name(),
             folder: String::new(),
             rows: star.rows(*table),
@@ -230,44 +230,44 @@ impl Report {
             unchanged: 0,
             removed: 0,
         };
-        self.tables = spec.config.tables.iter().map(summary).collect();
-        self.finish(spec, inputs, outcome, clock)
+        self.tables = spec.config.tables.iter().map(table_summary).collect();
+        self.finish(spec, inputs, summary, clock)
     }
 
-    fn finish(mut self, spec: &JobSpec, inputs: &InputFiles, outcome: ReadSummary, clock: PhaseClock) -> Self {
+    fn finish(mut self, spec: &JobSpec, inputs: &InputFiles, summary: ReadSummary, clock: PhaseClock) -> Self {
         self.warnings.extend(spec.warnings.iter().cloned());
         for ((content, listing), source) in inputs.each().into_iter().zip([&spec.songs, &spec.logs]) {
             let Some(source) = source else { continue };
-            let (location, read) = (source.shown.clone(), inputs.selection(content));
-            let summary = InputSummary {
-                location,
+            let selection = inputs.selection(content);
+            let input = InputSummary {
+                location: source.shown.clone(),
                 files: listing.files.len() as u64,
                 bytes: listing.bytes(),
-                files_read: read.len() as u64,
-                bytes_read: listing.bytes_of(&read),
-                files_kept: listing.gone(),
+                files_read: selection.len() as u64,
+                bytes_read: listing.bytes_of(&selection),
+                files_kept: listing.missing_count(),
             };
-            self.input.insert(content.name(), summary);
+            self.input.insert(content.name(), input);
             self.warnings.extend(listing.warnings.iter().cloned());
-            if let Some(silent) = outcome.silent.get(content.name()).filter(|silent| **silent > 0) {
-                self.warnings.push(format!("{silent} files in {} hold no record", source.shown));
+            if let Some(count) = summary.silent.get(content.name()).filter(|count| **count > 0) {
+                self.warnings.push(format!("{count} files in {} have no record", source.shown));
             }
             if listing.other > 0 {
                 self.warnings
                     .push(format!("{} files in {} do not end in .json and were not read", listing.other, source.shown));
             }
         }
-        let ReadSummary { records, filtered, reasons, coerced, unknown_keys, rejects, bad_files, .. } = outcome;
+        let ReadSummary { records, filtered, reasons, coerced, unknown_keys, rejects, bad_files, .. } = summary;
         (self.records, self.filtered, self.reasons) = (records, filtered, reasons);
         (self.coerced, self.unknown_keys) = (coerced, unknown_keys);
         (self.rejects, self.bad_files) = (rejects, bad_files);
-        for bad in self.bad_files.iter().take(WARNED_FILES) {
-            self.warnings.push(format!("{} cannot be read as JSON and was left out: {}", bad.file, bad.reason));
+        for bad in self.bad_files.iter().take(MAX_FILE_WARNINGS) {
+            self.warnings.push(format!("{} cannot be read as JSON and was skipped: {}", bad.file, bad.reason));
         }
-        if let Some(more) = self.bad_files.len().checked_sub(WARNED_FILES).filter(|more| *more > 0) {
-            self.warnings.push(format!("{more} more files were left out"));
+        if let Some(more) = self.bad_files.len().checked_sub(MAX_FILE_WARNINGS).filter(|more| *more > 0) {
+            self.warnings.push(format!("{more} more files were skipped"));
         }
-        (self.quarantine, self.plays) = (outcome.quarantine, outcome.plays);
+        (self.quarantine, self.plays) = (summary.quarantine, summary.plays);
         self.peak_rss_bytes = peak_rss_bytes();
         (self.seconds, self.stages) = clock.finish();
         self

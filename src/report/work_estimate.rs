@@ -1,9 +1,10 @@
-//! What a run has to do, as far as names, sizes and times tell: for `plan`.
+//! Estimates the work of a run from the names, sizes and times of its files, for the dry run.
 //!
-//! Which months a new log file feeds, its path says, or nobody knows before it is read; which partitions a new song file
-//! feeds, nobody knows.
+//! The month of a new log file is known if its path contains a date. The partitions of a new song file are only known
+//! when the file is read.
 //!
-//! Invariant: an outlook never promises less work than there is, for log files that hold what their paths say.
+//! Invariant: the estimate is never less than the actual work, provided that log files contain plays of the month in
+//! their path.
 
 use std::collections::BTreeSet;
 
@@ -15,115 +16,112 @@ use crate::input::list::Selection;
 use crate::input::sources::{Content, JobSpec};
 use crate::input::{file_identity, path_dates};
 use crate::lake::checkpoint::Checkpoint;
-use crate::lake::commit_record::CommitRecord;
 use crate::tables::time::Month;
 
-/// What a run has to do.
+/// The work of a run.
 #[derive(Debug)]
-pub enum WorkEstimate {
-    /// Everything; why, if the lake holds tables.
-    Whole(Option<String>),
-    /// What has changed.
-    Part(Work),
+pub(crate) enum WorkEstimate {
+    /// The entire input is read; with the reason, if the lake has tables already.
+    Full(Option<String>),
+    /// Only what has changed is read.
+    Incremental(IncrementalWork),
 }
 
 /// The work of an incremental run.
 #[derive(Debug, Default)]
-pub struct Work {
-    /// Song files to be read.
-    pub songs: Selection,
-    /// Log files to be read.
-    pub logs: Selection,
-    /// Files to be copied, by content.
-    pub copied: Vec<(Content, Selection)>,
-    /// Whether song files have come, changed or gone.
-    pub has_songs: bool,
-    /// Whether log files have.
-    pub has_logs: bool,
-    /// Partitions of songs that may change.
-    pub song_partitions: u64,
-    /// Months that are made again.
-    pub months: BTreeSet<Month>,
-    /// Log files of which nobody knows what months they feed.
-    pub unplaced: u64,
-    /// State files to be read.
-    pub state_read: u64,
-    /// State files to be written at most.
-    pub state_written: u64,
-    /// State files to be removed at most.
-    pub state_removed: u64,
+pub(crate) struct IncrementalWork {
+    /// The song files to read.
+    pub(crate) songs: Selection,
+    /// The log files to read.
+    pub(crate) logs: Selection,
+    /// The files to copy for `--keep-gone`, by content.
+    pub(crate) to_copy: Vec<(Content, Selection)>,
+    /// Whether any song file is new, changed or missing.
+    pub(crate) songs_changed: bool,
+    /// Whether any log file is new, changed or missing.
+    pub(crate) logs_changed: bool,
+    /// Upper bound for the partitions of songs that change.
+    pub(crate) song_partitions: u64,
+    /// The months to rebuild, except those that are not known yet.
+    pub(crate) months: BTreeSet<Month>,
+    /// The number of log files whose month is only known when they are read.
+    pub(crate) files_without_month: u64,
+    /// The number of state files to read.
+    pub(crate) state_files_read: u64,
+    /// Upper bound for the state files to write.
+    pub(crate) state_files_written: u64,
+    /// Upper bound for the state files to remove.
+    pub(crate) state_files_removed: u64,
 }
 
-impl Work {
-    /// Whether nothing has to be done.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        !self.has_songs && !self.has_logs && self.copied.iter().all(|(_, files)| files.is_empty())
+impl IncrementalWork {
+    /// Returns true if there is nothing to do.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.songs_changed && !self.logs_changed && self.to_copy.iter().all(|(_, files)| files.is_empty())
+    }
+
+    fn new(spec: &JobSpec, inputs: &InputFiles, increment: &Increment<'_>, to_copy: Vec<(Content, Selection)>) -> Self {
+        let Increment { checkpoint, songs, logs, .. } = increment;
+        let (songs_changed, logs_changed) = (!songs.is_empty(), !logs.is_empty());
+        let mut work = Self { songs_changed, logs_changed, songs: songs.to_read(), to_copy, ..Self::default() };
+        if work.is_idle() {
+            return work;
+        }
+        // A changed file may contain other songs than before.
+        work.song_partitions = (songs.new.len() + 2 * songs.changed.len() + songs.missing.len()) as u64;
+        work.months = increment.outdated_months();
+        if let Some(source) = &spec.logs {
+            for index in logs.to_read().iter() {
+                let Some(file) = inputs.logs.files.get(*index) else { continue };
+                match path_dates::span(&file_identity::name(source, file)) {
+                    Some(days) => {
+                        let first = days.start;
+                        work.months.insert(Month { year: first.year(), month: first.month().cast_signed() });
+                    }
+                    None => work.files_without_month += 1,
+                }
+            }
+        }
+        let mut to_read: Vec<usize> = logs.to_read().iter().copied().collect();
+        to_read.extend(increment.unchanged_to_read(spec, inputs, &work.months).iter());
+        to_read.sort_unstable();
+        work.logs = to_read.into();
+        work.count_state_files(checkpoint, logs.outdated_entries().next().is_some());
+        work
+    }
+
+    fn count_state_files(&mut self, checkpoint: &Checkpoint, has_outdated_logs: bool) {
+        let known_months = &checkpoint.state.months;
+        let all = known_months.len() as u64;
+        let rebuilt = self.months.len() as u64;
+        let known = self.months.iter().filter(|month| known_months.contains_key(&month.to_string())).count() as u64;
+        self.state_files_read = u64::from(checkpoint.input.contains_key(Content::Songs.name()));
+        if self.songs_changed {
+            self.state_files_read += all;
+            self.state_files_written += 1;
+            self.state_files_removed += 1;
+        }
+        if rebuilt > 0 {
+            self.state_files_read += if has_outdated_logs { all - known } else { 1 };
+            self.state_files_written += 1 + 2 * rebuilt;
+            self.state_files_removed += 1 + 2 * known;
+        }
     }
 }
 
 impl WorkEstimate {
-    /// Looks ahead.
-    #[must_use]
-    pub fn new(
+    /// Estimates the work of a run with this plan.
+    pub(crate) fn new(
         spec: &JobSpec,
         inputs: &InputFiles,
-        record: Option<&CommitRecord>,
-        start: &RunPlan<'_>,
-        copied: Vec<(Content, Selection)>,
+        plan: &RunPlan<'_>,
+        to_copy: Vec<(Content, Selection)>,
     ) -> Self {
-        match (start, record) {
-            (RunPlan::Incremental(increment), Some(_)) => Self::Part(work(spec, inputs, increment, copied)),
-            (RunPlan::Full(reason), _) => Self::Whole(reason.clone()),
-            (RunPlan::Incremental(_), None) => Self::Whole(None),
-        }
-    }
-}
-
-fn work(spec: &JobSpec, inputs: &InputFiles, increment: &Increment<'_>, copied: Vec<(Content, Selection)>) -> Work {
-    let Increment { base, songs, logs, .. } = increment;
-    let (has_songs, has_logs) = (!songs.is_empty(), !logs.is_empty());
-    let mut work = Work { has_songs, has_logs, songs: songs.to_read(), copied, ..Work::default() };
-    if work.is_idle() {
-        return work;
-    }
-    // A changed file may hold other songs than before.
-    work.song_partitions = (songs.new.len() + 2 * songs.changed.len() + songs.gone.len()) as u64;
-    work.months = increment.affected_months();
-    if let Some(source) = &spec.logs {
-        for index in logs.to_read().iter() {
-            let Some(file) = inputs.logs.files.get(*index) else { continue };
-            match path_dates::span(&file_identity::name(source, file)) {
-                Some(days) => {
-                    let first = days.start;
-                    work.months.insert(Month { year: first.year(), month: first.month().cast_signed() });
-                }
-                None => work.unplaced += 1,
+        match plan {
+            RunPlan::Full(reason) => Self::Full(reason.clone()),
+            RunPlan::Incremental(increment) => {
+                Self::Incremental(IncrementalWork::new(spec, inputs, increment, to_copy))
             }
         }
-    }
-    let mut read: Vec<usize> = logs.to_read().iter().copied().collect();
-    read.extend(increment.others(spec, inputs, &work.months).iter());
-    read.sort_unstable();
-    work.logs = read.into();
-    count_state(&mut work, base, logs.left().next().is_some());
-    work
-}
-
-/// The state files that are read, written and removed.
-fn count_state(work: &mut Work, base: &Checkpoint, has_left: bool) {
-    let months = base.state.months.len() as u64;
-    let again = work.months.len() as u64;
-    let known = work.months.iter().filter(|month| base.state.months.contains_key(&month.to_string())).count() as u64;
-    work.state_read = u64::from(base.input.contains_key(Content::Songs.name()));
-    if work.has_songs {
-        work.state_read += months;
-        work.state_written += 1;
-        work.state_removed += 1;
-    }
-    if again > 0 {
-        work.state_read += if has_left { months - known } else { 1 };
-        work.state_written += 1 + 2 * again;
-        work.state_removed += 1 + 2 * known;
     }
 }

@@ -1,9 +1,9 @@
-//! The one flag that stops a run.
+//! The flag that stops a run.
 //!
-//! Every stage asks it between two pieces of work, none of which takes longer than some tens of milliseconds; nobody
-//! is killed, so nothing half-done is left behind under a final name.
+//! Every phase checks it between two units of work, and a unit takes less than 100 milliseconds. No thread is killed,
+//! so no incomplete file remains under a final name.
 //!
-//! Invariant: once set it stays set; a run that sees it ends with [`ErrorKind::Interrupted`].
+//! Invariant: once set, the flag stays set; a run that sees it ends with [`ErrorKind::Interrupted`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,21 +15,21 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
-    /// Asks the run to stop.
+    /// Requests that the run stops.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether someone asked.
+    /// Returns true if a stop was requested.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Ends the caller's work when someone asked.
+    /// Fails if a stop was requested.
     ///
     /// # Errors
-    /// [`ErrorKind::Interrupted`] once the flag is set.
+    /// [`ErrorKind::Interrupted`] if the flag is set.
     pub fn check(&self) -> Result<()> {
         if self.is_cancelled() {
             return Err(Error::new(ErrorKind::Interrupted, "the run was stopped before it changed any table"));

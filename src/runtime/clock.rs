@@ -1,24 +1,24 @@
-//! How long each phase of a run took, and the memory that the process needed.
+//! The time of each phase of a run, and the peak memory of the process.
 
 use std::time::Instant;
 
 use serde::Serialize;
 
-/// One stage's time.
+/// The time of one phase.
 #[derive(Clone, Debug, Serialize)]
 pub struct PhaseTime {
     /// One of [`crate::runtime::progress::PHASES`].
     pub name: &'static str,
-    /// Seconds.
+    /// Wall-clock seconds.
     pub seconds: f64,
 }
 
-/// Measures stages, one after the other.
+/// Measures consecutive phases.
 #[derive(Debug)]
 pub struct PhaseClock {
     started: Instant,
-    lap: Instant,
-    stages: Vec<PhaseTime>,
+    phase_started: Instant,
+    phases: Vec<PhaseTime>,
 }
 
 impl PhaseClock {
@@ -26,24 +26,24 @@ impl PhaseClock {
     #[must_use]
     pub fn start() -> Self {
         let now = Instant::now();
-        Self { started: now, lap: now, stages: Vec::new() }
+        Self { started: now, phase_started: now, phases: Vec::new() }
     }
 
-    /// Ends the stage that ran since the last call.
+    /// Ends the phase that began with the last call.
     pub fn end(&mut self, name: &'static str) {
         let now = Instant::now();
-        self.stages.push(PhaseTime { name, seconds: (now - self.lap).as_secs_f64() });
-        self.lap = now;
+        self.phases.push(PhaseTime { name, seconds: (now - self.phase_started).as_secs_f64() });
+        self.phase_started = now;
     }
 
-    /// Total seconds and the stages.
+    /// The total time in seconds, and the phases.
     #[must_use]
     pub fn finish(self) -> (f64, Vec<PhaseTime>) {
-        (self.started.elapsed().as_secs_f64(), self.stages)
+        (self.started.elapsed().as_secs_f64(), self.phases)
     }
 }
 
-/// The process's largest resident memory so far, in bytes, where the system tells (Linux).
+/// The peak resident memory of the process in bytes; `None` on systems other than Linux.
 #[must_use]
 pub fn peak_rss_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;

@@ -1,36 +1,36 @@
-//! What every stage is handed: whether to stop, where to count, and where shards are processed.
+//! The context of a call: the cancel flag, the progress counters, and the executor.
 
 use crate::runtime::cancel::Cancel;
 use crate::runtime::executor::Executor;
 use crate::runtime::progress::{Level, Phase, Progress};
 
-/// What every stage needs to know of the outside.
+/// The context that every phase gets.
 #[derive(Clone, Debug, Default)]
 pub struct Context<'c> {
-    /// Whether to stop.
+    /// The flag that stops the run.
     pub cancel: Cancel,
-    /// Where to count.
+    /// The progress counters, if the caller shows progress.
     pub progress: Option<&'c Progress>,
-    /// Where shards are worked on, if not on this process's threads.
+    /// The executor that processes shards; `None` for the threads of this process.
     pub executor: Option<&'c dyn Executor>,
 }
 
 impl Context<'_> {
-    /// Begins a stage with `total` units of work (0: not known).
-    pub fn begin(&self, stage: Phase, total: u64) {
+    /// Begins a phase with `total` units of work (0: unknown).
+    pub fn begin(&self, phase: Phase, total: u64) {
         if let Some(progress) = self.progress {
-            progress.begin(stage, total);
+            progress.begin(phase, total);
         }
     }
 
-    /// Counts work done.
+    /// Adds completed units of work.
     pub fn add(&self, units: u64) {
         if let Some(progress) = self.progress {
             progress.add(units);
         }
     }
 
-    /// Leaves a note for the log; the text is only made when somebody takes notes.
+    /// Adds a note for the log. The text is only computed if there are progress counters to keep it.
     pub fn note(&self, level: Level, text: impl FnOnce() -> String) {
         if let Some(progress) = self.progress {
             progress.note(level, text());

@@ -1,28 +1,27 @@
-//! Where shards of the work are done, when it is not on the threads of this process: a cluster, as the engine sees it.
+//! The interface of a cluster: an executor processes shards outside of this process.
 //!
-//! A shard is bytes, and so is what comes back; what they mean is [`crate::distributed::leader`]' business, how they travel that of
-//! whoever implements this.
+//! Shards and their results are bytes. [`crate::distributed`] defines their content; the executor only transports them.
 //!
-//! Invariant: an executor gives back each shard's result as it is, in whatever order, and may do a shard more than once.
+//! Invariant: an executor returns the unchanged result of each shard, in any order, and may process a shard repeatedly.
 
 use std::fmt;
 
 use crate::error::Result;
 
-/// Does shards somewhere.
+/// Processes shards.
 pub trait Executor: fmt::Debug + Sync {
-    /// Its name, for people.
+    /// The name for display.
     fn name(&self) -> &str;
 
-    /// How many shards it does at the same time.
+    /// The number of shards that are processed at the same time.
     fn slots(&self) -> usize;
 
-    /// How many threads a shard has to itself.
+    /// The number of threads per shard.
     fn threads(&self) -> usize;
 
-    /// Does every shard once at least, and hands each result to `take` with the shard's number.
+    /// Processes every shard at least once, and passes each result to `take` with the index of the shard.
     ///
     /// # Errors
-    /// [`crate::error::ErrorKind::Retry`] when it could not, and `take`'s.
+    /// [`crate::error::ErrorKind::Retry`] if a shard could not be processed, and any error of `take`.
     fn map(&self, shards: Vec<Vec<u8>>, take: &mut dyn FnMut(usize, &[u8]) -> Result<()>) -> Result<()>;
 }

@@ -1,4 +1,4 @@
-//! What every stage is handed: cancellation, progress, threads, the clock, and the executor, joined in a [`context::Context`].
+//! Cancellation, progress, threads, clock and executor. [`context::Context`] passes them to every phase of a run.
 
 pub mod cancel;
 pub mod clock;

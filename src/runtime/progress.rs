@@ -1,17 +1,16 @@
-//! How far a run is and what it has to say, readable from another thread at any time.
+//! The progress of a run and its notes for the log. Another thread can read both at any time.
 //!
-//! Plain counters and a list of notes: the engine counts and notes, whoever waits for it reads. It knows no terminal,
-//! no clock and no logging.
+//! The engine writes counters and notes; the caller reads them. Display, time and logging are the caller's.
 //!
-//! Invariant: `done` only grows within a stage, and a stage's `total` is known before its first unit is done.
+//! Invariant: `done` only grows within a phase, and the `total` of a phase is set before its first unit is done.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// The stages of a run in their order; the report and the progress line use the same words.
+/// The names of the phases in the order of [`Phase`]; the report and the progress line use them.
 pub const PHASES: [&str; 7] = ["discover", "songs", "logs", "write", "commit", "sample", "done"];
 
-/// A stage of the run.
+/// A phase of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Phase {
@@ -23,78 +22,78 @@ pub enum Phase {
     Logs,
     /// Encoding and staging the tables.
     Write,
-    /// Making the staged files visible.
+    /// Committing and publishing the staged files.
     Commit,
-    /// Making the sample data set; a call of its own.
+    /// Writing the sample data set (a separate call).
     Sample,
-    /// Nothing left.
+    /// The run has ended.
     Done,
 }
 
 /// The counters of one run.
 #[derive(Debug, Default)]
 pub struct Progress {
-    stage: AtomicUsize,
+    phase: AtomicUsize,
     done: AtomicU64,
     total: AtomicU64,
     notes: Mutex<Vec<Note>>,
 }
 
-/// A sentence for the log. It names files and counts, never what a record says.
+/// A sentence for the log. It contains file names and counts, never values of records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// How loud.
+    /// The log level.
     pub level: Level,
     /// The sentence.
     pub text: String,
 }
 
-/// How loud a note is.
+/// The log level of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// For whoever looks for a fault.
+    /// For finding faults.
     Debug,
-    /// For whoever follows the run.
+    /// For following the run.
     Info,
 }
 
 /// The counters at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Snapshot {
-    /// The stage's name, one of [`PHASES`].
+    /// The name of the phase, one of [`PHASES`].
     pub stage: &'static str,
-    /// Units done in this stage.
+    /// Units done in this phase.
     pub done: u64,
-    /// Units in this stage; 0 when not known.
+    /// Units of this phase in total; 0 if unknown.
     pub total: u64,
-    /// What is counted: `bytes` of input or `files` of output.
+    /// The unit: `bytes` of input or `files` of output.
     pub unit: &'static str,
 }
 
 impl Progress {
-    /// Begins a stage with `total` units of work (0: not known).
-    pub fn begin(&self, stage: Phase, total: u64) {
+    /// Begins a phase with `total` units of work (0: unknown).
+    pub fn begin(&self, phase: Phase, total: u64) {
         self.done.store(0, Ordering::Relaxed);
         self.total.store(total, Ordering::Relaxed);
-        self.stage.store(stage as usize, Ordering::Relaxed);
+        self.phase.store(phase as usize, Ordering::Relaxed);
     }
 
-    /// Counts `units` more.
+    /// Adds `units` to the units done.
     pub fn add(&self, units: u64) {
         self.done.fetch_add(units, Ordering::Relaxed);
     }
 
-    /// Counts up to `units` in all; a smaller number than before changes nothing.
+    /// Raises the units done to `units`; a smaller number has no effect.
     pub fn reach(&self, units: u64) {
         self.done.fetch_max(units, Ordering::Relaxed);
     }
 
-    /// Leaves a note.
+    /// Adds a note.
     pub fn note(&self, level: Level, text: impl Into<String>) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(Note { level, text: text.into() });
     }
 
-    /// Takes the notes since the last call, in order.
+    /// Removes and returns the notes since the last call, in order.
     pub fn take_notes(&self) -> Vec<Note> {
         std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -102,8 +101,13 @@ impl Progress {
     /// Reads the counters.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let stage = PHASES.get(self.stage.load(Ordering::Relaxed)).copied().unwrap_or("done");
-        let unit = if matches!(stage, "songs" | "logs" | "sample") { "bytes" } else { "files" };
-        Snapshot { stage, done: self.done.load(Ordering::Relaxed), total: self.total.load(Ordering::Relaxed), unit }
+        let phase = PHASES.get(self.phase.load(Ordering::Relaxed)).copied().unwrap_or("done");
+        let unit = if matches!(phase, "songs" | "logs" | "sample") { "bytes" } else { "files" };
+        Snapshot {
+            stage: phase,
+            done: self.done.load(Ordering::Relaxed),
+            total: self.total.load(Ordering::Relaxed),
+            unit,
+        }
     }
 }

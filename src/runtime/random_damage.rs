@@ -1,21 +1,21 @@
-//! A loop of random input for what reads bytes that others wrote. Tests only.
+//! Random input for the readers of files that other programs wrote. Tests only.
 //!
-//! Each execution draws from a seed of its own, and a failure names it. `FUZZ_SECONDS` makes the loops longer and
-//! begins elsewhere each time, `FUZZ_SEED` says where.
+//! Each execution has its own seed, and a failure prints it. `FUZZ_SECONDS` sets the length of a loop and begins at a
+//! different seed each time; `FUZZ_SEED` sets the first seed.
 //!
 //! Invariant: the same seed gives the same input.
 
-#![expect(clippy::disallowed_methods, reason = "tests may be told how long to go on")]
-#![expect(clippy::print_stderr, reason = "tests tell how much they did")]
+#![expect(clippy::disallowed_methods, reason = "tests read their length and seed from the environment")]
+#![expect(clippy::print_stderr, reason = "tests print the number of executions")]
 
 use std::env;
 use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// What a test takes of every `make test`.
-const SHORT: f64 = 0.3;
+/// Length of a loop in seconds, unless `FUZZ_SECONDS` sets it.
+const DEFAULT_SECONDS: f64 = 0.3;
 
-/// `SplitMix64`.
+/// The random number generator `SplitMix64`.
 pub struct Random(u64);
 
 impl Random {
@@ -28,7 +28,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Below `bound`, which may be 0 and then counts as 1.
+    /// A number below `bound`; a `bound` of 0 counts as 1.
     pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() >> 16).unwrap() % bound.max(1)
     }
@@ -38,7 +38,8 @@ impl Random {
         &all[self.below(all.len())]
     }
 
-    /// Damages bytes: a few of a bit flipped, a byte changed, a part lost, doubled or moved, a token put in.
+    /// Damages bytes one to four times: flips a bit, changes a byte, removes, doubles or moves a part, or inserts a
+    /// token.
     pub fn damage(&mut self, bytes: &mut Vec<u8>, tokens: &[&[u8]]) {
         for _ in 0..=self.below(4) {
             let at = self.below(bytes.len() + 1);
@@ -62,23 +63,23 @@ impl Random {
     }
 }
 
-/// Names the seed when an execution fails.
+/// Prints the seed if an execution fails.
 struct Execution<'n>(&'n str, u64);
 
 impl Drop for Execution<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{} failed: FUZZ_SEED={} repeats it first", self.0, self.1);
+            eprintln!("{} failed: set FUZZ_SEED={} to repeat it", self.0, self.1);
         }
     }
 }
 
-/// Executes `one` again and again, and tells how often.
+/// Executes `one` repeatedly, and prints the number of executions.
 pub fn fuzz(name: &str, mut one: impl FnMut(&mut Random)) {
-    let seconds: Option<f64> = told("FUZZ_SECONDS");
+    let seconds: Option<f64> = variable("FUZZ_SECONDS");
     let clock = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() << 32;
-    let first: u64 = told("FUZZ_SEED").unwrap_or_else(|| if seconds.is_some() { clock() } else { 1 });
-    let (begun, time) = (Instant::now(), Duration::from_secs_f64(seconds.unwrap_or(SHORT)));
+    let first: u64 = variable("FUZZ_SEED").unwrap_or_else(|| if seconds.is_some() { clock() } else { 1 });
+    let (begun, time) = (Instant::now(), Duration::from_secs_f64(seconds.unwrap_or(DEFAULT_SECONDS)));
     let mut executions = 0;
     while executions == 0 || begun.elapsed() < time {
         let execution = Execution(name, first + executions);
@@ -88,6 +89,6 @@ pub fn fuzz(name: &str, mut one: impl FnMut(&mut Random)) {
     eprintln!("{name}: {executions} executions from seed {first}");
 }
 
-fn told<T: FromStr>(name: &str) -> Option<T> {
+fn variable<T: FromStr>(name: &str) -> Option<T> {
     env::var(name).ok()?.parse().ok()
 }

@@ -1,9 +1,9 @@
-//! Worker threads that live exactly as long as the work.
+//! Worker threads that exist exactly as long as the work.
 //!
-//! Scoped threads, not a pool: a run that ended, failed or was stopped leaves no thread behind, and a process may fork
-//! between two runs. It knows nothing of what the work is.
+//! Scoped threads instead of a pool: no thread remains after a run, whether it succeeds, fails or is stopped, and a
+//! process may fork between two runs.
 //!
-//! Invariant: when a function here returns, every thread it started has ended.
+//! Invariant: when a function of this module returns, every thread that it started has ended.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,16 +11,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::cancel::Cancel;
 
-/// How many threads the machine (or its container) runs at once.
+/// The number of threads that the machine, or its container, runs at the same time.
 #[must_use]
 pub fn available() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// RunBuffer `work` once on each of `threads` threads (the caller's included) and returns the results in thread order.
+/// Runs `work` once on each of `threads` threads (the caller's included) and returns the results in thread order.
 ///
 /// # Errors
-/// [`ErrorKind::Storage`] when the operating system refuses a thread. A panic in `work` continues in the caller.
+/// [`ErrorKind::Storage`] if the operating system cannot start a thread. A panic in `work` continues in the caller.
 pub fn on_each<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> Result<Vec<T>> {
     std::thread::scope(|scope| {
         let mut others = Vec::new();
@@ -42,23 +42,23 @@ pub fn on_each<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> Res
         }
         match failure {
             None => Ok(results),
-            Some(error) => Err(refused(error)),
+            Some(error) => Err(not_started(error)),
         }
     })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
-fn refused(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Storage, "the system refused a worker thread")
+fn not_started(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Storage, "the operating system cannot start another thread")
         .cause(error.to_string())
-        .hint("lower --threads")
+        .hint("lower --threads, or raise the limit of processes (ulimit -u)")
 }
 
-/// Does the tasks `0..tasks` on `threads` threads. Each thread has a state of its own (`begin`), hands its tasks to
-/// `work` one by one and, when none is left, to `end`; the states come back in thread order.
+/// Processes the tasks `0..tasks` on `threads` threads. Each thread creates its state with `begin`, passes it to `work`
+/// with one task at a time and, when no task remains, to `end`. Returns the states in thread order.
 ///
 /// # Errors
-/// The first error of any thread stops the others at their next task; a stop by `cancel` is an error too.
+/// The first error of any thread stops the others at their next task; a stop by `cancel` is also an error.
 pub fn for_tasks<S: Send>(
     threads: usize,
     tasks: usize,
@@ -67,7 +67,7 @@ pub fn for_tasks<S: Send>(
     work: impl Fn(&mut S, usize) -> Result<()> + Sync,
     end: impl Fn(&mut S) -> Result<()> + Sync,
 ) -> Result<Vec<S>> {
-    let queue = Tasks::new(tasks);
+    let queue = TaskQueue::new(tasks);
     let parts = on_each(threads.min(tasks), |thread| {
         let mut state = begin(thread);
         let mut all = || {
@@ -88,40 +88,38 @@ pub fn for_tasks<S: Send>(
     parts.into_iter().collect()
 }
 
-/// Does two things at the same time; the first on this thread.
+/// Runs two functions at the same time, the first one on this thread.
 ///
 /// # Errors
-/// [`ErrorKind::Storage`] when the system refuses a thread.
+/// [`ErrorKind::Storage`] if the operating system cannot start a thread.
 pub fn both<A, B: Send>(first: impl FnOnce() -> A, second: impl FnOnce() -> B + Send) -> Result<(A, B)> {
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name("sparkify-1".to_owned());
-        let second = builder.spawn_scoped(scope, second).map_err(refused)?;
+        let second = builder.spawn_scoped(scope, second).map_err(not_started)?;
         Ok((first(), second.join().unwrap_or_else(|panic| resume_unwind(panic))))
     })
 }
 
-/// Hands out the numbers `0..tasks`, each to one worker.
+/// A queue of the task numbers `0..tasks`; each number goes to one worker.
 #[derive(Debug)]
-pub struct Tasks {
+struct TaskQueue {
     next: AtomicUsize,
     tasks: usize,
 }
 
-impl Tasks {
-    /// Numbers `0..tasks`.
-    #[must_use]
-    pub fn new(tasks: usize) -> Self {
+impl TaskQueue {
+    fn new(tasks: usize) -> Self {
         Self { next: AtomicUsize::new(0), tasks }
     }
 
-    /// The next number nobody has.
-    pub fn take(&self) -> Option<usize> {
+    /// The next number that no worker has.
+    fn take(&self) -> Option<usize> {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         (index < self.tasks).then_some(index)
     }
 
-    /// Nothing more is handed out; used when one worker failed.
-    pub fn stop(&self) {
+    /// Empties the queue, because a worker failed.
+    fn stop(&self) {
         self.next.store(usize::MAX / 2, Ordering::Relaxed);
     }
 }
@@ -132,7 +130,7 @@ mod tests {
 
     #[test]
     fn every_task_is_taken_once() {
-        let tasks = Tasks::new(1000);
+        let tasks = TaskQueue::new(1000);
         let parts = on_each(4, |_| std::iter::from_fn(|| tasks.take()).collect::<Vec<_>>()).unwrap();
         let mut all: Vec<usize> = parts.into_iter().flatten().collect();
         all.sort_unstable();

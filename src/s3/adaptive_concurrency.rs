@@ -1,10 +1,10 @@
-//! How many requests may be under way at once: what the store bears, found by trying.
+//! The limit of concurrent requests, adapted to the store.
 //!
-//! It begins at 64, doubles with every round of successes, halves when the store asks to slow down, and from then on
-//! grows by an eighth a round. A round is as many answers as there are permits, so that the many refusals of one
-//! overload count once.
+//! The limit begins at 64 and doubles after every round of successful requests. When the store asks to slow down, the
+//! limit is halved, and from then on it grows by one eighth per round. A round has as many responses as the limit has
+//! permits, so that the many rejected requests of one overload halve the limit once.
 //!
-//! Invariant: the permits in existence are the limit plus the debt; a permit that comes back pays debt first.
+//! Invariant: the number of existing permits is the limit plus the excess; a returned permit reduces the excess first.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,16 +17,16 @@ const MAX_CONCURRENCY: usize = 512;
 #[derive(Debug)]
 struct State {
     limit: usize,
-    most: usize,
-    /// Permits that are out and must not come back.
-    debt: usize,
-    /// Answers since the limit last changed.
-    answers: usize,
+    max_limit: usize,
+    /// Permits in use that are destroyed when they are returned.
+    excess: usize,
+    /// Responses since the limit last changed.
+    responses: usize,
     /// Whether the store has asked to slow down.
-    cut: bool,
+    was_throttled: bool,
 }
 
-/// The limiter; clones share it.
+/// The limit of concurrent requests; clones share it.
 #[derive(Clone, Debug)]
 pub struct ConcurrencyLimit {
     semaphore: Arc<Semaphore>,
@@ -34,72 +34,66 @@ pub struct ConcurrencyLimit {
 }
 
 impl ConcurrencyLimit {
-    /// A limiter for a process that may have `files` open at once: half of them may be connections.
+    /// The limit for a process that may open `max_files` files: at most half of them are connections.
     #[must_use]
-    pub fn new(files: usize) -> Self {
-        let most = (files / 2).clamp(MIN_CONCURRENCY, MAX_CONCURRENCY);
-        let limit = INITIAL_CONCURRENCY.min(most);
-        let state = State { limit, most, debt: 0, answers: 0, cut: false };
+    pub fn new(max_files: usize) -> Self {
+        let max_limit = (max_files / 2).clamp(MIN_CONCURRENCY, MAX_CONCURRENCY);
+        let limit = INITIAL_CONCURRENCY.min(max_limit);
+        let state = State { limit, max_limit, excess: 0, responses: 0, was_throttled: false };
         Self { semaphore: Arc::new(Semaphore::new(limit)), state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Waits until a request may be made.
+    /// Waits until a request may be sent.
     pub async fn permit(&self) -> Permit {
         let permit = Arc::clone(&self.semaphore).acquire_owned().await.ok();
-        Permit { permit, limiter: self.clone() }
+        Permit { permit, concurrency: self.clone() }
     }
 
-    /// A request succeeded.
+    /// Records a successful request.
     pub fn succeeded(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.answers += 1;
-        if state.answers < state.limit {
+        state.responses += 1;
+        if state.responses < state.limit {
             return;
         }
-        state.answers = 0;
-        let step = if state.cut { (state.limit / 8).max(1) } else { state.limit };
-        let grown = (state.limit + step).min(state.most);
-        let more = grown - state.limit;
+        state.responses = 0;
+        let step = if state.was_throttled { (state.limit / 8).max(1) } else { state.limit };
+        let grown = (state.limit + step).min(state.max_limit);
+        let added = grown - state.limit;
         state.limit = grown;
-        let forgiven = more.min(state.debt);
-        state.debt -= forgiven;
-        self.semaphore.add_permits(more - forgiven);
+        let kept = added.min(state.excess);
+        state.excess -= kept;
+        self.semaphore.add_permits(added - kept);
     }
 
-    /// The store asked to slow down.
+    /// Records a response that asked to slow down.
     pub fn throttled(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.cut && state.answers < state.limit {
-            state.answers += 1;
+        if state.was_throttled && state.responses < state.limit {
+            state.responses += 1;
             return;
         }
-        state.cut = true;
-        state.answers = 0;
+        state.was_throttled = true;
+        state.responses = 0;
         let halved = (state.limit / 2).max(MIN_CONCURRENCY).min(state.limit);
-        let fewer = state.limit - halved;
+        let removed = state.limit - halved;
         state.limit = halved;
-        state.debt += fewer - self.semaphore.forget_permits(fewer);
-    }
-
-    /// The permits that there are at most.
-    #[must_use]
-    pub fn limit(&self) -> usize {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).limit
+        state.excess += removed - self.semaphore.forget_permits(removed);
     }
 }
 
-/// The right to have one request under way.
+/// The permission for one request. Dropping it returns it.
 #[derive(Debug)]
 pub struct Permit {
     permit: Option<OwnedSemaphorePermit>,
-    limiter: ConcurrencyLimit,
+    concurrency: ConcurrencyLimit,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut state = self.limiter.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(permit), true) = (self.permit.take(), state.debt > 0) {
-            state.debt -= 1;
+        let mut state = self.concurrency.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(permit), true) = (self.permit.take(), state.excess > 0) {
+            state.excess -= 1;
             permit.forget();
         }
     }
@@ -109,6 +103,10 @@ impl Drop for Permit {
 mod tests {
     use super::*;
 
+    fn limit(limiter: &ConcurrencyLimit) -> usize {
+        limiter.state.lock().unwrap().limit
+    }
+
     fn free(limiter: &ConcurrencyLimit) -> usize {
         limiter.semaphore.available_permits()
     }
@@ -117,14 +115,14 @@ mod tests {
     fn grows_by_rounds_up_to_half_the_files() {
         let limiter = ConcurrencyLimit::new(600);
         (0..64).for_each(|_| limiter.succeeded());
-        assert_eq!(limiter.limit(), 128);
+        assert_eq!(limit(&limiter), 128);
         (0..10_000).for_each(|_| limiter.succeeded());
-        assert_eq!((limiter.limit(), free(&limiter)), (300, 300));
-        assert_eq!(ConcurrencyLimit::new(20).limit(), 10);
+        assert_eq!((limit(&limiter), free(&limiter)), (300, 300));
+        assert_eq!(limit(&ConcurrencyLimit::new(20)), 10);
     }
 
     #[tokio::test]
-    async fn halves_once_a_round_and_takes_back_what_is_out() {
+    async fn the_limit_is_halved_once_per_round_and_applies_to_permits_in_use() {
         let limiter = ConcurrencyLimit::new(10_000);
         let mut out = Vec::new();
         for _ in 0..64 {
@@ -132,16 +130,16 @@ mod tests {
         }
         limiter.throttled();
         limiter.throttled();
-        assert_eq!(limiter.limit(), 32, "two refusals of one overload");
+        assert_eq!(limit(&limiter), 32, "two rejected requests of one overload");
         out.truncate(32);
-        assert_eq!(free(&limiter), 0, "the first half that comes back is gone");
+        assert_eq!(free(&limiter), 0, "the first half of the returned permits is destroyed");
         out.clear();
         assert_eq!(free(&limiter), 32);
         for _ in 0..1_000 {
             limiter.throttled();
         }
-        assert_eq!((limiter.limit(), free(&limiter)), (MIN_CONCURRENCY, MIN_CONCURRENCY));
+        assert_eq!((limit(&limiter), free(&limiter)), (MIN_CONCURRENCY, MIN_CONCURRENCY));
         (0..MIN_CONCURRENCY).for_each(|_| limiter.succeeded());
-        assert_eq!(limiter.limit(), MIN_CONCURRENCY + 1, "carefully from now on");
+        assert_eq!(limit(&limiter), MIN_CONCURRENCY + 1, "slower growth from now on");
     }
 }

@@ -1,11 +1,11 @@
 //! One bucket: list, get, put, delete.
 //!
-//! Every operation tries again by itself while that makes sense. A conditional write whose answer was lost is read back,
-//! so that nobody is told that somebody else wrote what they wrote themselves.
+//! Every operation retries. After a lost response, a conditional write may fail because of the object that its first
+//! attempt wrote; the object is then read back and compared, so that the writer recognizes its own object.
 //!
-//! Invariant: an operation has either happened as a whole, or not, or its error says that this is not known.
+//! Invariant: an operation takes effect completely or not at all. If that is unknown, it returns an error with the kind
+//! [`ErrorKind::Retry`].
 
-use crate::s3::object::{Page, Put, Tag, Written};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,26 +17,34 @@ use object_store::{GetOptions, GetRange, ObjectStore, PutMode, PutOptions, PutPa
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::connection::BucketConnection;
 use crate::s3::failure::RequestFailure;
-use crate::s3::multipart::End;
+use crate::s3::multipart::UploadEnd;
+use crate::s3::object::{Page, Put, Tag, Written};
 use crate::s3::retry::RetryLoop;
 use crate::s3::signed_request::Request;
 use crate::s3::{list_xml, multipart};
 
-/// Objects above this size are sent in parts.
+/// Objects above this size in bytes are sent in parts.
 pub const MULTIPART_THRESHOLD: usize = 64 << 20;
 
-/// An opened bucket; clones share everything. It is of use as long as the [`crate::s3::stores::Stores`] it is from.
+/// A write, and the message for its failure.
+struct Write<'w> {
+    key: &'w str,
+    body: &'w Bytes,
+    put: Put<'w>,
+    message: String,
+}
+
+/// An open bucket; clones share its connection. It can be used until its [`crate::s3::stores::Stores`] is dropped.
 #[derive(Clone, Debug)]
 pub struct Bucket(Arc<BucketConnection>);
 
 impl Bucket {
-    /// The bucket as opened.
-    #[must_use]
-    pub fn new(opened: BucketConnection) -> Self {
-        Self(Arc::new(opened))
+    /// The bucket of a connection.
+    pub(super) fn new(connection: BucketConnection) -> Self {
+        Self(Arc::new(connection))
     }
 
-    /// The bucket's name.
+    /// The name of the bucket.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.name
@@ -48,38 +56,38 @@ impl Bucket {
         &self.0.region
     }
 
-    /// The host that is asked.
+    /// The host of the store, with the port.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.0.host
     }
 
-    /// Whether anything has answered yet.
+    /// Whether the store has responded in this call.
     #[must_use]
-    pub fn answered(&self) -> bool {
-        self.0.shared.reach.answered()
+    pub fn has_responded(&self) -> bool {
+        self.0.shared.reachability.has_responded()
     }
 
-    /// Seconds by which this machine's clock is ahead of the store's, where that is known.
+    /// Seconds by which this machine's clock is ahead of that of the store, if known.
     #[must_use]
-    pub fn ahead(&self) -> Option<i64> {
-        self.0.shared.reach.ahead()
+    pub fn clock_ahead(&self) -> Option<i64> {
+        self.0.shared.reachability.clock_ahead()
     }
 
-    /// A key for people.
+    /// The URL of a key for display.
     #[must_use]
     pub fn shown(&self, key: &str) -> String {
         let key = if key.chars().any(char::is_control) { key.escape_debug().to_string() } else { key.to_owned() };
         format!("s3://{}/{key}", self.0.name)
     }
 
-    /// One page of the keys that begin with `prefix`, after the key `after`; `token` continues an earlier page.
+    /// One page of the keys that begin with `prefix` and follow the key `after`; `token` continues an earlier page.
     ///
     /// # Errors
-    /// The store's, once retries are used up.
+    /// Any error of the store, after the retries.
     pub async fn list(&self, prefix: &str, delimiter: bool, after: Option<&str>, token: Option<&str>) -> Result<Page> {
-        let opened = &*self.0;
-        let mut effort = RetryLoop::new(&opened.shared);
+        let connection = &*self.0;
+        let mut retry = RetryLoop::new(&connection.shared);
         loop {
             let mut request = Request::new(Method::GET, "").query("list-type", "2").query("encoding-type", "url");
             for (name, value) in [
@@ -92,152 +100,145 @@ impl Bucket {
                     request = request.query(name, value);
                 }
             }
-            let page = async { list_xml::parse(&request.send(opened).await?.1) };
-            match effort.attempt(page).await {
+            let page = async { list_xml::parse(&request.send(connection).await?.1) };
+            match retry.attempt(page).await {
                 Ok(page) => return Ok(page),
-                Err(failure) => effort.again(failure).await.map_err(|failure| {
-                    let error = opened.explain(&failure, &format!("cannot list {}", self.shown(prefix)), &effort);
-                    error.context("key", prefix)
+                Err(failure) => retry.pause_or_fail(failure).await.map_err(|failure| {
+                    connection.explain(&failure, &self.cannot("list", prefix), &retry).context("key", prefix)
                 })?,
             }
         }
     }
 
-    /// A whole object or a range of it; `tag` must still be its version.
+    /// An entire object or a range of it. With `tag`, the object must have this version.
     ///
     /// # Errors
-    /// [`ErrorKind::Retry`] when it is gone or another version, [`ErrorKind::NoInput`] when it is absent and no version
-    /// was asked for, the store's otherwise.
+    /// [`ErrorKind::Retry`] if the object has another version or does not exist anymore, [`ErrorKind::NoInput`] if it
+    /// does not exist and `tag` is `None`, and any other error of the store.
     pub async fn get(&self, key: &str, range: Option<Range<u64>>, tag: Option<&Tag>) -> Result<Bytes> {
         if range.as_ref().is_some_and(Range::is_empty) {
             return Ok(Bytes::new());
         }
-        let doing = || format!("cannot read {}", self.shown(key));
-        let changed = |now: &str| {
+        let changed = |cause: &str| {
             Error::new(ErrorKind::Retry, format!("{} has changed since it was listed", self.shown(key)))
-                .cause(now)
-                .hint("run again once nothing writes there")
+                .cause(cause)
+                .hint("run again when no other program writes to it")
                 .context("key", key)
         };
-        let mut effort = RetryLoop::new(&self.0.shared);
+        let mut retry = RetryLoop::new(&self.0.shared);
         loop {
-            match effort.attempt(self.get_once(key, range.clone(), tag)).await {
+            match retry.attempt(self.get_once(key, range.clone(), tag)).await {
                 Ok((bytes, _)) => return Ok(bytes),
-                Err(failure) if tag.is_some() && failure.is_refused() => {
-                    return Err(changed("it is another version now"));
+                Err(failure) if tag.is_some() && failure.is_failed_condition() => {
+                    return Err(changed("it has another version now"));
                 }
-                Err(failure) if tag.is_some() && failure.is_absent() => return Err(changed("it is gone")),
+                Err(failure) if tag.is_some() && failure.is_missing_object() => return Err(changed("it was deleted")),
                 Err(failure) if failure.is_out_of_range() => return Err(changed("it is shorter now")),
-                Err(failure) => effort
-                    .again(failure)
-                    .await
-                    .map_err(|failure| self.0.explain(&failure, &doing(), &effort).context("key", key))?,
-            }
-        }
-    }
-
-    /// A small object and its version; `None` when there is none.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn find(&self, key: &str) -> Result<Option<(Bytes, Tag)>> {
-        let mut effort = RetryLoop::new(&self.0.shared);
-        loop {
-            match effort.attempt(self.get_once(key, None, None)).await {
-                Ok(found) => return Ok(Some(found)),
-                Err(failure) if failure.is_absent() => return Ok(None),
-                Err(failure) => effort.again(failure).await.map_err(|failure| {
-                    let doing = format!("cannot read {}", self.shown(key));
-                    self.0.explain(&failure, &doing, &effort).context("key", key)
+                Err(failure) => retry.pause_or_fail(failure).await.map_err(|failure| {
+                    self.0.explain(&failure, &self.cannot("read", key), &retry).context("key", key)
                 })?,
             }
         }
     }
 
-    /// Writes an object; more than [`MULTIPART_THRESHOLD`] in parts.
+    /// A small object and its version; `None` if it does not exist.
     ///
     /// # Errors
-    /// The store's.
+    /// Any error of the store.
+    pub async fn get_optional(&self, key: &str) -> Result<Option<(Bytes, Tag)>> {
+        let mut retry = RetryLoop::new(&self.0.shared);
+        loop {
+            match retry.attempt(self.get_once(key, None, None)).await {
+                Ok(found) => return Ok(Some(found)),
+                Err(failure) if failure.is_missing_object() => return Ok(None),
+                Err(failure) => retry.pause_or_fail(failure).await.map_err(|failure| {
+                    self.0.explain(&failure, &self.cannot("read", key), &retry).context("key", key)
+                })?,
+            }
+        }
+    }
+
+    /// Writes an object; one above [`MULTIPART_THRESHOLD`] is sent in parts.
+    ///
+    /// # Errors
+    /// Any error of the store.
     pub async fn put(&self, key: &str, body: Bytes, put: Put<'_>) -> Result<Written> {
         if body.len() > MULTIPART_THRESHOLD {
             return self.put_in_parts(key, body, put).await;
         }
-        let doing = format!("cannot write {}", self.shown(key));
-        let ended = self.put_whole(key, &body, put, &doing).await;
-        self.settled(key, &body, put, ended, doing).await
+        let message = self.cannot("write", key);
+        let ended = self.put_once(key, &body, put, &message).await;
+        self.resolve(ended, &Write { key, body: &body, put, message }).await
     }
 
-    /// Writes an object in parts, whatever its size: one part at least, none without bytes.
+    /// Writes an object of any size above 0 in parts, at least one.
     ///
     /// # Errors
-    /// The store's.
+    /// Any error of the store.
     pub async fn put_in_parts(&self, key: &str, body: Bytes, put: Put<'_>) -> Result<Written> {
-        let doing = format!("cannot write {}", self.shown(key));
-        path(key).map_err(|failure| self.0.explain(&failure, &doing, &RetryLoop::new(&self.0.shared)))?;
-        let ended = multipart::upload(&self.0, key, &body, put, &doing).await;
-        self.settled(key, &body, put, ended, doing).await
+        let message = self.cannot("write", key);
+        path(key).map_err(|failure| self.0.explain(&failure, &message, &RetryLoop::new(&self.0.shared)))?;
+        let ended = multipart::upload(&self.0, key, &body, put, &message).await;
+        self.resolve(ended, &Write { key, body: &body, put, message }).await
     }
 
-    /// What became of a write; one whose answer was lost is read back.
-    async fn settled(
-        &self,
-        key: &str,
-        body: &Bytes,
-        put: Put<'_>,
-        ended: Result<End>,
-        doing: String,
-    ) -> Result<Written> {
-        match ended.map_err(|error| error.context("key", key))? {
-            End::Done(tag) => Ok(Written::Done(tag)),
-            End::Refused => Ok(Written::Refused),
-            End::Unclear => match (self.find(key).await?, put) {
-                (Some((there, tag)), _) if there == *body => Ok(Written::Done(tag)),
+    fn cannot(&self, verb: &str, key: &str) -> String {
+        format!("cannot {verb} {}", self.shown(key))
+    }
+
+    /// The result of a write. If it is unknown because a response was lost, the object is read back.
+    async fn resolve(&self, ended: Result<UploadEnd>, write: &Write<'_>) -> Result<Written> {
+        let Write { key, body, put, message } = write;
+        match ended.map_err(|error| error.context("key", *key))? {
+            UploadEnd::Done(tag) => Ok(Written::Done(tag)),
+            UploadEnd::Refused => Ok(Written::Refused),
+            UploadEnd::Unknown => match (self.get_optional(key).await?, put) {
+                (Some((stored, tag)), _) if stored == **body => Ok(Written::Done(tag)),
                 (_, Put::Create | Put::Replace(_)) => Ok(Written::Refused),
-                (_, Put::Always) => Err(Error::new(ErrorKind::Retry, doing)
-                    .cause("an answer was lost, and the object is not what was sent")
-                    .hint("try again")
-                    .context("key", key)),
+                (_, Put::Always) => Err(Error::new(ErrorKind::Retry, message.clone())
+                    .cause("a response was lost, and the object is not the one that was sent")
+                    .hint("try again when no other program writes to it")
+                    .context("key", *key)),
             },
         }
     }
 
-    /// Deletes an object, if it is still the version `tag`; says whether the condition held. What is absent is deleted.
+    /// Deletes an object, with `tag` only this version. Returns false if it has another version; a missing object
+    /// counts as deleted.
     ///
     /// # Errors
-    /// The store's.
+    /// Any error of the store.
     pub async fn delete(&self, key: &str, tag: Option<&Tag>) -> Result<bool> {
-        let doing = || format!("cannot delete {}", self.shown(key));
-        let opened = &*self.0;
-        let mut effort = RetryLoop::new(&opened.shared);
+        let connection = &*self.0;
+        let mut retry = RetryLoop::new(&connection.shared);
         loop {
             let attempt = async {
                 path(key)?;
                 let request = Request::new(Method::DELETE, key);
                 let request = if let Some(tag) = tag { request.header("if-match", &tag.0) } else { request };
-                request.send(opened).await
+                request.send(connection).await
             };
-            match effort.attempt(attempt).await {
+            match retry.attempt(attempt).await {
                 Ok(_) => return Ok(true),
-                Err(failure) if failure.is_absent() => return Ok(true),
-                // Some stores say so of what is absent, too.
-                Err(failure) if failure.is_refused() => return Ok(self.find(key).await?.is_none()),
-                Err(failure) => effort
-                    .again(failure)
-                    .await
-                    .map_err(|failure| opened.explain(&failure, &doing(), &effort).context("key", key))?,
+                Err(failure) if failure.is_missing_object() => return Ok(true),
+                // Some stores respond with a failed condition if the object does not exist.
+                Err(failure) if failure.is_failed_condition() => return Ok(self.get_optional(key).await?.is_none()),
+                Err(failure) => retry.pause_or_fail(failure).await.map_err(|failure| {
+                    connection.explain(&failure, &self.cannot("delete", key), &retry).context("key", key)
+                })?,
             }
         }
     }
 
-    /// Waits for `future` on a thread that is not the runtime's.
+    /// Waits for `future`. Only for threads outside of the runtime.
     ///
     /// # Errors
-    /// Its error, or [`ErrorKind::Interrupted`] soon after a stop was asked for.
+    /// The error of `future`, or [`ErrorKind::Interrupted`] soon after a stop was requested.
     pub fn wait<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
         self.0.shared.wait(future)
     }
 
-    /// Starts `future` on the runtime; it ends with the [`crate::s3::stores::Stores`] at the latest.
+    /// Starts `future` on the runtime, which ends when its [`crate::s3::stores::Stores`] is dropped.
     pub fn spawn<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
@@ -256,26 +257,31 @@ impl Bucket {
             if_match: tag.map(|tag| tag.0.to_string()),
             ..GetOptions::default()
         };
-        let answer = self.0.library.get_opts(&path(key)?, options).await.map_err(|error| RequestFailure::of(&error))?;
-        let found = Tag::spelled(answer.meta.e_tag.as_deref().unwrap_or_default());
+        let response = self
+            .0
+            .object_store
+            .get_opts(&path(key)?, options)
+            .await
+            .map_err(|error| RequestFailure::from_object_store(&error))?;
+        let found = Tag::spelled(response.meta.e_tag.as_deref().unwrap_or_default());
         if tag.is_some_and(|tag| *tag != found) {
-            return Err(RequestFailure::Garbled(
-                "the store sent another version than the one it was asked for".to_owned(),
+            return Err(RequestFailure::InvalidResponse(
+                "the store sent another version than the requested one".to_owned(),
             ));
         }
-        if range.as_ref().is_some_and(|range| range.end > answer.meta.size) {
+        if range.as_ref().is_some_and(|range| range.end > response.meta.size) {
             return Err(RequestFailure::out_of_range());
         }
-        let expected = range.map_or(answer.meta.size, |range| range.end - range.start);
-        let bytes = answer.bytes().await.map_err(|error| RequestFailure::of(&error))?;
+        let expected = range.map_or(response.meta.size, |range| range.end - range.start);
+        let bytes = response.bytes().await.map_err(|error| RequestFailure::from_object_store(&error))?;
         if bytes.len() as u64 != expected {
-            return Err(RequestFailure::Garbled(format!("{} bytes instead of {expected}", bytes.len())));
+            return Err(RequestFailure::InvalidResponse(format!("it has {} bytes instead of {expected}", bytes.len())));
         }
         Ok((bytes, found))
     }
 
-    async fn put_whole(&self, key: &str, body: &Bytes, put: Put<'_>, doing: &str) -> Result<End> {
-        let mut effort = RetryLoop::new(&self.0.shared);
+    async fn put_once(&self, key: &str, body: &Bytes, put: Put<'_>, message: &str) -> Result<UploadEnd> {
+        let mut retry = RetryLoop::new(&self.0.shared);
         loop {
             let attempt = async {
                 let mode = match put {
@@ -287,31 +293,33 @@ impl Bucket {
                 };
                 let payload = PutPayload::from_bytes(body.clone());
                 let options = PutOptions { mode, ..PutOptions::default() };
-                let written = self.0.library.put_opts(&path(key)?, payload, options).await;
-                written.map_err(|error| RequestFailure::of(&error))
+                let written = self.0.object_store.put_opts(&path(key)?, payload, options).await;
+                written.map_err(|error| RequestFailure::from_object_store(&error))
             };
-            match effort.attempt(attempt).await {
+            match retry.attempt(attempt).await {
                 Ok(written) => {
-                    return Ok(written.e_tag.map_or(End::Unclear, |tag| End::Done(Tag::spelled(&tag))));
+                    return Ok(written.e_tag.map_or(UploadEnd::Unknown, |tag| UploadEnd::Done(Tag::spelled(&tag))));
                 }
-                Err(failure) if failure.is_refused() => {
-                    return Ok(if effort.unclear { End::Unclear } else { End::Refused });
+                Err(failure) if failure.is_failed_condition() => {
+                    return Ok(if retry.may_have_succeeded { UploadEnd::Unknown } else { UploadEnd::Refused });
                 }
-                // What was to be replaced is gone.
-                Err(failure) if failure.is_absent() && matches!(put, Put::Replace(_)) => return Ok(End::Refused),
+                // The object to replace does not exist anymore.
+                Err(failure) if failure.is_missing_object() && matches!(put, Put::Replace(_)) => {
+                    return Ok(UploadEnd::Refused);
+                }
                 Err(failure) => {
-                    effort.again(failure).await.map_err(|failure| self.0.explain(&failure, doing, &effort))?;
+                    retry.pause_or_fail(failure).await.map_err(|failure| self.0.explain(&failure, message, &retry))?;
                 }
             }
         }
     }
 }
 
-/// The key as the library takes it; one that it would turn into another is refused.
+/// The path of a key in `object_store`. A key that `object_store` would change is an error.
 fn path(key: &str) -> Result<Path, RequestFailure> {
     match Path::parse(key) {
         Ok(path) if path.as_ref() == key && !key.is_empty() => Ok(path),
-        _ => Err(RequestFailure::Key("the key cannot be addressed".to_owned())),
+        _ => Err(RequestFailure::UnsupportedKey("the key is not supported".to_owned())),
     }
 }
 
@@ -320,7 +328,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_keys_that_stay_themselves_are_addressed() {
+    fn only_unchanged_keys_are_supported() {
         for key in ["a", "a/b=%2F/ü x", "a/.b", "songs/year=0/x.json", "x"] {
             assert_eq!(path(key).unwrap().as_ref(), key);
         }

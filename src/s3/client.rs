@@ -1,4 +1,4 @@
-//! What all buckets of a call share: the runtime, the HTTP client, credentials, and limits.
+//! The state that all buckets of a call share: the runtime, the HTTP client, the credentials, and the limits.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,46 +16,46 @@ use crate::s3::credentials::Provider;
 use crate::s3::http_transport::Reachability;
 use crate::s3::request_metrics::RequestMetrics;
 
-/// How often a waiting thread looks whether it should stop.
+/// The interval at which a waiting thread checks the cancel flag.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What all buckets of a call share.
+/// The state that all buckets of a call share.
 #[derive(Debug)]
 pub struct SharedClient {
-    /// RunBuffer what waits for the network.
+    /// Runs the requests.
     pub runtime: Handle,
-    /// Stops the call.
+    /// The flag that stops the call.
     pub cancel: Cancel,
-    /// How long one operation is tried.
+    /// How long to keep retrying an operation.
     pub patience: Duration,
-    /// Counts requests.
-    pub meter: Arc<RequestMetrics>,
-    /// Whether anything has answered yet.
-    pub reach: Arc<Reachability>,
-    /// How many requests may be under way.
-    pub limiter: ConcurrencyLimit,
-    /// Sends requests.
+    /// The request counters.
+    pub metrics: Arc<RequestMetrics>,
+    /// Whether the store has responded yet.
+    pub reachability: Arc<Reachability>,
+    /// The limit of concurrent requests.
+    pub concurrency: ConcurrencyLimit,
+    /// The HTTP client.
     pub http: HttpClient,
-    /// Signs them; `None` for anonymous access.
+    /// The credentials for signing; `None` for anonymous access.
     pub provider: Option<Arc<Provider>>,
-    /// Whether the runtime has ended.
-    pub gone: AtomicBool,
+    /// Whether the runtime was shut down.
+    pub is_shut_down: AtomicBool,
 }
 
 impl SharedClient {
-    /// Where the credentials come from.
+    /// The source of the credentials.
     #[must_use]
-    pub fn origin(&self) -> &str {
-        self.provider.as_ref().map_or("anonymous", |provider| provider.origin())
+    pub fn credentials_source(&self) -> &str {
+        self.provider.as_ref().map_or("anonymous", |provider| provider.source())
     }
 
-    /// Waits for `future`, and no longer than somebody wants it.
+    /// Waits for `future`, or until a stop is requested.
     ///
     /// # Errors
-    /// Its error, or [`ErrorKind::Interrupted`] soon after a stop was asked for.
+    /// The error of `future`, or [`ErrorKind::Interrupted`] within [`POLL_INTERVAL`] after a stop was requested.
     pub fn wait<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
-        if self.gone.load(Ordering::Relaxed) {
-            return Err(Error::new(ErrorKind::Internal, "a bucket was used after its call had ended"));
+        if self.is_shut_down.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Internal, "a bucket was used after the end of its call"));
         }
         self.runtime.block_on(async {
             let stopped = async {

@@ -1,6 +1,6 @@
-//! What requests to one bucket need, and how their failures are told.
+//! The connection to one bucket, and the errors of its requests.
 //!
-//! Invariant: every error about a bucket names it, its host and the region that was signed for.
+//! Invariant: every error about a bucket names the bucket and its host.
 
 use std::sync::Arc;
 
@@ -12,45 +12,46 @@ use crate::s3::error_messages::FailureContext;
 use crate::s3::failure::RequestFailure;
 use crate::s3::retry::RetryLoop;
 
-/// A bucket with all that requests to it need.
+/// The connection to a bucket.
 #[derive(Debug)]
 pub struct BucketConnection {
-    /// Its name.
+    /// The name of the bucket.
     pub name: String,
-    /// Its URL, without a slash at the end.
+    /// The URL of the bucket, without a trailing slash.
     pub url: String,
-    /// The host in it.
+    /// The host in the URL, with the port.
     pub host: String,
     /// The region that requests are signed for.
     pub region: String,
-    /// The library's view of it.
-    pub library: AmazonS3,
-    /// What all buckets of a call share.
+    /// The client of `object_store` for this bucket.
+    pub object_store: AmazonS3,
+    /// The state that all buckets of a call share.
     pub shared: Arc<SharedClient>,
 }
 
 impl BucketConnection {
-    /// A failure as an error.
+    /// The error for a failure.
     #[must_use]
-    pub fn explain(&self, failure: &RequestFailure, doing: &str, effort: &RetryLoop<'_>) -> Error {
-        let scene = FailureContext {
-            doing: doing.to_owned(),
+    pub fn explain(&self, failure: &RequestFailure, message: &str, retry: &RetryLoop<'_>) -> Error {
+        let context = FailureContext {
+            message: message.to_owned(),
             bucket: &self.name,
             host: &self.host,
             region: &self.region,
-            origin: self.shared.origin(),
-            reached: self.shared.reach.answered(),
-            tries: effort.tries,
-            elapsed: effort.elapsed(),
+            credentials_source: self.shared.credentials_source(),
+            is_reachable: self.shared.reachability.has_responded(),
+            attempts: retry.attempts,
+            elapsed: retry.elapsed(),
         };
-        scene.explain(failure)
+        context.explain(failure)
     }
 
-    /// The error for an answer that makes no sense.
+    /// The error for a response that S3 does not define.
     #[must_use]
-    pub fn senseless(&self, doing: &str, what: &str) -> Error {
-        Error::new(ErrorKind::Protocol, doing)
-            .cause(format!("{}: {what}", self.host))
+    pub fn invalid_response(&self, message: &str, cause: &str) -> Error {
+        Error::new(ErrorKind::Protocol, message)
+            .cause(format!("{}: {cause}", self.host))
+            .hint("check that the store is compatible with S3")
             .context("bucket", self.name.clone())
     }
 }

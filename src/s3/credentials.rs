@@ -1,9 +1,10 @@
-//! Whose name requests are signed in.
+//! The credentials that requests are signed with.
 //!
-//! What the user gave comes first; otherwise the places where AWS's own tools look, in their order. The first place that
-//! has credentials is kept, its name is reported, and only it is asked again before they expire.
+//! Credentials in the settings come first. Otherwise the sources of AWS's own tools are tried in the order of those
+//! tools. The first source that has credentials is used for the entire call: its name is in the report, and it renews
+//! the credentials before they expire.
 //!
-//! Invariant: a secret is in no error, no report and no `Debug` of this module.
+//! Invariant: no error, report or `Debug` output of this module contains a secret.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,124 +30,134 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::s3::failure::RequestFailure;
 use crate::s3::settings::{Keys, Secret, StoreSettings};
 
-/// How long before they expire credentials are replaced, unless that is most of their life.
-const AHEAD: Duration = Duration::from_secs(5 * 60);
-/// The last place, which every machine may ask.
-const METADATA: &str = "instance metadata";
-/// How long one place may take to answer.
-const LOOKING: Duration = Duration::from_secs(30);
+/// Credentials are renewed this long before they expire, or after half of their lifetime if that is later.
+const RENEWAL_LEAD_TIME: Duration = Duration::from_secs(5 * 60);
+/// The name of the last source, which is tried on every machine.
+const INSTANCE_METADATA: &str = "instance metadata";
+/// The time limit for one source.
+const SOURCE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Credentials that stay fresh.
+/// Credentials that are renewed before they expire.
 pub struct Provider {
-    origin: String,
+    source_name: String,
     source: Source,
     cached: Mutex<Option<Cached>>,
-    /// How often credentials were fetched anew.
-    fetched: AtomicU64,
+    /// The number of renewals.
+    generation: AtomicU64,
 }
 
 enum Source {
-    Given,
-    Found(SharedCredentialsProvider),
+    Static,
+    Refreshable(SharedCredentialsProvider),
 }
 
 struct Cached {
     credential: Arc<AwsCredential>,
-    renew: Option<SystemTime>,
-    end: Option<SystemTime>,
+    renew_at: Option<SystemTime>,
+    expires_at: Option<SystemTime>,
 }
 
 impl fmt::Debug for Provider {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Provider").field("origin", &self.origin).finish_non_exhaustive()
+        formatter.debug_struct("Provider").field("source", &self.source_name).finish_non_exhaustive()
     }
 }
 
 impl Provider {
-    /// Finds credentials.
+    /// Looks up the credentials.
     ///
     /// # Errors
-    /// [`ErrorKind::Access`] when there are none, or a place that should have some fails.
-    pub async fn find(settings: &StoreSettings) -> Result<Self> {
+    /// [`ErrorKind::Access`] if no source has credentials, or if a source that is set up fails.
+    pub async fn look_up(settings: &StoreSettings) -> Result<Self> {
         if let Some(keys) = &settings.keys {
-            return given(keys);
+            return from_keys(keys);
         }
         let mut failed = None;
-        let mut metadata = None;
-        for (origin, provider) in places(settings).await {
+        let mut metadata_error = None;
+        for (source_name, provider) in sources(settings).await {
             match fetch(&provider).await {
                 Ok(found) => {
-                    let cached =
-                        Mutex::new(Some(cached(&found, SystemTime::now()).map_err(|words| unusable(&words, &origin))?));
-                    return Ok(Self { origin, source: Source::Found(provider), cached, fetched: AtomicU64::new(0) });
+                    let cached = cached(&found, SystemTime::now()).map_err(|cause| unusable(&cause, &source_name))?;
+                    return Ok(Self::new(source_name, Source::Refreshable(provider), cached));
                 }
                 Err(CredentialsError::CredentialsNotLoaded(_)) => {}
-                // Every machine may ask; that this one gets nothing is no fault of anybody's.
-                Err(error) if origin == METADATA => metadata = Some(chain(&error)),
+                // This source is also tried on machines outside of AWS, where it always fails.
+                Err(error) if source_name == INSTANCE_METADATA => metadata_error = Some(message_chain(&error)),
                 Err(error) => {
-                    failed = Some(unusable(&chain(&error), &origin));
+                    failed = Some(unusable(&message_chain(&error), &source_name));
                     break;
                 }
             }
-            if settings.profile.is_some() && origin.starts_with("profile") {
-                failed = Some(unusable("there is no such profile, or it holds no credentials", &origin));
+            if settings.profile.is_some() && source_name.starts_with("profile") {
+                failed = Some(unusable("the profile does not exist, or has no credentials", &source_name));
                 break;
             }
         }
         Err(failed.unwrap_or_else(|| {
             let error = Error::new(ErrorKind::Access, "there are no credentials for S3");
-            let error = if let Some(words) = metadata { error.cause(format!("{METADATA}: {words}")) } else { error };
-            error.hint(
-                "put KEY and SECRET into dl.cfg, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a --profile; \
-                 --anonymous reads public buckets",
+            let cause = "there are none in the environment variables, in ~/.aws, for a web identity or for a container";
+            let cause = match metadata_error {
+                Some(message) => format!("{cause}; {INSTANCE_METADATA}: {message}"),
+                None => cause.to_owned(),
+            };
+            error.cause(cause).hint(
+                "put KEY and SECRET in dl.cfg, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or set --profile; for \
+                 public buckets set --anonymous",
             )
         }))
     }
 
-    /// Where the credentials come from, in people's words.
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        &self.origin
+    fn new(source_name: String, source: Source, cached: Cached) -> Self {
+        Self { source_name, source, cached: Mutex::new(Some(cached)), generation: AtomicU64::new(0) }
     }
 
-    /// Which credentials are in use; another number, other credentials.
+    /// The name of the source, for display.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source_name
+    }
+
+    /// The generation of the credentials: a renewal changes it.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.fetched.load(Ordering::Relaxed)
+        self.generation.load(Ordering::Relaxed)
     }
 
-    /// Forgets the credentials of `generation`, so that the next request has fresh ones, unless somebody else has done so;
-    /// `false` where there is nothing fresher.
+    /// Discards the credentials of `generation`, so that the next request renews them. If another task has already
+    /// renewed them, the new ones are kept. Returns false if the source has no other credentials.
     pub async fn renew(&self, generation: u64) -> bool {
         let mut slot = self.cached.lock().await;
-        if self.generation() == generation && matches!(self.source, Source::Found(_)) {
+        if self.generation() == generation && matches!(self.source, Source::Refreshable(_)) {
             *slot = None;
         }
-        matches!(self.source, Source::Found(_))
+        matches!(self.source, Source::Refreshable(_))
     }
 
     async fn current(&self) -> std::result::Result<Arc<AwsCredential>, RequestFailure> {
         let mut slot = self.cached.lock().await;
         let now = SystemTime::now();
-        if let Some(Cached { credential, .. }) = slot.as_ref().filter(|cached| cached.renew.is_none_or(|at| now < at)) {
+        if let Some(Cached { credential, .. }) =
+            slot.as_ref().filter(|cached| cached.renew_at.is_none_or(|at| now < at))
+        {
             return Ok(Arc::clone(credential));
         }
-        let Source::Found(provider) = &self.source else {
-            return Err(RequestFailure::Credentials("the credentials are gone".to_owned()));
+        let Source::Refreshable(provider) = &self.source else {
+            return Err(RequestFailure::Credentials("the credentials are missing".to_owned()));
         };
         let fresh = match fetch(provider).await {
             Ok(found) => cached(&found, now).map_err(RequestFailure::Credentials),
-            Err(error) => {
-                Err(RequestFailure::Credentials(format!("the credentials could not be renewed: {}", chain(&error))))
-            }
+            Err(error) => Err(RequestFailure::Credentials(format!(
+                "the credentials cannot be renewed: {}",
+                message_chain(&error)
+            ))),
         };
         match (fresh, slot.as_ref()) {
             (Ok(fresh), _) => {
-                self.fetched.fetch_add(1, Ordering::Relaxed);
+                self.generation.fetch_add(1, Ordering::Relaxed);
                 Ok(Arc::clone(&slot.insert(fresh).credential))
             }
-            // The old ones still hold; the next request tries again.
-            (Err(_), Some(old)) if old.end.is_none_or(|end| now < end) => Ok(Arc::clone(&old.credential)),
+            // The old credentials are still valid; the next request retries the renewal.
+            (Err(_), Some(old)) if old.expires_at.is_none_or(|end| now < end) => Ok(Arc::clone(&old.credential)),
             (Err(failure), _) => Err(failure),
         }
     }
@@ -161,8 +172,8 @@ impl CredentialProvider for Provider {
     }
 }
 
-/// The region that environment or profile name.
-pub async fn ambient_region(profile: Option<&str>) -> Option<String> {
+/// The region in the environment or in the profile.
+pub async fn configured_region(profile: Option<&str>) -> Option<String> {
     let mut file = ProfileFileRegionProvider::builder();
     if let Some(profile) = profile {
         file = file.profile_name(profile);
@@ -171,48 +182,43 @@ pub async fn ambient_region(profile: Option<&str>) -> Option<String> {
     chain.region().await.map(|region| region.as_ref().to_owned())
 }
 
-fn given(keys: &Keys) -> Result<Provider> {
+fn from_keys(keys: &Keys) -> Result<Provider> {
     let Keys { access_key_id, secret_access_key, session_token, origin } = keys;
     let token = session_token.as_ref().map(Secret::reveal);
     let credential = credential(access_key_id.reveal(), secret_access_key.reveal(), token);
-    let credential = credential.map_err(|words| unusable(&words, origin))?;
-    let cached = Cached { credential, renew: None, end: None };
-    Ok(Provider {
-        origin: origin.clone(),
-        source: Source::Given,
-        cached: Mutex::new(Some(cached)),
-        fetched: AtomicU64::new(0),
-    })
+    let credential = credential.map_err(|cause| unusable(&cause, origin))?;
+    let cached = Cached { credential, renew_at: None, expires_at: None };
+    Ok(Provider::new(origin.clone(), Source::Static, cached))
 }
 
-/// The places where credentials may be, in order, with their names.
-async fn places(settings: &StoreSettings) -> Vec<(String, SharedCredentialsProvider)> {
+/// The sources of credentials in the order of AWS's tools, with their names.
+async fn sources(settings: &StoreSettings) -> Vec<(String, SharedCredentialsProvider)> {
     let profile = settings.profile.as_deref();
     let region = match &settings.region {
         Some(region) => Some(region.clone()),
-        None => ambient_region(profile).await,
+        None => configured_region(profile).await,
     };
     let region = aws_config::Region::new(region.unwrap_or_else(|| "us-east-1".to_owned()));
-    let world = ProviderConfig::without_region().with_region(Some(region));
-    let mut file = ProfileFileCredentialsProvider::builder().configure(&world);
+    let config = ProviderConfig::without_region().with_region(Some(region));
+    let mut file = ProfileFileCredentialsProvider::builder().configure(&config);
     if let Some(profile) = profile {
         file = file.profile_name(profile);
     }
     let file = SharedCredentialsProvider::new(file.build());
     if let Some(profile) = profile {
-        // Who names a profile means it, whatever else the environment holds.
+        // A profile in the settings takes precedence over all other sources.
         return vec![(format!("profile {profile} (~/.aws)"), file)];
     }
     let metadata = imds::Client::builder()
-        .configure(&world)
+        .configure(&config)
         .connect_timeout(Duration::from_secs(1))
         .read_timeout(Duration::from_secs(1))
         .max_attempts(2)
         .build();
     let metadata =
-        imds::credentials::ImdsCredentialsProvider::builder().configure(&world).imds_client(metadata).build();
-    let web = WebIdentityTokenCredentialsProvider::builder().configure(&world).build();
-    let container = EcsCredentialsProvider::builder().configure(&world).build();
+        imds::credentials::ImdsCredentialsProvider::builder().configure(&config).imds_client(metadata).build();
+    let web = WebIdentityTokenCredentialsProvider::builder().configure(&config).build();
+    let container = EcsCredentialsProvider::builder().configure(&config).build();
     vec![
         (
             "environment variables".to_owned(),
@@ -221,31 +227,31 @@ async fn places(settings: &StoreSettings) -> Vec<(String, SharedCredentialsProvi
         ("profile (~/.aws)".to_owned(), file),
         ("web identity".to_owned(), SharedCredentialsProvider::new(web)),
         ("container".to_owned(), SharedCredentialsProvider::new(container)),
-        (METADATA.to_owned(), SharedCredentialsProvider::new(metadata)),
+        (INSTANCE_METADATA.to_owned(), SharedCredentialsProvider::new(metadata)),
     ]
 }
 
 async fn fetch(provider: &SharedCredentialsProvider) -> std::result::Result<Credentials, CredentialsError> {
-    let answer = tokio::time::timeout(LOOKING, provider.provide_credentials()).await;
-    answer.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(LOOKING)))
+    let answer = tokio::time::timeout(SOURCE_TIMEOUT, provider.provide_credentials()).await;
+    answer.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(SOURCE_TIMEOUT)))
 }
 
 fn cached(found: &Credentials, now: SystemTime) -> std::result::Result<Cached, String> {
     let credential = credential(found.access_key_id(), found.secret_access_key(), found.session_token())?;
-    let end = found.expiry();
-    let renew = end.map(|end| {
-        let life = end.duration_since(now).unwrap_or_default();
-        now + life.saturating_sub(AHEAD).max(life / 2)
+    let expires_at = found.expiry();
+    let renew_at = expires_at.map(|end| {
+        let lifetime = end.duration_since(now).unwrap_or_default();
+        now + lifetime.saturating_sub(RENEWAL_LEAD_TIME).max(lifetime / 2)
     });
-    Ok(Cached { credential, renew, end })
+    Ok(Cached { credential, renew_at, expires_at })
 }
 
-/// What signing takes; anything that cannot stand in a header is refused here, because the signer would panic.
+/// The credentials for signing. Text that is not allowed in a header is an error here, because the signer would panic.
 fn credential(id: &str, secret: &str, token: Option<&str>) -> std::result::Result<Arc<AwsCredential>, String> {
     let printable = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    for (name, text) in [("access key id", Some(id)), ("secret access key", Some(secret)), ("session token", token)] {
+    for (name, text) in [("access key ID", Some(id)), ("secret access key", Some(secret)), ("session token", token)] {
         if text.is_some_and(|text| !printable(text)) {
-            return Err(format!("the {name} is empty or holds a space or a character that no key has"));
+            return Err(format!("the {name} is empty, or contains a space or another invalid character"));
         }
     }
     Ok(Arc::new(AwsCredential {
@@ -255,17 +261,18 @@ fn credential(id: &str, secret: &str, token: Option<&str>) -> std::result::Resul
     }))
 }
 
-fn unusable(words: &str, origin: &str) -> Error {
-    Error::new(ErrorKind::Access, format!("the credentials cannot be used: {origin}"))
-        .cause(words)
-        .hint("correct them there, or choose others with dl.cfg, the environment or --profile")
+fn unusable(cause: &str, source_name: &str) -> Error {
+    Error::new(ErrorKind::Access, format!("the credentials cannot be used: {source_name}"))
+        .cause(cause)
+        .hint("correct these credentials, or set others in dl.cfg, in the environment or with --profile")
 }
 
-/// An error of the SDK with what caused it: the outermost says nothing, at times twice.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let words = std::iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string);
-    let words: Vec<String> = words.filter(|words| words != "an error occurred while loading credentials").collect();
-    words.join(": ").chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
+/// The messages of an SDK error and its sources, without the outer message, which is generic and sometimes repeated.
+fn message_chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let messages = std::iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string);
+    let messages: Vec<String> =
+        messages.filter(|message| message != "an error occurred while loading credentials").collect();
+    messages.join(": ").chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
 }
 
 #[cfg(test)]
@@ -283,31 +290,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn given_keys_come_first_and_stay_secret() {
-        let provider = Provider::find(&keys("s3cr3t/+=")).await.unwrap();
-        assert_eq!(provider.origin(), "dl.cfg");
+    async fn keys_in_the_settings_come_first_and_stay_secret() {
+        let provider = Provider::look_up(&keys("s3cr3t/+=")).await.unwrap();
+        assert_eq!(provider.source(), "dl.cfg");
         assert_eq!(provider.get_credential().await.unwrap().secret_key, "s3cr3t/+=");
         assert!(!format!("{provider:?}").contains("s3cr3t"));
-        assert!(!provider.renew(0).await, "there is nothing fresher");
+        assert!(!provider.renew(0).await, "there are no other credentials");
     }
 
     #[tokio::test]
-    async fn what_would_break_the_signer_is_refused() {
+    async fn invalid_characters_are_rejected_before_signing() {
         for secret in ["", "with space", "line\nfeed", "ümlaut"] {
-            let error = Provider::find(&keys(secret)).await.unwrap_err();
+            let error = Provider::look_up(&keys(secret)).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Access, "{secret:?}");
             assert!(secret.is_empty() || !format!("{error:?}").contains(secret), "{secret:?}");
         }
     }
 
     #[tokio::test]
-    async fn many_who_find_them_expired_fetch_them_once() {
+    async fn concurrent_requests_renew_expired_credentials_once() {
         let credentials = Credentials::new("a", "b", None, None, "test");
         let provider = Provider {
-            origin: "test".to_owned(),
-            source: Source::Found(SharedCredentialsProvider::new(credentials)),
+            source_name: "test".to_owned(),
+            source: Source::Refreshable(SharedCredentialsProvider::new(credentials)),
             cached: Mutex::default(),
-            fetched: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
         };
         provider.current().await.unwrap();
         let used = provider.generation();
@@ -319,12 +326,12 @@ mod tests {
     }
 
     #[test]
-    fn renewed_ahead_of_the_end_but_not_all_the_time() {
+    fn credentials_are_renewed_before_they_expire_but_not_on_every_request() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
         for (life, expected) in [(3600, 3300), (400, 200), (60, 30), (0, 0)] {
             let end = now + Duration::from_secs(life);
             let found = Credentials::new("a", "b", None, Some(end), "test");
-            assert_eq!(cached(&found, now).unwrap().renew, Some(now + Duration::from_secs(expected)), "{life}");
+            assert_eq!(cached(&found, now).unwrap().renew_at, Some(now + Duration::from_secs(expected)), "{life}");
         }
     }
 }

@@ -1,159 +1,189 @@
-//! What people and schedulers are told about a failure: the kind, the cause, what to do.
+//! Errors for a failed operation on a bucket: the kind, the cause, and a hint that says what to do.
 //!
-//! Invariant: an explanation names what could not be done, and nothing that a request was signed with.
+//! Invariant: an error names the operation that failed, and contains nothing that a request was signed with.
 
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
-use crate::s3::failure::{Answer, Remedy, RequestFailure, Trouble};
+use crate::s3::failure::{ErrorResponse, NetworkFailure, Remedy, RequestFailure};
 
-/// What an explanation may refer to.
+/// The facts that an error message may mention.
 #[derive(Clone, Debug)]
 pub struct FailureContext<'s> {
-    /// What cannot be done, such as `cannot read s3://bucket/key`.
-    pub doing: String,
-    /// The bucket.
+    /// The message, such as `cannot read s3://bucket/key`.
+    pub message: String,
+    /// The name of the bucket.
     pub bucket: &'s str,
-    /// The host that was asked.
+    /// The host of the store.
     pub host: &'s str,
-    /// The region that requests were signed for.
+    /// The region that the requests were signed for.
     pub region: &'s str,
-    /// Where the credentials came from.
-    pub origin: &'s str,
-    /// Whether anything has answered in this call.
-    pub reached: bool,
-    /// Attempts that were made.
-    pub tries: u32,
-    /// The time they took.
+    /// The source of the credentials.
+    pub credentials_source: &'s str,
+    /// Whether the store has responded to any request of this call.
+    pub is_reachable: bool,
+    /// The number of attempts.
+    pub attempts: u32,
+    /// The time since the first attempt.
     pub elapsed: Duration,
 }
 
 impl FailureContext<'_> {
-    /// The error for people and schedulers.
+    /// The error for a failure.
     #[must_use]
     pub fn explain(&self, failure: &RequestFailure) -> Error {
-        let Self { doing, bucket, host, region, origin, .. } = self;
-        let error = |kind, cause: String| Error::new(kind, doing.clone()).cause(cause);
-        let credentials = format!("the credentials are those of: {origin}");
+        let Self { bucket, host, region, .. } = self;
         match failure {
-            RequestFailure::Answer(answer) => self.explain_answer(failure, answer, &credentials),
-            RequestFailure::Network(Trouble::Tls, words) => {
-                let (why, hint) = encryption(words);
-                error(ErrorKind::Configuration, format!("no encrypted connection to {host}: {why}")).hint(hint)
+            RequestFailure::Response(response) => self.explain_response(failure, response),
+            RequestFailure::Network(NetworkFailure::Tls, message) => {
+                let (cause, hint) = explain_tls(message);
+                self.error(ErrorKind::Configuration, format!("no encrypted connection to {host}: {cause}")).hint(hint)
             }
-            RequestFailure::Network(_, words) if failure.is_nobody() && !self.reached => {
-                error(ErrorKind::Configuration, format!("nothing answers at {host}: {words}"))
-                    .hint("check --endpoint-url, and that the network lets this machine through")
+            RequestFailure::Network(_, message) if failure.is_unreachable() && !self.is_reachable => self
+                .error(ErrorKind::Configuration, format!("no server responds at {host}: {message}"))
+                .hint("check --endpoint-url, and whether the network allows connections to this host"),
+            RequestFailure::Network(_, message) => self
+                .error(ErrorKind::Retry, format!("{host}: {message}{}", self.retry_note()))
+                .hint("try again; if the error persists, check the network and the store"),
+            RequestFailure::InvalidResponse(message) => self
+                .error(ErrorKind::Retry, format!("{host} sent an invalid response: {message}{}", self.retry_note()))
+                .hint("try again; if the error persists, check the store and any proxy between it and this machine"),
+            RequestFailure::Credentials(message) => {
+                self.error(ErrorKind::Access, message.clone()).hint(self.correct_credentials())
             }
-            RequestFailure::Network(_, words) => error(ErrorKind::Retry, format!("{host}: {words}{}", self.effort()))
-                .hint("try again; if it persists, check the network and the store"),
-            RequestFailure::Garbled(words) => {
-                error(ErrorKind::Retry, format!("{host} answered, but not whole: {words}{}", self.effort()))
-                    .hint("try again; if it persists, check the store and any proxy before it")
-            }
-            RequestFailure::Credentials(words) => error(ErrorKind::Access, words.clone()).hint(credentials),
-            RequestFailure::Key(words) => error(ErrorKind::Configuration, words.clone())
-                .hint("keys have no empty, . or .. parts and no control characters here; rename the object"),
+            RequestFailure::UnsupportedKey(message) => self
+                .error(ErrorKind::Configuration, message.clone())
+                .hint("rename the object: a key must not contain control characters, or parts that are empty, . or .."),
         }
         .context("bucket", *bucket)
         .context("host", *host)
         .context("region", *region)
     }
 
-    fn explain_answer(&self, failure: &RequestFailure, answer: &Answer, credentials: &str) -> Error {
-        let Self { doing, bucket, host, region, .. } = self;
-        let error = |kind, cause: String| Error::new(kind, doing.clone()).cause(cause);
-        let code = answer.code.as_str();
-        match (answer.status, code) {
-            (_, "InvalidAccessKeyId") => {
-                error(ErrorKind::Access, format!("{host} does not know this access key id ({code})")).hint(credentials)
-            }
-            (_, "SignatureDoesNotMatch") => {
-                error(ErrorKind::Access, format!("the secret access key is wrong ({code})")).hint(credentials)
-            }
-            (_, "InvalidToken" | "InvalidClientTokenId" | "InvalidSecurity") => {
-                error(ErrorKind::Access, format!("the session token is not valid ({code})")).hint(credentials)
-            }
-            (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired") => {
-                error(ErrorKind::Access, format!("the credentials have expired ({code})"))
-                    .hint(format!("get new ones; {credentials}"))
-            }
-            (_, "RequestTimeTooSkewed" | "RequestExpired") => {
-                let clock = match answer.ahead {
-                    Some(seconds @ 1..) => format!("this machine's clock is {seconds} s ahead of the store's"),
-                    Some(seconds) => format!("this machine's clock is {} s behind the store's", seconds.unsigned_abs()),
-                    None => "this machine's clock and the store's differ".to_owned(),
-                };
-                error(ErrorKind::Configuration, format!("{clock} ({code})"))
-                    .hint("set the clock; requests are signed with the time")
-            }
-            (_, "NoSuchBucket") => error(ErrorKind::Configuration, format!("{host} has no bucket {bucket}"))
-                .hint("check the bucket's name; this program creates none"),
+    fn explain_response(&self, failure: &RequestFailure, response: &ErrorResponse) -> Error {
+        let Self { bucket, host, region, credentials_source, .. } = self;
+        let code = response.code.as_str();
+        let is_other_region = response.region.as_deref().is_none_or(|actual| actual != *region);
+        match (response.status, code) {
+            (_, "InvalidAccessKeyId") => self
+                .error(ErrorKind::Access, format!("{host} does not know the access key ID ({code})"))
+                .hint(self.correct_credentials()),
+            (_, "SignatureDoesNotMatch") => self
+                .error(ErrorKind::Access, format!("the secret access key is wrong ({code})"))
+                .hint(self.correct_credentials()),
+            (_, "InvalidToken" | "InvalidClientTokenId" | "InvalidSecurity") => self
+                .error(ErrorKind::Access, format!("the session token is not valid ({code})"))
+                .hint(self.correct_credentials()),
+            (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired") => self
+                .error(ErrorKind::Access, format!("the credentials have expired ({code})"))
+                .hint(format!("renew the credentials, which come from: {credentials_source}")),
+            (_, "RequestTimeTooSkewed" | "RequestExpired") => self
+                .error(ErrorKind::Configuration, format!("{} ({code})", clock_difference(response.clock_ahead)))
+                .hint("set this machine's clock, because signatures contain the time"),
+            (_, "NoSuchBucket") => self
+                .error(ErrorKind::Configuration, format!("{host} has no bucket {bucket}"))
+                .hint("check the name of the bucket, or create the bucket"),
             (301, _)
             | (_, "AuthorizationHeaderMalformed" | "PermanentRedirect" | "IllegalLocationConstraintException")
-                if answer.region.as_deref().is_none_or(|real| real != *region) =>
+                if is_other_region =>
             {
-                match &answer.region {
-                    Some(real) => error(
-                        ErrorKind::Configuration,
-                        format!("bucket {bucket} is in region {real}, the request was for {region}"),
-                    )
-                    .hint(format!("set --region {real}")),
-                    None => error(ErrorKind::Configuration, format!("bucket {bucket} is not in region {region}"))
-                        .hint("set --region to the bucket's own"),
-                }
+                self.explain_region(response.region.as_deref())
             }
-            (_, "InvalidObjectState") => error(ErrorKind::Access, failure.to_string())
-                .hint("the object is archived: restore it, or leave it out of the input"),
-            (_, code) if code.starts_with("KMS") => error(ErrorKind::Access, failure.to_string())
-                .hint(format!("the credentials need the right to use the bucket's key in KMS; {credentials}")),
-            (507, _) | (_, "XMinioStorageFull" | "QuotaExceeded") => {
-                error(ErrorKind::Storage, failure.to_string()).hint("the store has no room left")
-            }
-            (401 | 403, _) if !answer.foreign => error(ErrorKind::Access, failure.to_string())
-                .hint(format!("check what the bucket's policy allows; {credentials}")),
-            (_, "NoSuchUpload") => error(ErrorKind::Retry, failure.to_string())
-                .hint("somebody else ended the upload of this object; try again"),
-            (400..=499, _) if answer.foreign => error(ErrorKind::Configuration, failure.to_string())
-                .hint(format!("what answers at {host} may not be S3: check --endpoint-url and proxies")),
-            (404, _) => error(ErrorKind::NoInput, failure.to_string()).hint("check the spelling of the key"),
-            (416, _) => error(ErrorKind::Retry, "the object is shorter than it was when it was listed".to_owned())
-                .hint("run again once nothing writes there"),
-            (501, _) => error(ErrorKind::Protocol, failure.to_string()).hint("this store lacks what is needed here"),
-            _ if failure.remedy() != Remedy::None => error(ErrorKind::Retry, format!("{failure}{}", self.effort()))
-                .hint("try again later; the store is overloaded or out of order"),
-            _ => error(ErrorKind::Protocol, failure.to_string()).hint("the store did not understand the request"),
+            (_, "InvalidObjectState") => self
+                .error(ErrorKind::Access, failure.to_string())
+                .hint("the object is archived: restore it, or remove it from the input"),
+            (_, code) if code.starts_with("KMS") => self.error(ErrorKind::Access, failure.to_string()).hint(format!(
+                "grant the credentials access to the bucket's KMS key; they come from: {credentials_source}"
+            )),
+            (507, _) | (_, "XMinioStorageFull" | "QuotaExceeded") => self
+                .error(ErrorKind::Storage, failure.to_string())
+                .hint("free some space in the store, or raise its quota"),
+            (401 | 403, _) if !response.is_foreign => self.error(ErrorKind::Access, failure.to_string()).hint(format!(
+                "check what the bucket's policy allows; the credentials come from: {credentials_source}"
+            )),
+            (_, "NoSuchUpload") => self
+                .error(ErrorKind::Retry, failure.to_string())
+                .hint("another program ended the multipart upload of this object; try again"),
+            (400..=499, _) if response.is_foreign => self
+                .error(ErrorKind::Configuration, failure.to_string())
+                .hint(format!("{host} may not be an S3 server: check --endpoint-url and any proxy")),
+            (404, _) => self.error(ErrorKind::NoInput, failure.to_string()).hint("check the spelling of the key"),
+            (416, _) => self
+                .error(ErrorKind::Retry, "the object is shorter than it was when it was listed".to_owned())
+                .hint("run again when no other program writes to it"),
+            (501, _) => self
+                .error(ErrorKind::Protocol, failure.to_string())
+                .hint("use another store: this one does not support the request"),
+            _ if failure.remedy() != Remedy::None => self
+                .error(ErrorKind::Retry, format!("{failure}{}", self.retry_note()))
+                .hint("try again later; the store is overloaded or has a failure"),
+            _ => self
+                .error(ErrorKind::Protocol, failure.to_string())
+                .hint("check that the store is compatible with S3: it rejected the request as invalid"),
         }
     }
 
-    /// How long it was tried, where more than once.
-    fn effort(&self) -> String {
-        if self.tries < 2 {
+    fn explain_region(&self, actual: Option<&str>) -> Error {
+        let Self { bucket, region, .. } = self;
+        match actual {
+            Some(actual) => self
+                .error(
+                    ErrorKind::Configuration,
+                    format!("bucket {bucket} is in region {actual}, but the request was signed for {region}"),
+                )
+                .hint(format!("set --region {actual}")),
+            None => self
+                .error(ErrorKind::Configuration, format!("bucket {bucket} is not in region {region}"))
+                .hint("set --region to the region of the bucket"),
+        }
+    }
+
+    fn error(&self, kind: ErrorKind, cause: String) -> Error {
+        Error::new(kind, self.message.clone()).cause(cause)
+    }
+
+    fn correct_credentials(&self) -> String {
+        format!("correct the credentials, which come from: {}", self.credentials_source)
+    }
+
+    /// The number of attempts and their time, if there was more than one.
+    fn retry_note(&self) -> String {
+        if self.attempts < 2 {
             return String::new();
         }
-        format!(" (tried {} times in {:.1} s)", self.tries, self.elapsed.as_secs_f64())
+        format!(" ({} attempts in {:.1} s)", self.attempts, self.elapsed.as_secs_f64())
     }
 }
 
-/// The words of the TLS library in people's words, where they need it, and what to do.
-fn encryption(words: &str) -> (&str, &'static str) {
-    if words.contains("UnknownIssuer") || words.contains("BadSignature") {
+fn clock_difference(seconds_ahead: Option<i64>) -> String {
+    match seconds_ahead {
+        Some(seconds @ 1..) => format!("this machine's clock is {seconds} s ahead of the store's"),
+        Some(seconds) => format!("the store's clock is {} s ahead of this machine's", seconds.unsigned_abs()),
+        None => "this machine's clock and the store's differ".to_owned(),
+    }
+}
+
+/// The cause and the hint for an error message of the TLS library.
+fn explain_tls(message: &str) -> (&str, &'static str) {
+    if message.contains("UnknownIssuer") || message.contains("BadSignature") {
         return (
-            "nobody whom this machine trusts signed its certificate",
-            "name the certificate of its signer with --ca-file",
+            "its certificate is signed by an unknown authority",
+            "pass the certificate of the authority with --ca-file",
         );
     }
-    if words.contains("CaUsedAsEndEntity") {
-        let why = "its certificate is an authority's own (CA:TRUE), and no server may use such a one";
-        return (why, "make the server a certificate with CA:FALSE, and name that or its signer with --ca-file");
-    }
-    if words.contains("InvalidContentType") {
+    if message.contains("CaUsedAsEndEntity") {
         return (
-            "it does not answer in TLS",
-            "an endpoint without encryption begins with http:// and wants --allow-http",
+            "its certificate is that of an authority (CA:TRUE), which a server must not use",
+            "create a server certificate with CA:FALSE, and pass it or the certificate of its authority with --ca-file",
         );
     }
-    (words, "check the server's certificate; --ca-file names one to trust")
+    if message.contains("InvalidContentType") {
+        return (
+            "it does not respond with TLS",
+            "for a server without encryption, begin --endpoint-url with http:// and set --allow-http",
+        );
+    }
+    (message, "check the server's certificate, or pass one to trust with --ca-file")
 }
 
 #[cfg(test)]
@@ -162,25 +192,25 @@ mod tests {
 
     use super::*;
 
-    fn scene() -> FailureContext<'static> {
+    fn context() -> FailureContext<'static> {
         FailureContext {
-            doing: "cannot read s3://b/k".to_owned(),
+            message: "cannot read s3://b/k".to_owned(),
             bucket: "b",
             host: "store.example",
             region: "us-east-1",
-            origin: "dl.cfg",
-            reached: false,
-            tries: 3,
+            credentials_source: "dl.cfg",
+            is_reachable: false,
+            attempts: 3,
             elapsed: Duration::from_secs(2),
         }
     }
 
-    fn answer(status: u16, code: &str, rest: &str) -> RequestFailure {
+    fn response(status: u16, code: &str, rest: &str) -> RequestFailure {
         let body =
             format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>so\nit is</Message>{rest}</Error>");
         let mut headers = HeaderMap::new();
         headers.insert("date", "Wed, 01 Jan 2020 00:00:00 GMT".parse().unwrap());
-        RequestFailure::answer(status, &headers, body.as_bytes())
+        RequestFailure::from_response(status, &headers, body.as_bytes())
     }
 
     #[test]
@@ -201,7 +231,7 @@ mod tests {
             (507, "XMinioStorageFull", ErrorKind::Storage),
             (501, "NotImplemented", ErrorKind::Protocol),
         ] {
-            let error = scene().explain(&answer(status, code, ""));
+            let error = context().explain(&response(status, code, ""));
             assert_eq!(error.kind(), kind, "{code}");
             assert_eq!(error.message(), "cannot read s3://b/k");
             assert!(error.hint_text().is_some(), "{code}");
@@ -210,27 +240,27 @@ mod tests {
 
     #[test]
     fn both_regions_and_the_clock_are_named() {
-        let moved = scene().explain(&answer(301, "PermanentRedirect", "<Region>eu-west-1</Region>"));
+        let moved = context().explain(&response(301, "PermanentRedirect", "<Region>eu-west-1</Region>"));
         assert_eq!(moved.kind(), ErrorKind::Configuration);
         assert_eq!(moved.hint_text(), Some("set --region eu-west-1"));
         assert!(moved.cause_text().unwrap().contains("us-east-1"));
-        let skewed = scene().explain(&answer(403, "RequestTimeTooSkewed", ""));
+        let skewed = context().explain(&response(403, "RequestTimeTooSkewed", ""));
         assert!(skewed.cause_text().unwrap().contains("s ahead of the store's"), "{skewed}");
     }
 
     #[test]
-    fn nobody_there_is_a_wrong_endpoint_until_somebody_was() {
-        let refused = RequestFailure::Network(Trouble::Refused, "connection refused".to_owned());
-        assert_eq!(scene().explain(&refused).kind(), ErrorKind::Configuration);
-        assert_eq!(FailureContext { reached: true, ..scene() }.explain(&refused).kind(), ErrorKind::Retry);
+    fn an_unreachable_server_is_a_wrong_endpoint_only_before_its_first_response() {
+        let refused = RequestFailure::Network(NetworkFailure::Unreachable, "connection refused".to_owned());
+        assert_eq!(context().explain(&refused).kind(), ErrorKind::Configuration);
+        assert_eq!(FailureContext { is_reachable: true, ..context() }.explain(&refused).kind(), ErrorKind::Retry);
     }
 
     #[test]
-    fn answers_of_strangers_are_not_repeated() {
-        let page = RequestFailure::answer(400, &HeaderMap::new(), b"<html>\x1b[31m secret");
-        let error = scene().explain(&page);
+    fn responses_of_other_servers_are_not_repeated() {
+        let page = RequestFailure::from_response(400, &HeaderMap::new(), b"<html>\x1b[31m secret");
+        let error = context().explain(&page);
         assert_eq!(error.kind(), ErrorKind::Configuration);
         assert!(!error.to_string().contains("secret"));
-        assert!(answer(500, "InternalError", "").to_string().contains("so it is"), "one line");
+        assert!(response(500, "InternalError", "").to_string().contains("so it is"), "one line");
     }
 }

@@ -1,9 +1,9 @@
-//! What went wrong with one attempt, and what that means: try again, give up, and which words to say.
+//! The failure of one attempt, and its remedy: retry, slow down, renew the credentials, or give up.
 //!
-//! A [`RequestFailure`] travels inside the libraries' errors and is found again by its type, so nothing here matches the text of
-//! an error of another crate, with one exception: nobody types a failed look-up of a name.
+//! A [`RequestFailure`] is wrapped by the errors of `object_store` and is found by its type. The text of another
+//! crate's error is matched only for a failed DNS lookup, which has no type.
 //!
-//! Invariant: a failure holds the store's code and message and never a URL, a header that was sent, or a key.
+//! Invariant: a failure contains the store's code and message, and never a URL, a header of the request, or a key.
 
 use std::error::Error as StdError;
 use std::time::SystemTime;
@@ -14,8 +14,8 @@ use http::HeaderMap;
 use object_store::client::HttpError;
 use serde::Deserialize;
 
-/// The codes with which stores ask to slow down, whatever the status.
-const THROTTLING: [&str; 7] = [
+/// The error codes that ask to slow down, with any status.
+const THROTTLING_CODES: [&str; 7] = [
     "SlowDown",
     "SlowDownRead",
     "SlowDownWrite",
@@ -25,81 +25,82 @@ const THROTTLING: [&str; 7] = [
     "ThrottlingException",
 ];
 
-/// Why nothing answered, or not to the end.
+/// The reason why there was no complete response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// The host's name is not known.
-    Name,
-    /// Nobody listens there, or no way leads there.
-    Refused,
-    /// No encrypted connection comes about.
+pub enum NetworkFailure {
+    /// DNS does not know the host.
+    UnknownHost,
+    /// The connection was refused, or there is no route to the host.
+    Unreachable,
+    /// The TLS handshake failed.
     Tls,
-    /// Silence for too long.
-    Silence,
-    /// Whatever else a network does.
+    /// No byte arrived in time.
+    Timeout,
+    /// The connection broke.
     Broken,
 }
 
-/// What the store said instead of doing as it was asked.
+/// A response that reports an error.
 #[derive(Clone, Debug, Default)]
-pub struct Answer {
+pub struct ErrorResponse {
     /// The HTTP status.
     pub status: u16,
-    /// The store's code, such as `AccessDenied`; empty when it gave none.
+    /// The error code of the store, such as `AccessDenied`; empty if there is none.
     pub code: String,
-    /// Its words.
+    /// The error message of the store.
     pub message: String,
-    /// The region that the bucket is in, where the store tells.
+    /// The region of the bucket, if the store reports it.
     pub region: Option<String>,
-    /// Whether the body was something else than S3's.
-    pub foreign: bool,
-    /// Seconds by which this machine's clock is ahead of the store's.
-    pub ahead: Option<i64>,
+    /// Whether the body is not an error document of S3.
+    pub is_foreign: bool,
+    /// Seconds by which this machine's clock is ahead of that of the store.
+    pub clock_ahead: Option<i64>,
 }
 
-/// What went wrong with one attempt.
+/// The failure of one attempt.
 #[derive(Clone, Debug)]
 pub enum RequestFailure {
-    /// The store answered with an error.
-    Answer(Box<Answer>),
-    /// Nothing answered.
-    Network(Trouble, String),
-    /// An answer that is cut short or makes no sense.
-    Garbled(String),
-    /// No credentials to sign with.
+    /// The store responded with an error.
+    Response(Box<ErrorResponse>),
+    /// There was no complete response.
+    Network(NetworkFailure, String),
+    /// The response is incomplete or cannot be parsed.
+    InvalidResponse(String),
+    /// There are no valid credentials.
     Credentials(String),
-    /// The library cannot express such a key.
-    Key(String),
+    /// `object_store` cannot represent the key.
+    UnsupportedKey(String),
 }
 
-/// What to do about a failure.
+/// The remedy for a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// Nothing helps.
+    /// There is none: give up.
     None,
-    /// The same again, a little later.
-    Again,
-    /// The same again, and fewer at once.
-    Slower,
-    /// The same again with fresh credentials.
-    Renew,
+    /// Retry after a pause.
+    Retry,
+    /// Retry after a pause, with fewer requests at the same time.
+    SlowDown,
+    /// Retry with new credentials.
+    RenewCredentials,
 }
 
 impl fmt::Display for RequestFailure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Answer(answer) => {
-                let Answer { status, code, message, .. } = &**answer;
+            Self::Response(response) => {
+                let ErrorResponse { status, code, message, .. } = &**response;
                 match (code.is_empty(), message.is_empty()) {
-                    (true, true) => write!(formatter, "the store answered with status {status}"),
-                    (true, false) => write!(formatter, "the store answered {message} (status {status})"),
-                    (false, true) => write!(formatter, "the store answered {code} (status {status})"),
-                    (false, false) => write!(formatter, "the store answered {code}: {message} (status {status})"),
+                    (true, true) => write!(formatter, "the store responded with status {status}"),
+                    (true, false) => write!(formatter, "the store responded with {message} (status {status})"),
+                    (false, true) => write!(formatter, "the store responded with {code} (status {status})"),
+                    (false, false) => write!(formatter, "the store responded with {code}: {message} (status {status})"),
                 }
             }
-            Self::Network(_, words) | Self::Garbled(words) | Self::Credentials(words) | Self::Key(words) => {
-                formatter.write_str(words)
-            }
+            Self::Network(_, message)
+            | Self::InvalidResponse(message)
+            | Self::Credentials(message)
+            | Self::UnsupportedKey(message) => formatter.write_str(message),
         }
     }
 }
@@ -108,176 +109,171 @@ impl StdError for RequestFailure {}
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-struct Body {
+struct ErrorDocument {
     code: String,
     message: String,
     region: Option<String>,
 }
 
 impl RequestFailure {
-    /// The failure that an answer with this status is; `body` is S3's XML, if anything.
+    /// The failure for a response with this status; `body` is an XML document of S3, or empty.
     #[must_use]
-    pub fn answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
-        let parsed: Body = quick_xml::de::from_reader(body).unwrap_or_default();
+    pub fn from_response(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
+        let parsed: ErrorDocument = quick_xml::de::from_reader(body).unwrap_or_default();
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let foreign = parsed.code.is_empty() && !body.is_empty();
-        let message = if foreign { "something that is not S3's".to_owned() } else { tidy(&parsed.message) };
+        let is_foreign = parsed.code.is_empty() && !body.is_empty();
+        let message = if is_foreign { "a document that is not from S3".to_owned() } else { one_line(&parsed.message) };
         let region = header("x-amz-bucket-region").map(str::to_owned).or(parsed.region);
-        Self::Answer(Box::new(Answer {
+        Self::Response(Box::new(ErrorResponse {
             status,
-            code: tidy(&parsed.code),
+            code: one_line(&parsed.code),
             message,
-            foreign,
+            is_foreign,
             region,
-            ahead: ahead(headers),
+            clock_ahead: clock_ahead(headers),
         }))
     }
 
-    /// The failure inside an error of the library: ours where it carries one.
+    /// The failure that an error of `object_store` contains, or an invalid response if it contains none.
     #[must_use]
-    pub fn of(error: &object_store::Error) -> Self {
-        find::<Self>(error).cloned().unwrap_or_else(|| Self::Garbled(innermost(error)))
+    pub fn from_object_store(error: &object_store::Error) -> Self {
+        find_source::<Self>(error).cloned().unwrap_or_else(|| Self::InvalidResponse(root_cause(error)))
     }
 
-    /// The failure of an HTTP exchange: ours where it carries one.
+    /// The failure that an HTTP error contains, or the network failure that it describes.
     #[must_use]
-    pub fn of_http(error: &HttpError) -> Self {
-        if let Some(failure) = find::<Self>(error) {
+    pub fn from_http(error: &HttpError) -> Self {
+        if let Some(failure) = find_source::<Self>(error) {
             return failure.clone();
         }
-        let words = innermost(error);
-        let cause = find::<io::Error>(error).map(|error| nested(error).kind());
-        let timed_out = find::<reqwest::Error>(error).is_some_and(reqwest::Error::is_timeout);
-        let connecting = find::<reqwest::Error>(error).is_some_and(reqwest::Error::is_connect);
-        let trouble = match cause {
+        let message = root_cause(error);
+        let io_kind = find_source::<io::Error>(error).map(|error| innermost_io(error).kind());
+        let is_timeout = find_source::<reqwest::Error>(error).is_some_and(reqwest::Error::is_timeout);
+        let is_connecting = find_source::<reqwest::Error>(error).is_some_and(reqwest::Error::is_connect);
+        let failure = match io_kind {
             Some(
                 io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable,
-            ) => Trouble::Refused,
-            Some(io::ErrorKind::InvalidData) => Trouble::Tls,
-            _ if connecting && timed_out => Trouble::Refused,
-            Some(io::ErrorKind::TimedOut) => Trouble::Silence,
-            _ if timed_out => Trouble::Silence,
-            _ if connecting && words.contains("lookup") => Trouble::Name,
-            _ => Trouble::Broken,
+            ) => NetworkFailure::Unreachable,
+            Some(io::ErrorKind::InvalidData) => NetworkFailure::Tls,
+            _ if is_connecting && is_timeout => NetworkFailure::Unreachable,
+            Some(io::ErrorKind::TimedOut) => NetworkFailure::Timeout,
+            _ if is_timeout => NetworkFailure::Timeout,
+            _ if is_connecting && message.contains("lookup") => NetworkFailure::UnknownHost,
+            _ => NetworkFailure::Broken,
         };
-        Self::Network(trouble, tidy(&words))
+        Self::Network(failure, one_line(&message))
     }
 
-    fn said(&self) -> Option<&Answer> {
-        if let Self::Answer(answer) = self { Some(answer) } else { None }
+    fn response(&self) -> Option<&ErrorResponse> {
+        if let Self::Response(response) = self { Some(response) } else { None }
     }
 
-    /// Whether the object is not there; a missing bucket is something else.
+    /// Whether the object does not exist. A missing bucket does not count.
     #[must_use]
-    pub fn is_absent(&self) -> bool {
-        self.said().is_some_and(|answer| answer.status == 404 && answer.code != "NoSuchBucket" && !answer.foreign)
+    pub fn is_missing_object(&self) -> bool {
+        self.response()
+            .is_some_and(|response| response.status == 404 && response.code != "NoSuchBucket" && !response.is_foreign)
     }
 
-    /// Whether a condition of the request did not hold.
+    /// Whether a condition of the request was not met.
     #[must_use]
-    pub fn is_refused(&self) -> bool {
-        self.said().is_some_and(|answer| matches!(answer.status, 304 | 412))
+    pub fn is_failed_condition(&self) -> bool {
+        self.response().is_some_and(|response| matches!(response.status, 304 | 412))
     }
 
-    /// Whether another operation on the same object got in the way; `true` also where a store says so of one that exists.
+    /// Whether the multipart upload does not exist anymore, because it was completed or aborted.
     #[must_use]
-    pub fn is_conflict(&self) -> bool {
-        self.said().is_some_and(|answer| answer.status == 409)
+    pub fn is_missing_upload(&self) -> bool {
+        self.response().is_some_and(|response| response.code == "NoSuchUpload")
     }
 
-    /// Whether the multipart upload is over, one way or the other.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.said().is_some_and(|answer| answer.code == "NoSuchUpload")
-    }
-
-    /// The failure of a store that sends the part of a range that there is.
+    /// The failure for a store that sends only the existing part of a range.
     #[must_use]
     pub fn out_of_range() -> Self {
-        Self::Answer(Box::new(Answer { status: 416, ..Answer::default() }))
+        Self::Response(Box::new(ErrorResponse { status: 416, ..ErrorResponse::default() }))
     }
 
-    /// Whether the object ends before the range does.
+    /// Whether the object is shorter than the requested range.
     #[must_use]
     pub fn is_out_of_range(&self) -> bool {
-        self.said().is_some_and(|answer| answer.status == 416)
+        self.response().is_some_and(|response| response.status == 416)
     }
 
-    /// Whether the attempt may have had its effect all the same.
+    /// Whether the store may have executed the request although the attempt failed.
     #[must_use]
-    pub fn is_unclear(&self) -> bool {
+    pub fn may_have_succeeded(&self) -> bool {
         match self {
-            Self::Answer(answer) => answer.status >= 500 || answer.status < 300 || self.is_timeout(),
-            Self::Network(trouble, _) => matches!(trouble, Trouble::Silence | Trouble::Broken),
-            Self::Garbled(_) => true,
-            Self::Credentials(_) | Self::Key(_) => false,
+            Self::Response(response) => response.status >= 500 || response.status < 300 || self.is_timeout(),
+            Self::Network(failure, _) => matches!(failure, NetworkFailure::Timeout | NetworkFailure::Broken),
+            Self::InvalidResponse(_) => true,
+            Self::Credentials(_) | Self::UnsupportedKey(_) => false,
         }
     }
 
-    /// The bucket's region, where the store tells.
+    /// The region of the bucket, if the store reports it.
     #[must_use]
     pub fn region(&self) -> Option<String> {
-        self.said().and_then(|answer| answer.region.clone())
+        self.response().and_then(|response| response.region.clone())
     }
 
     fn is_timeout(&self) -> bool {
-        self.said().is_some_and(|answer| answer.code == "RequestTimeout" || answer.status == 408)
+        self.response().is_some_and(|response| response.code == "RequestTimeout" || response.status == 408)
     }
 
-    /// What may help.
+    /// The remedy that may help.
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Answer(answer) => match (answer.status, answer.code.as_str()) {
+            Self::Response(response) => match (response.status, response.code.as_str()) {
                 (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired") => {
-                    Remedy::Renew
+                    Remedy::RenewCredentials
                 }
                 (507, _) | (_, "XMinioStorageFull") => Remedy::None,
-                (429 | 503, _) => Remedy::Slower,
-                (_, code) if THROTTLING.contains(&code) => Remedy::Slower,
+                (429 | 503, _) => Remedy::SlowDown,
+                (_, code) if THROTTLING_CODES.contains(&code) => Remedy::SlowDown,
                 (200..=299 | 307 | 408 | 409 | 500 | 502 | 504, _) | (_, "RequestTimeout" | "InternalError") => {
-                    Remedy::Again
+                    Remedy::Retry
                 }
                 _ => Remedy::None,
             },
-            Self::Network(Trouble::Tls, _) | Self::Credentials(_) | Self::Key(_) => Remedy::None,
-            Self::Network(..) | Self::Garbled(_) => Remedy::Again,
+            Self::Network(NetworkFailure::Tls, _) | Self::Credentials(_) | Self::UnsupportedKey(_) => Remedy::None,
+            Self::Network(..) | Self::InvalidResponse(_) => Remedy::Retry,
         }
     }
 
-    /// Whether nothing was there to answer, as with a wrong endpoint.
+    /// Whether no server was reached, as with a wrong endpoint.
     #[must_use]
-    pub fn is_nobody(&self) -> bool {
-        matches!(self, Self::Network(Trouble::Name | Trouble::Refused, _))
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Network(NetworkFailure::UnknownHost | NetworkFailure::Unreachable, _))
     }
 }
 
-/// Seconds by which this machine's clock is ahead of the one that dated an answer.
+/// Seconds by which this machine's clock is ahead of the `Date` header of a response.
 #[must_use]
-pub fn ahead(headers: &HeaderMap) -> Option<i64> {
+pub fn clock_ahead(headers: &HeaderMap) -> Option<i64> {
     let date = DateTime::parse_from_rfc2822(headers.get("date")?.to_str().ok()?).ok()?;
-    let here = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    Some(i64::try_from(here.as_secs()).ok()? - date.timestamp())
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(i64::try_from(now.as_secs()).ok()? - date.timestamp())
 }
 
-/// The store's words on one line of bearable length, with nothing that moves a cursor.
-fn tidy(text: &str) -> String {
+/// At most 300 characters of a message, without control characters.
+fn one_line(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
     line.trim().to_owned()
 }
 
-/// The first error of type `E` in the chain.
-fn find<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e E> {
+/// The first error of type `E` in the chain of sources.
+fn find_source<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e E> {
     std::iter::successors(Some(error), |error| (*error).source()).find_map(|error| error.downcast_ref())
 }
 
-/// The I/O error inside I/O errors: `source` steps over it.
-fn nested(error: &io::Error) -> &io::Error {
-    error.get_ref().and_then(|inner| inner.downcast_ref()).map_or(error, nested)
+/// The innermost of nested I/O errors: `source` skips them.
+fn innermost_io(error: &io::Error) -> &io::Error {
+    error.get_ref().and_then(|inner| inner.downcast_ref()).map_or(error, innermost_io)
 }
 
-/// The words of the error that caused all others.
-fn innermost(error: &(dyn StdError + 'static)) -> String {
+/// The message of the last error in the chain of sources.
+fn root_cause(error: &(dyn StdError + 'static)) -> String {
     std::iter::successors(Some(error), |error| (*error).source()).last().map(ToString::to_string).unwrap_or_default()
 }
 
@@ -285,27 +281,27 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, code: &str, rest: &str) -> RequestFailure {
+    fn response(status: u16, code: &str, rest: &str) -> RequestFailure {
         let body =
             format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>so\nit is</Message>{rest}</Error>");
         let mut headers = HeaderMap::new();
         headers.insert("date", "Wed, 01 Jan 2020 00:00:00 GMT".parse().unwrap());
-        RequestFailure::answer(status, &headers, body.as_bytes())
+        RequestFailure::from_response(status, &headers, body.as_bytes())
     }
 
     #[test]
     fn remedies() {
         for (status, code, remedy) in [
-            (503, "", Remedy::Slower),
-            (429, "", Remedy::Slower),
-            (400, "RequestTimeout", Remedy::Again),
-            (200, "InternalError", Remedy::Again),
-            (409, "ConditionalRequestConflict", Remedy::Again),
-            (400, "ExpiredToken", Remedy::Renew),
+            (503, "", Remedy::SlowDown),
+            (429, "", Remedy::SlowDown),
+            (400, "RequestTimeout", Remedy::Retry),
+            (200, "InternalError", Remedy::Retry),
+            (409, "ConditionalRequestConflict", Remedy::Retry),
+            (400, "ExpiredToken", Remedy::RenewCredentials),
             (403, "AccessDenied", Remedy::None),
             (412, "PreconditionFailed", Remedy::None),
         ] {
-            assert_eq!(answer(status, code, "").remedy(), remedy, "{status} {code}");
+            assert_eq!(response(status, code, "").remedy(), remedy, "{status} {code}");
         }
     }
 }

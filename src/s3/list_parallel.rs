@@ -1,13 +1,13 @@
-//! All keys that begin alike, page by page and in parallel.
+//! Lists all keys with a common prefix, in parallel.
 //!
-//! A store lists 1,000 keys a request, one page after the other. Where the first page is not all, a few requests find
-//! folders to begin at, and the ranges of keys between them are listed at the same time.
+//! A store lists 1,000 keys per request, one page at a time. If there is more than one page, a few requests find
+//! folders, and the ranges of keys between these folders are listed at the same time.
 //!
-//! Requests: 1 for up to 1,000 keys; else at most the pages, one more for each of [`RANGES`],
-//! and the search for folders: at most [`LEVELS`] times [`ENOUGH`], as a rule 2 to 4. A store that does not list in
-//! the order of keys costs the pages once more.
+//! Requests: 1 for up to 1,000 keys. For more keys at most one per page, one per range ([`MAX_RANGES`]), and the search
+//! for folders: at most [`MAX_LEVELS`] times [`ENOUGH_FOLDERS`], usually 2 to 4. If a store does not list keys in
+//! order, every page is requested once more.
 //!
-//! Invariant: every key that begins with the prefix is returned once, whatever it looks like.
+//! Invariant: every key with the prefix is returned exactly once, with any characters.
 
 use futures_util::future::try_join_all;
 
@@ -15,19 +15,19 @@ use crate::error::Result;
 use crate::s3::bucket::Bucket;
 use crate::s3::object::Object;
 
-/// Ranges of keys that are listed at the same time.
-const RANGES: usize = 32;
+/// The limit of ranges that are listed at the same time.
+const MAX_RANGES: usize = 32;
 
-/// With so many folders the search for more ends.
-const ENOUGH: usize = 16;
+/// The search for folders ends when a level has this many.
+const ENOUGH_FOLDERS: usize = 16;
 
-/// How deep folders are looked for.
-const LEVELS: usize = 6;
+/// The depth of the search for folders.
+const MAX_LEVELS: usize = 6;
 
 /// All objects whose key begins with `prefix`, in no particular order.
 ///
 /// # Errors
-/// The store's.
+/// Any error of the store.
 pub async fn objects(bucket: &Bucket, prefix: &str) -> Result<Vec<Object>> {
     let mut first = bucket.list(prefix, false, None, None).await?;
     let Some(token) = first.next.take() else { return Ok(first.objects) };
@@ -42,13 +42,13 @@ pub async fn objects(bucket: &Bucket, prefix: &str) -> Result<Vec<Object>> {
         if is_ascending("", &first.objects) { parts.into_iter().collect() } else { None };
     match parts {
         Some(parts) => first.objects.extend(parts.into_iter().flatten()),
-        // Ranges mean nothing where keys have another order; the tokens of the store do.
+        // Ranges do not work if keys have another order; the tokens of the store do.
         None => first.objects.extend(rest(bucket, prefix, token).await?),
     }
     Ok(first.objects)
 }
 
-/// The pages behind a token.
+/// The objects of all pages from a token on.
 async fn rest(bucket: &Bucket, prefix: &str, token: String) -> Result<Vec<Object>> {
     let mut objects = Vec::new();
     let mut next = Some(token);
@@ -60,10 +60,10 @@ async fn rest(bucket: &Bucket, prefix: &str, token: String) -> Result<Vec<Object
     Ok(objects)
 }
 
-/// Folders below `prefix`, sorted: of the first level that has enough of them, or of the last one that has any.
+/// The sorted folders of the first level below `prefix` that has enough of them, or of the deepest level.
 async fn folders(bucket: &Bucket, prefix: &str) -> Result<Vec<String>> {
     let mut level = vec![prefix.to_owned()];
-    for _ in 0..LEVELS {
+    for _ in 0..MAX_LEVELS {
         let pages = try_join_all(level.iter().map(|folder| bucket.list(folder, true, None, None))).await?;
         let mut below: Vec<String> = pages.into_iter().flat_map(|page| page.prefixes).collect();
         if below.is_empty() {
@@ -71,17 +71,17 @@ async fn folders(bucket: &Bucket, prefix: &str) -> Result<Vec<String>> {
         }
         below.sort_unstable();
         level = below;
-        if level.len() >= ENOUGH {
+        if level.len() >= ENOUGH_FOLDERS {
             break;
         }
     }
     Ok(level)
 }
 
-/// The ranges of keys after `last`: each begins behind a key and ends before the next range's beginning.
+/// The ranges of keys after `last`. A range begins after a key and ends before the beginning of the next range.
 fn divide(last: String, starts: &[String]) -> Vec<(String, Option<String>)> {
-    let ranges = RANGES.min(starts.len() + 1);
-    // The first begins behind the keys that are known already; the others at folders, evenly spread.
+    let ranges = MAX_RANGES.min(starts.len() + 1);
+    // The first range begins after the keys that are already known, the others at evenly spread folders.
     let chosen = (1..ranges).filter_map(|range| starts.get(range * (starts.len() + 1) / ranges - 1));
     let mut begins = vec![last];
     begins.extend(chosen.cloned());
@@ -89,8 +89,8 @@ fn divide(last: String, starts: &[String]) -> Vec<(String, Option<String>)> {
     begins.into_iter().zip(ends).collect()
 }
 
-/// The keys behind `after` and before `end`; `None` where the store does not list in the order of keys. A key that is
-/// `after` itself is known already, or is a folder's own.
+/// The keys after `after` and before `end`; `None` if the store does not list keys in order. The key `after` itself is
+/// already known, or is the placeholder object of a folder.
 async fn range(bucket: &Bucket, prefix: &str, after: &str, end: Option<&str>) -> Result<Option<Vec<Object>>> {
     let mut objects: Vec<Object> = Vec::new();
     let mut token: Option<String> = None;
@@ -112,7 +112,7 @@ async fn range(bucket: &Bucket, prefix: &str, after: &str, end: Option<&str>) ->
     }
 }
 
-/// Whether the keys grow, from one behind `after` on.
+/// Whether the keys are in ascending order and greater than `after`.
 fn is_ascending(after: &str, objects: &[Object]) -> bool {
     let keys = objects.iter().map(|object| object.key.as_str());
     std::iter::once(after).chain(keys.clone()).zip(keys).all(|(before, key)| before < key)
@@ -127,7 +127,7 @@ mod tests {
         let starts: Vec<String> = (0..100).map(|number| format!("x/{number:03}/")).collect();
         for folders in [0, 1, 2, 16, 31, 32, 33, 100] {
             let ranges = divide("x/".to_owned(), &starts[..folders]);
-            assert_eq!(ranges.len(), RANGES.min(folders + 1), "{folders}");
+            assert_eq!(ranges.len(), MAX_RANGES.min(folders + 1), "{folders}");
             assert_eq!(ranges[0].0, "x/");
             for pair in ranges.windows(2) {
                 assert_eq!(pair[0].1.as_ref(), Some(&pair[1].0), "{folders}");

@@ -1,8 +1,8 @@
-//! A page of a listing, as XML and as a [`Page`].
+//! Parses the XML of a listing into a [`Page`].
 //!
-//! Keys come percent-encoded (`encoding-type=url`), because XML cannot hold all that a key can.
+//! Keys are percent-encoded (`encoding-type=url`), because XML cannot represent every character of a key.
 //!
-//! Invariant: a page is whole or an error; half a page is never taken for the end of a bucket.
+//! Invariant: an incomplete page is an error; it never counts as the end of a bucket.
 
 use chrono::DateTime;
 use percent_encoding::percent_decode_str;
@@ -13,7 +13,7 @@ use crate::s3::object::{Object, Page, Tag};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Listing {
+struct ListResult {
     #[serde(default)]
     encoding_type: Option<String>,
     #[serde(default)]
@@ -42,30 +42,32 @@ struct Prefix {
     prefix: String,
 }
 
-/// Reads a page.
+/// Parses a page.
 ///
 /// # Errors
-/// [`RequestFailure::Garbled`] when it is cut short or says what no store says.
+/// [`RequestFailure::InvalidResponse`] if the page is incomplete or not a listing.
 pub fn parse(xml: &[u8]) -> Result<Page, RequestFailure> {
-    let garbled = |what: &str| RequestFailure::Garbled(format!("a page of a listing {what}"));
+    let invalid = |what: &str| RequestFailure::InvalidResponse(format!("a page of a listing {what}"));
     if !xml.trim_ascii_end().ends_with(b"</ListBucketResult>") {
-        return Err(garbled("has no end"));
+        return Err(invalid("has no end"));
     }
-    let listing: Listing = quick_xml::de::from_reader(xml).map_err(|_| garbled("is no listing"))?;
-    let encoded = listing.encoding_type.is_some_and(|kind| kind == "url");
-    let raw = |text: String| {
-        if !encoded {
+    let listing: ListResult = quick_xml::de::from_reader(xml).map_err(|_| invalid("is not a listing"))?;
+    let is_encoded = listing.encoding_type.is_some_and(|kind| kind == "url");
+    let decode = |text: String| {
+        if !is_encoded {
             return Ok(text);
         }
-        // Form encoding: a plus is a space, a plus itself is %2B.
+        // Form encoding: `+` is a space, and a plus sign is `%2B`.
         let spaced = text.replace('+', " ");
-        let decoded = percent_decode_str(&spaced).decode_utf8().map_err(|_| garbled("holds a key that is no text"))?;
+        let decoded =
+            percent_decode_str(&spaced).decode_utf8().map_err(|_| invalid("contains a key that is not UTF-8"))?;
         Ok(decoded.into_owned())
     };
     let objects = listing.contents.into_iter().map(|entry| {
-        let modified = DateTime::parse_from_rfc3339(&entry.last_modified).map_err(|_| garbled("holds no time"))?;
+        let modified =
+            DateTime::parse_from_rfc3339(&entry.last_modified).map_err(|_| invalid("contains an invalid time"))?;
         Ok(Object {
-            key: raw(entry.key)?,
+            key: decode(entry.key)?,
             size: entry.size,
             tag: Tag::spelled(&entry.tag),
             modified: modified.timestamp_millis(),
@@ -73,10 +75,10 @@ pub fn parse(xml: &[u8]) -> Result<Page, RequestFailure> {
     });
     let objects = objects.collect::<Result<_, RequestFailure>>()?;
     let prefixes =
-        listing.common_prefixes.into_iter().map(|found| raw(found.prefix)).collect::<Result<_, RequestFailure>>()?;
+        listing.common_prefixes.into_iter().map(|found| decode(found.prefix)).collect::<Result<_, RequestFailure>>()?;
     let next = listing.next_continuation_token.filter(|_| listing.is_truncated);
     if listing.is_truncated && next.as_deref().is_none_or(str::is_empty) {
-        return Err(garbled("goes on, but does not say where"));
+        return Err(invalid("has no token for the next page"));
     }
     Ok(Page { objects, prefixes, next })
 }
@@ -92,7 +94,7 @@ mod tests {
         <CommonPrefixes><Prefix>x%0A/</Prefix></CommonPrefixes></ListBucketResult>";
 
     #[test]
-    fn odd_keys_survive() {
+    fn unusual_keys_are_decoded() {
         let page = parse(PAGE.as_bytes()).unwrap();
         let object = &page.objects[0];
         assert_eq!((object.key.as_str(), object.size), ("a//b +\tü", 7));
@@ -102,13 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_does_not_encode_is_taken_at_its_word() {
+    fn keys_without_encoding_are_not_decoded() {
         let plain = PAGE.replace("<EncodingType>url</EncodingType>", "").replace("a%2F%2Fb+%2B%09%C3%BC", "a%2F+");
         assert_eq!(parse(plain.as_bytes()).unwrap().objects[0].key, "a%2F+");
     }
 
     #[test]
-    fn a_cut_page_is_no_page() {
+    fn an_incomplete_page_is_an_error() {
         for end in 0..PAGE.len() {
             assert!(parse(&PAGE.as_bytes()[..end]).is_err(), "{end}");
         }

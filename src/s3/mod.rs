@@ -1,21 +1,21 @@
-//! S3 through `object_store`: buckets, credentials, retries, limits on concurrency, and the count of requests.
+//! The S3 client, built on `object_store`: buckets, credentials, retries, concurrency limits, and request counters.
 //!
-//! [`stores::Stores`] opens the buckets of one call; [`bucket::Bucket`] lists, gets, puts and deletes.
+//! [`stores::Stores`] opens the buckets of a call; [`bucket::Bucket`] lists, gets, puts and deletes objects.
 
-pub mod adaptive_concurrency;
+mod adaptive_concurrency;
 pub mod bucket;
-pub mod client;
-pub mod connection;
-pub mod credentials;
-pub mod error_messages;
-pub mod failure;
-pub mod http_transport;
+mod client;
+mod connection;
+mod credentials;
+mod error_messages;
+mod failure;
+mod http_transport;
 pub mod list_parallel;
-pub mod list_xml;
-pub mod multipart;
+mod list_xml;
+mod multipart;
 pub mod object;
 pub mod request_metrics;
-pub mod retry;
+mod retry;
 pub mod settings;
-pub mod signed_request;
+mod signed_request;
 pub mod stores;

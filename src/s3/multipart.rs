@@ -1,9 +1,9 @@
-//! A large object, sent in parts, of which nothing is seen before the last step.
+//! Multipart uploads: a large object is sent in parts and becomes visible when the upload is completed.
 //!
-//! The condition holds at that last step, where S3 checks it. A store that ignores it there is found out by the doctor,
-//! not here.
+//! The store checks the condition of the write when it completes the upload. A store that ignores the condition there
+//! is detected by `doctor`.
 //!
-//! Invariant: an upload that fails is aborted, unless the store is out of reach or the call was stopped.
+//! Invariant: a failed upload is aborted, unless the store is unreachable or the call was stopped.
 
 use aws_lc_rs::digest;
 use base64::Engine;
@@ -13,25 +13,25 @@ use futures_util::{StreamExt, TryStreamExt};
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::s3::connection::BucketConnection;
 use crate::s3::object::{Put, Tag};
 use crate::s3::retry::RetryLoop;
 use crate::s3::signed_request::{self, Request};
 
-/// Bytes of a part.
-const PART: usize = 16 << 20;
-/// Parts under way at once.
-const AT_ONCE: usize = 4;
+/// The size of a part; the last one may be smaller.
+const PART_BYTES: usize = 16 << 20;
+/// The limit of parts that are sent at the same time.
+const MAX_PARTS_IN_FLIGHT: usize = 4;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Begun {
+struct CreateResult {
     upload_id: String,
 }
 
 #[derive(Deserialize)]
-struct Ended {
+struct CompleteResult {
     #[serde(rename = "ETag")]
     tag: String,
 }
@@ -53,87 +53,112 @@ struct Part {
     checksum: String,
 }
 
-/// What became of the last step.
+/// The result of an upload.
 #[derive(Debug)]
-pub enum End {
-    /// The object is there.
+pub enum UploadEnd {
+    /// The object was written.
     Done(Tag),
-    /// The condition did not hold.
+    /// The condition was not met.
     Refused,
-    /// The upload is over, and an answer was lost on the way.
-    Unclear,
+    /// A response was lost, so the result is unknown.
+    Unknown,
 }
 
-/// Sends `body` in parts; `doing` is what errors say could not be done.
+/// Sends `body` in parts; `message` is the message of an error.
 ///
 /// # Errors
-/// The store's.
-pub async fn upload(opened: &BucketConnection, key: &str, body: &Bytes, put: Put<'_>, doing: &str) -> Result<End> {
-    let first = || Request::new(Method::POST, key).query("uploads", "").header("x-amz-checksum-algorithm", "SHA256");
-    let (_, answer) = signed_request::ask(opened, doing, first).await?;
-    let begun: Begun =
-        quick_xml::de::from_reader(&*answer).map_err(|_| opened.senseless(doing, "an upload has no id"))?;
-    let id = begun.upload_id.as_str();
-    let ended = match send_parts(opened, key, id, body, doing).await {
-        Ok(parts) => end(opened, key, id, parts, put, doing).await,
+/// Any error of the store.
+pub async fn upload(
+    connection: &BucketConnection,
+    key: &str,
+    body: &Bytes,
+    put: Put<'_>,
+    message: &str,
+) -> Result<UploadEnd> {
+    let create = || Request::new(Method::POST, key).query("uploads", "").header("x-amz-checksum-algorithm", "SHA256");
+    let (_, response) = signed_request::send_with_retries(connection, message, create).await?;
+    let created: CreateResult = quick_xml::de::from_reader(&*response)
+        .map_err(|_| connection.invalid_response(message, "the response to the start of an upload has no upload ID"))?;
+    let upload = Upload { connection, key, id: &created.upload_id, message };
+    let ended = match upload.send_parts(body).await {
+        Ok(parts) => upload.complete(parts, put).await,
         Err(error) => Err(error),
     };
-    if !matches!(ended, Ok(End::Done(_) | End::Unclear)) {
-        // Whether this works or not: what counts has failed already.
-        let _ = signed_request::ask(opened, doing, || Request::new(Method::DELETE, key).query("uploadId", id)).await;
+    if !matches!(ended, Ok(UploadEnd::Done(_) | UploadEnd::Unknown)) {
+        upload.abort().await;
     }
     ended
 }
 
-async fn send_parts(opened: &BucketConnection, key: &str, id: &str, body: &Bytes, doing: &str) -> Result<Vec<Part>> {
-    let parts = (0..body.len().div_ceil(PART)).map(|index| {
-        let part = body.slice(index * PART..((index + 1) * PART).min(body.len()));
-        async move {
-            let number = (index + 1).to_string();
-            let checksum = BASE64_STANDARD.encode(digest::digest(&digest::SHA256, &part));
-            let send = || {
-                let request = Request::new(Method::PUT, key).query("partNumber", &number).query("uploadId", id);
-                request.header("x-amz-checksum-sha256", &checksum).body(part.clone())
-            };
-            let (headers, _) = signed_request::ask(opened, doing, send).await?;
-            let tag = headers.get(http::header::ETAG).and_then(|tag| tag.to_str().ok());
-            let tag = tag.ok_or_else(|| opened.senseless(doing, "a part has no ETag"))?.to_owned();
-            Ok(Part { number: index + 1, tag, checksum })
-        }
-    });
-    futures_util::stream::iter(parts).buffered(AT_ONCE).try_collect().await
+/// A multipart upload that was started.
+struct Upload<'u> {
+    connection: &'u BucketConnection,
+    key: &'u str,
+    id: &'u str,
+    message: &'u str,
 }
 
-async fn end(
-    opened: &BucketConnection,
-    key: &str,
-    id: &str,
-    parts: Vec<Part>,
-    put: Put<'_>,
-    doing: &str,
-) -> Result<End> {
-    let xml = quick_xml::se::to_string(&Complete { parts });
-    let xml = Bytes::from(xml.map_err(|_| opened.senseless(doing, "the list of parts cannot be written"))?);
-    let mut effort = RetryLoop::new(&opened.shared);
-    loop {
-        let request = Request::new(Method::POST, key).query("uploadId", id).body(xml.clone());
-        let request = match put {
-            Put::Always => request,
-            Put::Create => request.header("if-none-match", "*"),
-            Put::Replace(tag) => request.header("if-match", &tag.0),
+impl Upload<'_> {
+    async fn send_parts(&self, body: &Bytes) -> Result<Vec<Part>> {
+        let parts = (0..body.len().div_ceil(PART_BYTES)).map(|index| {
+            let part = body.slice(index * PART_BYTES..((index + 1) * PART_BYTES).min(body.len()));
+            self.send_part(index + 1, part)
+        });
+        futures_util::stream::iter(parts).buffered(MAX_PARTS_IN_FLIGHT).try_collect().await
+    }
+
+    async fn send_part(&self, number: usize, part: Bytes) -> Result<Part> {
+        let part_number = number.to_string();
+        let checksum = BASE64_STANDARD.encode(digest::digest(&digest::SHA256, &part));
+        let send = || {
+            let request = Request::new(Method::PUT, self.key);
+            let request = request.query("partNumber", &part_number).query("uploadId", self.id);
+            request.header("x-amz-checksum-sha256", &checksum).body(part.clone())
         };
-        match effort.attempt(request.send(opened)).await {
-            Ok((_, answer)) => {
-                let ended: Result<Ended, _> = quick_xml::de::from_reader(&*answer);
-                return ended.map(|ended| End::Done(Tag::spelled(&ended.tag))).or(Ok(End::Unclear));
+        let (headers, _) = signed_request::send_with_retries(self.connection, self.message, send).await?;
+        let tag = headers.get(http::header::ETAG).and_then(|tag| tag.to_str().ok());
+        let tag = tag.ok_or_else(|| self.invalid_response("the response to a part has no ETag"))?.to_owned();
+        Ok(Part { number, tag, checksum })
+    }
+
+    async fn complete(&self, parts: Vec<Part>, put: Put<'_>) -> Result<UploadEnd> {
+        let xml = quick_xml::se::to_string(&Complete { parts });
+        let xml = Bytes::from(xml.map_err(|_| self.invalid_response("an ETag of a part cannot be written as XML"))?);
+        let mut retry = RetryLoop::new(&self.connection.shared);
+        loop {
+            let request = Request::new(Method::POST, self.key).query("uploadId", self.id).body(xml.clone());
+            let request = match put {
+                Put::Always => request,
+                Put::Create => request.header("if-none-match", "*"),
+                Put::Replace(tag) => request.header("if-match", &tag.0),
+            };
+            let failure = match retry.attempt(request.send(self.connection)).await {
+                Ok((_, response)) => {
+                    let completed: Result<CompleteResult, _> = quick_xml::de::from_reader(&*response);
+                    return Ok(completed.map_or(UploadEnd::Unknown, |ended| UploadEnd::Done(Tag::spelled(&ended.tag))));
+                }
+                Err(failure) => failure,
+            };
+            if retry.may_have_succeeded && (failure.is_missing_upload() || failure.is_failed_condition()) {
+                return Ok(UploadEnd::Unknown);
             }
-            Err(failure) if effort.unclear && (failure.is_over() || failure.is_refused()) => return Ok(End::Unclear),
-            Err(failure) if failure.is_refused() => return Ok(End::Refused),
-            // What was to be replaced is gone.
-            Err(failure) if failure.is_absent() && !failure.is_over() && matches!(put, Put::Replace(_)) => {
-                return Ok(End::Refused);
+            let is_replaced_object_missing =
+                matches!(put, Put::Replace(_)) && failure.is_missing_object() && !failure.is_missing_upload();
+            if failure.is_failed_condition() || is_replaced_object_missing {
+                return Ok(UploadEnd::Refused);
             }
-            Err(failure) => effort.again(failure).await.map_err(|failure| opened.explain(&failure, doing, &effort))?,
+            let failed = retry.pause_or_fail(failure).await;
+            failed.map_err(|failure| self.connection.explain(&failure, self.message, &retry))?;
         }
+    }
+
+    async fn abort(&self) {
+        let abort = || Request::new(Method::DELETE, self.key).query("uploadId", self.id);
+        // The result does not matter: the upload has already failed.
+        let _ = signed_request::send_with_retries(self.connection, self.message, abort).await;
+    }
+
+    fn invalid_response(&self, cause: &str) -> Error {
+        self.connection.invalid_response(self.message, cause)
     }
 }

@@ -1,58 +1,58 @@
-//! Objects of a bucket, as they are listed and written.
+//! The objects of a bucket: listing entries, versions, and conditions for writing.
 
-/// The `ETag` as the store spells it, quotes included.
+/// The `ETag` of an object, with its quotes. It identifies a version of the object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(pub Box<str>);
 
 impl Tag {
-    /// A tag in the one spelling that conditions take: some stores leave the quotes away in listings.
+    /// The tag with quotes, as conditions need it. Some stores omit the quotes in listings.
     #[must_use]
     pub fn spelled(text: &str) -> Self {
-        let bare = text.is_empty() || text.contains('"');
-        Self(if bare { text.into() } else { format!("\"{text}\"").into() })
+        let is_complete = text.is_empty() || text.contains('"');
+        Self(if is_complete { text.into() } else { format!("\"{text}\"").into() })
     }
 }
 
-/// An object as a listing shows it.
+/// An object in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
-    /// The whole key.
+    /// The full key.
     pub key: String,
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// The version that was listed.
+    /// The listed version.
     pub tag: Tag,
-    /// Milliseconds since 1970.
+    /// The time of the last modification, in milliseconds since 1970 (UTC).
     pub modified: i64,
 }
 
 /// A page of a listing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Objects, by key.
+    /// The objects, in the order of the store.
     pub objects: Vec<Object>,
-    /// What lies one level below, when a delimiter was asked for; each ends in `/`.
+    /// The prefixes one level below, each with a trailing `/`; empty without a delimiter.
     pub prefixes: Vec<String>,
-    /// Where the next page begins.
+    /// The token of the next page; `None` for the last page.
     pub next: Option<String>,
 }
 
-/// On which condition an object is written.
+/// The condition for writing an object.
 #[derive(Clone, Copy, Debug)]
 pub enum Put<'t> {
-    /// Whatever is there.
+    /// None: replaces any object.
     Always,
-    /// Only where nothing is.
+    /// The object does not exist.
     Create,
-    /// Only over this version.
+    /// The object has this version.
     Replace(&'t Tag),
 }
 
-/// What became of a conditional write.
+/// The result of a conditional write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// It happened; the version it made.
+    /// The object was written; its new version.
     Done(Tag),
-    /// The condition did not hold.
+    /// The condition was not met.
     Refused,
 }

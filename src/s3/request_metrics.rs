@@ -1,12 +1,12 @@
-//! Counts what is asked of the stores: every attempt, every byte of a body.
+//! The request counters of a call: every attempt, and every byte of a body.
 //!
-//! Invariant: a number only grows, and an attempt is counted before it is made.
+//! Invariant: a counter only grows, and an attempt is counted before it is made.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::Method;
 
-/// What was asked of the stores so far.
+/// The counts of requests so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Usage {
     /// LIST requests.
@@ -17,19 +17,19 @@ pub struct Usage {
     pub put: u64,
     /// DELETE requests.
     pub delete: u64,
-    /// HEAD and whatever else.
+    /// HEAD, POST and all other requests.
     pub other: u64,
-    /// Bytes received in bodies.
+    /// Bytes of received bodies.
     pub bytes_in: u64,
-    /// Bytes sent in bodies.
+    /// Bytes of sent bodies.
     pub bytes_out: u64,
-    /// Attempts beyond the first.
+    /// Attempts after the first attempt of an operation.
     pub retries: u64,
-    /// Answers that asked to slow down.
+    /// Responses that asked to slow down.
     pub throttled: u64,
 }
 
-/// The counters behind [`Usage`].
+/// The counters for [`Usage`].
 #[derive(Debug, Default)]
 pub struct RequestMetrics {
     list: AtomicU64,
@@ -44,7 +44,7 @@ pub struct RequestMetrics {
 }
 
 impl RequestMetrics {
-    /// An attempt that sends `bytes` in its body.
+    /// Counts an attempt that sends `bytes` in its body.
     pub fn attempt(&self, method: &Method, query: &str, bytes: u64) {
         let counter = match method.as_str() {
             "GET" if query.contains("list-type=2") => &self.list,
@@ -57,17 +57,17 @@ impl RequestMetrics {
         self.bytes_out.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// `bytes` of a body arrived.
+    /// Counts received bytes of a body.
     pub fn received(&self, bytes: u64) {
         self.bytes_in.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Something is tried again.
+    /// Counts a retry.
     pub fn retried(&self) {
         self.retries.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The store asked to slow down.
+    /// Counts a response that asked to slow down.
     pub fn throttled(&self) {
         self.throttled.fetch_add(1, Ordering::Relaxed);
     }
@@ -96,12 +96,12 @@ mod tests {
 
     #[test]
     fn attempts_are_counted_by_kind() {
-        let meter = RequestMetrics::default();
+        let metrics = RequestMetrics::default();
         for (method, query) in [(Method::GET, "list-type=2&prefix=x"), (Method::GET, ""), (Method::HEAD, "")] {
-            meter.attempt(&method, query, 0);
+            metrics.attempt(&method, query, 0);
         }
-        meter.attempt(&Method::PUT, "partNumber=1", 7);
-        let Usage { list, get, put, other, bytes_out, .. } = meter.usage();
+        metrics.attempt(&Method::PUT, "partNumber=1", 7);
+        let Usage { list, get, put, other, bytes_out, .. } = metrics.usage();
         assert_eq!((list, get, put, other, bytes_out), (1, 1, 1, 1, 7));
     }
 }

@@ -1,59 +1,66 @@
-//! One operation, tried until it succeeds, cannot succeed, or patience ends.
+//! The retries of one operation: until it succeeds, cannot succeed, or `--store-patience` has passed.
 //!
-//! It knows what a failure asks for ([`crate::s3::failure`]), not what the operation is.
+//! The [`Remedy`] of a failure decides whether and how to retry.
 //!
-//! Invariant: an attempt is made with a permit, and no permit is held while waiting for the next.
+//! Invariant: every attempt holds a permit of the concurrency limit; a pause between two attempts holds none.
 
 use std::time::{Duration, Instant};
 
 use crate::s3::client::SharedClient;
 use crate::s3::failure::{Remedy, RequestFailure};
 
-/// The first pause; each is twice the one before.
-const PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause.
-const LONGEST: Duration = Duration::from_secs(10);
-/// Attempts at an endpoint that nothing has ever answered at.
+/// The first pause. Each further pause is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The limit of a pause.
+const MAX_PAUSE: Duration = Duration::from_secs(10);
+/// The limit of attempts while no server has responded in this call.
 const MAX_CONNECT_ATTEMPTS: u32 = 3;
 
-/// The course of one operation.
+/// The attempts of one operation.
 #[derive(Debug)]
 pub struct RetryLoop<'s> {
     shared: &'s SharedClient,
-    begun: Instant,
-    /// Attempts so far.
-    pub tries: u32,
-    /// Whether one of them may have had its effect although it failed.
-    pub unclear: bool,
-    renewed: bool,
-    /// The credentials of the last attempt.
+    started: Instant,
+    /// The number of attempts so far.
+    pub attempts: u32,
+    /// Whether the store may have executed an attempt that failed.
+    pub may_have_succeeded: bool,
+    renewed_credentials: bool,
+    /// The generation of the credentials of the last attempt.
     generation: u64,
 }
 
 impl<'s> RetryLoop<'s> {
-    /// Begins an operation.
+    /// Starts an operation.
     #[must_use]
     pub fn new(shared: &'s SharedClient) -> Self {
-        Self { shared, begun: Instant::now(), tries: 0, unclear: false, renewed: false, generation: 0 }
+        Self {
+            shared,
+            started: Instant::now(),
+            attempts: 0,
+            may_have_succeeded: false,
+            renewed_credentials: false,
+            generation: 0,
+        }
     }
 
-    /// One attempt.
+    /// Makes one attempt.
     ///
     /// # Errors
-    /// What it failed with.
+    /// The failure of the attempt.
     pub async fn attempt<T>(
         &mut self,
-        work: impl Future<Output = Result<T, RequestFailure>>,
+        request: impl Future<Output = Result<T, RequestFailure>>,
     ) -> Result<T, RequestFailure> {
-        self.tries += 1;
-        let permit = self.shared.limiter.permit().await;
+        self.attempts += 1;
+        let permit = self.shared.concurrency.permit().await;
         self.generation = self.shared.provider.as_ref().map_or(0, |provider| provider.generation());
-        let result = work.await;
+        let result = request.await;
         match result.as_ref().map_err(RequestFailure::remedy) {
-            Ok(_) => self.shared.limiter.succeeded(),
-            Err(Remedy::Slower) => {
-                self.shared.meter.throttled();
-                self.shared.limiter.throttled();
+            Ok(_) => self.shared.concurrency.succeeded(),
+            Err(Remedy::SlowDown) => {
+                self.shared.metrics.throttled();
+                self.shared.concurrency.throttled();
             }
             Err(_) => {}
         }
@@ -61,50 +68,49 @@ impl<'s> RetryLoop<'s> {
         result
     }
 
-    /// Waits until the next attempt is due.
+    /// Waits before the next attempt.
     ///
     /// # Errors
-    /// The failure itself, when there should be none.
-    pub async fn again(&mut self, failure: RequestFailure) -> Result<(), RequestFailure> {
+    /// The failure itself, if there should be no further attempt.
+    pub async fn pause_or_fail(&mut self, failure: RequestFailure) -> Result<(), RequestFailure> {
         match failure.remedy() {
             Remedy::None => return Err(failure),
-            Remedy::Renew => {
-                let provider = self.shared.provider.as_ref().filter(|_| !self.renewed);
-                self.renewed = true;
+            Remedy::RenewCredentials => {
+                let provider = self.shared.provider.as_ref().filter(|_| !self.renewed_credentials);
+                self.renewed_credentials = true;
                 match provider {
                     Some(provider) if provider.renew(self.generation).await => {}
                     _ => return Err(failure),
                 }
             }
-            Remedy::Again | Remedy::Slower => {
-                let reached = self.shared.reach.answered();
-                let pause = self.pause();
-                let late = self.begun.elapsed() + pause > self.shared.patience;
-                if late
-                    || self.shared.cancel.is_cancelled()
-                    || failure.is_nobody() && !reached && self.tries >= MAX_CONNECT_ATTEMPTS
-                {
+            Remedy::Retry | Remedy::SlowDown => {
+                let has_responded = self.shared.reachability.has_responded();
+                let pause = self.next_pause();
+                let is_too_late = self.started.elapsed() + pause > self.shared.patience;
+                let is_wrong_host = failure.is_unreachable() && !has_responded && self.attempts >= MAX_CONNECT_ATTEMPTS;
+                if is_too_late || self.shared.cancel.is_cancelled() || is_wrong_host {
                     return Err(failure);
                 }
                 tokio::time::sleep(pause).await;
             }
         }
-        self.unclear |= failure.is_unclear();
-        self.shared.meter.retried();
+        self.may_have_succeeded |= failure.may_have_succeeded();
+        self.shared.metrics.retried();
         Ok(())
     }
 
     /// The time since the first attempt.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
+        self.started.elapsed()
     }
 
-    /// Between half and the whole of a doubling pause: those who failed together do not come back together.
-    fn pause(&self) -> Duration {
-        let mut chance = [0];
-        let part = if aws_lc_rs::rand::fill(&mut chance).is_ok() { u32::from(chance[0]) } else { 255 };
-        let whole = PAUSE.saturating_mul(1 << self.tries.saturating_sub(1).min(10)).min(LONGEST);
-        whole / 2 + whole / 2 * part / 255
+    /// A random time between half of the doubling pause and all of it, so that requests that failed at the same time do
+    /// not retry at the same time.
+    fn next_pause(&self) -> Duration {
+        let mut random = [0];
+        let jitter = if aws_lc_rs::rand::fill(&mut random).is_ok() { u32::from(random[0]) } else { 255 };
+        let longest = FIRST_PAUSE.saturating_mul(1 << self.attempts.saturating_sub(1).min(10)).min(MAX_PAUSE);
+        longest / 2 + longest / 2 * jitter / 255
     }
 }

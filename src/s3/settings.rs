@@ -1,8 +1,8 @@
-//! What the user said about object stores: region, endpoint, credentials.
+//! The settings for object stores: region, endpoint, credentials.
 //!
-//! Values only, each checked by itself; nothing is looked up here.
+//! Each value is checked on its own; nothing is looked up here.
 //!
-//! Invariant: a secret leaves a [`Secret`] only through [`Secret::reveal`]; it prints as stars.
+//! Invariant: only [`Secret::reveal`] returns the text of a [`Secret`]; its `Debug` output is `***`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,24 +12,24 @@ use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Settings that are not options: credentials, and where they were given. Errors and reports never repeat them.
+/// Settings that are not options: the credentials and their source. Errors and reports do not contain the credentials.
 pub const SECRETS: [&str; 4] = ["access_key_id", "secret_access_key", "session_token", "keys_origin"];
 
-/// How long one operation on a failing store is tried again, unless something else was said.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long to keep retrying an operation by default.
+const DEFAULT_PATIENCE: Duration = Duration::from_secs(60);
 
-/// A text that is shown to nobody.
+/// A text that must not be displayed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);
 
 impl Secret {
-    /// Hides `text`.
+    /// Wraps `text`.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// The text itself, for the one who signs with it.
+    /// The text, for signing.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -42,37 +42,37 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Credentials that the user gave, rather than left to be found.
+/// Credentials that the user specified; otherwise they are looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys {
     /// `AWS_ACCESS_KEY_ID`.
     pub access_key_id: Secret,
     /// `AWS_SECRET_ACCESS_KEY`.
     pub secret_access_key: Secret,
-    /// `AWS_SESSION_TOKEN`, with temporary credentials.
+    /// `AWS_SESSION_TOKEN`, for temporary credentials.
     pub session_token: Option<Secret>,
-    /// Where they were given, such as `dl.cfg`.
+    /// Their source, such as `dl.cfg`.
     pub origin: String,
 }
 
-/// How object stores are reached.
+/// The settings for object stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
-    /// The bucket's region; found out when absent.
+    /// The bucket's region; by default the bucket is asked for it.
     pub region: Option<String>,
-    /// Another server than AWS, such as MinIO; addressed path style.
+    /// The URL of a server other than AWS, such as MinIO; it gets path-style requests.
     pub endpoint_url: Option<String>,
     /// A profile of `~/.aws/config` and `~/.aws/credentials`.
     pub profile: Option<String>,
-    /// Whether plain HTTP is acceptable.
+    /// Whether `endpoint_url` may be `http://`.
     pub allow_http: bool,
-    /// Whether requests go unsigned, for public buckets.
+    /// Whether requests are sent without a signature, for public buckets.
     pub anonymous: bool,
-    /// A PEM file with certificates to trust besides the system's.
+    /// A PEM file with certificates to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
-    /// How long one operation on a failing store is tried again.
+    /// How long to keep retrying an operation.
     pub patience: Duration,
-    /// Credentials that were given.
+    /// Credentials that the user specified.
     pub keys: Option<Keys>,
 }
 
@@ -85,17 +85,17 @@ impl Default for StoreSettings {
             allow_http: false,
             anonymous: false,
             ca_file: None,
-            patience: PATIENCE,
+            patience: DEFAULT_PATIENCE,
             keys: None,
         }
     }
 }
 
 impl StoreSettings {
-    /// Reads the settings; `text` has what was said under a name, `flag` the same as yes or no.
+    /// Reads the settings: `text` returns the value of a name, `flag` the value of a Boolean option.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] for a value that is not of its form.
+    /// [`ErrorKind::Configuration`] for an invalid value.
     pub fn read<'t>(
         text: impl Fn(&str) -> Option<&'t str>,
         flag: impl Fn(&'static str) -> Result<bool>,
@@ -110,9 +110,9 @@ impl StoreSettings {
             }),
             (None, None) => None,
             (id, _) => {
-                let (there, missing) = if id.is_some() { (SECRETS[0], SECRETS[1]) } else { (SECRETS[1], SECRETS[0]) };
-                return Err(Error::new(ErrorKind::Configuration, format!("there is a {there}, but no {missing}"))
-                    .hint("give both, or neither to have credentials looked up")
+                let (present, missing) = if id.is_some() { (SECRETS[0], SECRETS[1]) } else { (SECRETS[1], SECRETS[0]) };
+                return Err(Error::new(ErrorKind::Configuration, format!("{present} is set, but {missing} is not"))
+                    .hint("set both, or neither to look up the credentials")
                     .context("option", missing));
             }
         };
@@ -123,12 +123,13 @@ impl StoreSettings {
             allow_http: flag("allow_http")?,
             anonymous: flag("anonymous")?,
             ca_file: text("ca_file").map(PathBuf::from),
-            patience: text("store_patience").map_or(Ok(PATIENCE), patience)?,
+            patience: text("store_patience").map_or(Ok(DEFAULT_PATIENCE), patience)?,
             keys,
         })
     }
 
-    /// The options among them, as text in the form that [`Self::read`] takes; '' is what was left open.
+    /// The options as text in the form that [`Self::read`] takes, without credentials. An option that is not set is
+    /// empty.
     #[must_use]
     pub fn texts(&self) -> [(&'static str, String); 7] {
         let ca_file = self.ca_file.as_deref().map(crate::error::shown);
@@ -144,7 +145,7 @@ impl StoreSettings {
     }
 }
 
-fn refuse(option: &'static str, message: String, hint: &str) -> Error {
+fn invalid(option: &'static str, message: String, hint: &str) -> Error {
     Error::new(ErrorKind::Configuration, message).hint(hint).context("option", option)
 }
 
@@ -152,21 +153,24 @@ fn region(value: &str) -> Result<String> {
     if value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
         return Ok(value.to_owned());
     }
-    Err(refuse("region", format!("region cannot be {value:?}"), "it takes a name such as eu-west-1"))
+    Err(invalid("region", format!("region cannot be {value:?}"), "it takes a name such as eu-west-1"))
 }
 
 fn endpoint(value: &str) -> Result<String> {
-    // The value is not repeated: somebody may have put a secret into it.
-    let wrong = |message: &str, hint: &str| Err(refuse("endpoint_url", format!("endpoint_url {message}"), hint));
+    // The message does not repeat the value, because it may contain a secret.
+    let wrong = |message: &str, hint: &str| Err(invalid("endpoint_url", format!("endpoint_url {message}"), hint));
     let url = match Url::parse(value) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
-        _ => return wrong("is no URL of a server", "write it like https://storage.example.com:9000"),
+        _ => return wrong("is not the URL of a server", "write a URL such as https://storage.example.com:9000"),
     };
     if !url.username().is_empty() || url.password().is_some() {
-        return wrong("holds a user or a password", "credentials belong in dl.cfg or the environment");
+        return wrong(
+            "contains a user or a password",
+            "remove them, and put credentials in dl.cfg or in the environment",
+        );
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return wrong("goes on after the path", "leave ? and # and what follows them away");
+        return wrong("contains a query or a fragment", "remove ? or #, and everything after it");
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
@@ -183,7 +187,7 @@ fn patience(value: &str) -> Result<Duration> {
     let millis = factor.and_then(|factor| number.parse::<u64>().ok()?.checked_mul(factor));
     millis.filter(|millis| *millis <= 3_600_000).map(Duration::from_millis).ok_or_else(|| {
         let message = format!("store_patience cannot be {value:?}");
-        refuse("store_patience", message, "it takes a time such as 60s or 5m, at most an hour")
+        invalid("store_patience", message, "it takes a time such as 60s or 5m, at most one hour")
     })
 }
 
@@ -204,9 +208,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_comes_back() {
-        let said = [("region", "eu-west-1"), ("endpoint_url", "https://h:9000/"), ("store_patience", "2s")];
-        let settings = read(&said).unwrap();
+    fn settings_survive_a_round_trip_through_text() {
+        let pairs = [("region", "eu-west-1"), ("endpoint_url", "https://h:9000/"), ("store_patience", "2s")];
+        let settings = read(&pairs).unwrap();
         assert_eq!(settings.endpoint_url.as_deref(), Some("https://h:9000"));
         let texts: std::collections::BTreeMap<_, _> = settings.texts().into_iter().collect();
         let again = StoreSettings::read(
@@ -218,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_come_in_pairs_and_are_told_to_nobody() {
+    fn keys_come_in_pairs_and_are_never_displayed() {
         let settings = read(&[("access_key_id", "AKID7"), ("secret_access_key", "s3cr3t"), ("session_token", "t0k3n")]);
         let settings = settings.unwrap();
         assert_eq!(settings.keys.as_ref().map(|keys| keys.origin.as_str()), Some("arguments"));

@@ -1,8 +1,7 @@
-//! The object stores of one call: runtime, credentials and buckets, opened when first needed.
+//! The object stores of one call: the runtime, the credentials and the buckets, opened when they are first needed.
 //!
-//! Invariant: a call that names no bucket starts no runtime, looks for no credentials and opens no connection.
+//! Invariant: a call without a bucket starts no runtime, looks up no credentials and opens no connection.
 
-use crate::s3::client::SharedClient;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,19 +19,19 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::cancel::Cancel;
 use crate::s3::adaptive_concurrency::ConcurrencyLimit;
 use crate::s3::bucket::Bucket;
+use crate::s3::client::SharedClient;
 use crate::s3::connection::BucketConnection;
-use crate::s3::credentials::{Provider, ambient_region};
+use crate::s3::credentials::{Provider, configured_region};
 use crate::s3::failure::RequestFailure;
 use crate::s3::http_transport::{Connector, HttpTransport, Reachability};
-use crate::s3::request_metrics::RequestMetrics;
-use crate::s3::request_metrics::Usage;
+use crate::s3::request_metrics::{RequestMetrics, Usage};
 use crate::s3::settings::StoreSettings;
 
-/// How long the end of a call waits for what is still under way.
+/// How long the end of a call waits for unfinished requests.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
-/// Threads that wait for sockets; more would take turns.
-const WORKERS: usize = 4;
-/// Where a custom store is, as far as signatures go, and AWS when nothing says otherwise.
+/// The limit of threads that send and receive.
+const MAX_WORKER_THREADS: usize = 4;
+/// The region that requests to another store than AWS are signed for, and to AWS if no other region is known.
 const DEFAULT_REGION: &str = "us-east-1";
 
 #[derive(Debug, Default)]
@@ -42,35 +41,35 @@ struct State {
     buckets: BTreeMap<String, Bucket>,
 }
 
-/// Everything remote that a call may touch. Dropping it ends all that is still under way, and its buckets' use.
+/// The object stores of a call. After it is dropped, unfinished requests are canceled and its buckets cannot be used.
 #[derive(Debug)]
 pub struct Stores {
     settings: StoreSettings,
     cancel: Cancel,
-    meter: Arc<RequestMetrics>,
+    metrics: Arc<RequestMetrics>,
     state: Mutex<State>,
 }
 
 impl Stores {
-    /// Opens nothing yet.
+    /// The stores of a call; none is opened yet.
     #[must_use]
     pub fn new(settings: &StoreSettings, cancel: &Cancel) -> Self {
-        Self { settings: settings.clone(), cancel: cancel.clone(), meter: Arc::default(), state: Mutex::default() }
+        Self { settings: settings.clone(), cancel: cancel.clone(), metrics: Arc::default(), state: Mutex::default() }
     }
 
-    /// Opens a bucket; the same one for the same name.
+    /// Opens a bucket, or returns the one that was opened with this name.
     ///
     /// # Errors
-    /// [`ErrorKind::Access`] without credentials, [`ErrorKind::Configuration`] when region or endpoint do not fit.
+    /// [`ErrorKind::Access`] without credentials, [`ErrorKind::Configuration`] if the region or the endpoint is wrong.
     pub fn open(&self, bucket: &str) -> Result<Bucket> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(opened) = state.buckets.get(bucket) {
             return Ok(opened.clone());
         }
-        let fits = bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
-        if !fits || bucket.is_empty() {
-            return Err(Error::new(ErrorKind::Configuration, format!("{bucket:?} is no bucket's name"))
-                .hint("a bucket's name has letters, digits, - and . only"));
+        let is_allowed = bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+        if !is_allowed || bucket.is_empty() {
+            return Err(Error::new(ErrorKind::Configuration, format!("{bucket:?} is not a valid bucket name"))
+                .hint("write s3://bucket/folder; a bucket name has only letters, digits, - and ."));
         }
         let endpoint = self.endpoint()?;
         if state.runtime.is_none() {
@@ -78,8 +77,8 @@ impl Stores {
         }
         let shared = match (&state.shared, &state.runtime) {
             (Some(shared), _) => Arc::clone(shared),
-            (None, Some(runtime)) => Arc::new(self.share(runtime.handle())?),
-            (None, None) => return Err(Error::new(ErrorKind::Internal, "the runtime is gone")),
+            (None, Some(runtime)) => Arc::new(self.connect(runtime.handle())?),
+            (None, None) => return Err(Error::new(ErrorKind::Internal, "the runtime of the store client is missing")),
         };
         state.shared = Some(Arc::clone(&shared));
         let region = shared.wait(self.region(bucket, &shared))?;
@@ -91,7 +90,7 @@ impl Stores {
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(bucket)
             .with_region(&region)
-            // Ours is the bucket's own URL already.
+            // The URL already contains the bucket.
             .with_endpoint(&url)
             .with_virtual_hosted_style_request(true)
             .with_checksum_algorithm(Checksum::SHA256)
@@ -105,63 +104,62 @@ impl Stores {
             Some(provider) => builder.with_credentials(Arc::clone(provider) as _),
             None => builder.with_skip_signature(true),
         };
-        let library = builder.build().map_err(|error| {
+        let object_store = builder.build().map_err(|error| {
             Error::new(ErrorKind::Configuration, format!("bucket {bucket} cannot be opened"))
-                .cause(RequestFailure::of(&error).to_string())
+                .cause(RequestFailure::from_object_store(&error).to_string())
+                .hint("check the bucket's name, --region and --endpoint-url")
         })?;
-        let opened = Bucket::new(BucketConnection { name: bucket.to_owned(), url, host, region, library, shared });
+        let opened = Bucket::new(BucketConnection { name: bucket.to_owned(), url, host, region, object_store, shared });
         state.buckets.insert(bucket.to_owned(), opened.clone());
         Ok(opened)
     }
 
-    /// What was asked so far.
+    /// The request counts so far.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.meter.usage()
+        self.metrics.usage()
     }
 
-    /// Where the credentials came from; `None` while none were needed.
+    /// The source of the credentials; `None` if none have been needed yet.
     #[must_use]
     pub fn credentials(&self) -> Option<String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.shared.as_ref().map(|shared| shared.origin().to_owned())
+        state.shared.as_ref().map(|shared| shared.credentials_source().to_owned())
     }
 
-    /// The endpoint without a slash at its end; plain HTTP only where it was allowed.
+    /// The endpoint without a trailing slash; `http://` only if it is allowed.
     fn endpoint(&self) -> Result<Option<&str>> {
         let Some(endpoint) = self.settings.endpoint_url.as_deref() else { return Ok(None) };
         if endpoint.starts_with("http://") && !self.settings.allow_http {
-            return Err(Error::new(
-                ErrorKind::Configuration,
-                "endpoint_url is plain HTTP: everybody on the way could read along",
-            )
-            .hint("use https://, or add --allow-http for a store on this machine or network"));
+            return Err(Error::new(ErrorKind::Configuration, "endpoint_url is http://, which is not allowed")
+                .cause("requests and data would be sent without encryption")
+                .hint("use https://, or set --allow-http for a store on this machine or in a trusted network"));
         }
         Ok(Some(endpoint.trim_end_matches('/')))
     }
 
-    fn share(&self, runtime: &Handle) -> Result<SharedClient> {
-        let reach = Arc::new(Reachability::default());
+    fn connect(&self, runtime: &Handle) -> Result<SharedClient> {
+        let reachability = Arc::new(Reachability::default());
         let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        let wire = HttpTransport::new(&self.settings, Arc::clone(&self.meter), Arc::clone(&reach))?;
+        let transport = HttpTransport::new(&self.settings, Arc::clone(&self.metrics), Arc::clone(&reachability))?;
         let mut shared = SharedClient {
             runtime: runtime.clone(),
             cancel: self.cancel.clone(),
             patience: self.settings.patience,
-            meter: Arc::clone(&self.meter),
-            reach,
-            limiter: ConcurrencyLimit::new(usize::try_from(files).unwrap_or(usize::MAX)),
-            http: HttpClient::new(wire),
+            metrics: Arc::clone(&self.metrics),
+            reachability,
+            concurrency: ConcurrencyLimit::new(usize::try_from(files).unwrap_or(usize::MAX)),
+            http: HttpClient::new(transport),
             provider: None,
-            gone: AtomicBool::new(false),
+            is_shut_down: AtomicBool::new(false),
         };
         if !self.settings.anonymous {
-            shared.provider = Some(Arc::new(shared.wait(Provider::find(&self.settings))?));
+            shared.provider = Some(Arc::new(shared.wait(Provider::look_up(&self.settings))?));
         }
         Ok(shared)
     }
 
-    /// The region to sign for: what was said, else the bucket's own, else what the surroundings say.
+    /// The region to sign for: that of the settings, the bucket's own, or that of the environment or the profile.
     async fn region(&self, bucket: &str, shared: &SharedClient) -> Result<String> {
         if let Some(region) = &self.settings.region {
             return Ok(region.clone());
@@ -169,12 +167,11 @@ impl Stores {
         if self.settings.endpoint_url.is_some() {
             return Ok(DEFAULT_REGION.to_owned());
         }
-        let own = own_region(bucket, shared).await;
-        let ambient = ambient_region(self.settings.profile.as_deref());
-        match own {
-            Some(region) => Ok(region),
-            None => Ok(ambient.await.unwrap_or_else(|| DEFAULT_REGION.to_owned())),
+        if let Some(region) = bucket_region(bucket, shared).await {
+            return Ok(region);
         }
+        let configured = configured_region(self.settings.profile.as_deref()).await;
+        Ok(configured.unwrap_or_else(|| DEFAULT_REGION.to_owned()))
     }
 }
 
@@ -182,7 +179,7 @@ impl Drop for Stores {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(shared) = &state.shared {
-            shared.gone.store(true, Ordering::Relaxed);
+            shared.is_shut_down.store(true, Ordering::Relaxed);
         }
         if let Some(runtime) = state.runtime.take() {
             runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
@@ -191,27 +188,28 @@ impl Drop for Stores {
 }
 
 fn runtime() -> Result<Runtime> {
-    let workers = crate::runtime::threads::available().min(WORKERS);
+    let threads = crate::runtime::threads::available().min(MAX_WORKER_THREADS);
     let built = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers)
+        .worker_threads(threads)
         .thread_name("sparkify-store")
         .enable_all()
         .build();
-    built.map_err(|error| Error::io_unnamed(ErrorKind::Storage, "start the threads for the network", &error))
+    built.map_err(|error| Error::io_unnamed(ErrorKind::Storage, "start the threads for network requests", &error))
 }
 
-/// What S3 says to everybody, whatever they may read: the bucket's region.
-async fn own_region(bucket: &str, shared: &SharedClient) -> Option<String> {
+/// The bucket's region, which S3 reports to every client, with or without permissions.
+async fn bucket_region(bucket: &str, shared: &SharedClient) -> Option<String> {
     let mut request = HttpRequest::new(Bytes::new().into());
     *request.method_mut() = Method::HEAD;
     *request.uri_mut() = format!("https://s3.amazonaws.com/{bucket}").parse().ok()?;
     match shared.http.execute(request).await {
-        Ok(answer) => answer.headers().get("x-amz-bucket-region")?.to_str().ok().map(str::to_owned),
-        Err(error) => RequestFailure::of_http(&error).region(),
+        Ok(response) => response.headers().get("x-amz-bucket-region")?.to_str().ok().map(str::to_owned),
+        Err(error) => RequestFailure::from_http(&error).region(),
     }
 }
 
-/// The bucket's URL in AWS: its own host, except where a dot in the name would break the certificate.
+/// The bucket's URL in AWS. It contains the bucket in the host, unless a dot in its name would not match the
+/// certificate.
 fn aws_url(bucket: &str, region: &str) -> String {
     let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     if bucket.contains('.') {
@@ -241,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_wants_a_word() {
+    fn plain_http_must_be_allowed() {
         let settings =
             StoreSettings { endpoint_url: Some("http://127.0.0.1:9".to_owned()), ..StoreSettings::default() };
         let error = Stores::new(&settings, &Cancel::default()).open("b").unwrap_err();

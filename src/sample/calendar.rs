@@ -1,6 +1,6 @@
-//! The days of the log: their dates, and how the events are shared among them.
+//! The days of the logs: their dates and their numbers of events. All times are UTC.
 //!
-//! It knows no time zone: all is UTC. Invariant: the shares of all days add up to the events of the spec.
+//! Invariant: the numbers of events of all days add up to the events of the spec.
 
 use crate::sample::SampleSpec;
 use crate::sample::random::{Random, Stream};
@@ -8,7 +8,7 @@ use crate::sample::random::{Random, Stream};
 /// 2018-11-01, a Thursday, in days since 1970-01-01.
 const FIRST_DAY: u64 = 17_836;
 const DAY_MS: u64 = 86_400_000;
-/// How busy a day of the week is, from Thursday on.
+/// The relative number of events on each day of the week, from Thursday on.
 const WEEK: [u64; 7] = [110, 112, 62, 52, 96, 92, 118];
 
 /// A day of the proleptic Gregorian calendar.
@@ -19,9 +19,9 @@ pub(super) struct Date {
     pub day: u64,
 }
 
-/// How many events lie before each day, and in all.
+/// The number of events before each day, and the total.
 pub(super) struct Calendar {
-    /// One more than there are days.
+    /// Has one more element than there are days.
     starts: Vec<u64>,
 }
 
@@ -30,7 +30,7 @@ impl Calendar {
         let mut busyness = vec![0_u128];
         let mut sum = 0_u128;
         for (day, week_day) in (0..spec.days).zip(WEEK.iter().cycle()) {
-            // Up to a third less than usual.
+            // Between 100 % and 149 % of the weight of the day.
             let share = week_day * (100 + Random::new(spec.seed, Stream::DayShare, u64::from(day)).below(50));
             sum += u128::from(share);
             busyness.push(sum);
@@ -58,7 +58,7 @@ pub(super) fn midnight(day: u32) -> u64 {
 
 /// The date of a day of the log.
 pub(super) fn date(day: u32) -> Date {
-    // Years are counted from March, so that the leap day is the last; 719,468 days lie between 0000-03-01 and 1970.
+    // Years begin in March, so that the leap day is the last day. There are 719,468 days from 0000-03-01 to 1970-01-01.
     let days = FIRST_DAY + u64::from(day) + 719_468;
     let era = days / 146_097;
     let day_of_era = days % 146_097;
@@ -74,7 +74,7 @@ pub(super) fn date(day: u32) -> Date {
 mod tests {
     use super::{Calendar, Date, date, midnight};
     use crate::sample::SampleSpec;
-    use crate::sample::spec::MOST_DAYS;
+    use crate::sample::spec::MAX_DAYS;
 
     #[test]
     fn dates_follow_the_calendar() {
@@ -85,7 +85,7 @@ mod tests {
             (61, 2019, 1, 1),
             (485, 2020, 2, 29),
             (486, 2020, 3, 1),
-            (MOST_DAYS - 1, 2099, 12, 31),
+            (MAX_DAYS - 1, 2099, 12, 31),
         ];
         for (number, year, month, day) in expected {
             assert_eq!(date(number), Date { year, month, day });

@@ -1,46 +1,46 @@
-//! The songs: those of the catalogue, which get a song file, and those outside it, which are only played.
+//! The songs: those of the catalog, which have a song file, and other songs, which are only played.
 //!
-//! It writes no events and touches no file. Invariant: a song is a pure function of the seed and its number, so that
-//! an event of any day names the very title, artist and length that the song file has, without a table in memory.
+//! Invariant: a song is a pure function of the seed and its number, so that an event of any day has the same title,
+//! artist and length as the song file, without a table in memory.
 
 use crate::sample::identifiers::Identifiers;
 use crate::sample::random::{Random, Stream, mix};
 use crate::sample::text::{Producer, push_decimal, push_escaped, push_integer};
 use crate::sample::words::{PLACES, Place, Words};
 
-/// Hundred thousandths of a second in a second.
+/// One second in hundred-thousandths of a second.
 const SECOND: u64 = 100_000;
-/// Every how many songs there is a second track file of the same song.
+/// One of this many songs has a second file.
 const REPEATED_ONE_IN: u64 = 97;
-/// Out of a hundred songs, those whose artist has no other song (unless it is one of the popular artists).
+/// The percentage of songs whose artist has no other song, unless it is one of the popular artists.
 const OWN_ARTIST_PERCENT: u64 = 72;
-/// Songs for each popular artist, that is one with several songs.
+/// The number of songs per popular artist, which is an artist with several songs.
 const SONGS_PER_POPULAR_ARTIST: u64 = 5;
-/// Numbers of artists that are outside the catalogue start here.
+/// The first number of the artists that are not in the catalog.
 const OUTSIDE_ARTISTS: u64 = 1 << 40;
 
-/// A song, in buffers that are used again for the next one.
+/// A song, in buffers that are reused for the next song.
 #[derive(Default)]
 pub(super) struct Song {
     pub title: String,
     pub artist_name: String,
-    /// In hundred thousandths of a second.
+    /// In hundred-thousandths of a second.
     pub duration: u64,
-    /// The title is a number such as 22, which a producer may write without quotes.
+    /// Whether the title is a number such as 22, which a producer may write without quotes.
     pub title_is_number: bool,
     pub artist_is_number: bool,
     artist: u64,
     variant: u64,
 }
 
-/// Which of the files of a song.
+/// The first or the second file of a song.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Copy {
     First,
     Repeat,
 }
 
-/// All songs there are.
+/// The source of all songs.
 pub(super) struct Catalog<'w> {
     words: &'w Words,
     seed: u64,
@@ -59,17 +59,17 @@ impl<'w> Catalog<'w> {
         self.songs
     }
 
-    /// How many songs are played that are not in the catalogue.
+    /// The number of songs that are played and are not in the catalog.
     pub(super) const fn outside_songs(&self) -> u64 {
         self.songs.saturating_mul(4).saturating_add(5000)
     }
 
-    /// Whether a second track file holds the song once more.
+    /// Whether the song has a second file.
     pub(super) const fn is_repeated(&self, number: u64) -> bool {
         mix(self.seed ^ mix(number)).is_multiple_of(REPEATED_ONE_IN)
     }
 
-    /// Fills `song` with a song of the catalogue; what is left of its stream serves the rest of its file.
+    /// Fills `song` with a song of the catalog. The returned stream generates the other values of its file.
     pub(super) fn describe(&self, number: u64, song: &mut Song) -> Random {
         let mut random = Random::new(self.seed, Stream::Song, number);
         let artist = if random.percent(OWN_ARTIST_PERCENT) { number } else { random.rank(self.popular_artists, 64) };
@@ -77,7 +77,7 @@ impl<'w> Catalog<'w> {
         random
     }
 
-    /// Fills `song` with a song outside the catalogue; about half of them are by artists of the catalogue.
+    /// Fills `song` with a song that is not in the catalog. About half of these songs have an artist of the catalog.
     pub(super) fn describe_outside(&self, number: u64, song: &mut Song) {
         let mut random = Random::new(self.seed, Stream::OutsideSong, number);
         let artist = if self.songs > 0 && random.one_in(2) {
@@ -151,7 +151,7 @@ impl<'w> Catalog<'w> {
         out.push(b'}');
     }
 
-    /// The name of the track that a song file is about: TR, five letters, eleven hexadecimal digits.
+    /// The track ID of a song file: TR, five letters, eleven hexadecimal digits.
     pub(super) fn track(&self, number: u64, copy: Copy) -> [u8; 18] {
         self.identifiers.track(2 * number + u64::from(copy == Copy::Repeat))
     }
@@ -174,7 +174,7 @@ fn push_coordinate(out: &mut Vec<u8>, coordinate: Option<i64>) {
     }
 }
 
-/// Around four minutes, now and then three times as long.
+/// About four minutes; one of 50 songs is three times as long.
 const fn duration(random: &mut Random) -> u64 {
     let usual = 30 * SECOND + random.below(140 * SECOND) + random.below(140 * SECOND) + random.below(140 * SECOND);
     if random.one_in(50) { usual * 3 } else { usual }
@@ -247,7 +247,7 @@ fn push_artist(name: &mut String, variant: u64, words: &Words, random: &mut Rand
     }
 }
 
-/// What a song file says about where its artist comes from.
+/// The location of an artist in a song file.
 #[derive(Clone, Copy)]
 struct Location {
     place: Place,
@@ -256,7 +256,7 @@ struct Location {
 }
 
 impl Location {
-    /// What most files of an artist say. Many say nothing.
+    /// The location in most files of an artist; it is often empty.
     fn of(seed: u64, artist: u64) -> Self {
         let mut random = Random::new(seed, Stream::Artist, !artist);
         let place: Place = random.pick(&PLACES);
@@ -269,7 +269,7 @@ impl Location {
         }
     }
 
-    /// What some other file of the same artist says.
+    /// A different location for the same artist, as some of the artist's files have.
     const fn variant(self, random: &mut Random) -> Self {
         let place = self.place;
         let exact = Some((place.latitude, place.longitude));
@@ -288,15 +288,15 @@ mod tests {
     use crate::sample::words::Words;
 
     #[test]
-    fn a_song_does_not_depend_on_what_was_described_before() {
+    fn a_song_does_not_depend_on_earlier_calls() {
         let words = Words::new();
-        let catalogue = Catalog::new(&words, 5, 1000);
+        let catalog = Catalog::new(&words, 5, 1000);
         let (mut fresh, mut used) = (Song::default(), Song::default());
         for number in 0..1000 {
-            catalogue.describe_outside(number, &mut used);
-            catalogue.describe(number, &mut used);
+            catalog.describe_outside(number, &mut used);
+            catalog.describe(number, &mut used);
             fresh = Song { title: String::new(), artist_name: String::new(), ..fresh };
-            catalogue.describe(number, &mut fresh);
+            catalog.describe(number, &mut fresh);
             assert_eq!(fresh.title, used.title);
             assert_eq!(fresh.artist_name, used.artist_name);
             assert_eq!(fresh.duration, used.duration);

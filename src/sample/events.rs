@@ -1,7 +1,7 @@
-//! One day of the log: visits that begin, overlap and end, written as event lines in the order of their time.
+//! The events of one day: sessions that begin, overlap and end, as lines in the order of time.
 //!
-//! It opens no file and keeps no day in memory, only the visits that are open at the moment. Invariant: a day is a pure
-//! function of the spec and the day's number, has exactly the events asked for, and its times never go back.
+//! Only the open sessions are in memory. Invariant: a day is a pure function of the spec and the number of the day, has
+//! exactly the requested number of events, and its times never decrease.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -13,14 +13,14 @@ use crate::sample::random::{Random, Stream};
 use crate::sample::session::{Page, Session, Standing, stay};
 use crate::sample::text::{Producer, push_decimal, push_escaped, push_integer};
 
-/// Out of a hundred plays, those of a song in the catalogue, under its exact title, artist and length.
-/// In the real data hardly any are; so many let a demonstration show something.
+/// The percentage of plays of a song in the catalog, with its exact title, artist and length. The real data has almost
+/// none; a demonstration needs more.
 const MATCHED_PERCENT: u64 = 30;
-/// Out of a hundred plays, those of another edition of a song in the catalogue: only the length differs.
+/// The percentage of plays of another edition of a song in the catalog: only the length differs.
 const OTHER_EDITION_PERCENT: u64 = 3;
-/// Every how many events one happens in the very millisecond of the one before, in another session.
+/// One of this many events has the same millisecond as the event before, in another session.
 const SAME_MILLISECOND_ONE_IN: u64 = 250;
-/// How busy each hour of the day is, in UTC; most users live in America.
+/// The relative number of events in each hour of the day (UTC); most users live in America.
 const HOURS: [u64; 24] =
     [46, 42, 36, 34, 31, 30, 29, 28, 31, 33, 37, 44, 50, 56, 66, 72, 74, 71, 66, 62, 58, 57, 52, 49];
 
@@ -30,7 +30,7 @@ pub(super) const HOUR_MS: u64 = 3_600_000;
 #[derive(Clone, Copy)]
 pub(super) struct Sources<'w> {
     pub spec: &'w SampleSpec,
-    pub catalogue: &'w Catalog<'w>,
+    pub catalog: &'w Catalog<'w>,
     pub people: &'w People<'w>,
 }
 
@@ -41,17 +41,17 @@ pub(super) struct Day<'w> {
     random: Random,
     clock: Clock,
     sessions_opened: u64,
-    /// Open sessions, and the places of closed ones, which are used again.
+    /// The open sessions. The places of closed sessions are reused.
     sessions: Vec<Session<'w>>,
     free_places: Vec<usize>,
-    /// When each open session does something next.
+    /// The time of the next event of each open session.
     due: BinaryHeap<Reverse<(u64, usize)>>,
     standings: HashMap<u64, Standing>,
     song: Song,
 }
 
 impl<'w> Day<'w> {
-    /// `start` is the midnight at which the day starts, in milliseconds.
+    /// `start` is the midnight at which the day begins, in milliseconds since 1970.
     pub(super) fn new(sources: Sources<'w>, number: u32, start: u64, events: u64) -> Self {
         Self {
             sources,
@@ -70,7 +70,8 @@ impl<'w> Day<'w> {
     /// Appends the next event, without a line end.
     pub(super) fn write_event(&mut self, out: &mut Vec<u8>) {
         let time = self.clock.tick(&mut self.random);
-        // Whoever is due acts now; while nobody is, somebody new comes. So the number of visitors follows the clock.
+        // The next session with an event up to this time is used; without one, a new session begins. So the number of
+        // sessions follows the clock.
         loop {
             let place = match self.due.peek() {
                 Some(&Reverse((due, place))) if due <= time => {
@@ -85,7 +86,7 @@ impl<'w> Day<'w> {
         }
     }
 
-    /// Appends the next event of a session; false when there is none, as the user has left.
+    /// Appends the next event of a session; false if the session has ended.
     fn act(&mut self, place: usize, time: u64, out: &mut Vec<u8>) -> bool {
         let Some(session) = self.sessions.get_mut(place) else {
             return false;
@@ -100,7 +101,7 @@ impl<'w> Day<'w> {
         };
         let song = (page == Page::NextSong).then_some(&mut self.song);
         let song = song.map(|song| {
-            choose_song(self.sources.catalogue, song, &mut self.random);
+            choose_song(self.sources.catalog, song, &mut self.random);
             &*song
         });
         push_event(out, session, page, standing.pays, song, time, &mut self.random);
@@ -120,7 +121,7 @@ impl<'w> Day<'w> {
             open_sessions: 0,
         });
         standing.open_sessions += 1;
-        // Unique over all days, without knowing how many sessions the days before had.
+        // Unique among all days, without the number of sessions of earlier days.
         let id = self.sessions_opened * u64::from(self.sources.spec.days) + u64::from(self.number) + 1;
         self.sessions_opened += 1;
         let session = Session::open(id, user, standing.pays, &mut self.random);
@@ -133,7 +134,7 @@ impl<'w> Day<'w> {
         }
     }
 
-    /// Somebody who has no session open, if such a user is found soon: there may be more sessions than users.
+    /// A user without an open session, if there is one after a few draws: there may be more sessions than users.
     fn draw_user(&mut self) -> u64 {
         let mut number = self.sources.people.draw(&mut self.random);
         for _ in 0..8 {
@@ -146,13 +147,13 @@ impl<'w> Day<'w> {
     }
 }
 
-fn choose_song(catalogue: &Catalog<'_>, song: &mut Song, random: &mut Random) {
+fn choose_song(catalog: &Catalog<'_>, song: &mut Song, random: &mut Random) {
     let drawn = random.below(100);
-    if drawn >= MATCHED_PERCENT + OTHER_EDITION_PERCENT || catalogue.songs() == 0 {
-        catalogue.describe_outside(random.rank(catalogue.outside_songs(), 16), song);
+    if drawn >= MATCHED_PERCENT + OTHER_EDITION_PERCENT || catalog.songs() == 0 {
+        catalog.describe_outside(random.rank(catalog.outside_songs(), 16), song);
         return;
     }
-    catalogue.describe(random.rank(catalogue.songs(), 16), song);
+    catalog.describe(random.rank(catalog.songs(), 16), song);
     if drawn >= MATCHED_PERCENT {
         song.duration += 1 + random.below(1_000_000);
     }
@@ -234,7 +235,7 @@ fn push_text(out: &mut Vec<u8>, text: Option<&str>) {
     }
 }
 
-/// A title or a name; one that looks like a number is written without quotes half the time.
+/// Appends a title or a name. A number is written without quotes in half of the cases.
 fn push_title(out: &mut Vec<u8>, title: Option<(&str, bool)>, random: &mut Random) {
     match title {
         Some((number, true)) if random.one_in(2) => out.extend_from_slice(number.as_bytes()),
@@ -242,13 +243,13 @@ fn push_title(out: &mut Vec<u8>, title: Option<(&str, bool)>, random: &mut Rando
     }
 }
 
-/// The times of a day's events: as many as asked for, never going back, more in the busy hours.
+/// The times of the events of a day: ascending, with more events in busy hours.
 struct Clock {
     start: u64,
     events: u64,
     ticks: u64,
     hour: usize,
-    /// The busyness of the hours before this one, times their milliseconds.
+    /// The sum of the hours before this one, each weighted and in milliseconds.
     before: u64,
     previous: u64,
 }
@@ -261,7 +262,7 @@ impl Clock {
     #[expect(clippy::indexing_slicing, reason = "the hour stays below the number of hours")]
     fn tick(&mut self, random: &mut Random) -> u64 {
         let again = self.ticks > 0 && random.one_in(SAME_MILLISECOND_ONE_IN);
-        // The day is cut into as many parts of the same busyness as there are events; each gets one of them.
+        // The day is divided into one part of equal weight per event.
         let within = u128::from(random.next() >> 32);
         let part = (u128::from(self.ticks) << 32) | within;
         let whole = u128::from(self.events.max(1)) << 32;

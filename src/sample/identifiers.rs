@@ -1,18 +1,18 @@
-//! The identifiers of songs, artists and tracks, in the form of those of the Million Song Dataset.
+//! The identifiers of songs, artists and tracks, in the format of the Million Song Dataset.
 //!
-//! It knows nothing of what they name. Invariant: no two things of a kind have the same identifier, and that needs no
-//! list of those given out, because the digits are a bijection of the thing's number.
+//! Invariant: no two songs, artists or tracks have the same identifier. No list of used identifiers is needed, because
+//! the digits are a bijection of the number of the song, artist or track.
 
 use crate::sample::random::{Random, Stream};
 
-/// Identifiers are unique below this number: nine hexadecimal digits.
+/// Numbers below this limit have unique identifiers: nine hexadecimal digits.
 const IDENTIFIERS: u64 = 1 << 36;
-/// More songs than this would need longer identifiers (each song may have two files).
-pub(super) const MOST_SONGS: u64 = IDENTIFIERS / 2;
-/// How many songs a folder holds, about, once there are enough songs to fill 26 of them.
+/// The limit of songs; more would need longer identifiers, because each song may have two files.
+pub(super) const MAX_SONGS: u64 = IDENTIFIERS / 2;
+/// The approximate number of songs per folder, if there are enough songs for 26 folders.
 const SONGS_PER_FOLDER: u64 = 32;
 
-/// Identifiers in the form of the Million Song Dataset; no two things of a kind have the same.
+/// Generates unique identifiers in the format of the Million Song Dataset.
 pub(super) struct Identifiers {
     seed: u64,
     first_letters: u64,
@@ -26,7 +26,7 @@ impl Identifiers {
         Self { seed, first_letters, second_letters }
     }
 
-    /// The first three letters name the folders, so they are few when there are few songs.
+    /// The letters after `TR` name the folders, so a sample with few songs uses few different letters.
     pub(super) fn track(&self, number: u64) -> [u8; 18] {
         let (mut id, mut random) = self.identifier(*b"TR_____12", Stream::TrackIdentifier, number);
         id[2] = letter(random.below(self.first_letters));
@@ -42,7 +42,8 @@ impl Identifiers {
         self.identifier(*b"AR_____11", Stream::ArtistIdentifier, number).0
     }
 
-    /// The pattern with random letters in the gap, then nine digits which make it unique; and the rest of the stream.
+    /// The pattern with random letters for `_`, followed by nine digits that make it unique; and the rest of the
+    /// stream.
     #[expect(clippy::indexing_slicing, reason = "the pattern has nine letters, the table sixteen digits")]
     fn identifier(&self, pattern: [u8; 9], kind: Stream, number: u64) -> ([u8; 18], Random) {
         let mut random = Random::new(self.seed, kind, number);
@@ -62,7 +63,7 @@ impl Identifiers {
     }
 }
 
-/// A bijection on 36 bits: each step can be undone, so different numbers stay different.
+/// A bijection on 36 bits: each step is invertible, so different numbers have different results.
 const fn scatter(number: u64) -> u64 {
     let mask = IDENTIFIERS - 1;
     let mut value = number & mask;
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn few_songs_lie_in_few_folders() {
+    fn few_songs_use_few_folders() {
         for (songs, most) in [(0, 26), (500, 26), (15_000, 26 * 19), (1_000_000, 26 * 26 * 26)] {
             let identifiers = Identifiers::new(5, songs);
             let folders: HashSet<_> =

@@ -1,10 +1,10 @@
-//! The sample maker: a made-up data set in the very form of the real one, of any size, for a first try and for
-//! measuring.
+//! The sample maker: generates a data set of any size in the format of the real one, for first steps and benchmarks.
 //!
-//! It is not a copy of the real data and holds nothing of it, and it reads nothing: it only writes new files below the
-//! folder it is given. Whatever is odd in the real data is odd here too (see `catalogue`, `session` and `events`), but
-//! no record is bad. Invariant: the same spec makes the same files, byte for byte, whatever the thread count or the
-//! platform, because every song, user and day draws from its own stream of random numbers.
+//! All values are invented; none is copied from the real data. The sample has the unusual values of the real data (see
+//! `catalog`, `session` and `events`), but no bad records.
+//!
+//! Invariant: the same spec generates the same files, byte for byte, with any number of threads and on any platform,
+//! because every song, user and day has its own stream of random numbers.
 
 mod calendar;
 mod catalog;
@@ -33,14 +33,14 @@ use writer::{Jobs, Run, Worker, at};
 
 /// Writes a sample below `directory`, as `song_data/A/B/C/TRABC….json` and `log_data/YYYY/MM/YYYY-MM-DD-events.json`.
 ///
-/// Files of the same name are replaced, other files are left as they are; so the directory should be new or empty.
-/// `cancelled` is asked every mebibyte or so; once it says yes, the result is `None` and what is written stays.
-/// `progress` gets the number of bytes written so far, from several threads, so a smaller number may follow a larger.
-/// Memory does not grow with the number of events or songs.
+/// Files with the same name are replaced, and other files stay, so the directory should be new or empty. `cancelled` is
+/// called about once per mebibyte; when it returns true, the result is `None`, and the files that are already written
+/// stay. `progress` gets the number of bytes written so far. Several threads call it, so a smaller number may follow a
+/// larger one. The memory does not depend on the number of events or songs.
 ///
 /// # Errors
 ///
-/// `InvalidInput` for a spec that cannot be made; otherwise what the file system says, with the path.
+/// `InvalidInput` for an invalid spec; otherwise the error of the file system, with the path.
 pub fn write_sample(
     directory: &Path,
     spec: &SampleSpec,
@@ -50,7 +50,7 @@ pub fn write_sample(
 ) -> io::Result<Option<SampleSummary>> {
     spec.check()?;
     let words = Words::new();
-    let catalogue = Catalog::new(&words, spec.seed, spec.songs);
+    let catalog = Catalog::new(&words, spec.seed, spec.songs);
     let people = People::new(&words, spec.seed, spec.users, spec.days);
     let calendar = Calendar::new(spec);
     let song_folder = directory.join("song_data");
@@ -60,7 +60,7 @@ pub fn write_sample(
     }
 
     let run = Run {
-        sources: Sources { spec, catalogue: &catalogue, people: &people },
+        sources: Sources { spec, catalog: &catalog, people: &people },
         calendar: &calendar,
         song_folder: &song_folder,
         log_folder: &log_folder,
@@ -76,24 +76,25 @@ pub fn write_sample(
             let builder = thread::Builder::new().name(format!("sample-{number}"));
             match builder.spawn_scoped(scope, move || worker.work()) {
                 Ok(handle) => handles.push(handle),
-                // With fewer threads the result is the same, only later.
+                // Fewer threads take longer, but generate the same files.
                 Err(_) if !handles.is_empty() => break,
                 Err(error) => return Err(error),
             }
         }
-        // All are waited for before the first failure is passed on: a panic left behind would come out of the scope.
+        // Every thread is joined before the first error is returned, because the scope panics for a thread that
+        // panicked and was not joined.
         let parts: Vec<_> = handles.into_iter().map(thread::ScopedJoinHandle::join).collect();
         let mut summary = Some(SampleSummary { songs: spec.songs, ..SampleSummary::default() });
         for part in parts {
             let part = part.unwrap_or_else(|_| Err(io::Error::other("a thread of the sample maker failed")))?;
-            summary = summary.zip(part).map(|(whole, part)| whole.plus(&part));
+            summary = summary.zip(part).map(|(total, part)| total.plus(&part));
         }
         Ok(summary)
     })
 }
 
 impl SampleSummary {
-    /// The sum of what two threads wrote; the songs are those of the spec.
+    /// Adds the counts of another thread; the number of songs is that of the spec.
     const fn plus(self, part: &Self) -> Self {
         Self {
             songs: self.songs,

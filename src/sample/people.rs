@@ -1,17 +1,17 @@
-//! The users: who they are, and whether they pay on a given day.
+//! The users: their names and properties, and their level on a given day.
 //!
-//! It knows nothing of what they play. Invariant: a user is a pure function of the seed and the user's number, so any
-//! day can be made without the days before it, and the level at the end of a day is the level at the start of the next.
+//! Invariant: a user is a pure function of the seed and the user's number, so any day can be generated without the days
+//! before it. The level at the end of a day is the level at the start of the next day.
 
 use crate::sample::random::{Random, Stream};
 use crate::sample::words::Words;
 
-/// 2018-07-01T00:00:00Z, before which nobody registered, in milliseconds.
+/// The earliest registration, 2018-07-01T00:00:00Z, in milliseconds since 1970.
 const FIRST_REGISTRATION: u64 = 1_530_403_200_000;
 /// The last registration is before the first event.
 const REGISTRATION_SPAN: u64 = 122 * 86_400_000;
 
-/// All users there are.
+/// The source of all users.
 pub(super) struct People<'w> {
     words: &'w Words,
     seed: u64,
@@ -20,7 +20,7 @@ pub(super) struct People<'w> {
     stride: u64,
 }
 
-/// What the events of a user say about the user.
+/// The user's values in events.
 #[derive(Clone, Copy)]
 pub(super) struct User<'w> {
     pub number: u64,
@@ -28,7 +28,7 @@ pub(super) struct User<'w> {
     pub last_name: &'static str,
     pub gender: u8,
     pub metro: &'static str,
-    /// As it stands between the quotes of an event line.
+    /// The user agent, escaped for a JSON string.
     pub escaped_agent: &'w str,
     pub registration: u64,
     starts_paid: bool,
@@ -53,14 +53,14 @@ impl<'w> People<'w> {
     pub(super) fn new(words: &'w Words, seed: u64, users: u32, days: u32) -> Self {
         let users = u64::from(users);
         let start = Random::new(seed, Stream::User, u64::MAX).below(users);
-        // The last of these, one more than a multiple of the number of users, always qualifies.
+        // The last candidate is one more than a multiple of the number of users, so there is always a match.
         let stride = (start..=users + 1).find(|&stride| greatest_common_divisor(stride, users) == 1).unwrap_or(1);
         Self { words, seed, users, days, stride }
     }
 
-    /// A user, the popular ones more often. Numbers start at 1.
+    /// The number of a random user, from 1 on. Active users are drawn more often.
     pub(super) const fn draw(&self, random: &mut Random) -> u64 {
-        // The rank is scattered over all numbers, as the most active users are not those who came first.
+        // The ranks are scattered over all numbers, because the most active users are not the oldest ones.
         random.rank(self.users, 4) * self.stride % self.users + 1
     }
 
@@ -119,7 +119,7 @@ mod tests {
     use crate::sample::words::Words;
 
     #[test]
-    fn levels_are_handed_from_day_to_day() {
+    fn levels_continue_from_day_to_day() {
         let words = Words::new();
         let people = People::new(&words, 1, 2000, 30);
         let mut with_a_change = 0;

@@ -1,10 +1,9 @@
-//! A small random number generator (`SplitMix64`), and one independent stream for each thing that is made.
+//! The random number generator `SplitMix64`, with an independent stream for each song, artist, user and day.
 //!
-//! It is not for secrets, and not a general library: it has the few draws that the sample needs.
-//! Invariant: a stream depends on the seed, its kind and its index only, and uses integers only, so that it never
-//! changes with a platform, a thread count or the version of a dependency.
+//! Not for secrets. Invariant: a stream depends only on the seed, its kind and its index, and uses only integers. It
+//! does not change with the platform, the number of threads or the version of a dependency.
 
-/// What a stream is for. The numbers are part of the data: changing one changes every sample.
+/// The purpose of a stream. The numbers are part of the format: changing one changes every sample.
 #[derive(Clone, Copy)]
 pub(super) enum Stream {
     Song = 1,
@@ -20,7 +19,7 @@ pub(super) enum Stream {
 
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// The finishing step of `SplitMix64`: a bijection on 64 bits which spreads every input bit over the output.
+/// The last step of `SplitMix64`: a bijection on 64 bits in which every input bit affects the entire output.
 pub(super) const fn mix(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -33,7 +32,7 @@ pub(super) struct Random {
 }
 
 impl Random {
-    /// The stream of the thing number `index` of its kind.
+    /// The stream with the number `index` of its kind.
     pub(super) const fn new(seed: u64, stream: Stream, index: u64) -> Self {
         let of_seed = mix(seed.wrapping_add(GOLDEN));
         let of_kind = mix(of_seed ^ (stream as u64).wrapping_mul(GOLDEN));
@@ -46,32 +45,32 @@ impl Random {
         mix(self.state)
     }
 
-    /// A number in `0..limit`; 0 when the limit is 0.
+    /// A number in `0..limit`; 0 if the limit is 0.
     pub(super) const fn below(&mut self, limit: u64) -> u64 {
         ((self.next() as u128 * limit as u128) >> 64) as u64
     }
 
-    /// True once in `count` draws, on average.
+    /// True in one of `count` draws on average.
     pub(super) const fn one_in(&mut self, count: u64) -> bool {
         self.below(count) == 0
     }
 
-    /// True in `percent` of a hundred draws, on average.
+    /// True in `percent` of 100 draws on average.
     pub(super) const fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    /// One entry of a list; the empty value when the list is empty.
+    /// An element of a list; the default value if the list is empty.
     pub(super) fn pick<T: Copy + Default>(&mut self, list: &[T]) -> T {
         let place = usize::try_from(self.below(list.len() as u64)).unwrap_or_default();
         list.get(place).copied().unwrap_or_default()
     }
 
-    /// A rank in `0..count` with a popularity that falls like 1 / (rank + flat), that is Zipf's law with a flattened
-    /// head. `flat` is rounded down to a power of two.
+    /// A rank in `0..count` with a probability proportional to 1 / (rank + flat): Zipf's law with a flat head. `flat`
+    /// is rounded down to a power of two.
     ///
-    /// It draws a power of two, then a number up to the next one, and takes it as often as the law says: no logarithm
-    /// is needed, whose last bit could differ between platforms, and no table as long as the list.
+    /// Draws a power of two, then a number up to the next one, and accepts it with the probability of the law. This
+    /// needs no logarithm, whose last bit could differ between platforms, and no table of `count` elements.
     pub(super) const fn rank(&mut self, count: u64, flat: u64) -> u64 {
         if count <= 1 {
             return 0;
@@ -96,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_stream_never_changes() {
-        // Fixed by hand: whoever changes these numbers changes every sample ever made.
+        // These numbers are constants: a change of them changes every sample.
         let mut random = Random::new(1, Stream::Song, 0);
         let drawn: Vec<u64> = (0..3).map(|_| random.next()).collect();
         assert_eq!(drawn, [825_971_408_479_201_008, 5_728_486_194_924_192_429, 12_195_047_730_207_523_859]);

@@ -1,12 +1,12 @@
-//! A visit of a user: which page follows which, and after how long.
+//! A session of a user: the order of its pages, and the time between them.
 //!
-//! It writes nothing and knows no song but for its length. Invariant: pages follow each other as in the app (nobody
-//! logs in twice, only who asked for an upgrade submits it, nothing is played while logged out).
+//! Invariant: the order of pages is possible in the app: no login while logged in, a submitted upgrade only after the
+//! page Upgrade, and no play while logged out.
 
 use crate::sample::people::User;
 use crate::sample::random::Random;
 
-/// A page of the app, as the logs name it.
+/// A page of the app.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Page {
     NextSong,
@@ -54,29 +54,29 @@ impl Page {
         }
     }
 
-    /// The app redirects from these pages at once.
+    /// Whether the app redirects from this page immediately.
     fn redirects(self) -> bool {
         self.in_the_log().2 == "307"
     }
 }
 
-/// What all open sessions of a user share on one day.
+/// The state of a user on one day, shared by the user's open sessions.
 #[derive(Clone, Copy)]
 pub(super) struct Standing {
     pub pays: bool,
-    /// The user is to change the level today and has not done so yet.
+    /// Whether the user will change the level later on this day.
     pub change_due: bool,
     pub open_sessions: u32,
 }
 
-/// One visit.
+/// A session.
 pub(super) struct Session<'w> {
     pub id: u64,
     pub user: User<'w>,
     /// The number of events so far.
     pub items: u64,
     pub logged_in: bool,
-    /// One of the clients writes the user's number without quotes.
+    /// Whether the client writes the user's number without quotes.
     pub user_as_number: bool,
     songs_left: u64,
     previous: Option<Page>,
@@ -84,21 +84,21 @@ pub(super) struct Session<'w> {
 
 impl<'w> Session<'w> {
     pub(super) const fn open(id: u64, user: User<'w>, pays: bool, random: &mut Random) -> Self {
-        // Who pays stays longer, as in the real data.
+        // Paying users stay longer, as in the real data.
         let songs_left = 1 + random.rank(if pays { 80 } else { 16 }, 2);
         let logged_in = random.percent(91);
         let user_as_number = random.one_in(300);
         Self { id, user, items: 0, logged_in, user_as_number, songs_left, previous: None }
     }
 
-    /// The page the user opens now. None: the user has left.
+    /// The next page; `None` at the end of the session.
     pub(super) fn next_page(&mut self, standing: Standing, random: &mut Random) -> Option<Page> {
         let page = if self.logged_in { self.page_inside(standing, random) } else { self.page_outside(random) };
         self.previous = page;
         page
     }
 
-    /// What the page changes, once its event has been written: the event still has the state from before.
+    /// Applies the changes of a page after its event was written: the event has the state before the change.
     pub(super) const fn settle(&mut self, page: Page, standing: &mut Standing) {
         self.items += 1;
         match page {
@@ -168,8 +168,8 @@ impl<'w> Session<'w> {
     }
 }
 
-/// How long a user stays on a page, in milliseconds; never less than a second. `duration` is that of the song, in
-/// hundred thousandths of a second.
+/// The time on a page in milliseconds, at least one second. `duration` is the length of the song in hundred-thousandths
+/// of a second.
 pub(super) fn stay(page: Page, duration: u64, random: &mut Random) -> u64 {
     match page {
         Page::NextSong if random.one_in(12) => 1000 + random.below(30_000),
@@ -187,7 +187,7 @@ mod tests {
     use crate::sample::words::Words;
 
     #[test]
-    fn pages_follow_each_other_as_in_the_app() {
+    fn the_order_of_pages_is_possible_in_the_app() {
         let words = Words::new();
         let people = People::new(&words, 1, 1, 1);
         let mut changed = 0;

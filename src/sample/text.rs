@@ -1,19 +1,19 @@
-//! Writing JSON text the way the two producers of the real data do: Python's `json.dumps` for the song files, PHP's
-//! `json_encode` for the event logs. Both escape everything above ASCII; PHP escapes the slash too.
+//! JSON text as the two producers of the real data write it: Python's `json.dumps` for song files, PHP's `json_encode`
+//! for event logs. Both escape all characters above ASCII; PHP also escapes the slash.
 //!
-//! It is not a JSON serialiser: keys, commas and braces are the caller's. Invariant: what is appended is pure ASCII,
-//! and nothing is allocated beyond the growth of the buffer.
+//! The caller writes keys, commas and braces. Invariant: the appended text is ASCII, and only the buffer allocates
+//! memory.
 
-/// Whose habits a text follows.
+/// The producer whose escaping is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Producer {
-    /// `json.dumps`: a slash is written as it is.
+    /// `json.dumps`: a slash is not escaped.
     Python,
-    /// `json_encode`: a slash is written as `\/`.
+    /// `json_encode`: a slash is escaped as `\/`.
     Php,
 }
 
-/// Appends the inside of a JSON string; the quotes around it are the caller's.
+/// Appends the content of a JSON string; the caller appends the quotes.
 pub(super) fn push_escaped(out: &mut Vec<u8>, text: &str, producer: Producer) {
     let plain = |byte: u8| {
         matches!(byte, 0x20..0x7f) && byte != b'"' && byte != b'\\' && (byte != b'/' || producer == Producer::Python)
@@ -75,10 +75,11 @@ const fn digit(value: u64) -> u8 {
     b'0' + value as u8
 }
 
-/// Decimals of a length or a coordinate in the real data.
+/// The decimal places of a length or a coordinate in the real data.
 pub(super) const DECIMALS: u32 = 5;
 
-/// A number of hundred thousandths, as Python and PHP write that float: no trailing zeros, at least one decimal.
+/// Appends a number of hundred-thousandths as Python and PHP write this float: without trailing zeros, but with at
+/// least one decimal place.
 pub(super) fn push_decimal(out: &mut Vec<u8>, hundred_thousandths: i64) {
     if hundred_thousandths < 0 {
         out.push(b'-');

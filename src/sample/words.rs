@@ -1,12 +1,11 @@
-//! The words of which titles, artists and users of the sample are put together. All are made up for it: none is taken
-//! from the real data, apart from the names of places and browsers.
+//! The words for the titles, artists and users of a sample. They are invented; only the names of places and browsers
+//! are those of the real data.
 //!
-//! It makes nothing itself. Invariant: lists only ever grow by a deliberate change, since any edit changes every
-//! sample that was made before.
+//! Invariant: any change of a list changes every sample, so the lists are constants.
 
 use crate::sample::text::{Producer, push_escaped};
 
-/// The lists, split once for a run.
+/// The lists, split once per run.
 pub(super) struct Words {
     pub adjectives: Vec<&'static str>,
     pub nouns: Vec<&'static str>,
@@ -18,7 +17,7 @@ pub(super) struct Words {
     pub men: Vec<&'static str>,
     pub surnames: Vec<&'static str>,
     pub metros: Vec<&'static str>,
-    /// Browsers as they stand between the quotes of an event line.
+    /// User agents, escaped for a JSON string.
     pub escaped_agents: Vec<String>,
 }
 
@@ -78,7 +77,7 @@ const VERBS: &str = "Answer Believe Borrow Bring Build Call Carry Catch Chase Ch
     Mind Miss Move Need Open Paint Play Remember Ride Run Save Say Send Shake Shine Sing Sleep Stay Steal Stop Take Tell \
     Touch Trust Turn Wait Wake Walk Want Wash Watch Write";
 
-/// Accents, other alphabets, characters beyond the first 65,536, and text that was decoded wrongly once.
+/// Accents, other alphabets, characters above U+FFFF, and text that was decoded with the wrong encoding.
 const FOREIGN_TITLES: &str = "\
 Canción del río
 Mañana sin ti
@@ -169,7 +168,7 @@ const SURNAMES: &str = "Abbott Achterberg Adeyemi Alvarez Andersson Ashworth Bap
     Sterling Sullivan Tanaka Thackeray Thornton Underhill Valdez Vandermeer Vasquez Villanueva Wainwright Weatherby \
     Whitfield Wojcik Yamamoto Zimmerman";
 
-/// Where users live: names of metropolitan areas as the United States Census writes them.
+/// The metropolitan areas of the users, as the United States Census writes them.
 const METROS: &str = "\
 Albany-Schenectady-Troy, NY
 Albuquerque, NM
@@ -232,7 +231,7 @@ Urban Honolulu, HI
 Virginia Beach-Norfolk-Newport News, VA-NC
 Washington-Arlington-Alexandria, DC-VA-MD-WV";
 
-/// Browsers of the autumn in which the events play; some producers put quotes around them.
+/// User agents of November 2018; some producers put quotes around them.
 const AGENTS: &str = "\
 \"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_9_4) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/36.0.1985.125 Safari/537.36\"
 \"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_10) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/37.0.2062.120 Safari/537.36\"
@@ -254,7 +253,7 @@ Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:31.0) Gecko/20100101 Firefox/31.0
 Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko
 Mozilla/5.0 (compatible; MSIE 10.0; Windows NT 6.1; WOW64; Trident/6.0)";
 
-/// Where an artist comes from: a short and a long name, and the position in hundred thousandths of a degree.
+/// The locations of artists: a short and a long name, and the position in hundred-thousandths of a degree.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Place {
     pub short: &'static str,

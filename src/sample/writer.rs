@@ -1,7 +1,7 @@
-//! The part of the sample maker that touches the disk: jobs, threads' buffers, files.
+//! Writes the files of a sample: the queue of jobs, the workers and their buffers.
 //!
-//! It decides nothing about what is in a file. Invariant: a job writes files of its own only, so that neither the
-//! number of workers nor their order changes a byte, and no worker holds more than its two buffers.
+//! Invariant: no two jobs write to the same file, so neither the number of workers nor their order changes a byte. A
+//! worker needs no memory except its two buffers.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -13,20 +13,20 @@ use crate::sample::catalog::{Copy, Song};
 use crate::sample::events::{Day, Sources};
 use crate::sample::{SampleSpec, SampleSummary};
 
-/// A worker's buffer is written when it holds this much.
+/// A worker writes its buffer to the file when it has this size.
 const BUFFER_BYTES: usize = 1 << 20;
-/// Room for the event that overruns the mark.
+/// Extra space for the event that exceeds this size.
 const BUFFER_SLACK: usize = 16 << 10;
-/// The songs of one job.
+/// The number of songs per job.
 const SONGS_PER_JOB: u64 = 64;
 
-/// What one worker does in one go.
+/// One unit of work.
 enum Job {
     Day(u32),
     Songs { start: u64, end: u64 },
 }
 
-/// The jobs nobody has taken yet. Days come first, as they take longest.
+/// The jobs that no worker has taken yet. Days come first, because they take longest.
 pub(super) struct Jobs {
     days: u64,
     songs: u64,
@@ -62,7 +62,7 @@ impl Jobs {
     }
 }
 
-/// What all workers share.
+/// The state that all workers share.
 pub(super) struct Run<'r> {
     pub sources: Sources<'r>,
     pub calendar: &'r Calendar,
@@ -84,7 +84,7 @@ impl Run<'_> {
     }
 }
 
-/// One thread's share of the work.
+/// A worker thread.
 pub(super) struct Worker<'r> {
     run: &'r Run<'r>,
     buffer: Vec<u8>,
@@ -98,7 +98,7 @@ impl<'r> Worker<'r> {
         Self { run, buffer, song: Song::default(), written: SampleSummary::default() }
     }
 
-    /// Takes jobs until there are none; `None` when the run was stopped before that.
+    /// Takes jobs until none remains; `None` if the run was stopped before.
     pub(super) fn work(mut self) -> io::Result<Option<SampleSummary>> {
         while let Some(job) = self.run.jobs.take() {
             if self.run.stopped() {
@@ -120,7 +120,7 @@ impl<'r> Worker<'r> {
         Ok(Some(self.written))
     }
 
-    /// False when the run was stopped.
+    /// Returns false if the run was stopped.
     fn write_day(&mut self, number: u32) -> io::Result<bool> {
         let events = self.run.calendar.events(number);
         if events == 0 {
@@ -162,7 +162,7 @@ impl<'r> Worker<'r> {
         let before = self.written.bytes;
         for number in start..end {
             self.write_song(number, Copy::First)?;
-            if self.run.sources.catalogue.is_repeated(number) {
+            if self.run.sources.catalog.is_repeated(number) {
                 self.write_song(number, Copy::Repeat)?;
             }
         }
@@ -171,10 +171,10 @@ impl<'r> Worker<'r> {
     }
 
     fn write_song(&mut self, number: u64, copy: Copy) -> io::Result<()> {
-        let catalogue = self.run.sources.catalogue;
-        let path = song_path(self.run.song_folder, &catalogue.track(number, copy));
+        let catalog = self.run.sources.catalog;
+        let path = song_path(self.run.song_folder, &catalog.track(number, copy));
         self.buffer.clear();
-        catalogue.write_song(number, copy, &mut self.song, &mut self.buffer);
+        catalog.write_song(number, copy, &mut self.song, &mut self.buffer);
         create(&path)?.write_all(&self.buffer).map_err(|error| at(&path, &error))?;
         self.written.song_files += 1;
         self.written.bytes += self.buffer.len() as u64;
@@ -182,7 +182,7 @@ impl<'r> Worker<'r> {
     }
 }
 
-/// Creates or empties a file; its folders are made when they are missing.
+/// Creates or empties a file, and creates its missing folders.
 fn create(path: &Path) -> io::Result<File> {
     let created = match (File::create(path), path.parent()) {
         (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
@@ -193,12 +193,12 @@ fn create(path: &Path) -> io::Result<File> {
     created.map_err(|error| at(path, &error))
 }
 
-/// The same error, saying where it happened.
+/// The error with the path in its message.
 pub(super) fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// `A/B/C/TRABC….json`, the folders being the letters after the first two.
+/// `A/B/C/TRABC….json`: the folders are the third, fourth and fifth letter.
 fn song_path(folder: &Path, track: &[u8]) -> PathBuf {
     let track = String::from_utf8_lossy(track);
     let mut path = folder.to_path_buf();

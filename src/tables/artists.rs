@@ -1,9 +1,9 @@
-//! The artists table: one row an artist, the most complete variant that the songs tell.
+//! The artists table: one row per artist, the most complete variant in the song metadata.
 //!
-//! The rule (PRODUCT, rule 2): the variant with the most of (location not empty, latitude, longitude) present; ties:
-//! the song with the smallest `song_id`, then the smallest row (name, location, latitude, longitude), NULL first. Every
-//! song record is a candidate, also a copy that the songs table does not keep. A song without an `artist_id` makes no
-//! artist.
+//! Rule 2 of `docs/tables.md`, which variant is kept: the one with the most values among location (not empty), latitude
+//! and longitude; then the one from the song with the smallest `song_id`; then the smallest (name, location, latitude,
+//! longitude), with NULL first. Every song record is a candidate, including copies that the songs table does not keep.
+//! A song without an `artist_id` makes no artist.
 //!
 //! Invariant: merging partials is associative and commutative; the result depends on the set of records alone.
 
@@ -17,30 +17,28 @@ use crate::tables::columns::{Column, Columns};
 use crate::tables::ordering;
 use crate::tables::ordering::owned;
 
-/// A row of the artists table, with the song that tells it.
+/// A row of the artists table, with the `song_id` of the record that it comes from.
 #[derive(Clone, Debug)]
 pub struct ArtistRow {
-    /// Key.
+    /// The key of the table.
     pub artist_id: Box<str>,
-    /// Name.
-    pub name: Option<Box<str>>,
-    /// Location, '' where the song has ''.
-    pub location: Option<Box<str>>,
-    /// Degrees.
-    pub latitude: Option<f64>,
-    /// Degrees.
-    pub longitude: Option<f64>,
+    name: Option<Box<str>>,
+    /// The empty text stays empty; it is not NULL.
+    location: Option<Box<str>>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
     song_id: Box<str>,
 }
 
 impl ArtistRow {
+    /// How many of location, latitude and longitude have a value.
     fn completeness(&self) -> usize {
         usize::from(self.location.as_deref().is_some_and(|location| !location.is_empty()))
             + usize::from(self.latitude.is_some())
             + usize::from(self.longitude.is_some())
     }
 
-    /// The order of variants: the smaller one is kept.
+    /// The order of variants (rule 2): the smallest is kept.
     fn compare(&self, other: &Self) -> Ordering {
         (other.completeness(), &self.song_id, &self.name, &self.location)
             .cmp(&(self.completeness(), &other.song_id, &other.name, &other.location))
@@ -57,7 +55,7 @@ pub struct ArtistsPartial {
 }
 
 impl ArtistsPartial {
-    /// Takes in one song object.
+    /// Adds the artist of one song record.
     pub fn add(&mut self, song: &Song<'_>) {
         let scratch = &mut self.scratch;
         let Some(artist_id) = owned(song.artist_id, scratch) else { return };
@@ -72,7 +70,7 @@ impl ArtistsPartial {
         self.keep(row);
     }
 
-    /// Takes in the artists of another part.
+    /// Merges the artists of another part.
     pub fn merge(&mut self, other: Self) {
         if self.rows.is_empty() {
             self.rows = other.rows;
@@ -91,7 +89,7 @@ impl ArtistsPartial {
         }
     }
 
-    /// The rows, sorted by key.
+    /// The rows, sorted by `artist_id`.
     #[must_use]
     pub fn finish(self) -> Vec<ArtistRow> {
         let mut rows: Vec<ArtistRow> = self.rows.into_values().collect();

@@ -1,19 +1,19 @@
-//! Columns of a finished table, in the form that both Parquet and a data frame take without a detour.
+//! Columns of a finished table, in the form that both the Parquet writer and data frames take without a conversion.
 //!
-//! ColumnValues are dense (NULLs take no place) and text is coded by a dictionary, because a play repeats its user's
-//! location and browser thousands of times. It is not a data frame: it has no operations, only contents.
+//! Values are dense (NULLs take no space) and text is dictionary-encoded, because the plays of a user repeat the same
+//! location and browser thousands of times. A [`Columns`] is not a data frame: it has no operations.
 //!
-//! Invariant: every column of a [`Columns`] has the same number of rows; keys lie within their dictionary.
+//! Invariant: all columns of a [`Columns`] have the same number of rows; all keys are positions in their dictionary.
 
 use bytes::Bytes;
 
 use crate::schema::Table;
 
-/// Which rows hold a value.
+/// Which rows have a value.
 #[derive(Clone, Debug, Default)]
 pub struct Presence {
     rows: usize,
-    /// Parquet's definition levels, 1 present and 0 NULL; absent while every row holds a value.
+    /// Parquet's definition levels, 1 for a value and 0 for NULL; absent as long as every row has a value.
     levels: Option<Vec<i16>>,
 }
 
@@ -35,7 +35,7 @@ impl Presence {
         self.rows
     }
 
-    /// Definition levels, when some row is NULL.
+    /// Parquet's definition levels, if any row is NULL.
     #[must_use]
     pub fn levels(&self) -> Option<&[i16]> {
         self.levels.as_deref()
@@ -69,7 +69,7 @@ impl Dictionary {
         self.ends.len()
     }
 
-    /// Whether there is no text.
+    /// Returns true if there is no text.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
@@ -83,7 +83,7 @@ impl Dictionary {
     }
 }
 
-/// Builds a [`Dictionary`]; equal texts are not looked for.
+/// Builds a [`Dictionary`]; it does not search for equal texts.
 #[derive(Debug, Default)]
 pub struct DictionaryBuilder {
     bytes: Vec<u8>,
@@ -91,7 +91,7 @@ pub struct DictionaryBuilder {
 }
 
 impl DictionaryBuilder {
-    /// Adds a text and returns its key. Four billion texts would fill any memory long before they ran out of keys.
+    /// Adds a text and returns its key. Memory ends long before the four billion keys.
     pub fn push(&mut self, text: &str) -> u32 {
         let key = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(text.as_bytes());
@@ -99,7 +99,7 @@ impl DictionaryBuilder {
         key
     }
 
-    /// The finished dictionary.
+    /// Completes the dictionary.
     #[must_use]
     pub fn finish(self) -> Dictionary {
         Dictionary { bytes: Bytes::from(self.bytes), ends: self.ends }
@@ -115,21 +115,21 @@ pub enum ColumnValues {
     Int64(Vec<i64>),
     /// Doubles.
     Float64(Vec<f64>),
-    /// Texts by key.
+    /// Texts, dictionary-encoded.
     Text {
-        /// The distinct or nearly distinct texts.
+        /// The texts; few of them occur twice.
         dictionary: Dictionary,
-        /// One key for each present row.
+        /// One key per row with a value.
         keys: Vec<u32>,
     },
 }
 
-/// One column: dense values and which rows they belong to.
+/// One column: dense values, and the rows that they belong to.
 #[derive(Clone, Debug)]
 pub struct Column {
-    /// The values of the rows that hold one, in row order.
+    /// The values in row order, without NULLs.
     pub values: ColumnValues,
-    /// Which rows hold one.
+    /// Which rows have a value.
     pub presence: Presence,
 }
 
@@ -159,8 +159,8 @@ impl Column {
         Self { values: ColumnValues::Text { dictionary: dictionary.finish(), keys }, presence }
     }
 
-    /// A column of optional codes below `codes`. A code that occurs is asked for its text once (`push` puts it into the
-    /// dictionary, or says that it stands for NULL), so the dictionary holds what the rows need and no more.
+    /// A text column of optional codes below `codes`. `push` is called once for each code that occurs: it adds the text
+    /// to the dictionary, or returns `None` for NULL. So the dictionary contains only the texts of these rows.
     pub fn recoded(
         codes: usize,
         rows: impl IntoIterator<Item = Option<u32>>,
@@ -195,12 +195,12 @@ fn dense<T>(rows: impl IntoIterator<Item = Option<T>>) -> (Vec<T>, Presence) {
     (values, presence)
 }
 
-/// Consecutive rows of a table: all columns, or only those that live in files (see [`Table::file_fields`]).
+/// Consecutive rows of a table: all columns, or only those that are in files (see [`Table::file_fields`]).
 #[derive(Clone, Debug)]
 pub struct Columns {
     /// The table.
     pub table: Table,
-    /// One entry a column.
+    /// The columns, in the order of the table.
     pub columns: Vec<Column>,
 }
 

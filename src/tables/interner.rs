@@ -1,16 +1,16 @@
-//! Interner of texts, each distinct one kept once.
+//! Interner: tuples of texts to small ids, with each distinct tuple stored once.
 //!
-//! An event repeats who its user is and what was played; both are interned as a whole, so that a play is two small
-//! numbers instead of nine texts. Texts are kept as they stand in the input, escapes unresolved, because most tuples
-//! are only ever compared with themselves.
+//! Events repeat the values of their user and their track. Both are interned as tuples, so a play is two small numbers
+//! instead of nine texts. Texts are stored as in the input, with unresolved escapes, because most tuples are only
+//! compared with tuples of the same input.
 //!
-//! A tuple is written as bytes: a header of a word for each field (how long the text is, and whether it is escaped) and
-//! one for the number, then the texts. Equal tuples are equal bytes. The known ones fill more memory than the caches
-//! near a core hold, so a lookup waits for memory two or three times, and lookups come in batches ([`Interner::queue`],
-//! [`Interner::settle`]): the waits of different tuples pass at the same time.
+//! A tuple is encoded as bytes: a header with one word per field (the length of the text, and whether it is escaped)
+//! and the bits of the number, then the texts. Equal tuples have equal bytes. The stored tuples exceed the caches of a
+//! core, so a lookup waits for memory two or three times. Therefore lookups are made in batches ([`Interner::queue`],
+//! [`Interner::settle`]), in which the waits of different tuples overlap.
 //!
-//! Invariant: equal input gives an equal id. The reverse does not hold: the same text may be escaped in two ways and
-//! then has two ids, so ids are never compared where texts are meant.
+//! Invariant: equal input gives an equal id. The reverse does not hold: the same text can be escaped in two ways and
+//! then has two ids, so equality of texts never follows from ids.
 
 use std::hash::BuildHasher;
 
@@ -18,26 +18,36 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::decode::Text;
 
-/// Bytes of a header's word.
-const WORD: usize = 4;
+/// Bytes of a word in the header.
+const WORD_BYTES: usize = 4;
 
-/// Bytes of the number. JSON has no NaN, so the bits of one stand for NULL.
-const NUMBER: usize = 8;
+/// Bytes of the number.
+const NUMBER_BYTES: usize = 8;
+/// The bits of a missing number: those of a NaN, which JSON does not have.
 const NO_NUMBER: u64 = u64::MAX;
 
-/// A tuple of the table, found by its hash.
+/// An entry of the hash table.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     hash: u64,
     id: u32,
 }
 
-/// A tuple that waits to be looked up: its hash, where its bytes end, and what may be its id.
+/// A queued tuple: its hash, the end of its bytes, and the id of a stored tuple with the same hash.
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
+struct Queued {
     hash: u64,
     end: usize,
     candidate: u32,
+}
+
+/// The result of a lookup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interned {
+    /// The id of the tuple.
+    pub id: u32,
+    /// Whether the tuple was not known before.
+    pub is_new: bool,
 }
 
 /// The distinct tuples of `N` optional texts and an optional number.
@@ -46,19 +56,19 @@ pub struct Interner<const N: usize> {
     hasher: DefaultHashBuilder,
     table: HashTable<Slot>,
     bytes: Vec<u8>,
-    /// Where the bytes of each tuple end.
+    /// The end of each tuple in `bytes`.
     ends: Vec<usize>,
-    queue: Vec<Waiting>,
+    queue: Vec<Queued>,
     queued: Vec<u8>,
 }
 
 impl<const N: usize> Interner<N> {
-    /// Puts a tuple into the queue of those that [`Self::settle`] looks up.
+    /// Adds a tuple to the queue for [`Self::settle`].
     pub fn queue(&mut self, fields: &[Option<Text<'_>>; N], number: Option<f64>) {
         let start = self.queued.len();
         for field in fields {
             let word = field.map_or(0, |text| {
-                // Texts are at most 1 MiB long, the decoder sees to it.
+                // The decoder limits texts to 1 MiB.
                 let length = u32::try_from(text.raw().len()).unwrap_or(u32::MAX >> 2);
                 ((length << 1) | u32::from(text.is_escaped())) + 1
             });
@@ -69,43 +79,49 @@ impl<const N: usize> Interner<N> {
             self.queued.extend_from_slice(text.raw().as_bytes());
         }
         let hash = self.hasher.hash_one(self.queued.get(start..).unwrap_or_default());
-        self.queue.push(Waiting { hash, end: self.queued.len(), candidate: 0 });
+        self.queue.push(Queued { hash, end: self.queued.len(), candidate: 0 });
     }
 
-    /// Empties the queue into `found`: of each tuple its id, and whether it is new. Ids count up from 0.
-    pub fn settle(&mut self, found: &mut Vec<(u32, bool)>) {
+    /// Looks up all tuples of the queue and adds the new ones. `found` gets one entry per tuple, in order; ids count up
+    /// from 0.
+    pub fn settle(&mut self, found: &mut Vec<Interned>) {
         found.clear();
-        // Each step by itself for all tuples: none depends on another, so their waits for memory overlap.
-        for waiting in &mut self.queue {
-            let slot = self.table.find(waiting.hash, |slot| slot.hash == waiting.hash);
-            waiting.candidate = slot.map_or(u32::MAX, |slot| slot.id);
+        // Each step is made for all tuples before the next one. The tuples are independent, so their waits for memory
+        // overlap.
+        for queued_tuple in &mut self.queue {
+            let slot = self.table.find(queued_tuple.hash, |slot| slot.hash == queued_tuple.hash);
+            queued_tuple.candidate = slot.map_or(u32::MAX, |slot| slot.id);
         }
         let (queue, queued) = (std::mem::take(&mut self.queue), std::mem::take(&mut self.queued));
         let mut start = 0;
-        for waiting in &queue {
-            let tuple = queued.get(start..waiting.end).unwrap_or_default();
-            start = waiting.end;
-            let is_known = self.bytes(waiting.candidate) == Some(tuple);
-            found.push(if is_known { (waiting.candidate, false) } else { self.find_or_add(waiting.hash, tuple) });
+        for queued_tuple in &queue {
+            let tuple = queued.get(start..queued_tuple.end).unwrap_or_default();
+            start = queued_tuple.end;
+            let is_known = self.bytes(queued_tuple.candidate) == Some(tuple);
+            found.push(if is_known {
+                Interned { id: queued_tuple.candidate, is_new: false }
+            } else {
+                self.find_or_add(queued_tuple.hash, tuple)
+            });
         }
         (self.queue, self.queued) = (queue, queued);
         self.queue.clear();
         self.queued.clear();
     }
 
-    fn find_or_add(&mut self, hash: u64, tuple: &[u8]) -> (u32, bool) {
+    fn find_or_add(&mut self, hash: u64, tuple: &[u8]) -> Interned {
         if let Some(slot) = self.table.find(hash, |slot| slot.hash == hash && self.bytes(slot.id) == Some(tuple)) {
-            return (slot.id, false);
+            return Interned { id: slot.id, is_new: false };
         }
         let id = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(tuple);
         self.ends.push(self.bytes.len());
         self.table.insert_unique(hash, Slot { hash, id }, |slot| slot.hash);
-        (id, true)
+        Interned { id, is_new: true }
     }
 
-    /// The id of a tuple, looked up at once.
-    pub fn intern(&mut self, fields: &[Option<Text<'_>>; N], number: Option<f64>) -> (u32, bool) {
+    /// Looks up one tuple without a batch.
+    pub fn intern(&mut self, fields: &[Option<Text<'_>>; N], number: Option<f64>) -> Interned {
         let mut found = Vec::with_capacity(1);
         self.queue(fields, number);
         self.settle(&mut found);
@@ -118,11 +134,11 @@ impl<const N: usize> Interner<N> {
         self.bytes.get(start..*self.ends.get(id)?)
     }
 
-    /// A field of a tuple, its escapes resolved.
+    /// A field of a tuple, with its escapes resolved.
     pub fn text<'s>(&'s self, id: u32, field: usize, scratch: &'s mut String) -> Option<&'s str> {
         let tuple = self.bytes(id)?;
-        let (words, _) = tuple.get(..N * WORD)?.as_chunks::<WORD>();
-        let mut start = N * WORD + NUMBER;
+        let (words, _) = tuple.get(..N * WORD_BYTES)?.as_chunks::<WORD_BYTES>();
+        let mut start = N * WORD_BYTES + NUMBER_BYTES;
         let mut words = words.iter().map(|word| u32::from_le_bytes(*word).checked_sub(1));
         start += words.by_ref().take(field).flatten().map(|word| (word >> 1) as usize).sum::<usize>();
         let word = words.next()??;
@@ -133,11 +149,11 @@ impl<const N: usize> Interner<N> {
     /// The number of a tuple.
     #[must_use]
     pub fn number(&self, id: u32) -> Option<f64> {
-        let bits = self.bytes(id)?.get(N * WORD..)?.first_chunk::<NUMBER>()?;
+        let bits = self.bytes(id)?.get(N * WORD_BYTES..)?.first_chunk::<NUMBER_BYTES>()?;
         Some(u64::from_le_bytes(*bits)).filter(|bits| *bits != NO_NUMBER).map(f64::from_bits)
     }
 
-    /// All tuples as bytes: how many there are, where each ends, and what they hold.
+    /// All tuples as bytes: their number, the end of each, and their contents.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(8 * (self.ends.len() + 1) + self.bytes.len());
@@ -148,8 +164,8 @@ impl<const N: usize> Interner<N> {
         bytes
     }
 
-    /// The tuples that [`Self::to_bytes`] gave, to be read by their ids; `None` when it did not. Others can be added,
-    /// but not found again among these.
+    /// The tuples of [`Self::to_bytes`], for lookups by id; `None` if the bytes are invalid. Lookups by content do not
+    /// find these tuples.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let word = |position: usize| {
@@ -159,17 +175,17 @@ impl<const N: usize> Interner<N> {
         let count = word(0)?;
         let ends = (1..=count).map(word).collect::<Option<Vec<usize>>>()?;
         let bytes = bytes.get(8 * (count + 1)..)?;
-        let is_whole = ends.is_sorted() && ends.last().copied().unwrap_or_default() == bytes.len();
-        is_whole.then(|| Self { bytes: bytes.to_vec(), ends, ..Self::default() })
+        let is_valid = ends.is_sorted() && ends.last().copied().unwrap_or_default() == bytes.len();
+        is_valid.then(|| Self { bytes: bytes.to_vec(), ends, ..Self::default() })
     }
 
-    /// How many distinct tuples there are.
+    /// The number of distinct tuples.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no tuples.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
@@ -194,11 +210,15 @@ mod tests {
             [Some(Text::from_json("ab", true)), b],
         ]
         .iter()
-        .map(|fields| tuples.intern(fields, None).0)
+        .map(|fields| tuples.intern(fields, None).id)
         .collect();
         assert_eq!(ids, [0, 1, 2, 3, 4, 5]);
-        assert_eq!(tuples.intern(&[a, b], Some(1.0)), (6, true), "the number belongs to the tuple");
-        assert_eq!(tuples.intern(&[a, b], None), (0, false));
+        assert_eq!(
+            tuples.intern(&[a, b], Some(1.0)),
+            Interned { id: 6, is_new: true },
+            "the number belongs to the tuple"
+        );
+        assert_eq!(tuples.intern(&[a, b], None), Interned { id: 0, is_new: false });
         let mut scratch = String::new();
         assert_eq!(tuples.text(4, 0, &mut scratch), Some(""));
         assert_eq!(tuples.text(3, 0, &mut scratch), None);
@@ -211,7 +231,8 @@ mod tests {
         for round in 0..2 {
             for number in 0..10_000_u32 {
                 let text = number.to_string();
-                assert_eq!(tuples.intern(&[Some(Text::from_json(&text, false))], None), (number, round == 0));
+                let interned = tuples.intern(&[Some(Text::from_json(&text, false))], None);
+                assert_eq!(interned, Interned { id: number, is_new: round == 0 });
             }
         }
     }

@@ -1,21 +1,22 @@
 //! Partition values to folder names and back.
 //!
-//! The names are the ones that Spark writes, because only these are read right by Spark, DuckDB, Polars and pyarrow
-//! alike: UTF-8 as it is, control characters and Hive's special characters as `%XX`, NULL and '' as
-//! `__HIVE_DEFAULT_PARTITION__`.
+//! Rule 12 of `docs/tables.md`, the names of partition folders: values are escaped like Spark does it, because only
+//! these names are read correctly by Spark, DuckDB, Polars and pyarrow. UTF-8 is unchanged; control characters and the
+//! special characters of Hive become `%XX`; NULL and '' become `__HIVE_DEFAULT_PARTITION__`.
 //!
-//! Invariant: `unescape(escape(value)) == value`, and no folder name holds `/` or is `.` or `..` (it begins with the
-//! column's name and `=`).
+//! Invariant: `unescape(escape(value)) == value`, and no folder name contains `/` or is `.` or `..` (it begins with the
+//! name of the column and `=`).
 
 use std::fmt::Write as _;
 
 use crate::tables::songs::{SongRow, partition_artist};
 use crate::tables::time::Month;
 
-/// A table has at most so many partitions: listing more takes readers minutes, and a key column is then no key.
+/// The limit of partitions per table (rule 15 of `docs/tables.md`). Readers need minutes to list more of them, and that
+/// many different values show that the partition column is wrong.
 pub const MAX_PARTITIONS: usize = 200_000;
 
-/// The folder name's value for NULL and ''.
+/// The partition value of NULL and ''.
 pub const DEFAULT_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// The path of a songs partition, relative to its table: `year=1999/artist_id=AR…`.
@@ -44,7 +45,7 @@ pub fn of_month(month: Month) -> String {
     format!("year={}/month={}", month.year, month.month)
 }
 
-/// Appends the value as Spark writes it in a folder name.
+/// Appends a value to a folder name, escaped like Spark does it.
 pub fn escape(value: &str, path: &mut String) {
     for character in value.chars() {
         if is_escaped(character) {
@@ -55,7 +56,7 @@ pub fn escape(value: &str, path: &mut String) {
     }
 }
 
-/// The value that a folder name tells; `None` for NULL.
+/// The value of an escaped name; `None` for NULL.
 #[must_use]
 pub fn unescape(name: &str) -> Option<String> {
     if name == DEFAULT_PARTITION {
@@ -78,7 +79,7 @@ pub fn unescape(name: &str) -> Option<String> {
     Some(value)
 }
 
-/// Spark's set (`ExternalCatalogUtils.needsEscaping`).
+/// The characters that Spark escapes (`ExternalCatalogUtils.needsEscaping`).
 fn is_escaped(character: char) -> bool {
     character.is_ascii_control()
         || matches!(character, '"' | '#' | '%' | '\'' | '*' | '/' | ':' | '=' | '?' | '\\' | '{' | '[' | ']' | '^')
@@ -91,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_sparks() {
+    fn names_are_those_of_spark() {
         let mut path = String::new();
         escape("AC/DC: 100% \"live\" #1 'x' * ? \\ { [ ] ^ } é\n\u{7f}", &mut path);
         assert_eq!(path, "AC%2FDC%3A 100%25 %22live%22 %231 %27x%27 %2A %3F %5C %7B %5B %5D %5E } é%0A%7F");
@@ -113,12 +114,12 @@ mod tests {
             assert!(!path.bytes().any(|byte| byte == b'/' || byte < 0x20), "{value:?}");
             let name = path.strip_prefix("artist_id=").unwrap();
             assert_eq!(unescape(name).as_deref(), Some(value.as_str()));
-            // A name that somebody else made up is read without a panic, and what it tells can be written again.
+            // A name from another program is read without a panic, and its value can be escaped again.
             let foreign: String = (0..random.below(12)).map(|_| *random.of(&odd)).collect();
-            if let Some(told) = unescape(&foreign) {
+            if let Some(value) = unescape(&foreign) {
                 let mut again = String::new();
-                escape(&told, &mut again);
-                assert_eq!(unescape(&again), Some(told));
+                escape(&value, &mut again);
+                assert_eq!(unescape(&again), Some(value));
             }
         });
     }

@@ -1,10 +1,10 @@
-//! Everybody and everything that the plays of a run speak of, under one number each.
+//! The dictionary of all plays of a run: every profile and track with one number for the whole run.
 //!
-//! Each worker numbers its profiles and tracks by itself; here one worker's stand behind another's. What a profile says
-//! is coded: each distinct text is kept once for the run, and a profile is seven small numbers. So writing a play moves
-//! numbers, and a text is looked at once for each part of the table that holds it.
+//! Each worker numbers its profiles and tracks separately; here the numbers of one worker follow after those of the
+//! previous one. Profiles are dictionary-encoded: each distinct text of a field is stored once, and a profile is seven
+//! small codes. So a row of songplays is written by copying numbers, and each text is read once per slice of the table.
 //!
-//! Invariant: equal codes of a field are equal texts, and the other way round.
+//! Invariant: two codes of a field are equal exactly if their texts are equal.
 
 use std::cmp::Ordering;
 
@@ -12,110 +12,110 @@ use crate::config::Match;
 use crate::decode::Text;
 use crate::tables::interner::Interner;
 use crate::tables::ordering;
-use crate::tables::plays::{Key, LocalDictionary, NO_SONG, PROFILE_FIELDS, Play};
+use crate::tables::plays::{Key, LocalDictionary, NO_SONG, Play, profile};
 use crate::tables::song_index::track_key;
-use crate::tables::users::UserRow;
+use crate::tables::users::{User, UserRow};
 
-/// How many of [`crate::tables::plays::PROFILE_FIELDS`] songplays shows: user id, level, location, user agent.
-pub const SHOWN: usize = 4;
+/// The code of NULL.
+pub const NULL_CODE: u32 = u32::MAX;
 
-/// All fields of a profile.
-const FIELDS: usize = PROFILE_FIELDS.len();
-
-/// Stands for NULL where a code is expected.
-pub const NULL: u32 = u32::MAX;
-
-/// Who and what the plays of all workers speak of.
+/// The users and tracks that the plays of all workers refer to.
 #[derive(Debug, Default)]
 pub struct PlayDictionary {
-    texts: [Interner<1>; FIELDS],
-    profiles: Vec<[u32; FIELDS]>,
+    texts: [Interner<1>; profile::FIELDS],
+    profiles: Vec<[u32; profile::FIELDS]>,
     songs: Vec<u32>,
-    workers: Vec<Worker>,
+    workers: Vec<WorkerPart>,
 }
 
-/// Where a worker's numbers begin, and its tracks as the events name them.
+/// The first numbers of a worker, and its tracks.
 #[derive(Debug)]
-struct Worker {
+struct WorkerPart {
     first_profile: u32,
     first_track: u32,
     tracks: Interner<2>,
 }
 
 impl PlayDictionary {
-    /// Joins what the workers know, in their order.
+    /// Joins the dictionaries of the workers, in their order.
     #[must_use]
     pub fn new(parts: Vec<LocalDictionary>) -> Self {
-        let mut cast = Self::default();
+        let mut dictionary = Self::default();
         let mut scratch = String::new();
-        for people in parts {
-            let (first_profile, first_track) = (number(cast.profiles.len()), number(cast.songs.len()));
-            for profile in 0..number(people.profiles.len()) {
-                let mut codes = [NULL; FIELDS];
-                for ((field, code), texts) in codes.iter_mut().enumerate().zip(&mut cast.texts) {
-                    if let Some(text) = people.profiles.text(profile, field, &mut scratch) {
-                        *code = texts.intern(&[Some(Text::plain(text))], None).0;
+        for part in parts {
+            let (first_profile, first_track) = (number(dictionary.profiles.len()), number(dictionary.songs.len()));
+            for id in 0..number(part.profiles.len()) {
+                let mut codes = [NULL_CODE; profile::FIELDS];
+                for ((field, code), texts) in codes.iter_mut().enumerate().zip(&mut dictionary.texts) {
+                    if let Some(text) = part.profiles.text(id, field, &mut scratch) {
+                        *code = texts.intern(&[Some(Text::plain(text))], None).id;
                     }
                 }
-                cast.profiles.push(codes);
+                dictionary.profiles.push(codes);
             }
-            cast.songs.extend(people.songs);
-            cast.workers.push(Worker { first_profile, first_track, tracks: people.tracks });
+            dictionary.songs.extend(part.songs);
+            dictionary.workers.push(WorkerPart { first_profile, first_track, tracks: part.tracks });
         }
-        cast
+        dictionary
     }
 
-    /// A play of a worker with the run's numbers in place of the worker's.
+    /// A play of a worker, with the numbers of the run instead of the worker's numbers.
     #[must_use]
-    pub fn adopt(&self, worker: usize, play: &Play) -> Play {
+    pub fn renumbered(&self, worker: usize, play: &Play) -> Play {
         let (profile, track) =
             self.workers.get(worker).map_or((0, 0), |worker| (worker.first_profile, worker.first_track));
         play.with_ids(play.profile.saturating_add(profile), play.track.saturating_add(track))
     }
 
-    /// The code of a field of a play's profile, or [`NULL`].
+    /// The code of a field of a play's profile, or [`NULL_CODE`].
     #[must_use]
     pub fn code(&self, play: &Play, field: usize) -> u32 {
-        self.profiles.get(play.profile as usize).and_then(|codes| codes.get(field)).copied().unwrap_or(NULL)
+        self.profiles.get(play.profile as usize).and_then(|codes| codes.get(field)).copied().unwrap_or(NULL_CODE)
     }
 
-    /// How many distinct texts a field has.
+    /// The number of distinct texts of a field.
     #[must_use]
-    pub fn texts(&self, field: usize) -> usize {
+    pub fn text_count(&self, field: usize) -> usize {
         self.texts.get(field).map_or(0, Interner::len)
     }
 
-    /// The text with a code of a field.
+    /// The text of a code of a field.
     pub fn text<'s>(&'s self, field: usize, code: u32, scratch: &'s mut String) -> Option<&'s str> {
         self.texts.get(field)?.text(code, 0, scratch)
     }
 
-    /// The song of a play: a position in the catalogue, or [`NO_SONG`].
+    /// The song of a play: a position in [`crate::tables::song_index::SongIndex::rows`], or [`NO_SONG`].
     #[must_use]
     pub fn song(&self, play: &Play) -> u32 {
         self.songs.get(play.track as usize).copied().unwrap_or(NO_SONG)
     }
 
-    /// How many profiles and how many tracks there are.
+    /// The number of profiles.
     #[must_use]
-    pub fn len(&self) -> (usize, usize) {
-        (self.profiles.len(), self.songs.len())
+    pub fn profile_count(&self) -> usize {
+        self.profiles.len()
     }
 
-    /// A profile as a user, with the user's id; `latest` is its latest event.
+    /// The number of tracks.
     #[must_use]
-    pub fn user(&self, profile: u32, latest: Key) -> Option<(Box<str>, UserRow)> {
-        let codes = self.profiles.get(profile as usize)?;
+    pub fn track_count(&self) -> usize {
+        self.songs.len()
+    }
+
+    /// A profile as a row of the users table; `latest` is its latest play.
+    #[must_use]
+    pub fn user(&self, profile_id: u32, latest: Key) -> Option<User> {
+        let codes = self.profiles.get(profile_id as usize)?;
         let mut scratch = String::new();
         let mut text = |field: usize| {
-            let code = codes.get(field).copied().filter(|code| *code != NULL)?;
+            let code = codes.get(field).copied().filter(|code| *code != NULL_CODE)?;
             self.text(field, code, &mut scratch).map(Box::<str>::from)
         };
-        let user_id = text(0)?;
-        Some((user_id, UserRow { latest, level: text(1), first_name: text(4), last_name: text(5), gender: text(6) }))
+        let user_id = text(profile::USER_ID)?;
+        Some((user_id, UserRow::of_profile(latest, text)))
     }
 
-    /// The key by which songs are matched to a track; `None` for one that no song can match.
+    /// The [`track_key`] of a track; `None` if no song can match it.
     #[must_use]
     pub fn track_key(&self, track: u32, matching: Match) -> Option<u64> {
         let (tracks, track) = self.track(track)?;
@@ -124,12 +124,13 @@ impl PlayDictionary {
         track_key(matching, title, tracks.text(track, 1, &mut artist), tracks.number(track))
     }
 
-    /// The order of plays whose time, session and position are the same: by what they say.
+    /// The order of plays with the same time, session and position in the session: by their texts, then by the length
+    /// of the track (rule 7 of `docs/tables.md`).
     #[must_use]
-    pub fn tie(&self, a: &Play, b: &Play) -> Ordering {
+    pub fn compare_texts(&self, a: &Play, b: &Play) -> Ordering {
         let mut order = Ordering::Equal;
         let (mut left, mut right) = (String::new(), String::new());
-        for field in 0..SHOWN {
+        for field in 0..profile::SONGPLAYS_FIELDS {
             let (a, b) = (self.code(a, field), self.code(b, field));
             if a != b {
                 order = order.then_with(|| self.text(field, a, &mut left).cmp(&self.text(field, b, &mut right)));
@@ -145,15 +146,15 @@ impl PlayDictionary {
         order.then_with(|| ordering::floats(a.number(track_a), b.number(track_b)))
     }
 
-    /// The tracks of the worker that a track came from, and its number among them.
+    /// The tracks of the worker that a track comes from, and its number among them.
     fn track(&self, track: u32) -> Option<(&Interner<2>, u32)> {
-        let behind = self.workers.partition_point(|worker| worker.first_track <= track);
-        let worker = self.workers.get(behind.checked_sub(1)?)?;
+        let next = self.workers.partition_point(|worker| worker.first_track <= track);
+        let worker = self.workers.get(next.checked_sub(1)?)?;
         Some((&worker.tracks, track - worker.first_track))
     }
 }
 
-/// A run's profiles and tracks are numbered with 32 bits; four billion of them would fill any memory first.
+/// Profiles and tracks have 32-bit numbers; memory ends long before the four billion numbers.
 fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -1,35 +1,50 @@
-//! What a part of the logs says: its plays, the users and tracks they speak of.
+//! The plays of a part of the event logs, with a dictionary of their users and tracks.
 //!
-//! A play is 32 bytes: when, in which session, by whom (a [`Profile`](PROFILE_FIELDS) id) and what (a track id). Full
-//! buffers of plays leave as sorted runs; users and tracks stay, they are dimensions.
+//! A play is 32 bytes: its time, its session, its position in the session, the id of its user's [`profile`] and the id
+//! of its track. A full buffer of plays becomes a sorted run; the dictionary stays in memory.
+//!
+//! Only `NextSong` events are plays (rule 3 of `docs/tables.md`); the decoder filters the others.
 //!
 //! Invariant: a play's ids belong to the [`LocalDictionary`] of the same partial; runs are sorted by [`Play::key`].
 
 use crate::decode::Event;
-use crate::tables::interner::Interner;
+use crate::tables::interner::{Interned, Interner};
 use crate::tables::song_index::SongIndex;
 
-/// The fields of an event that tell who acted, in the order of a profile.
-pub const PROFILE_FIELDS: [&str; 7] =
-    ["user_id", "level", "location", "user_agent", "first_name", "last_name", "gender"];
+/// The positions of the fields in a profile: everything that an event contains about its user.
+pub(crate) mod profile {
+    pub(crate) const USER_ID: usize = 0;
+    pub(crate) const LEVEL: usize = 1;
+    pub(crate) const LOCATION: usize = 2;
+    pub(crate) const USER_AGENT: usize = 3;
+    pub(crate) const FIRST_NAME: usize = 4;
+    pub(crate) const LAST_NAME: usize = 5;
+    pub(crate) const GENDER: usize = 6;
 
-/// Stands for "no song".
+    /// Number of fields.
+    pub(crate) const FIELDS: usize = 7;
+
+    /// The first fields are columns of songplays.
+    pub(crate) const SONGPLAYS_FIELDS: usize = 4;
+}
+
+/// The song position of a track without a song.
 pub const NO_SONG: u32 = u32::MAX;
 
-/// When an event happened: (ts, session, position in the session), NULL first. Nearly always unique.
+/// The sort key of a play: (ts, session, position in the session), NULL first. Nearly always unique.
 pub type Key = (i64, Option<i64>, Option<i64>);
 
 /// One play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Play {
-    /// The millisecond, and in its two lowest bits whether session and item hold a value. The decoder's widest window
-    /// leaves room for both.
+    /// The time in milliseconds, shifted left by two bits, which are set if session and item have a value. Times that
+    /// the decoder accepts leave these bits free.
     stamp: i64,
     session: i64,
     item: i64,
-    /// Who.
+    /// The id of the user's profile.
     pub profile: u32,
-    /// What.
+    /// The id of the track.
     pub track: u32,
 }
 
@@ -37,7 +52,7 @@ const HAS_SESSION: i64 = 2;
 const HAS_ITEM: i64 = 1;
 
 impl Play {
-    /// A play at the given time.
+    /// A play with the given key and ids.
     #[must_use]
     pub fn new((ts, session, item): Key, profile: u32, track: u32) -> Self {
         let present = i64::from(session.is_some()) * HAS_SESSION + i64::from(item.is_some()) * HAS_ITEM;
@@ -50,7 +65,7 @@ impl Play {
         }
     }
 
-    /// The same moment with other ids.
+    /// The same play with other ids.
     #[must_use]
     pub fn with_ids(self, profile: u32, track: u32) -> Self {
         Self { profile, track, ..self }
@@ -62,84 +77,85 @@ impl Play {
         self.stamp >> 2
     }
 
-    /// The session's number.
+    /// The number of the session.
     #[must_use]
     pub fn session(&self) -> Option<i64> {
         (self.stamp & HAS_SESSION != 0).then_some(self.session)
     }
 
-    /// What plays are sorted by; what is equal here is ordered by its texts.
+    /// The sort key. Plays with equal keys are ordered by their texts.
     #[must_use]
     pub fn key(&self) -> Key {
         (self.ts(), self.session(), (self.stamp & HAS_ITEM != 0).then_some(self.item))
     }
 
-    /// The play as four numbers, for a file.
+    /// The play as four words, for a file.
     #[must_use]
     pub fn to_words(self) -> [i64; 4] {
         let ids = u64::from(self.profile) << 32 | u64::from(self.track);
         [self.stamp, self.session, self.item, ids.cast_signed()]
     }
 
-    /// The play that [`Self::to_words`] gave.
+    /// The play of four words from [`Self::to_words`].
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "two 32-bit ids share the last word")]
+    #[expect(clippy::cast_possible_truncation, reason = "two 32-bit ids share one word")]
     pub fn from_words([stamp, session, item, ids]: [i64; 4]) -> Self {
         let ids = ids.cast_unsigned();
         Self { stamp, session, item, profile: (ids >> 32) as u32, track: ids as u32 }
     }
 }
 
-/// Who and what the plays of a partial speak of.
+/// The users and tracks that the plays of one partial refer to.
 #[derive(Debug, Default)]
 pub struct LocalDictionary {
-    /// Distinct users with everything an event says of them.
-    pub profiles: Interner<7>,
-    /// The latest event of each profile.
+    /// Distinct combinations of the [`profile`] fields.
+    pub profiles: Interner<{ profile::FIELDS }>,
+    /// The latest play of each profile.
     pub latest: Vec<Key>,
-    /// Distinct (song, artist, length).
+    /// Distinct (song title, artist name, length).
     pub tracks: Interner<2>,
-    /// The song of each track: a position in the catalogue, or [`NO_SONG`].
+    /// The song of each track: a position in [`SongIndex::rows`], or [`NO_SONG`].
     pub songs: Vec<u32>,
 }
 
-/// Plays that are looked up together: enough for their waits to overlap, few enough to stay in the nearest cache.
-const BATCH: usize = 64;
+/// Plays that are looked up together: enough to overlap their waits for memory, few enough to stay in the nearest
+/// cache.
+const BATCH_PLAYS: usize = 64;
 
-/// The plays of one part of the logs.
+/// The plays of one part of the event logs.
 #[derive(Debug)]
-pub struct PlaysPartial<'c> {
-    catalogue: &'c SongIndex,
-    people: LocalDictionary,
+pub struct PlaysPartial<'i> {
+    index: &'i SongIndex,
+    dictionary: LocalDictionary,
     plays: Vec<Play>,
-    room: usize,
-    /// The moments of plays whose users and tracks are in the queue.
-    waiting: Vec<Key>,
-    profiles: Vec<(u32, bool)>,
-    tracks: Vec<(u32, bool)>,
-    song: String,
+    capacity: usize,
+    /// The keys of the plays whose profiles and tracks wait in the queues of the dictionary.
+    queued: Vec<Key>,
+    profiles: Vec<Interned>,
+    tracks: Vec<Interned>,
+    title: String,
     artist: String,
 }
 
-impl<'c> PlaysPartial<'c> {
-    /// No plays yet; songs are looked up in `catalogue`, and a buffer begins with room for `room` plays: a buffer that
-    /// grows is copied, and takes new memory, again and again.
+impl<'i> PlaysPartial<'i> {
+    /// An empty partial. It looks songs up in `index`; each buffer is allocated for `capacity` plays, because growing
+    /// one would copy it repeatedly.
     #[must_use]
-    pub fn new(catalogue: &'c SongIndex, room: usize) -> Self {
+    pub fn new(index: &'i SongIndex, capacity: usize) -> Self {
         Self {
-            catalogue,
-            people: LocalDictionary::default(),
+            index,
+            dictionary: LocalDictionary::default(),
             plays: Vec::new(),
-            room,
-            waiting: Vec::with_capacity(BATCH),
-            profiles: Vec::with_capacity(BATCH),
-            tracks: Vec::with_capacity(BATCH),
-            song: String::new(),
+            capacity,
+            queued: Vec::with_capacity(BATCH_PLAYS),
+            profiles: Vec::with_capacity(BATCH_PLAYS),
+            tracks: Vec::with_capacity(BATCH_PLAYS),
+            title: String::new(),
             artist: String::new(),
         }
     }
 
-    /// Takes in one NextSong event.
+    /// Adds one `NextSong` event.
     pub fn add(&mut self, event: &Event<'_>) {
         let profile = [
             Some(event.user_id),
@@ -150,49 +166,47 @@ impl<'c> PlaysPartial<'c> {
             event.last_name,
             event.gender,
         ];
-        self.people.profiles.queue(&profile, None);
-        self.people.tracks.queue(&[event.song, event.artist], event.length);
-        self.waiting.push((event.ts, event.session_id, event.item_in_session));
-        if self.waiting.len() == BATCH {
+        self.dictionary.profiles.queue(&profile, None);
+        self.dictionary.tracks.queue(&[event.song, event.artist], event.length);
+        self.queued.push((event.ts, event.session_id, event.item_in_session));
+        if self.queued.len() == BATCH_PLAYS {
             self.settle();
         }
     }
 
-    /// Gives the waiting plays their ids.
+    /// Looks up the ids of the queued plays and moves the plays to the buffer.
     fn settle(&mut self) {
         if self.plays.is_empty() {
-            self.plays.reserve_exact(self.room);
+            self.plays.reserve_exact(self.capacity);
         }
-        let people = &mut self.people;
-        people.profiles.settle(&mut self.profiles);
-        people.tracks.settle(&mut self.tracks);
-        for ((key, (profile, is_new)), (track, is_new_track)) in
-            self.waiting.drain(..).zip(&self.profiles).zip(&self.tracks)
-        {
-            if *is_new_track {
-                let title = people.tracks.text(*track, 0, &mut self.song);
-                let artist = people.tracks.text(*track, 1, &mut self.artist);
-                let song = self.catalogue.find(title, artist, people.tracks.number(*track));
-                people.songs.push(song.unwrap_or(NO_SONG));
+        let dictionary = &mut self.dictionary;
+        dictionary.profiles.settle(&mut self.profiles);
+        dictionary.tracks.settle(&mut self.tracks);
+        for ((key, profile), track) in self.queued.drain(..).zip(&self.profiles).zip(&self.tracks) {
+            if track.is_new {
+                let title = dictionary.tracks.text(track.id, 0, &mut self.title);
+                let artist = dictionary.tracks.text(track.id, 1, &mut self.artist);
+                let song = self.index.find(title, artist, dictionary.tracks.number(track.id));
+                dictionary.songs.push(song.unwrap_or(NO_SONG));
             }
-            if *is_new {
-                people.latest.push(key);
-            } else if let Some(latest) = people.latest.get_mut(*profile as usize) {
+            if profile.is_new {
+                dictionary.latest.push(key);
+            } else if let Some(latest) = dictionary.latest.get_mut(profile.id as usize) {
                 *latest = (*latest).max(key);
             }
-            self.plays.push(Play::new(key, *profile, *track));
+            self.plays.push(Play::new(key, profile.id, track.id));
         }
     }
 
-    /// How many plays are buffered.
+    /// The number of buffered plays.
     #[must_use]
     pub fn buffered(&self) -> usize {
-        self.plays.len() + self.waiting.len()
+        self.plays.len() + self.queued.len()
     }
 
-    /// The buffered plays, sorted; the buffer is empty afterwards.
+    /// Takes the buffered plays, sorted, and leaves the buffer empty.
     ///
-    /// A stable sort, because it takes the sorted stretches of the input as they are.
+    /// The sort is stable, because a stable sort uses the sorted stretches of the input.
     pub fn take_run(&mut self) -> Vec<Play> {
         self.settle();
         let mut run = std::mem::take(&mut self.plays);
@@ -200,10 +214,10 @@ impl<'c> PlaysPartial<'c> {
         run
     }
 
-    /// Who and what all plays spoke of, once the last run is taken.
+    /// The dictionary of all plays, after the last run is taken.
     #[must_use]
-    pub fn into_people(mut self) -> LocalDictionary {
+    pub fn into_dictionary(mut self) -> LocalDictionary {
         self.settle();
-        self.people
+        self.dictionary
     }
 }

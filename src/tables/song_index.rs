@@ -1,8 +1,9 @@
-//! The songs by what a play says of them: title, artist name and duration.
+//! How a play finds its song: an index of the songs by title, artist name and duration.
 //!
-//! The rule (PRODUCT, rule 6): exact text, exact duration; several songs for one play: the smallest `song_id`. Under
-//! [`Match::TitleArtist`] the duration is not compared, the nearest wins (an unknown duration is infinitely far). NULL
-//! never matches. It is built once, after the last song, and only read from then on.
+//! Rule 6 of `docs/tables.md`: title, artist name and duration must be equal; text is compared by its bytes, and `-0.0`
+//! equals `0.0`. If several songs match, the one with the smallest `song_id` is taken. With [`Match::TitleArtist`] the
+//! duration is not compared: the nearest duration wins (an unknown one is infinitely far away), then the smallest
+//! `song_id`. NULL matches nothing. The index is built once, after all songs are read.
 //!
 //! Invariant: a lookup returns at most one song, so the join cannot multiply plays.
 
@@ -16,29 +17,29 @@ use crate::config::Match;
 use crate::tables::ordering;
 use crate::tables::songs::SongRow;
 
-/// The finished songs with an index over them.
+/// The rows of the songs table with their index.
 #[derive(Debug)]
 pub struct SongIndex {
     rows: Vec<SongRow>,
     matching: Match,
     hasher: DefaultHashBuilder,
-    /// Positions of the songs with the same key, best first; one entry for each key.
-    index: HashTable<Vec<u32>>,
+    /// Positions of the songs with the same key, one entry per key.
+    positions: HashTable<Vec<u32>>,
 }
 
 impl SongIndex {
     /// Indexes the rows of the songs table.
     #[must_use]
     pub fn new(rows: Vec<SongRow>, matching: Match) -> Self {
-        let mut catalogue = Self { rows, matching, hasher: DefaultHashBuilder::default(), index: HashTable::new() };
-        for (position, row) in (0_u32..).zip(&catalogue.rows) {
+        let mut index = Self { rows, matching, hasher: DefaultHashBuilder::default(), positions: HashTable::new() };
+        for (position, row) in (0_u32..).zip(&index.rows) {
             let (Some(title), Some(artist)) = (row.title.as_deref(), row.artist_name.as_deref()) else { continue };
             if matching == Match::TitleArtistDuration && row.duration.is_none() {
                 continue;
             }
-            let (rows, hasher) = (&catalogue.rows, &catalogue.hasher);
+            let (rows, hasher) = (&index.rows, &index.hasher);
             let hash = hash(hasher, matching, title, artist, row.duration);
-            let entry = catalogue.index.entry(
+            let entry = index.positions.entry(
                 hash,
                 |known| {
                     known.first().is_some_and(|first| is_match(rows, matching, *first, title, artist, row.duration))
@@ -48,23 +49,23 @@ impl SongIndex {
             let known = entry.or_insert_with(Vec::new).into_mut();
             known.push(position);
             if matching == Match::TitleArtistDuration {
-                // Only the smallest song_id can ever win.
+                // Only the smallest song_id can win.
                 let best =
                     known.iter().copied().min_by_key(|position| rows.get(*position as usize).map(|row| &row.song_id));
                 known.truncate(0);
                 known.extend(best);
             }
         }
-        catalogue
+        index
     }
 
-    /// The rows of the songs table, sorted as [`crate::tables::songs::SongsPartial::finish`] sorts them.
+    /// The rows of the songs table, in the order of [`crate::tables::songs::SongsPartial::finish`].
     #[must_use]
     pub fn rows(&self) -> &[SongRow] {
         &self.rows
     }
 
-    /// The position in [`Self::rows`] of the song that a play names.
+    /// The position in [`Self::rows`] of the song that matches a play.
     #[must_use]
     pub fn find(&self, title: Option<&str>, artist: Option<&str>, length: Option<f64>) -> Option<u32> {
         let (title, artist) = (title?, artist?);
@@ -72,13 +73,13 @@ impl SongIndex {
             return None;
         }
         let hash = hash(&self.hasher, self.matching, title, artist, length);
-        let candidates = self.index.find(hash, |known| {
+        let candidates = self.positions.find(hash, |known| {
             known.first().is_some_and(|first| is_match(&self.rows, self.matching, *first, title, artist, length))
         })?;
         candidates.iter().copied().min_by(|a, b| self.compare(*a, *b, length))
     }
 
-    /// The order of candidates: nearest duration, then smallest `song_id`.
+    /// The order of candidates (rule 6): the nearest duration, then the smallest `song_id`.
     fn compare(&self, a: u32, b: u32, length: Option<f64>) -> Ordering {
         let (Some(a), Some(b)) = (self.rows.get(a as usize), self.rows.get(b as usize)) else {
             return Ordering::Equal;
@@ -91,13 +92,13 @@ impl SongIndex {
     }
 }
 
-/// What a track and the songs that may match it have in common, as a number that is the same on every machine; `None`
-/// where NULL keeps the track, or the song, from matching anything. Different keys never match; equal ones may not.
+/// A hash of the matched fields of a track or a song, the same on every machine; `None` if a NULL prevents any match. A
+/// track and a song with different keys never match; with equal keys they usually do.
 #[must_use]
 pub fn track_key(matching: Match, title: Option<&str>, artist: Option<&str>, duration: Option<f64>) -> Option<u64> {
     let mut hasher = XxHash64::with_seed(0);
     hasher.write(title?.as_bytes());
-    // No UTF-8 holds this byte.
+    // UTF-8 never contains this byte.
     hasher.write(&[0xff]);
     hasher.write(artist?.as_bytes());
     if matching == Match::TitleArtistDuration {
@@ -106,7 +107,7 @@ pub fn track_key(matching: Match, title: Option<&str>, artist: Option<&str>, dur
     Some(hasher.finish())
 }
 
-/// The bits by which durations are equal exactly when the numbers are: `-0.0` counts as `0.0`.
+/// A duration as bits, so that equal numbers have equal bits: `-0.0` becomes `0.0`.
 fn duration_bits(duration: Option<f64>) -> u64 {
     duration.map_or(0, |duration| (duration + 0.0).to_bits())
 }

@@ -1,29 +1,29 @@
-//! Song records as the files hold them, before rules choose among copies.
+//! Compact copies of song records, before the rules select among them.
 //!
-//! The songs and artists tables keep one of several copies; when a file changes or goes, another copy may be the one to
-//! keep. So all of them are kept, small, for later runs.
+//! The songs and artists tables keep one of several copies; when a file changes or is deleted, another copy may win. So
+//! the lake keeps all copies for later incremental runs.
 //!
-//! Invariant: a record gives back the song that it was made from, its escapes resolved.
+//! Invariant: [`SongRecord::song`] returns the song that the record was made from, with its escapes resolved.
 
 use crate::decode::{Song, Text};
 use crate::tables::columns::Column;
 use crate::tables::songs::SongRow;
 
-/// Texts of a record: song id, title, artist id, artist name, artist location.
-const TEXTS: usize = 5;
+/// The text fields of a record: song id, title, artist id, artist name, artist location.
+const TEXT_FIELDS: usize = 5;
 
-/// Stands for NULL where the end of a text is expected.
-const NULL: u32 = u32::MAX;
+/// The end of a text that is NULL.
+const NULL_END: u32 = u32::MAX;
 
-/// One song object of one file.
+/// One song record of one file.
 #[derive(Clone, Debug)]
 pub struct SongRecord {
-    /// The file's number.
+    /// The file's number in the listing.
     pub file: usize,
-    /// Where in the file its chunk began, which tells the records of a file that several workers read.
+    /// Where its chunk begins in the file, to order the records of a file that several workers read.
     pub offset: u64,
     texts: Box<str>,
-    ends: [u32; TEXTS],
+    ends: [u32; TEXT_FIELDS],
     latitude: Option<f64>,
     longitude: Option<f64>,
     duration: Option<f64>,
@@ -31,16 +31,16 @@ pub struct SongRecord {
 }
 
 impl SongRecord {
-    /// Takes a song over.
+    /// A compact copy of a song record.
     #[must_use]
     pub fn new(file: usize, offset: u64, song: &Song<'_>, scratch: &mut String) -> Self {
         let fields = [Some(song.song_id), song.title, song.artist_id, song.artist_name, song.artist_location];
-        let (mut texts, mut ends) = (String::new(), [NULL; TEXTS]);
+        let (mut texts, mut ends) = (String::new(), [NULL_END; TEXT_FIELDS]);
         for (field, end) in fields.into_iter().zip(&mut ends) {
             let Some(text) = field else { continue };
             texts.push_str(text.resolve(scratch));
-            // Texts are at most 1 MiB long, the decoder sees to it.
-            *end = u32::try_from(texts.len()).unwrap_or(NULL - 1);
+            // The decoder limits texts to 1 MiB.
+            *end = u32::try_from(texts.len()).unwrap_or(NULL_END - 1);
         }
         Self {
             file,
@@ -54,7 +54,7 @@ impl SongRecord {
         }
     }
 
-    /// A row of the songs table as a record: what it says, and nothing of its artist but id and name.
+    /// A row of the songs table as a record, with only the id and the name of its artist.
     #[must_use]
     pub fn of_row(row: &SongRow, scratch: &mut String) -> Self {
         let song = Song {
@@ -73,11 +73,11 @@ impl SongRecord {
 
     fn text(&self, field: usize) -> Option<&str> {
         let end = *self.ends.get(field)?;
-        let before = self.ends.get(..field)?.iter().rev().find(|end| **end != NULL).copied().unwrap_or_default();
-        if end == NULL { None } else { self.texts.get(before as usize..end as usize) }
+        let before = self.ends.get(..field)?.iter().rev().find(|end| **end != NULL_END).copied().unwrap_or_default();
+        if end == NULL_END { None } else { self.texts.get(before as usize..end as usize) }
     }
 
-    /// The song.
+    /// The song record for the rules.
     #[must_use]
     pub fn song(&self) -> Song<'_> {
         let text = |field| self.text(field).map(Text::plain);
@@ -98,7 +98,7 @@ impl SongRecord {
 /// Records as columns: the five texts, latitude, longitude, duration and year.
 #[must_use]
 pub fn columns(records: &[SongRecord]) -> Vec<Column> {
-    let texts = (0..TEXTS).map(|field| Column::text(records.iter().map(|record| record.text(field))));
+    let texts = (0..TEXT_FIELDS).map(|field| Column::text(records.iter().map(|record| record.text(field))));
     let numbers = [
         Column::float64(records.iter().map(|record| record.latitude)),
         Column::float64(records.iter().map(|record| record.longitude)),

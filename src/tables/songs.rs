@@ -1,8 +1,8 @@
-//! The songs table: one row a song, whatever number of copies the input holds.
+//! The songs table: one row per song, for any number of copies in the input.
 //!
-//! The rule (PRODUCT, rule 1): of copies that differ, a known year beats an unknown one (0 or missing), then the
-//! smallest (`artist_id`, title, year, duration) wins; NULL sorts before every value. The artist's name follows as last
-//! criterion: it is no column here, but plays are matched by it (see [`crate::tables::song_index`]).
+//! Rule 1 of `docs/tables.md`, which copy is kept: a known year wins over an unknown one (0 or missing); then the
+//! smallest (`artist_id`, title, year, duration) wins, with NULL first; then the smallest `artist_name`. The artist's
+//! name is not a column of this table, but plays are matched by it (see [`crate::tables::song_index`]).
 //!
 //! Invariant: merging partials is associative and commutative; the result depends on the set of copies alone.
 
@@ -18,20 +18,20 @@ use crate::tables::columns::{Column, Columns};
 use crate::tables::ordering;
 use crate::tables::ordering::owned;
 
-/// A row of the songs table, with the artist's name as the song file has it.
+/// A row of the songs table, with the artist's name from the song record.
 #[derive(Clone, Debug)]
 pub struct SongRow {
-    /// Key.
+    /// The key of the table.
     pub song_id: Box<str>,
-    /// Title.
+    /// A play must have the same title to match.
     pub title: Option<Box<str>>,
-    /// Artist's key.
+    /// The key of the artist; the second partition column.
     pub artist_id: Option<Box<str>>,
-    /// Year, 0 when unknown.
+    /// The first partition column; 0 if unknown.
     pub year: Option<i32>,
-    /// Seconds.
+    /// Duration in seconds.
     pub duration: Option<f64>,
-    /// Not a column: what a play's artist is compared with.
+    /// Not a column; a play must have the same artist name to match.
     pub artist_name: Option<Box<str>>,
 }
 
@@ -47,7 +47,7 @@ impl SongRow {
         }
     }
 
-    /// Whether the row is the same in everything.
+    /// Returns true if all fields are equal.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.song_id == other.song_id && self.compare(other) == Ordering::Equal
@@ -57,7 +57,7 @@ impl SongRow {
         matches!(self.year, None | Some(0))
     }
 
-    /// The order of copies: the smaller one is kept.
+    /// The order of copies (rule 1): the smallest is kept.
     fn compare(&self, other: &Self) -> Ordering {
         (self.has_unknown_year(), &self.artist_id, &self.title, self.year)
             .cmp(&(other.has_unknown_year(), &other.artist_id, &other.title, other.year))
@@ -69,20 +69,20 @@ impl SongRow {
 /// The songs of one part of the input.
 #[derive(Debug, Default)]
 pub struct SongsPartial {
-    /// By the song's id, which the row has.
+    /// Hashed by `song_id`.
     rows: HashTable<SongRow>,
     hasher: DefaultHashBuilder,
     scratch: String,
 }
 
 impl SongsPartial {
-    /// Takes in one song object.
+    /// Adds one song record.
     pub fn add(&mut self, song: &Song<'_>) {
         let row = SongRow::new(song, &mut self.scratch);
         self.keep(row);
     }
 
-    /// Takes in the songs of another part.
+    /// Merges the songs of another part.
     pub fn merge(&mut self, other: Self) {
         if self.rows.is_empty() {
             *self = other;
@@ -100,7 +100,7 @@ impl SongsPartial {
         }
     }
 
-    /// The rows, sorted by partition and then by key: by (year, `artist_id`, `song_id`), NULL and '' first.
+    /// The rows, sorted by partition and key: by (year, `artist_id`, `song_id`), with NULL and '' first.
     #[must_use]
     pub fn finish(self) -> Vec<SongRow> {
         let mut rows: Vec<SongRow> = self.rows.into_iter().collect();
@@ -111,13 +111,13 @@ impl SongsPartial {
     }
 }
 
-/// The artist as the partition's name tells it: NULL and '' share a folder.
+/// The value of the `artist_id` partition: NULL and '' share a folder.
 #[must_use]
 pub fn partition_artist(row: &SongRow) -> Option<&str> {
     row.artist_id.as_deref().filter(|artist| !artist.is_empty())
 }
 
-/// Rows as the columns that live in files.
+/// Rows as the columns that are in files.
 #[must_use]
 pub fn file_columns(rows: &[SongRow]) -> Columns {
     let columns = vec![

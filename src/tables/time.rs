@@ -1,9 +1,10 @@
-//! The time table: one row a distinct start time, with its calendar in UTC.
+//! The time table: one row per distinct start time, with its calendar fields.
 //!
-//! The rule (PRODUCT, rule 5): the week is the ISO week (and may belong to the neighbouring year), the weekday is
-//! 1 = Sunday … 7 = Saturday, as Spark's `weekofyear` and `dayofweek` have it. The host's time zone plays no part.
+//! Rule 5 of `docs/tables.md`, time is UTC: all fields are computed in UTC, for any time zone of the machine. The week
+//! is the ISO week, which may belong to the neighboring year; the weekday counts from 1 = Sunday to 7 = Saturday. Both
+//! are the same as `weekofyear` and `dayofweek` of Spark.
 //!
-//! Invariant: `calendar` is a function of the millisecond alone.
+//! Invariant: the fields of a row are a function of its millisecond alone.
 
 use std::fmt;
 
@@ -12,10 +13,10 @@ use chrono::{DateTime, Datelike};
 use crate::schema::Table;
 use crate::tables::columns::{Column, Columns};
 
-const DAY: i64 = 86_400_000;
-const HOUR: i64 = 3_600_000;
+const DAY_MS: i64 = 86_400_000;
+const HOUR_MS: i64 = 3_600_000;
 
-/// The calendar of a day in UTC.
+/// The calendar fields of a day in UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Day {
     /// Year.
@@ -31,10 +32,10 @@ pub struct Day {
 }
 
 impl Day {
-    /// The day that holds the millisecond.
+    /// The day of a time in milliseconds since 1970.
     #[must_use]
     pub fn of(ts: i64) -> Self {
-        // Every time within the decoder's widest window is a date.
+        // Every time that the decoder accepts is a valid date.
         let date = DateTime::from_timestamp_millis(ts).unwrap_or_default().date_naive();
         let small = |number: u32| i32::try_from(number).unwrap_or_default();
         Self {
@@ -57,34 +58,34 @@ pub struct Month {
 }
 
 impl Month {
-    /// The month that holds the millisecond.
+    /// The month of a time in milliseconds since 1970.
     #[must_use]
     pub fn of(ts: i64) -> Self {
         let day = Day::of(ts);
         Self { year: day.year, month: day.month }
     }
 
-    /// The first millisecond of the month that holds the millisecond.
+    /// The first millisecond of the month of `ts`.
     #[must_use]
     pub fn start(ts: i64) -> i64 {
-        let day = ts - ts.rem_euclid(DAY);
-        day - i64::from(Day::of(ts).day - 1) * DAY
+        let day = ts - ts.rem_euclid(DAY_MS);
+        day - i64::from(Day::of(ts).day - 1) * DAY_MS
     }
 
-    /// The month that its text, such as `2018-11`, names.
+    /// The month of a text such as `2018-11`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (year, month) = text.split_once('-')?;
         Some(Self { year: year.parse().ok()?, month: month.parse().ok()? })
     }
 
-    /// The first millisecond of the next month.
+    /// The first millisecond of the month after that of `ts`.
     #[must_use]
     pub fn end(ts: i64) -> i64 {
         let month = Self::of(ts);
-        let mut next = ts - ts.rem_euclid(DAY) + DAY;
+        let mut next = ts - ts.rem_euclid(DAY_MS) + DAY_MS;
         while Self::of(next) == month {
-            next += DAY;
+            next += DAY_MS;
         }
         next
     }
@@ -96,7 +97,8 @@ impl fmt::Display for Month {
     }
 }
 
-/// The rows for sorted start times (milliseconds; repetitions are dropped), as the columns that live in files.
+/// The rows of sorted start times, with the columns that are in files. Times are in milliseconds; duplicates are
+/// dropped.
 #[must_use]
 pub fn file_columns(sorted: impl Iterator<Item = i64>) -> Columns {
     let mut columns = columns(sorted);
@@ -107,7 +109,7 @@ pub fn file_columns(sorted: impl Iterator<Item = i64>) -> Columns {
     columns
 }
 
-/// The rows for sorted start times (milliseconds; repetitions are dropped): all columns, in the table's order.
+/// The rows of sorted start times, with all columns of the table. Times are in milliseconds; duplicates are dropped.
 #[must_use]
 pub fn columns(sorted: impl Iterator<Item = i64>) -> Columns {
     let mut times: Vec<i64> = Vec::with_capacity(sorted.size_hint().0);
@@ -117,14 +119,14 @@ pub fn columns(sorted: impl Iterator<Item = i64>) -> Columns {
     let days: Vec<Day> = times
         .iter()
         .map(|ts| {
-            let number = ts.div_euclid(DAY);
+            let number = ts.div_euclid(DAY_MS);
             if cached.0 != number {
                 cached = (number, Day::of(*ts));
             }
             cached.1
         })
         .collect();
-    let hour = |ts: &i64| i32::try_from(ts.rem_euclid(DAY) / HOUR).unwrap_or_default();
+    let hour = |ts: &i64| i32::try_from(ts.rem_euclid(DAY_MS) / HOUR_MS).unwrap_or_default();
     let columns = vec![
         Column::int64(times.iter().map(|ts| Some(micros(*ts)))),
         Column::int32(times.iter().map(|ts| Some(hour(ts)))),
@@ -137,7 +139,7 @@ pub fn columns(sorted: impl Iterator<Item = i64>) -> Columns {
     Columns { table: Table::Time, columns }
 }
 
-/// Milliseconds as microseconds; the decoder's window keeps this far from overflow.
+/// Milliseconds as microseconds. Times that the decoder accepts cannot overflow.
 #[must_use]
 pub fn micros(ts: i64) -> i64 {
     ts.saturating_mul(1000)
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn months_end_where_the_next_begins() {
+    fn a_month_ends_where_the_next_begins() {
         let ts = |text: &str| text.parse::<DateTime<chrono::Utc>>().unwrap().timestamp_millis();
         for (inside, end) in
             [("2018-12-31T23:59:59.999Z", "2019-01-01T00:00:00Z"), ("2020-02-01T00:00:00Z", "2020-03-01T00:00:00Z")]

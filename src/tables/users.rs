@@ -1,43 +1,58 @@
-//! The users table: one row a user, as the user's latest event has it.
+//! The users table: one row per user, with the values of the user's latest play.
 //!
-//! The rule (PRODUCT, rule 4): the latest event by (ts, sessionId, itemInSession), then the bytewise greatest level;
-//! what is still tied is decided by the greatest (`first_name`, `last_name`, gender). NULL sorts before every value.
+//! Rule 4 of `docs/tables.md`, which row of a user is kept: the one of the latest play by (`ts`, `sessionId`,
+//! `itemInSession`); then the one with the greatest level; then the greatest (`first_name`, `last_name`, gender). NULL
+//! sorts before every value.
 //!
 //! Invariant: the result depends on the set of events alone: each profile keeps the greatest key of its events, and
-//! the greatest profile of a user wins.
+//! the greatest row of a user wins.
 
 use hashbrown::HashMap;
 
 use crate::schema::Table;
 use crate::tables::columns::{Column, Columns};
-use crate::tables::plays::{Key, LocalDictionary};
+use crate::tables::plays::{Key, LocalDictionary, profile};
 
-/// A row of the users table, with what decides between two. Fields in the order in which they decide.
+/// A row of the users table without its key. The order of the fields is the order in which they decide (rule 4): the
+/// greatest row is kept.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UserRow {
-    /// The user's latest event.
+    /// The time of the latest play with these values.
     pub latest: Key,
-    /// Subscription.
+    /// The subscription, `free` or `paid`.
     pub level: Option<Box<str>>,
-    /// First name.
+    /// Given name.
     pub first_name: Option<Box<str>>,
-    /// Last name.
+    /// Family name.
     pub last_name: Option<Box<str>>,
-    /// Gender.
+    /// As in the event log.
     pub gender: Option<Box<str>>,
 }
 
-/// A user with its key.
+impl UserRow {
+    /// The row of a profile; `text` returns a field of it.
+    pub(super) fn of_profile(latest: Key, mut text: impl FnMut(usize) -> Option<Box<str>>) -> Self {
+        Self {
+            latest,
+            level: text(profile::LEVEL),
+            first_name: text(profile::FIRST_NAME),
+            last_name: text(profile::LAST_NAME),
+            gender: text(profile::GENDER),
+        }
+    }
+}
+
+/// A `user_id` with its row.
 pub type User = (Box<str>, UserRow);
 
-/// Users of parts that are taken in one after the other.
+/// The users of one or several parts of the input.
 #[derive(Clone, Debug, Default)]
 pub struct UsersPartial {
     rows: HashMap<Box<str>, UserRow>,
 }
 
 impl UsersPartial {
-    /// Takes in a user.
+    /// Adds a row of a user.
     pub fn add(&mut self, user_id: Box<str>, row: UserRow) {
         match self.rows.get_mut(&user_id) {
             None => {
@@ -48,30 +63,28 @@ impl UsersPartial {
         }
     }
 
-    /// The users, sorted by key.
+    /// The users, sorted by `user_id`.
     #[must_use]
-    pub fn finish(self) -> Vec<(Box<str>, UserRow)> {
-        let mut rows: Vec<(Box<str>, UserRow)> = self.rows.into_iter().collect();
+    pub fn finish(self) -> Vec<User> {
+        let mut rows: Vec<User> = self.rows.into_iter().collect();
         rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         rows
     }
 }
 
-/// The users of all parts, sorted by key.
+/// The users of all parts, sorted by `user_id`.
 #[must_use]
-pub fn finish(parts: &[LocalDictionary]) -> Vec<(Box<str>, UserRow)> {
+pub fn finish(parts: &[LocalDictionary]) -> Vec<User> {
     let mut users = UsersPartial::default();
     let mut scratch = String::new();
-    for people in parts {
-        for (profile, latest) in (0_u32..).zip(&people.latest) {
-            let mut text = |field| people.profiles.text(profile, field, &mut scratch).map(Box::<str>::from);
-            let Some(user_id) = text(0) else { continue };
+    for part in parts {
+        for (id, latest) in (0_u32..).zip(&part.latest) {
+            let mut text = |field| part.profiles.text(id, field, &mut scratch).map(Box::<str>::from);
+            let Some(user_id) = text(profile::USER_ID) else { continue };
             if users.rows.get(&user_id).is_some_and(|kept| kept.latest > *latest) {
                 continue;
             }
-            let row =
-                UserRow { latest: *latest, level: text(1), first_name: text(4), last_name: text(5), gender: text(6) };
-            users.add(user_id, row);
+            users.add(user_id, UserRow::of_profile(*latest, text));
         }
     }
     users.finish()
@@ -79,7 +92,7 @@ pub fn finish(parts: &[LocalDictionary]) -> Vec<(Box<str>, UserRow)> {
 
 /// Rows as columns, in the table's order.
 #[must_use]
-pub fn columns(rows: &[(Box<str>, UserRow)]) -> Columns {
+pub fn columns(rows: &[User]) -> Columns {
     let columns = vec![
         Column::text(rows.iter().map(|(user_id, _)| Some(&**user_id))),
         Column::text(rows.iter().map(|(_, row)| row.first_name.as_deref())),

@@ -1,9 +1,9 @@
-//! Files to partial tables, on all threads: fetch, decode, take in.
+//! Extracts partial tables from files on all threads: reads chunks, decodes them, and adds the records.
 //!
-//! It joins the stages that touch input bytes and keeps each worker's partials apart until all is read; what a record
-//! means is decided in [`crate::tables`].
+//! Each worker has its own partials until all files are read. The meaning of a record is decided in [`crate::tables`].
 //!
-//! Invariant: a worker's buffers are bounded by the chunk size and the budget for plays, whatever the input's size.
+//! Invariant: a worker's buffers are bounded by the chunk size and the memory limit, regardless of the size of the
+//! input.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -25,34 +25,37 @@ use crate::tables::song_index::SongIndex;
 use crate::tables::song_record::SongRecord;
 use crate::tables::songs::SongsPartial;
 use crate::tables::time::Month;
-use crate::transform::sorted_runs::{PLAY_BYTES, RunBuffer};
+use crate::transform::external_sort::{PLAY_BYTES, RunBuffer};
 
-/// Bytes of objects that may be on their way or wait for a worker, however little memory there is.
-const MIN_READ_AHEAD: u64 = 32 << 20;
+/// Lower bound, in bytes, for the objects that may be in transfer or waiting for a worker at the same time.
+const MIN_READ_AHEAD_BYTES: u64 = 32 << 20;
 
-/// Bytes of a short event. It only helps to guess how many plays there may be.
+/// The size of a short event in bytes; used only to estimate how many plays there may be.
 const MIN_EVENT_BYTES: usize = 256;
 
-/// What song files say.
+/// Lower bound for the number of plays that a worker collects before it sorts them.
+const MIN_PLAYS_PER_RUN: usize = 1 << 14;
+
+/// The content of song files.
 #[derive(Debug, Default)]
 pub struct SongsRead {
-    /// The songs.
+    /// The rows of the songs table so far.
     pub songs: SongsPartial,
-    /// The artists.
+    /// The rows of the artists table so far.
     pub artists: ArtistsPartial,
-    /// Every song object, if they are to be kept for later runs.
+    /// Every song record, if later runs need them.
     pub records: Vec<SongRecord>,
 }
 
 impl SongsRead {
-    /// Takes in what another worker has read.
+    /// Merges the content that another worker has read.
     pub fn merge(&mut self, other: Self) {
         self.songs.merge(other.songs);
         self.artists.merge(other.artists);
         self.records.extend(other.records);
     }
 
-    /// Takes in a song that an earlier run has read.
+    /// Adds a song record that an earlier run or another worker has read.
     pub fn add(&mut self, record: SongRecord) {
         self.songs.add(&record.song());
         self.artists.add(&record.song());
@@ -60,38 +63,38 @@ impl SongsRead {
     }
 }
 
-/// What log files say, apart from the plays themselves.
+/// The content of log files, except the plays.
 #[derive(Debug, Default)]
 pub struct LogsRead {
-    /// Who and what each worker's plays speak of.
-    pub people: Vec<LocalDictionary>,
-    /// The months of each file's plays, by its number.
+    /// The users and tracks of each worker's plays.
+    pub dictionaries: Vec<LocalDictionary>,
+    /// The months of each file's plays, by the file's number in the listing.
     pub months: BTreeSet<(usize, Month)>,
-    /// What became of the records.
+    /// Counts of the records, and the rejects.
     pub stats: ReadStats,
-    /// How many shards of log files were read.
+    /// The number of shards of log files that were read.
     pub shards: usize,
 }
 
 /// Reads selected files on all threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Extractor<'e> {
-    /// The options.
+    /// The options of the run.
     pub config: &'e Config,
-    /// A folder for rejects that do not fit in memory; without it neither rejects nor song records are kept.
+    /// A folder for rejects that do not fit in memory. Without it, neither rejects nor song records are retained.
     pub scratch: Option<&'e Path>,
-    /// Whether to stop, and where to count.
+    /// Cancellation and progress.
     pub context: &'e Context<'e>,
 }
 
-/// Where plays go.
+/// The destination of plays.
 #[derive(Clone, Copy, Debug)]
 pub struct PlayTarget<'t> {
     /// The songs that plays are matched with.
     pub songs: &'t SongIndex,
-    /// Takes the sorted runs.
+    /// The buffer that collects the sorted runs.
     pub runs: &'t RunBuffer,
-    /// The months whose plays are wanted; `None` means all.
+    /// The months whose plays are wanted; `None` means all months.
     pub months: Option<&'t BTreeSet<Month>>,
 }
 
@@ -101,32 +104,19 @@ impl Extractor<'_> {
     /// # Errors
     /// Those of [`crate::input::read`], and [`crate::error::ErrorKind::DataRefused`] for a file that is not JSON.
     pub fn songs(&self, files: SelectedFiles<'_>) -> Result<(SongsRead, ReadStats)> {
-        let begin = |_| (SongsRead::default(), String::new());
-        let take = |(read, text): &mut (SongsRead, String), chunk: &Chunk<'_>, worker: &mut Worker| {
-            let Worker { decoder, stats } = worker;
-            let counts = decoder.songs(chunk.bytes, chunk.framing, &mut |decoded| match decoded {
-                Decoded::Row(song) => {
-                    read.songs.add(&song);
-                    read.artists.add(&song);
-                    if self.scratch.is_some() {
-                        read.records.push(SongRecord::new(chunk.file, chunk.offset, &song, text));
-                    }
-                }
-                Decoded::Reject(reject) => stats.reject(chunk, &reject),
-            });
-            stats.end(chunk, &counts)
-        };
-        let parts = self.each_chunk(files, None, begin, take, |_| Ok(()))?;
-        let mut whole = (SongsRead::default(), ReadStats::default());
-        for ((read, _), stats) in parts {
-            whole.0.merge(read);
-            whole.1.merge(stats);
+        let begin =
+            |_| SongExtract { read: SongsRead::default(), text: String::new(), needs_records: self.scratch.is_some() };
+        let parts = self.each_chunk(files, None, begin)?;
+        let (mut read, mut stats) = (SongsRead::default(), ReadStats::default());
+        for (part, part_stats) in parts {
+            read.merge(part.read);
+            stats.merge(part_stats);
         }
-        Ok(whole)
+        Ok((read, stats))
     }
 
-    /// Reads log files into sorted runs of plays, and adds what they refer to to `read`. The beginnings of files that
-    /// `same_sized` names are remembered, to find duplicates.
+    /// Reads log files into sorted runs of plays, and adds the rest of their content to `read`. The first bytes of the
+    /// files in `same_sized` are stored, to find duplicates.
     ///
     /// # Errors
     /// Those of [`Self::songs`], and [`crate::error::ErrorKind::Storage`] when a run cannot be written to disk.
@@ -137,53 +127,38 @@ impl Extractor<'_> {
         same_sized: Option<SameSized>,
         read: &mut LogsRead,
     ) -> Result<()> {
-        let PlayTarget { songs, runs, months } = target;
-        let full = plays_per_run(self.config);
-        // A buffer is checked after each chunk, so it holds up to a chunk more than a run.
-        let events = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX) / MIN_EVENT_BYTES;
-        let room = events(files.listing.bytes_of(files.selection)).min(full + events(self.config.chunk_size));
-        // The ids of a play belong to its worker, and workers of an earlier call keep their numbers.
-        let first = read.people.len();
-        let begin = |worker| (first + worker, PlaysPartial::new(songs, room), FileMonths::default());
-        let take = |(worker, plays, feeds): &mut (usize, PlaysPartial<'_>, FileMonths),
-                    chunk: &Chunk<'_>,
-                    state: &mut Worker| {
-            let Worker { decoder, stats } = state;
-            let counts = decoder.events(chunk.bytes, chunk.framing, &mut |decoded| match decoded {
-                Decoded::Row(event) => {
-                    if feeds.note(chunk.file, event.ts, months) {
-                        plays.add(&event);
-                    }
-                }
-                Decoded::Reject(reject) => stats.reject(chunk, &reject),
-            });
-            stats.end(chunk, &counts)?;
-            if plays.buffered() < full {
-                return Ok(());
-            }
-            self.context.note(Level::Debug, || format!("worker {worker} sorts {} plays", plays.buffered()));
-            runs.add(*worker, plays.take_run())
+        let run_length = plays_per_run(self.config);
+        // A buffer is checked after each chunk, so it can hold one chunk more than a run.
+        let max_events = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX) / MIN_EVENT_BYTES;
+        let capacity =
+            max_events(files.listing.bytes_of(files.selection)).min(run_length + max_events(self.config.chunk_size));
+        // A play refers to the dictionary of its worker, and workers of earlier calls keep their numbers.
+        let first = read.dictionaries.len();
+        let begin = |worker| PlayExtract {
+            worker: first + worker,
+            plays: PlaysPartial::new(target.songs, capacity),
+            file_months: FileMonths::default(),
+            run_length,
+            target,
+            context: self.context,
         };
-        let end = |(worker, plays, _): &mut (usize, PlaysPartial<'_>, FileMonths)| runs.add(*worker, plays.take_run());
-        for ((_, plays, feeds), stats) in self.each_chunk(files, same_sized, begin, take, end)? {
-            read.people.push(plays.into_people());
-            read.months.extend(feeds.months);
-            read.stats.merge(stats);
+        for (part, part_stats) in self.each_chunk(files, same_sized, begin)? {
+            read.dictionaries.push(part.plays.into_dictionary());
+            read.months.extend(part.file_months.months);
+            read.stats.merge(part_stats);
         }
         Ok(())
     }
 
-    /// Gives every chunk of every file to some worker.
-    fn each_chunk<P: Send>(
+    /// Passes every chunk of every file to one of the workers; returns the workers' partials and statistics.
+    fn each_chunk<P: Extract>(
         &self,
         files: SelectedFiles<'_>,
         same_sized: Option<SameSized>,
         begin: impl Fn(usize) -> P + Sync,
-        take: impl Fn(&mut P, &Chunk<'_>, &mut Worker) -> Result<()> + Sync,
-        end: impl Fn(&mut P) -> Result<()> + Sync,
     ) -> Result<Vec<(P, ReadStats)>> {
         let Self { config, scratch, context } = *self;
-        let verify_first = config.on_bad_file == OnBadFile::Quarantine;
+        let skips_bad_files = config.on_bad_file == OnBadFile::Quarantine;
         let feed = FileFeed::new(files, reading(config))?;
         let limits = || Limits { ts_window: config.ts_window.clone(), ..Limits::default() };
         let parts = for_tasks(
@@ -191,60 +166,127 @@ impl Extractor<'_> {
             feed.tasks(),
             &context.cancel,
             |thread| {
+                let decoder = Decoder::new(limits());
                 let stats = ReadStats::new(scratch.map(Path::to_owned));
-                (begin(thread), Worker { decoder: Decoder::new(limits()), stats }, Reader::default())
+                (begin(thread), decoder, stats, Reader::default())
             },
-            |(partial, worker, reader), task| {
+            |(partial, decoder, stats, reader), task| {
                 feed.read(reader, task, &context.cancel, &mut |fetched| match fetched {
                     Fetched::Chunk(chunk) => {
                         context.cancel.check()?;
-                        worker.stats.heads.extend(same_sized.as_ref().and_then(|same_sized| same_sized.head(&chunk)));
-                        take(partial, &chunk, worker)?;
+                        stats.heads.extend(same_sized.as_ref().and_then(|same_sized| same_sized.head(&chunk)));
+                        partial.add(&chunk, decoder, stats)?;
                         context.add(chunk.bytes.len() as u64);
                         Ok(())
                     }
-                    Fetched::Bad { file, code } if verify_first => {
-                        worker.stats.bad_files.push((file, code.into()));
+                    Fetched::Bad { file, code } if skips_bad_files => {
+                        stats.bad_files.push((file, code.into()));
                         Ok(())
                     }
                     Fetched::Bad { file, code } => Err(Listed::new(files.listing, file)?.refusal(code)),
                 })
             },
-            |(partial, worker, _)| {
-                worker.stats.finish()?;
-                end(partial)
+            |(partial, _, stats, _)| {
+                stats.finish()?;
+                partial.finish()
             },
         )?;
-        Ok(parts.into_iter().map(|(partial, worker, _)| (partial, worker.stats)).collect())
+        Ok(parts.into_iter().map(|(partial, _, stats, _)| (partial, stats)).collect())
     }
 }
 
-/// Bytes of finished runs that stay in memory: an eighth of the limit.
+/// The partial result of one worker.
+trait Extract: Send {
+    /// Adds the records of a chunk.
+    fn add(&mut self, chunk: &Chunk<'_>, decoder: &mut Decoder, stats: &mut ReadStats) -> Result<()>;
+
+    /// Ends the partial, after the worker's last chunk.
+    fn finish(&mut self) -> Result<()>;
+}
+
+/// The songs that one worker has read.
+struct SongExtract {
+    read: SongsRead,
+    /// Buffer for unescaping strings.
+    text: String,
+    needs_records: bool,
+}
+
+impl Extract for SongExtract {
+    fn add(&mut self, chunk: &Chunk<'_>, decoder: &mut Decoder, stats: &mut ReadStats) -> Result<()> {
+        let Self { read, text, needs_records } = self;
+        let counts = decoder.songs(chunk.bytes, chunk.framing, &mut |decoded| match decoded {
+            Decoded::Row(song) => {
+                read.songs.add(&song);
+                read.artists.add(&song);
+                if *needs_records {
+                    read.records.push(SongRecord::new(chunk.file, chunk.offset, &song, text));
+                }
+            }
+            Decoded::Reject(reject) => stats.reject(chunk, &reject),
+        });
+        stats.end(chunk, &counts)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The plays that one worker has read since its last run.
+struct PlayExtract<'p> {
+    worker: usize,
+    plays: PlaysPartial<'p>,
+    file_months: FileMonths,
+    run_length: usize,
+    target: PlayTarget<'p>,
+    context: &'p Context<'p>,
+}
+
+impl Extract for PlayExtract<'_> {
+    fn add(&mut self, chunk: &Chunk<'_>, decoder: &mut Decoder, stats: &mut ReadStats) -> Result<()> {
+        let Self { worker, plays, file_months, run_length, target, context } = self;
+        let counts = decoder.events(chunk.bytes, chunk.framing, &mut |decoded| match decoded {
+            Decoded::Row(event) => {
+                if file_months.note(chunk.file, event.ts, target.months) {
+                    plays.add(&event);
+                }
+            }
+            Decoded::Reject(reject) => stats.reject(chunk, &reject),
+        });
+        stats.end(chunk, &counts)?;
+        if plays.buffered() < *run_length {
+            return Ok(());
+        }
+        context.note(Level::Debug, || format!("worker {worker} sorts {} plays", plays.buffered()));
+        target.runs.add(*worker, plays.take_run())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.target.runs.add(self.worker, self.plays.take_run())
+    }
+}
+
+/// The memory for finished runs in bytes: one eighth of the memory limit.
 #[must_use]
-pub fn runs_budget(config: &Config) -> usize {
+pub(crate) fn runs_budget(config: &Config) -> usize {
     usize::try_from(config.memory_limit / 8).unwrap_or(usize::MAX)
 }
 
-/// Plays that a worker collects before it sorts them: all workers together a sixteenth of the limit.
+/// The number of plays that a worker collects before it sorts them: one sixteenth of the memory limit for all workers.
 fn plays_per_run(config: &Config) -> usize {
     let bytes = usize::try_from(config.memory_limit / 16).unwrap_or(usize::MAX) / config.threads.max(1);
-    (bytes / PLAY_BYTES).max(1 << 14)
+    (bytes / PLAY_BYTES).max(MIN_PLAYS_PER_RUN)
 }
 
-/// How files are read.
+/// The way in which input files are read.
 #[must_use]
-pub fn reading(config: &Config) -> Reading {
+pub(crate) fn reading(config: &Config) -> Reading {
     Reading {
         chunk_size: config.chunk_size,
         verify_first: config.on_bad_file == OnBadFile::Quarantine,
         in_order: false,
         threads: config.threads,
-        ahead: (config.memory_limit / 8).max(MIN_READ_AHEAD),
+        ahead: (config.memory_limit / 8).max(MIN_READ_AHEAD_BYTES),
     }
-}
-
-/// What a worker reads with.
-struct Worker {
-    decoder: Decoder,
-    stats: ReadStats,
 }

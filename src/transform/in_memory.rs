@@ -1,6 +1,7 @@
-//! The five tables in memory, for callers who want frames instead of files.
+//! Builds the five tables in memory, for callers that want data frames instead of files.
 //!
-//! Invariant: the same rows in the same order as the files hold, with the partition columns where the schema has them.
+//! Invariant: the tables have the same rows in the same order as the files, with the partition columns at the position
+//! that the schema defines.
 
 use crate::config::Config;
 use crate::error::Result;
@@ -10,32 +11,42 @@ use crate::runtime::threads::for_tasks;
 use crate::schema::Table;
 use crate::tables::columns::{Column, Columns};
 use crate::tables::{songs, time};
-use crate::transform::write_tables::{FinishedTables, gather};
+use crate::transform::finished_tables::FinishedTables;
+use crate::transform::write_tables::gather;
 
 /// The tables, each in batches of consecutive rows. A table without rows has no batch.
 #[derive(Debug, Default)]
 pub struct Star {
-    /// Batches, table by table.
+    /// The batches of all tables.
     pub batches: Vec<Columns>,
 }
 
 impl Star {
-    /// The batches of one table.
+    /// Returns the batches of one table, in order.
     pub fn table(&self, table: Table) -> impl Iterator<Item = &Columns> {
         self.batches.iter().filter(move |batch| batch.table == table)
     }
 
-    /// The rows of one table.
+    /// Returns the number of rows of one table.
     #[must_use]
     pub fn rows(&self, table: Table) -> u64 {
         self.table(table).map(|batch| batch.rows() as u64).sum()
     }
 }
 
+/// The rows that the plays of one slice of time become.
+struct SliceRows {
+    slice: usize,
+    times: Columns,
+    songplays: Columns,
+    matched: u64,
+}
+
 /// Builds all tables of the configuration.
 ///
 /// # Errors
-/// As [`crate::transform::write_tables::gather`], and when a millisecond holds too many plays.
+/// Those of [`crate::transform::write_tables::gather`], and [`crate::error::ErrorKind::DataRefused`] when too many plays
+/// share a millisecond.
 pub fn build(finished: &FinishedTables, config: &Config, context: &Context<'_>) -> Result<(Star, Plays)> {
     let wants = |table| config.tables.contains(&table);
     let mut star = Star::default();
@@ -49,23 +60,23 @@ pub fn build(finished: &FinishedTables, config: &Config, context: &Context<'_>) 
         slices.len(),
         &context.cancel,
         |_| Vec::new(),
-        |built: &mut Vec<(usize, Columns, Columns, u64)>, task| {
+        |built: &mut Vec<SliceRows>, task| {
             let Some(slice) = slices.get(task) else { return Ok(()) };
             let gathered = gather(finished, slice)?;
-            let (mut plays, matched) = gathered.columns(&finished.index, config.unmatched)?;
-            let rows = plays.rows();
+            let (mut songplays, matched) = gathered.columns(&finished.index, config.unmatched)?;
+            let rows = songplays.rows();
             for value in [slice.month.year, slice.month.month] {
-                plays.columns.push(Column::int32(std::iter::repeat_n(Some(value), rows)));
+                songplays.columns.push(Column::int32(std::iter::repeat_n(Some(value), rows)));
             }
-            built.push((task, time::columns(gathered.times()), plays, matched));
+            built.push(SliceRows { slice: task, times: time::columns(gathered.times()), songplays, matched });
             Ok(())
         },
         |_| Ok(()),
     )?;
-    let mut built: Vec<_> = parts.into_iter().flatten().collect();
-    built.sort_unstable_by_key(|(task, ..)| *task);
+    let mut built: Vec<SliceRows> = parts.into_iter().flatten().collect();
+    built.sort_unstable_by_key(|rows| rows.slice);
     let mut plays = Plays::default();
-    for (_, times, songplays, matched) in built {
+    for SliceRows { times, songplays, matched, .. } in built {
         plays.rows += songplays.rows() as u64;
         plays.matched += matched;
         star.batches.push(times);

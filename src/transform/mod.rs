@@ -1,6 +1,8 @@
-//! From chunks of bytes to finished tables, on all cores.
+//! Turns chunks of bytes into finished tables, on all cores.
 
+pub mod external_sort;
 pub mod extract;
+pub mod finished_tables;
 pub mod in_memory;
-pub mod sorted_runs;
+mod month_files;
 pub mod write_tables;

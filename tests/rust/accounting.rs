@@ -167,7 +167,7 @@ fn the_manifest_lists_every_file_and_its_sums_equal_the_report() {
     fs::write(logs(&test).join("odd.json"), "{\"page\":\"Home\"}\nnonsense\n").unwrap();
     let report = test.run("lake").unwrap();
     let record = commit_record(&test, 1);
-    for (content, manifest) in &record.bases[0].input {
+    for (content, manifest) in &record.checkpoints[0].input {
         let sum =
             |of: fn(&sparkify_lake::lake::checkpoint::ManifestEntry) -> u64| manifest.files.values().map(of).sum();
         let (loaded, filtered, quarantined) =
@@ -181,7 +181,7 @@ fn the_manifest_lists_every_file_and_its_sums_equal_the_report() {
             test.input().join(content[..content.len() - 1].to_owned() + "_data").to_str().unwrap()
         );
     }
-    let logs = &record.ledger("logs").unwrap().files;
+    let logs = &record.manifest("logs").unwrap().files;
     let odd = &logs["2018/11/odd.json"];
     assert_eq!((odd.loaded, odd.filtered, odd.quarantined), (0, 1, 1));
     assert_eq!(logs["2018/11/empty.json"].size, 0);
@@ -194,7 +194,7 @@ fn the_manifest_lists_every_file_and_its_sums_equal_the_report() {
     let songs = Config { tables: vec![Table::Songs], ..test.config("lake") };
     fs::write(test.input().join("song_data/more.json"), "{\"song_id\":\"SO1\"}").unwrap();
     assert_eq!(run_with(songs).unwrap().version, Some(3));
-    assert_eq!(commit_record(&test, 3).ledger("logs"), commit_record(&test, 2).ledger("logs"));
+    assert_eq!(commit_record(&test, 3).manifest("logs"), commit_record(&test, 2).manifest("logs"));
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn an_input_that_shrank_is_refused_unless_allowed() {
     fs::remove_file(&files[3]).unwrap();
     let error = refused(test.config("lake"));
     assert!(error.hint_text().unwrap().contains("--allow-shrink"), "{error:?}");
-    assert!(error.cause_text().unwrap().starts_with("1 files with "), "{error:?}");
+    assert!(error.cause_text().unwrap().starts_with("now 1 files with "), "{error:?}");
     let songs = Config { tables: vec![Table::Songs, Table::Artists], ..test.config("lake") };
     run_with(songs).expect("no song file is missing");
     assert_ne!(test.tables("lake").len(), 0);

@@ -32,7 +32,7 @@ const WALLS: [(&str, &[&str], &str); 12] = [
             "lake/storage/pack_writer.rs",
             "lake/worker_staging.rs",
             "quality/quarantine.rs",
-            "transform/sorted_runs.rs",
+            "transform/external_sort.rs",
         ],
         "temporary files are for plays and rejects that spill to disk, for builds in memory, for probes, and for files \
          that get their name when they are complete",

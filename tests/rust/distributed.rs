@@ -116,7 +116,7 @@ fn a_large_input_is_divided_into_small_shards() {
             .into(),
             size: 128 << 20,
             version: Version::Modified(0),
-            is_gone: false,
+            is_missing: false,
         })
         .collect();
     let all: Vec<usize> = (0..files.len()).collect();

@@ -22,9 +22,9 @@ use sparkify_lake::tables::columns::{Column, Columns};
 use sparkify_lake::tables::play_dictionary::PlayDictionary;
 use sparkify_lake::tables::plays::{Play, PlaysPartial};
 use sparkify_lake::tables::song_index::SongIndex;
-use sparkify_lake::tables::songplays::Gathered;
+use sparkify_lake::tables::songplays::SlicePlays;
+use sparkify_lake::transform::external_sort::RunBuffer;
 use sparkify_lake::transform::extract::Extractor;
-use sparkify_lake::transform::sorted_runs::RunBuffer;
 
 use crate::test_folder::{SMALL, TestFolder, difference};
 
@@ -167,7 +167,7 @@ fn a_file_that_changed_since_it_was_listed_ends_the_run() {
     let path = test.input().join("log_data/2018/11/2018-11-01-events.json");
     let metadata = fs::metadata(&path).unwrap();
     let version = Version::Modified(modified(&metadata));
-    let listed = InputFile { path, size: metadata.len(), version, is_gone: false };
+    let listed = InputFile { path, size: metadata.len(), version, is_missing: false };
     let config = Config { chunk_size: 1 << 10, ..test.config("lake") };
     let read = |file: InputFile| {
         let listing = Listing { files: [file].into(), ..Listing::default() };
@@ -242,8 +242,8 @@ fn too_many_plays_in_a_millisecond_are_refused() {
         Decoded::Reject(reject) => panic!("{reject}"),
     });
     let play = plays.take_run();
-    let dictionary = PlayDictionary::new(vec![plays.into_people()]);
-    let mut gathered = Gathered::new(&dictionary);
+    let dictionary = PlayDictionary::new(vec![plays.into_dictionary()]);
+    let mut gathered = SlicePlays::new(&dictionary);
     gathered.add(0, &vec![play[0]; 1 << 20]);
     let (columns, _) = gathered.columns(&index, Unmatched::Keep).unwrap();
     assert_eq!(columns.rows(), 1 << 20);

@@ -21,8 +21,9 @@ use sparkify_lake::tables::songplays::{Histogram, Slice};
 use sparkify_lake::tables::songs::SongsPartial;
 use sparkify_lake::tables::time::Month;
 use sparkify_lake::tables::{artists, songs, time, users};
-use sparkify_lake::transform::sorted_runs::RunBuffer;
-use sparkify_lake::transform::write_tables::{FinishedTables, gather};
+use sparkify_lake::transform::external_sort::RunBuffer;
+use sparkify_lake::transform::finished_tables::FinishedTables;
+use sparkify_lake::transform::write_tables::gather;
 
 /// JSON texts. The second and the third have the same value, and so do null and a missing member.
 const TEXTS: [&str; 6] = [r#""""#, r#""a\u00e9""#, r#""aé""#, r#""b""#, "null", ""];
@@ -157,7 +158,7 @@ fn facts(records: &[String], songs: &[String], matching: Match, division: &Divis
             assert_eq!(counts.rows, records.len() as u64);
             runs.add(worker, plays.take_run()).unwrap();
         }
-        people.push(plays.into_people());
+        people.push(plays.into_dictionary());
     }
     let encode = |table, columns| Encoder::new(table, Compression::None).unwrap().encode(&columns).unwrap().bytes;
     let mut files = vec![encode(Table::Users, users::columns(&users::finish(&people)))];

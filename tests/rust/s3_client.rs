@@ -101,7 +101,7 @@ fn replacing_a_missing_object_is_refused() {
     let server = ScriptedServer::start(|_, _| error(404, "NoSuchKey"));
     let (bucket, _stores) = server.bucket();
     assert_eq!(put(&bucket, b"mine", Put::Replace(&Tag::spelled("1"))).unwrap(), Written::Refused);
-    assert_eq!(bucket.wait(bucket.find("k")).unwrap(), None);
+    assert_eq!(bucket.wait(bucket.get_optional("k")).unwrap(), None);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn permanent_failures_are_not_retried() {
     ] {
         let server = ScriptedServer::start(move |_, _| error(status, code));
         let (bucket, stores) = server.bucket();
-        let failed = bucket.wait(bucket.find("k")).unwrap_err();
+        let failed = bucket.wait(bucket.get_optional("k")).unwrap_err();
         assert_eq!(failed.kind(), kind, "{code}");
         assert!(!format!("{failed:?} {bucket:?} {stores:?}").contains("s3cr3t"));
         assert_eq!(server.requests().len(), 1, "{code}");

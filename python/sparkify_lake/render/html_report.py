@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sparkify_lake.errors import OutputError, StorageError
 from sparkify_lake.render.charts import Markup, text
-from sparkify_lake.settings.options import is_remote
+from sparkify_lake.settings.locations import is_remote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

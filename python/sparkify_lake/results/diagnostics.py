@@ -305,9 +305,9 @@ class Status(Result):
             for name, known in songs_first(self.known)
         ]
         return TextTable(
-            head=("contained input", "files", "size", "last day"),
+            head=("in the lake", "files", "size", "last day"),
             rows=rows,
-            text_columns=("contained input",),
+            text_columns=("in the lake",),
         )
 
     def _change_table(self) -> TextTable:
@@ -323,9 +323,9 @@ class Status(Result):
             for name, changes in songs_first(self.input or {})
         ]
         return TextTable(
-            head=("current input", "new", "of these late", "changed", "deleted", "kept", "unchanged"),
+            head=("at the input", "new", "late", "changed", "deleted", "kept", "unchanged"),
             rows=rows,
-            text_columns=("current input",),
+            text_columns=("at the input",),
         )
 
     def _fact_table(self) -> TextTable:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sparkify_lake.errors import NoInputError
 from sparkify_lake.session.refusal import not_covered
-from sparkify_lake.settings.options import is_remote
+from sparkify_lake.settings.locations import is_remote
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _ESCAPED = frozenset([*map(chr, range(1, 32)), *"\"#%'*/:=?\\{[]^", "\x7f"])

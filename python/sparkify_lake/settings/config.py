@@ -11,17 +11,8 @@ from dataclasses import dataclass, field, replace
 from sparkify_lake.errors import ConfigurationError, SparkifyLakeError, UsageError
 from sparkify_lake.secret import MASK, Secret
 from sparkify_lake.settings.files import Entry
-from sparkify_lake.settings.options import (
-    BY_NAME,
-    CREDENTIALS,
-    OPTIONS,
-    Call,
-    Option,
-    Source,
-    is_remote,
-    suggestion,
-    without_userinfo,
-)
+from sparkify_lake.settings.locations import is_remote, without_userinfo
+from sparkify_lake.settings.options import BY_NAME, CREDENTIALS, OPTIONS, Call, Option, Source, suggestion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

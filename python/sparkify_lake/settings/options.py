@@ -15,15 +15,15 @@ from os import PathLike, fsdecode
 from typing import Any, Literal, TypedDict, cast
 
 from sparkify_lake.errors import UsageError
-from sparkify_lake.secret import MASK, Secret
+from sparkify_lake.secret import Secret
 from sparkify_lake.settings.environment import ENVIRONMENT_PREFIX
+from sparkify_lake.settings.locations import normalized
 
 Kind = Literal["location", "choice", "list", "size", "number", "text", "flag", "path"]
 Call = Literal["run", "plan", "build", "open_lake", "doctor", "check", "recover", "status", "program"]
 Group = Literal["locations", "store", "tables", "limits", "program"]
 Source = Literal["argument", "environment", "file"]
 
-REMOTE_SCHEMES = ("s3", "s3a", "s3n")
 
 # The groups of options, in order, with their headings in `--help` and in the documentation.
 GROUPS: Mapping[Group, str] = {
@@ -332,9 +332,9 @@ def plain_value(option: Option, value: object) -> str | int | bool:
     if isinstance(value, bool | int):
         return value
     if isinstance(value, PathLike):
-        return _location(fsdecode(value))
+        return normalized(fsdecode(value))
     if isinstance(value, str):
-        return _location(value) if option.kind in ("location", "path") else value
+        return normalized(value) if option.kind in ("location", "path") else value
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping):
@@ -357,45 +357,6 @@ _ACCEPTED: Mapping[Kind, str] = {
     "size": "a string or a number",
     "flag": "True or False",
 }
-
-
-def _location(text: str) -> str:
-    """Restores a URL that pathlib shortened (`s3:/b`), and expands a home folder (`~/x`)."""
-    scheme, separator, rest = text.partition(":/")
-    if separator and scheme in (*REMOTE_SCHEMES, "file") and not rest.startswith("/"):
-        return f"{scheme}://{'/' if scheme == 'file' else ''}{rest}"
-    if text == "~" or text.startswith("~/"):
-        from os.path import expanduser
-
-        return expanduser(text)
-    return text
-
-
-def is_remote(location: str) -> bool:
-    """Returns whether a location is in an object store, judging by its scheme.
-
-    Example:
-        >>> is_remote("s3a://bucket/lake"), is_remote("s3/lake")
-        (True, False)
-    """
-    scheme, separator, _ = location.partition("://")
-    return bool(separator) and scheme in REMOTE_SCHEMES
-
-
-def without_userinfo(text: str) -> str:
-    """Masks a URL that has user information, because it may contain a secret.
-
-    Example:
-        >>> without_userinfo("s3a://AKIAX:se/cret@bucket/lake")
-        's3a://***'
-        >>> without_userinfo("http://localhost:9000")
-        'http://localhost:9000'
-    """
-    scheme, separator, rest = text.partition("://")
-    host = rest.partition("/")[0]
-    if separator and ("@" in host or (scheme in REMOTE_SCHEMES and ":" in host)):
-        return f"{scheme}://{MASK}"
-    return text
 
 
 def as_bool(value: object) -> bool | None:

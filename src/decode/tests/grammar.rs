@@ -1,6 +1,6 @@
-//! JSON by RFC 8259, in the manner of JSON test suites: what must be accepted (`y_`) and what must not (`n_`).
+//! JSON by RFC 8259, in the style of JSON test suites: texts to accept (`y_`) and to reject (`n_`).
 //!
-//! Each text is the value of a key that no table uses, so that nothing but the grammar is judged.
+//! Each text is the value of a key that no table uses, so that only the grammar decides.
 
 use crate::decode::Framing;
 use crate::decode::tests::{Kind, codes};
@@ -34,7 +34,7 @@ const ACCEPTED: &[(&str, &str)] = &[
 ];
 
 #[rustfmt::skip]
-const REFUSED: &[(&str, &str)] = &[
+const REJECTED: &[(&str, &str)] = &[
     ("n_nothing", ""), ("n_array_trailing_comma", "[1,]"), ("n_array_leading_comma", "[,1]"), ("n_array_two_commas", "[1,,2]"),
     ("n_array_only_comma", "[,]"), ("n_array_no_comma", "[1 2]"), ("n_array_colon", "[1:2]"), ("n_array_unclosed", "[1"),
     ("n_array_closed_twice", "[1]]"), ("n_array_closed_by_brace", "[1}"), ("n_array_inner_unclosed", "[[1]"),
@@ -70,7 +70,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("n_blank_mark", "\u{feff}1"), ("n_blank_nul", "\u{0}1"), ("n_two_values", "1 2"),
 ];
 
-/// The value in an event of another page, which is filtered if it is well formed, between two sound neighbours.
+/// An event of another page with this value, between two valid ones. It is filtered if the value is well formed.
 fn lines(value: &str) -> String {
     let line = |value: &str| format!("{{\"page\":\"Home\",\"x\":{value},\"y\":0}}\n");
     [line("1"), line(value), line("2")].concat()
@@ -86,12 +86,12 @@ fn the_grammar_accepts_all_of_json() {
 }
 
 #[test]
-fn the_grammar_accepts_nothing_else() {
-    for (name, value) in REFUSED {
+fn the_grammar_rejects_everything_else() {
+    for (name, value) in REJECTED {
         let (codes, filtered) = codes(Kind::Events, lines(value).as_bytes(), Framing::Values);
         assert_eq!((codes, filtered), (vec!["syntax".to_owned()], 2), "{name}: {value}");
     }
-    assert_eq!(REFUSED.len(), 102);
+    assert_eq!(REJECTED.len(), 102);
 }
 
 #[test]

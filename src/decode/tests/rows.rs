@@ -1,32 +1,32 @@
-//! What rows hold, and where rejects are said to be.
+//! The values of rows, the locations of rejects, and the counts.
 
 use crate::decode::tests::Kind;
 use crate::decode::{ChunkCounts, Decoded, Decoder, Event, Framing, Limits, Reason, Song, Text};
 
 fn event(record: &str, check: impl FnOnce(Event<'_>)) -> ChunkCounts {
     let mut check = Some(check);
-    let tally = Decoder::new(Limits::default()).events(record.as_bytes(), Framing::Values, &mut |decoded| {
+    let counts = Decoder::new(Limits::default()).events(record.as_bytes(), Framing::Values, &mut |decoded| {
         let Decoded::Row(event) = decoded else { panic!("{decoded:?}") };
         check.take().unwrap()(event);
     });
     assert!(check.is_none());
-    tally
+    counts
 }
 
 fn song(record: &str, check: impl FnOnce(Song<'_>)) -> ChunkCounts {
     let mut check = Some(check);
-    let tally = Decoder::new(Limits::default()).songs(record.as_bytes(), Framing::Values, &mut |decoded| {
+    let counts = Decoder::new(Limits::default()).songs(record.as_bytes(), Framing::Values, &mut |decoded| {
         let Decoded::Row(song) = decoded else { panic!("{decoded:?}") };
         check.take().unwrap()(song);
     });
     assert!(check.is_none());
-    tally
+    counts
 }
 
 #[test]
-fn an_event_as_the_app_writes_it() {
+fn an_event_in_the_form_of_the_app() {
     let record = r#"{"artist":"Beyonc\u00e9","auth":"Logged In","firstName":"Kaylee","gender":"F","itemInSession":3,"lastName":"Summers","length":182.85669,"level":"free","location":"Phoenix-Mesa-Scottsdale, AZ","method":"PUT","page":"NextSong","registration":1540344794796.0,"sessionId":139,"song":"D\u00e9j\u00e0 \"Vu\"","status":200,"ts":1541106106796,"userAgent":"\"Mozilla\/5.0\"","userId":"8"}"#;
-    let tally = event(record, |event| {
+    let counts = event(record, |event| {
         assert_eq!((event.ts, event.session_id, event.item_in_session), (1_541_106_106_796, Some(139), Some(3)));
         assert_eq!((event.user_id.raw(), event.length), ("8", Some(182.85669)));
         assert_eq!(event.first_name, Some(Text::plain("Kaylee")));
@@ -39,23 +39,23 @@ fn an_event_as_the_app_writes_it() {
         assert_eq!((user_agent.raw(), user_agent.is_escaped()), (r#"\"Mozilla\/5.0\""#, true));
         assert_eq!(user_agent.resolve(&mut String::new()), "\"Mozilla/5.0\"");
     });
-    assert_eq!((tally.read, tally.rows, tally.coerced), (1, 1, 0));
+    assert_eq!((counts.read, counts.rows, counts.coerced), (1, 1, 0));
 }
 
 #[test]
-fn a_song_as_the_data_set_has_it() {
+fn a_song_in_the_form_of_the_data_set() {
     let record = r#"{"num_songs": 1, "artist_id": "ARGCY1Y1187B9A4FA5", "artist_latitude": 36.16778, "artist_longitude": -86.77836, "artist_location": "", "artist_name": 112, "song_id": "SOQ", "title": "Clementina Santaf\u00e8", "duration": 153, "year": 0}"#;
-    let tally = song(record, |song| {
+    let counts = song(record, |song| {
         assert_eq!((song.song_id.raw(), song.year, song.duration), ("SOQ", Some(0), Some(153.0)));
         assert_eq!((song.artist_latitude, song.artist_longitude), (Some(36.16778), Some(-86.77836)));
         assert_eq!((song.artist_name, song.artist_location), (Some(Text::plain("112")), Some(Text::plain(""))));
         assert_eq!(song.title, Some(Text::plain("Clementina Santafè")));
     });
-    assert_eq!(tally.coerced, 1, "a name in digits; a whole number is a double as it is");
+    assert_eq!(counts.coerced, 1, "the numeric name; a whole number in a double column is not coerced");
 }
 
 #[test]
-fn what_is_missing_is_null() {
+fn missing_keys_are_null() {
     event(r#"{"page":"NextSong","ts":1541106106796,"userId":26.0}"#, |event| {
         assert_eq!(event.user_id, Text::plain("26"));
         assert_eq!((event.session_id, event.length, event.song), (None, None, None));
@@ -66,25 +66,25 @@ fn what_is_missing_is_null() {
 }
 
 #[test]
-fn several_numbers_become_text_each_on_its_own() {
+fn several_numbers_of_one_record_become_text() {
     let record = r#"{"page":"NextSong","ts":"1541106106796","userId":1e2,"song":4.50,"artist":-0.0,"level":112}"#;
     for _ in 0..2 {
-        let tally = event(record, |event| {
+        let counts = event(record, |event| {
             assert_eq!(event.user_id, Text::plain("100"));
             assert_eq!(event.song, Some(Text::plain("4.5")));
             assert_eq!(event.artist, Some(Text::plain("0")));
             assert_eq!(event.level, Some(Text::plain("112")));
         });
-        assert_eq!(tally.coerced, 5);
+        assert_eq!(counts.coerced, 5);
     }
 }
 
 #[test]
-fn rejects_say_where_they_are() {
+fn rejects_have_their_location() {
     let play = r#"{"page":"NextSong","ts":1541121934796,"userId":"26"}"#;
     let chunk = format!("{play}\n\n  junk \r\n{play} {{\"page\":null}}\n{{\n\"page\": 5\n}}\n{{\"page\":\"Ne");
     let mut rejects = Vec::new();
-    let tally = Decoder::new(Limits::default()).events(chunk.as_bytes(), Framing::Values, &mut |decoded| {
+    let counts = Decoder::new(Limits::default()).events(chunk.as_bytes(), Framing::Values, &mut |decoded| {
         if let Decoded::Reject(reject) = decoded {
             let text = str::from_utf8(reject.bytes).unwrap().to_owned();
             assert!(chunk[usize::try_from(reject.offset).unwrap()..].starts_with(&text));
@@ -100,24 +100,24 @@ fn rejects_say_where_they_are() {
             (Reason::TruncatedTail, 7, "{\"page\":\"Ne".to_owned()),
         ]
     );
-    assert_eq!((tally.read, tally.rows, tally.quarantined, tally.several_on_a_line), (6, 2, 4, 1));
-    assert_eq!(tally.newlines, 7);
+    assert_eq!((counts.read, counts.rows, counts.quarantined, counts.several_on_a_line), (6, 2, 4, 1));
+    assert_eq!(counts.newlines, 7);
 }
 
 #[test]
-fn the_tally_counts_what_is_odd() {
+fn unusual_records_are_counted() {
     let play = r#"{"page":"NextSong","ts":1541121934796,"userId":"26","TS":1,"zip":2,"caf\u00e9":3}"#;
     let home = r#"{"page":"Home","zip":2,"auth":3}"#;
     let chunk = format!("\u{feff}{play}\n[{home},{home}]\n\u{feff}{play}{home}\n[{home}");
-    let tally = Decoder::new(Limits::default()).events(chunk.as_bytes(), Framing::Values, &mut |_| {});
-    assert_eq!((tally.read, tally.rows, tally.filtered, tally.quarantined), (7, 2, 4, 1));
-    assert_eq!((tally.bom, tally.arrays, tally.arrays_closed, tally.several_on_a_line), (2, 2, 1, 1));
-    assert_eq!(tally.case_variants, 2);
-    assert_eq!(tally.unknown_keys.iter().collect::<Vec<_>>(), [("TS", 2), ("café", 2), ("zip", 6)]);
+    let counts = Decoder::new(Limits::default()).events(chunk.as_bytes(), Framing::Values, &mut |_| {});
+    assert_eq!((counts.read, counts.rows, counts.filtered, counts.quarantined), (7, 2, 4, 1));
+    assert_eq!((counts.bom, counts.arrays, counts.arrays_closed, counts.several_on_a_line), (2, 2, 1, 1));
+    assert_eq!(counts.case_variants, 2);
+    assert_eq!(counts.unknown_keys.iter().collect::<Vec<_>>(), [("TS", 2), ("café", 2), ("zip", 6)]);
 }
 
 #[test]
-fn limits_can_be_set() {
+fn limits_are_applied() {
     let record = r#"{"page":"NextSong","ts":5,"userId":"26","song":"abcdef"}"#;
     let reason = |limits: Limits| {
         let mut reason = None;
@@ -138,7 +138,7 @@ fn limits_can_be_set() {
 }
 
 #[test]
-fn one_decoder_does_both_kinds() {
+fn one_decoder_decodes_songs_and_events() {
     assert_ne!(Kind::Events, Kind::Songs);
     let mut decoder = Decoder::new(Limits::default());
     let chunk = br#"{"song_id":"S","page":"Home"}"#;

@@ -1,8 +1,8 @@
-//! RetainedFiles of many files in few: zstd frames, one behind the other, so that the parts of a file, put together, are a
-//! zstd file.
+//! Packs: files that contain the copies of many input files, as concatenated zstd frames. The parts of a copy,
+//! concatenated, are a valid zstd file.
 //!
-//! Invariant: a pack is written once, when nothing more goes into it, and read only when its checksum is that of the
-//! record.
+//! Invariant: a pack is written once, when it is full or the run has no more copies, and is used only if its checksum
+//! matches the commit record.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,146 +13,148 @@ use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::{FileCopy, Part, StateFile};
-use crate::lake::commit_record::hex;
+use crate::lake::commit_record::{hex, state_path};
 use crate::lake::{Lake, Stage};
 
-/// A pack of so many bytes is full.
-pub(super) const FULL: usize = 16 << 20;
+/// A pack that has reached this size is written, and the next copies go to another pack.
+pub(super) const MAX_PACK_BYTES: usize = 16 << 20;
 
-/// zstd's own choice between speed and size.
-const LEVEL: i32 = 3;
+/// The default level of zstd.
+const ZSTD_LEVEL: i32 = 3;
 
-/// The packs that a run makes.
+/// The packs that a run writes; shared between threads.
 #[derive(Debug)]
-pub(super) struct Packs<'s> {
+pub(super) struct NewPacks<'s> {
     stage: &'s Stage,
-    next: AtomicU32,
-    made: Mutex<BTreeMap<u32, StateFile>>,
+    next_number: AtomicU32,
+    written: Mutex<BTreeMap<u32, StateFile>>,
 }
 
-impl<'s> Packs<'s> {
-    /// `first` is the number of the first of them.
+impl<'s> NewPacks<'s> {
+    /// Starts without packs; the first one gets the number `first`.
     pub(super) fn new(stage: &'s Stage, first: u32) -> Self {
-        Self { stage, next: AtomicU32::new(first), made: Mutex::default() }
+        Self { stage, next_number: AtomicU32::new(first), written: Mutex::default() }
     }
 
     pub(super) fn lake(&self) -> &'s Lake {
         self.stage.lake()
     }
 
-    pub(super) fn made(self) -> BTreeMap<u32, StateFile> {
-        self.made.into_inner().unwrap_or_else(PoisonError::into_inner)
+    /// Returns the packs that were written, by number.
+    pub(super) fn into_written(self) -> BTreeMap<u32, StateFile> {
+        self.written.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One worker's pack, and the copies in it.
+/// Writes the packs of one worker.
 #[derive(Debug)]
-pub(super) struct Packer<'p> {
-    packs: &'p Packs<'p>,
+pub(super) struct PackWriter<'p> {
+    packs: &'p NewPacks<'p>,
     number: Option<u32>,
     bytes: Vec<u8>,
-    open: Option<Open>,
+    current: Option<OpenCopy>,
     copies: Vec<(usize, FileCopy)>,
 }
 
-/// The file that is being copied.
-struct Open {
+/// The copy of the file that is being read.
+struct OpenCopy {
     file: usize,
     sha256: Context,
     parts: Vec<Part>,
 }
 
-impl std::fmt::Debug for Open {
+impl std::fmt::Debug for OpenCopy {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Open").field("file", &self.file).field("parts", &self.parts).finish_non_exhaustive()
+        formatter.debug_struct("OpenCopy").field("file", &self.file).field("parts", &self.parts).finish_non_exhaustive()
     }
 }
 
-impl<'p> Packer<'p> {
-    pub(super) const fn new(packs: &'p Packs<'p>) -> Self {
-        Self { packs, number: None, bytes: Vec::new(), open: None, copies: Vec::new() }
+impl<'p> PackWriter<'p> {
+    pub(super) const fn new(packs: &'p NewPacks<'p>) -> Self {
+        Self { packs, number: None, bytes: Vec::new(), current: None, copies: Vec::new() }
     }
 
-    /// Adds the next bytes of a file; all of them come before those of another.
+    /// Adds the next bytes of a file. All bytes of a file have to be added before those of another file.
     pub(super) fn add(&mut self, file: usize, bytes: &[u8]) -> Result<()> {
-        if self.open.as_ref().is_none_or(|open| open.file != file) {
-            self.close();
+        if self.current.as_ref().is_none_or(|current| current.file != file) {
+            self.finish_copy();
         }
-        let frame = zstd::bulk::compress(bytes, LEVEL).map_err(|error| {
-            Error::new(ErrorKind::Internal, "a copy of a file cannot be packed").cause(error.to_string())
+        let frame = zstd::bulk::compress(bytes, ZSTD_LEVEL).map_err(|error| {
+            Error::new(ErrorKind::Internal, "a copy of an input file cannot be compressed").cause(error.to_string())
         })?;
         let part = self.append(&frame);
-        let begin = || Open { file, sha256: Context::new(&SHA256), parts: Vec::new() };
-        let open = self.open.get_or_insert_with(begin);
-        open.sha256.update(bytes);
-        match open.parts.last_mut() {
+        let begin = || OpenCopy { file, sha256: Context::new(&SHA256), parts: Vec::new() };
+        let current = self.current.get_or_insert_with(begin);
+        current.sha256.update(bytes);
+        match current.parts.last_mut() {
             Some(last) if last.0 == part.0 && last.1 + last.2 == part.1 => last.2 += part.2,
-            _ => open.parts.push(part),
+            _ => current.parts.push(part),
         }
-        self.put_if(FULL)
+        self.write_if_at_least(MAX_PACK_BYTES)
     }
 
-    /// Takes over frames of an older pack.
-    pub(super) fn take_over(&mut self, frames: &[u8]) -> Result<Part> {
+    /// Adds frames of an older pack without compressing them again.
+    pub(super) fn add_frames(&mut self, frames: &[u8]) -> Result<Part> {
         let part = self.append(frames);
-        self.put_if(FULL).map(|()| part)
+        self.write_if_at_least(MAX_PACK_BYTES).map(|()| part)
     }
 
-    /// Writes what is left.
+    /// Writes the remaining bytes.
     pub(super) fn finish(&mut self) -> Result<()> {
-        self.close();
-        self.put_if(1)
+        self.finish_copy();
+        self.write_if_at_least(1)
     }
 
+    /// Returns the copies with the numbers of their files.
     pub(super) fn into_copies(self) -> Vec<(usize, FileCopy)> {
         self.copies
     }
 
-    fn close(&mut self) {
-        if let Some(Open { file, sha256, parts }) = self.open.take() {
+    fn finish_copy(&mut self) {
+        if let Some(OpenCopy { file, sha256, parts }) = self.current.take() {
             self.copies.push((file, FileCopy { sha256: hex(sha256.finish().as_ref()), parts }));
         }
     }
 
     fn append(&mut self, frames: &[u8]) -> Part {
-        let number = *self.number.get_or_insert_with(|| self.packs.next.fetch_add(1, Ordering::Relaxed));
+        let number = *self.number.get_or_insert_with(|| self.packs.next_number.fetch_add(1, Ordering::Relaxed));
         let start = self.bytes.len() as u64;
         self.bytes.extend_from_slice(frames);
         Part(number, start, frames.len() as u64)
     }
 
-    fn put_if(&mut self, least: usize) -> Result<()> {
-        if self.bytes.len() < least {
+    fn write_if_at_least(&mut self, min_bytes: usize) -> Result<()> {
+        if self.bytes.len() < min_bytes {
             return Ok(());
         }
         let Some(number) = self.number.take() else { return Ok(()) };
         let file = self.packs.stage.put_state(&format!("pack-{number}.zst"), &self.bytes)?;
         self.bytes.clear();
-        self.packs.made.lock().unwrap_or_else(PoisonError::into_inner).insert(number, file);
+        self.packs.written.lock().unwrap_or_else(PoisonError::into_inner).insert(number, file);
         Ok(())
     }
 }
 
-/// Packs that are read, one at a time.
+/// Reads parts of packs; keeps the pack that was read last in memory.
 #[derive(Debug)]
-pub(super) struct Loaded<'l> {
+pub(super) struct PackReader<'l> {
     lake: &'l Lake,
     packs: &'l BTreeMap<u32, StateFile>,
     last: Option<(u32, Bytes)>,
 }
 
-impl<'l> Loaded<'l> {
+impl<'l> PackReader<'l> {
     pub(super) const fn new(lake: &'l Lake, packs: &'l BTreeMap<u32, StateFile>) -> Self {
         Self { lake, packs, last: None }
     }
 
-    /// The frames of a part.
-    pub(super) fn part(&mut self, Part(number, start, size): Part) -> Result<Bytes> {
+    /// Returns the frames of a part.
+    pub(super) fn frames(&mut self, Part(number, start, size): Part) -> Result<Bytes> {
         let bytes = match &self.last {
             Some((last, bytes)) if *last == number => bytes.clone(),
             _ => {
                 let file = self.packs.get(&number).ok_or_else(|| self.damaged(number))?;
-                let bytes = self.lake.state(file)?.ok_or_else(|| self.damaged(number))?;
+                let bytes = self.lake.read_state(file)?.ok_or_else(|| self.damaged(number))?;
                 self.last.insert((number, bytes)).1.clone()
             }
         };
@@ -164,11 +166,14 @@ impl<'l> Loaded<'l> {
     }
 
     fn damaged(&self, number: u32) -> Error {
-        let name = self.packs.get(&number).map(|file| crate::lake::commit_record::state_path(&file.name));
+        let name = self.packs.get(&number).map(|file| state_path(&file.name));
         let shown = self.lake.shown(&name.unwrap_or_default());
-        Error::new(ErrorKind::Protocol, format!("{shown} is not what the newest version says"))
-            .cause("it holds the copies of files that are gone")
-            .hint("bring it, or those files, back; or say --allow-shrink without --keep-gone, and their rows leave")
+        Error::new(ErrorKind::Protocol, format!("{shown} is missing, or does not match the newest version of the lake"))
+            .cause("it contains the copies of missing input files")
+            .hint(
+                "restore it or the input files; or set --allow-shrink without --keep-gone to remove the rows of these \
+                 files",
+            )
             .context("path", shown)
     }
 }

@@ -1,9 +1,9 @@
-//! A prefix of a bucket to the objects below it.
+//! The objects below a prefix of a bucket.
 //!
-//! The listing itself, and what it costs, is [`crate::s3::list_parallel`]'s; a single object costs one request more.
+//! [`crate::s3::list_parallel`] makes the requests; a source that is a single object needs one more.
 //!
-//! Invariant: every key below the prefix is seen once, whatever it looks like: it is listed or counted, or it ends the
-//! run with its name.
+//! Invariant: every key below the prefix is handled once, in any form: it is listed, it is counted as ignored, or it
+//! ends the run with an error that names it.
 
 use globset::GlobMatcher;
 
@@ -16,27 +16,27 @@ use crate::s3::bucket::Bucket;
 use crate::s3::list_parallel;
 use crate::s3::object::Object;
 
-/// Lists what lies below `root`, or `root` itself where it is an object.
+/// Lists the objects below `root`, or `root` itself if it is an object.
 pub(super) fn list(bucket: &Bucket, root: &ObjectPath, glob: Option<&GlobMatcher>) -> Result<Found> {
     let folder = if root.key.is_empty() { String::new() } else { format!("{}/", root.key) };
-    // A pattern says how its keys begin, often in the middle of a name.
-    let prefix = glob.map_or(&*folder, |glob| beginning(glob.glob().glob()));
+    // The fixed beginning of a pattern may end in the middle of a name.
+    let prefix = glob.map_or(&*folder, |glob| fixed_prefix(glob.glob().glob()));
     let mut objects = bucket.wait(list_parallel::objects(bucket, prefix))?;
     let mut found = Found::default();
     if objects.is_empty() && glob.is_none() && !root.key.is_empty() {
-        // Of the keys that begin like this the shortest comes first. An object that was named is read whatever its
-        // ending.
+        // The shortest of the keys with this prefix comes first, so one page is enough. An object that is named
+        // explicitly is read even if its name is not that of a JSON file.
         let page = bucket.wait(bucket.list(&root.key, true, None, None))?;
         objects = page.objects.into_iter().filter(|object| object.key == root.key).collect();
         found.files.extend(objects.into_iter().map(input_file));
         return Ok(found);
     }
     for object in objects {
-        // Everything but a glob was asked for by its folder.
+        // Unless the source is a glob, all keys begin with its folder.
         let name = object.key.get(folder.len()..).unwrap_or_default();
         let mut parts = name.split('/');
         if object.key.ends_with('/') {
-            // What consoles make for a folder.
+            // A marker that consoles create for a folder.
         } else if parts.any(|part| is_hidden(part.as_bytes()) && !matches!(part, "." | "..")) {
             found.hidden += 1;
         } else if !is_json(name.as_bytes()) {
@@ -52,25 +52,25 @@ pub(super) fn list(bucket: &Bucket, root: &ObjectPath, glob: Option<&GlobMatcher
 }
 
 fn input_file(object: Object) -> InputFile {
-    InputFile { path: object.key.into(), size: object.size, version: Version::Tag(object.tag), is_gone: false }
+    InputFile { path: object.key.into(), size: object.size, version: Version::Tag(object.tag), is_missing: false }
 }
 
-/// What every match of a pattern begins with.
-fn beginning(pattern: &str) -> &str {
+/// The fixed beginning of a pattern, up to its first wildcard.
+fn fixed_prefix(pattern: &str) -> &str {
     pattern.find(['*', '?', '[', '{', '\\']).and_then(|end| pattern.get(..end)).unwrap_or(pattern)
 }
 
-/// Whether a request reaches the object: URLs know no empty segments, no `.` and no `..`, and as a path the key has to
-/// stay what it is.
+/// Returns true if a request can address the key: URLs have no empty segments, no `.` and no `..`, and the key must be
+/// the same after a conversion to a path and back.
 fn is_addressable(key: &str) -> bool {
     !key.split('/').any(|part| matches!(part, "" | "." | "..")) && !key.chars().any(|c| c.is_ascii_control())
 }
 
 fn unaddressable(bucket: &Bucket, key: &str) -> Error {
     let shown = bucket.shown(key);
-    Error::new(ErrorKind::DataRefused, format!("{shown} has a key that cannot be addressed"))
-        .cause("it has an empty segment, a segment . or .., or a control character")
-        .hint("copy the object to another key and delete this one, or name the places with --song-data and --log-data")
+    Error::new(ErrorKind::DataRefused, format!("no request can address the key of {shown}"))
+        .cause("the key contains an empty segment, a segment . or .., or a control character")
+        .hint("move the object to another key, or set --song-data and --log-data to locations without it")
         .context("path", shown)
 }
 
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_that_no_request_reaches_are_known() {
+    fn keys_that_no_request_can_address_are_detected() {
         for key in ["a.json", "a/b c/ü=%2F.json", "a/..b/c..json"] {
             assert!(is_addressable(key), "{key}");
         }
@@ -89,11 +89,11 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_says_how_its_keys_begin() {
+    fn the_fixed_prefix_of_a_pattern_ends_at_its_first_wildcard() {
         for (pattern, expected) in
             [("logs/2018-1?.json", "logs/2018-1"), ("*.json", ""), ("a/{b,c}/*", "a/"), ("a/[b]", "a/"), (r"a\*b", "a")]
         {
-            assert_eq!(beginning(pattern), expected);
+            assert_eq!(fixed_prefix(pattern), expected);
         }
     }
 }

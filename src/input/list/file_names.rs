@@ -1,10 +1,11 @@
-//! Which file names are input: JSON by their ending, and neither hidden nor temporary.
+//! Which file names are input: those of JSON files that are neither hidden nor temporary.
 
-/// Names that Spark hides too, and what editors and copying tools leave behind.
+/// Names that Spark ignores too (`.` and `_`), and backup files of editors.
 pub(super) fn is_hidden(name: &[u8]) -> bool {
     name.starts_with(b".") || name.starts_with(b"_") || name.ends_with(b"~")
 }
 
+/// Names of JSON files, plain or compressed.
 pub(super) fn is_json(name: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
     let plain = [&b".gz"[..], b".bz2", b".zst"].iter().find_map(|suffix| name.strip_suffix(*suffix)).unwrap_or(&name);

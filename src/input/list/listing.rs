@@ -1,4 +1,4 @@
-//! The files of a source, in one definite order.
+//! The files of a source, in a fixed order.
 //!
 //! Invariant: a listing is sorted by path and has no duplicates, so it does not depend on threads or on the order in
 //! which a file system or a store returns names.
@@ -11,102 +11,102 @@ use crate::error::shown;
 use crate::s3::bucket::Bucket;
 use crate::s3::object::Tag;
 
-/// A file as it was when listed; reading checks that it has not changed since.
+/// A file at the time of the listing. Reading checks that it has not changed since.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InputFile {
-    /// Where it lies: on a disk its path, in a bucket its key.
+    /// Its path on a disk, or its key in a bucket.
     pub path: PathBuf,
-    /// Bytes.
+    /// Its size in bytes, as stored.
     pub size: u64,
-    /// Which one of all that ever lay there.
+    /// Distinguishes it from earlier and later files with the same path.
     pub version: Version,
-    /// Whether it is no longer there, and only the lake has a copy of it.
-    pub is_gone: bool,
+    /// Whether the file is missing and only the lake's retained copy of it exists.
+    pub is_missing: bool,
 }
 
-/// What tells a version of a file from the others.
+/// The version of a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
-    /// On a disk: the modification time, nanoseconds since 1970.
+    /// On a disk: the modification time in nanoseconds since 1970.
     Modified(i128),
-    /// In a bucket.
+    /// In a bucket: the `ETag`.
     Tag(Tag),
 }
 
-/// Files of a listing by their numbers, sorted.
+/// Sorted numbers of files in a listing.
 pub type Selection = Arc<[usize]>;
 
 /// The files of one source.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// Sorted by path. Shared, because objects are fetched while they are read.
+    /// The files, sorted by path. Shared, because objects are fetched ahead while other ones are decoded.
     pub files: Arc<[InputFile]>,
-    /// Where they lie, if not on a disk.
+    /// The bucket of the files; `None` for local files.
     pub bucket: Option<Bucket>,
-    /// Hidden and temporary names that were passed over.
+    /// The number of hidden and temporary names, which are ignored.
     pub hidden: u64,
-    /// Files with another ending that were passed over.
+    /// The number of files that are not JSON by their name, which are ignored.
     pub other: u64,
-    /// Things worth saying.
+    /// Warnings for the report.
     pub warnings: Vec<String>,
 }
 
-/// Some files of a listing: those that are to be read.
+/// The files of a listing that are to be read.
 #[derive(Clone, Copy, Debug)]
 pub struct SelectedFiles<'l> {
     /// All files of the source.
     pub listing: &'l Listing,
-    /// Which of them.
+    /// The numbers of the files to read.
     pub selection: &'l Selection,
 }
 
 impl Listing {
-    /// The bytes of all files.
+    /// The total size of all files in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
     }
 
-    /// The bytes of some files.
+    /// The total size of some files in bytes.
     #[must_use]
     pub fn bytes_of(&self, selection: &[usize]) -> u64 {
         selection.iter().filter_map(|index| self.files.get(*index)).map(|file| file.size).sum()
     }
 
-    /// All files.
+    /// The selection of all files.
     #[must_use]
     pub fn all(&self) -> Selection {
         (0..self.files.len()).collect()
     }
 
-    /// Tells files of a selection that are there from those that are gone.
+    /// Splits a selection into the files that exist and those that are missing.
     #[must_use]
-    pub fn apart(&self, selection: &Selection) -> (Selection, Selection) {
-        let is_gone = |index: &&usize| self.files.get(**index).is_some_and(|file| file.is_gone);
-        if !selection.iter().any(|index| is_gone(&index)) {
+    pub fn split_missing(&self, selection: &Selection) -> (Selection, Selection) {
+        let is_missing = |index: &&usize| self.files.get(**index).is_some_and(|file| file.is_missing);
+        if !selection.iter().any(|index| is_missing(&index)) {
             return (Arc::clone(selection), [].into());
         }
-        let (gone, there): (Vec<usize>, Vec<usize>) = selection.iter().partition(is_gone);
-        (there.into(), gone.into())
+        let (missing, present): (Vec<usize>, Vec<usize>) = selection.iter().partition(is_missing);
+        (present.into(), missing.into())
     }
 
-    /// Files that are no longer there.
+    /// The number of missing files.
     #[must_use]
-    pub fn gone(&self) -> u64 {
-        self.files.iter().filter(|file| file.is_gone).count() as u64
+    pub fn missing_count(&self) -> u64 {
+        self.files.iter().filter(|file| file.is_missing).count() as u64
     }
 
-    /// Adds files that are no longer there.
-    pub fn add_gone(&mut self, gone: Vec<InputFile>) {
-        if !gone.is_empty() {
+    /// Adds missing files.
+    pub fn add_missing(&mut self, missing: Vec<InputFile>) {
+        if !missing.is_empty() {
             let mut files = self.files.to_vec();
-            files.extend(gone);
+            files.extend(missing);
             files.sort_unstable_by(in_order);
             self.files = files.into();
         }
     }
 
-    /// A file for people, by its number.
+    /// The path of a file for display, by the file's number.
     #[must_use]
     pub fn shown(&self, index: usize) -> Option<String> {
         let path = &self.files.get(index)?.path;
@@ -114,7 +114,7 @@ impl Listing {
     }
 }
 
-/// Files in the order in which they were found.
+/// The result of a listing before it is sorted.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) files: Vec<InputFile>,
@@ -131,7 +131,7 @@ impl Found {
         self.warnings.extend(other.warnings);
     }
 
-    /// The same in a definite order.
+    /// Sorts the files and removes duplicates.
     pub(super) fn listing(mut self, bucket: Option<Bucket>) -> Listing {
         self.files.sort_unstable_by(in_order);
         self.files.dedup_by(|left, right| left == right && in_order(left, right).is_eq());
@@ -141,8 +141,8 @@ impl Found {
     }
 }
 
-/// By path, folder for folder, as [`std::path::Path`] has it, but several times as fast: a slash comes before all other
-/// characters. Names that a bucket tells apart by a double slash stay apart.
+/// Compares paths component by component, like [`std::path::Path`] but several times faster: a slash sorts before all
+/// other characters. Keys that differ only in a double slash are different.
 pub(super) fn in_order(left: &InputFile, right: &InputFile) -> Ordering {
     let [mine, other] = [left, right].map(|file| file.path.as_os_str().as_encoded_bytes());
     let end = mine.len().min(other.len());

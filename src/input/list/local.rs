@@ -1,9 +1,9 @@
-//! A folder on a disk to the files below it.
+//! The files below a local folder.
 //!
-//! Nothing is opened here. Symlinks below a source are not followed: what they point to inside the source is listed in
-//! its own place, what lies outside does not belong to it, and loops cannot occur.
+//! No file is opened here. Symlinks below a source are not followed: a target inside the source is listed anyway, a
+//! target outside does not belong to the source, and loops cannot occur.
 //!
-//! Invariant: a folder is read once, by one thread; which one, the result does not tell.
+//! Invariant: each folder is read once, by one thread, and the result does not depend on which one.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -24,21 +24,22 @@ pub fn modified(metadata: &std::fs::Metadata) -> i128 {
     i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec())
 }
 
-/// Lists a folder, or a file, with several threads: a tree of one-file folders costs a system call or three a folder.
+/// Lists a folder with several threads, because a tree of one-file folders costs up to three system calls per folder.
+/// If `root` is a file, it is the only file of the listing.
 pub(super) fn list(root: &Path, glob: Option<&GlobMatcher>, threads: usize, cancel: &Cancel) -> Result<Found> {
     let metadata = std::fs::metadata(root).map_err(|error| Error::io(ErrorKind::NoInput, "read", root, &error))?;
     if metadata.is_dir() {
         return walk(root, glob, threads, cancel);
     }
-    // A file that was named is read whatever its ending.
+    // A file that is named explicitly is read even if its name is not that of a JSON file.
     Ok(Found { files: vec![input_file(root.to_owned(), &metadata)], ..Found::default() })
 }
 
 fn input_file(path: PathBuf, metadata: &std::fs::Metadata) -> InputFile {
-    InputFile { path, size: metadata.len(), version: Version::Modified(modified(metadata)), is_gone: false }
+    InputFile { path, size: metadata.len(), version: Version::Modified(modified(metadata)), is_missing: false }
 }
 
-/// Folders still to be read, and how many threads may yet add some.
+/// Folders to read, and the number of threads that may still add some.
 struct Queue {
     folders: Mutex<Vec<PathBuf>>,
     wake: Condvar,
@@ -46,7 +47,7 @@ struct Queue {
 }
 
 impl Queue {
-    /// The next folder, waiting while other threads may still find some; `None` when all is read.
+    /// The next folder. Waits while other threads may still find folders; `None` when all folders are read.
     fn next(&self, cancel: &Cancel) -> Option<PathBuf> {
         let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -81,7 +82,7 @@ fn walk(root: &Path, glob: Option<&GlobMatcher>, threads: usize, cancel: &Cancel
         let mut listing = Found::default();
         let mut failure = None;
         while let Some(folder) = queue.next(cancel) {
-            // After a failure the queue is still drained, so that no other thread waits for ever.
+            // After a failure, the thread still empties the queue, so that no other thread waits forever.
             let found = match failure {
                 None => read_folder(&folder, glob, &mut listing),
                 Some(_) => Ok(Vec::new()),
@@ -95,11 +96,11 @@ fn walk(root: &Path, glob: Option<&GlobMatcher>, threads: usize, cancel: &Cancel
     };
     let parts = crate::runtime::threads::on_each(threads, |_| work());
     cancel.check()?;
-    let mut whole = Found::default();
+    let mut found = Found::default();
     for part in parts? {
-        whole.merge(part?);
+        found.merge(part?);
     }
-    Ok(whole)
+    Ok(found)
 }
 
 /// Reads one folder: files go to `listing`, folders are returned.
@@ -120,13 +121,13 @@ fn read_folder(folder: &Path, glob: Option<&GlobMatcher>, listing: &mut Found) -
         } else if kind.is_file() {
             let path = entry.path();
             if glob.is_none_or(|glob| glob.is_match(&path)) {
-                // A file that vanished between two system calls is as gone as one that vanished a moment earlier.
+                // A file that is deleted between these two system calls ends the run.
                 let metadata = entry.metadata().map_err(failed)?;
                 listing.files.push(input_file(path, &metadata));
             }
         } else {
-            let what = if kind.is_symlink() { "a symlink" } else { "not a regular file" };
-            listing.warnings.push(format!("{} is {what} and was not read", shown(&entry.path())));
+            let kind = if kind.is_symlink() { "a symlink" } else { "not a regular file" };
+            listing.warnings.push(format!("{} is {kind} and was not read", shown(&entry.path())));
         }
     }
     Ok(folders)

@@ -1,9 +1,9 @@
-//! Sources to files: what there is to read, listed and frozen.
+//! Sources to files: the list of input files, with the size and version of each.
 //!
-//! A file enters by its name (`.json`, `.jsonl`, `.ndjson`, each also compressed); what it holds is decided by its
-//! bytes, later. A tree on a disk and the same tree in a bucket give the same files in the same order.
+//! The name decides whether a file is listed (`.json`, `.jsonl`, `.ndjson`, each also compressed); its bytes decide
+//! later what it contains. A local folder and the same tree in a bucket give the same files in the same order.
 //!
-//! Invariant: the list is sorted by path and free of repetitions, so it does not depend on threads or on the order in
+//! Invariant: the list is sorted by path and has no duplicates, so it does not depend on threads or on the order in
 //! which a file system or a store returns names.
 
 mod bucket;
@@ -21,11 +21,11 @@ use crate::location::Location;
 use crate::runtime::cancel::Cancel;
 use crate::s3::stores::Stores;
 
-/// Lists a source: a folder with several threads, a bucket with several requests at once.
+/// Lists a source: a folder with several threads, a bucket with several concurrent requests.
 ///
 /// # Errors
-/// [`ErrorKind::NoInput`] when nothing matches, the operating system's or the store's error when a place cannot be
-/// listed, [`ErrorKind::DataRefused`] for a key that cannot be read.
+/// [`ErrorKind::NoInput`] if no file matches, [`ErrorKind::DataRefused`] for a key that no request can address, and any
+/// error of the file system or the store.
 pub fn list(source: &Source, threads: usize, stores: &Stores, cancel: &Cancel) -> Result<Listing> {
     let glob = source.glob.as_deref().map(matcher).transpose()?;
     let listing = match &source.root {
@@ -37,12 +37,15 @@ pub fn list(source: &Source, threads: usize, stores: &Stores, cancel: &Cancel) -
     };
     if listing.files.is_empty() {
         let mut error = Error::new(ErrorKind::NoInput, format!("there are no JSON files in {}", source.shown))
-            .hint("files end in .json, .jsonl or .ndjson, also followed by .gz, .bz2 or .zst; check the place or the pattern")
+            .hint(
+                "check the location or the pattern; JSON files have names with .json, .jsonl or .ndjson at the end, \
+                 optionally followed by .gz, .bz2 or .zst",
+            )
             .context("path", source.shown.clone());
         if listing.other + listing.hidden > 0 {
             error = error.cause(format!(
-                "{} files with other endings and {} hidden ones were passed over",
-                listing.other, listing.hidden
+                "the listing found only other files (hidden: {}, not JSON by name: {})",
+                listing.hidden, listing.other
             ));
         }
         return Err(error);
@@ -52,19 +55,19 @@ pub fn list(source: &Source, threads: usize, stores: &Stores, cancel: &Cancel) -
 
 fn matcher(pattern: &str) -> Result<GlobMatcher> {
     let glob = GlobBuilder::new(pattern).literal_separator(true).build().map_err(|error| {
-        Error::new(ErrorKind::Configuration, format!("the pattern {pattern:?} is not a glob"))
+        Error::new(ErrorKind::Configuration, format!("the pattern {pattern:?} is not a valid glob"))
             .cause(error.kind().to_string())
-            .hint("use *, ?, [..] and {a,b}; ** spans folders")
+            .hint("use *, ?, [..] and {a,b}; ** matches any number of folders")
     })?;
     Ok(glob.compile_matcher())
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::error::shown;
     use std::path::Path;
 
     use super::*;
+    use crate::error::shown;
     use crate::input::sources::Content;
     use crate::s3::settings::StoreSettings;
 
@@ -82,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn names_decide_and_order_is_by_path() {
+    fn names_decide_and_the_order_is_by_path() {
         let dir = tempfile::tempdir().unwrap();
         for name in [
             "b/2.json",
@@ -104,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_read_is_an_error_that_says_what_was_seen() {
+    fn an_empty_listing_is_an_error_that_counts_the_other_files() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("x.txt"), "").unwrap();
         let source = Source {
@@ -115,6 +118,6 @@ mod tests {
         };
         let error = list(&source).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoInput);
-        assert!(error.cause_text().unwrap().contains("1 files"));
+        assert!(error.cause_text().unwrap().contains("not JSON by name: 1"));
     }
 }

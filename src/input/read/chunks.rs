@@ -1,4 +1,4 @@
-//! Files as chunks of bytes, with their origin.
+//! Streams of bytes to chunks, and the errors of files that cannot be read.
 //!
 //! Invariant: the chunks of a file, in order, are its decompressed bytes, each byte once, and no chunk begins or ends
 //! inside a record.
@@ -10,59 +10,59 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::input::decompress::{self, Unpacker};
 use crate::input::list::{InputFile, Listing};
 
-/// A record must end within this many bytes; the decoder refuses records far smaller than this one by one.
-pub(super) const LARGEST_RECORD: usize = 64 << 20;
+/// The size limit of a record while chunks are cut. The decoder rejects single records at a much lower limit.
+pub(super) const MAX_RECORD_BYTES: usize = 64 << 20;
 
-/// A file's decompressed size must not exceed this.
-pub(super) const LARGEST_FILE: u64 = 16 << 30;
+/// The size limit of a decompressed file.
+pub(super) const MAX_UNPACKED_BYTES: u64 = 16 << 30;
 
-/// How much of a file tells what it is.
-pub(super) const HEAD: usize = 4096;
+/// The bytes at the beginning of a file that decide its format.
+pub(super) const HEAD_BYTES: usize = 4096;
 
-/// Bytes with their origin.
+/// Bytes of a file with their origin.
 #[derive(Debug)]
 pub struct Chunk<'b> {
-    /// Which file.
+    /// The file's number in the listing.
     pub file: usize,
-    /// Where the bytes begin in the (decompressed) file.
+    /// Byte offset in the (decompressed) file.
     pub offset: u64,
-    /// Line breaks before them; `None` in a file that is read in parts, side by side.
+    /// Line breaks before the chunk in the file; `None` if the file is read in independent ranges.
     pub lines_before: Option<u64>,
-    /// How records follow each other.
+    /// How records are separated.
     pub framing: Framing,
-    /// The bytes.
+    /// Whole records.
     pub bytes: &'b [u8],
 }
 
-/// What reading yields.
+/// A result of reading.
 #[derive(Debug)]
 pub enum Fetched<'b> {
-    /// Some of a file.
+    /// A chunk of a file.
     Chunk(Chunk<'b>),
-    /// A file that cannot be read as JSON at all; none of it was yielded.
+    /// A file that cannot be read as JSON. None of its chunks were passed on.
     Bad {
-        /// Which file.
+        /// The file's number in the listing.
         file: usize,
-        /// Reason code of the bad-input catalogue.
+        /// Reason code of `docs/bad_input.md`.
         code: &'static str,
     },
 }
 
-/// What takes the chunks.
+/// The consumer of the chunks.
 pub type Visit<'v> = dyn FnMut(Fetched<'_>) -> Result<()> + 'v;
 
-/// How files are read.
+/// Settings for reading files.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
-    /// Bytes to a chunk, roughly.
+    /// Approximate size of a chunk in bytes.
     pub chunk_size: u64,
-    /// Whether a compressed file is unpacked twice: first to see that all of it can be read.
+    /// Whether a compressed file is unpacked twice: first to verify it, then to read it.
     pub verify_first: bool,
-    /// Whether a file's chunks come in order, from one worker.
+    /// Whether one worker reads all chunks of a file, in order.
     pub in_order: bool,
-    /// Workers that will read.
+    /// The number of workers that read.
     pub threads: usize,
-    /// Bytes of objects that may be on their way, or waiting for a worker.
+    /// Bytes of objects that may be in flight or waiting for a worker.
     pub ahead: u64,
 }
 
@@ -73,7 +73,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Cuts the plain bytes of a file into chunks.
+    /// Cuts the unpacked bytes of a file into chunks.
     pub(super) fn stream(
         &mut self,
         file: Listed<'_>,
@@ -85,8 +85,8 @@ impl Reader {
         let mut cutter = None;
         let (mut filled, mut offset, mut lines) = (0, 0, 0);
         loop {
-            // What is left over from the last chunk lies in front.
-            let room = filled + reading.chunk().max(HEAD);
+            // The buffer begins with the remainder of the previous chunk.
+            let room = filled + reading.chunk().max(HEAD_BYTES);
             if self.buffer.len() < room {
                 self.buffer.resize(room, 0);
             }
@@ -124,7 +124,7 @@ impl Reader {
             }
             self.buffer.copy_within(end..filled + read, 0);
             filled = filled + read - end;
-            let code = match (filled > LARGEST_RECORD, offset > LARGEST_FILE) {
+            let code = match (filled > MAX_RECORD_BYTES, offset > MAX_UNPACKED_BYTES) {
                 (true, _) => "single_value_too_large",
                 (_, true) => "decompressed_limit",
                 _ => continue,
@@ -136,20 +136,20 @@ impl Reader {
 
 impl Reading {
     pub(super) fn chunk(&self) -> usize {
-        usize::try_from(self.chunk_size).unwrap_or(LARGEST_RECORD).min(LARGEST_RECORD)
+        usize::try_from(self.chunk_size).unwrap_or(MAX_RECORD_BYTES).min(MAX_RECORD_BYTES)
     }
 }
 
-/// Hands over a plain file that was read whole.
-pub(super) fn whole(index: usize, bytes: &[u8], visit: &mut Visit<'_>) -> Result<()> {
+/// Passes on a plain file that was read whole, as one chunk.
+pub(super) fn visit_whole(index: usize, bytes: &[u8], visit: &mut Visit<'_>) -> Result<()> {
     match framing::sniff(bytes) {
         Err(code) => visit(Fetched::Bad { file: index, code }),
         Ok(framing) => visit(Fetched::Chunk(Chunk { file: index, offset: 0, lines_before: Some(0), framing, bytes })),
     }
 }
 
-/// The code of what is wrong with a compressed file, after unpacking all of it.
-pub(super) fn broken(file: Listed<'_>, unpacker: &mut Unpacker<'_>) -> Result<Option<&'static str>> {
+/// Unpacks a whole compressed file to verify it; returns the reason code if it is broken.
+pub(super) fn verify(file: Listed<'_>, unpacker: &mut Unpacker<'_>) -> Result<Option<&'static str>> {
     let mut room = vec![0; 1 << 18];
     let mut size = 0;
     loop {
@@ -159,7 +159,7 @@ pub(super) fn broken(file: Listed<'_>, unpacker: &mut Unpacker<'_>) -> Result<Op
             Err(decompress::UnpackFailure::Broken(code)) => return Ok(Some(code)),
             Err(decompress::UnpackFailure::Io(error)) => return Err(file.failed(error)),
         }
-        if size > LARGEST_FILE {
+        if size > MAX_UNPACKED_BYTES {
             return Ok(Some("decompressed_limit"));
         }
     }
@@ -174,25 +174,27 @@ pub struct Listed<'l> {
 }
 
 impl<'l> Listed<'l> {
-    /// The file number `index`.
+    /// The file with the number `index`.
     ///
     /// # Errors
-    /// [`ErrorKind::Internal`] when the list has no such file.
+    /// [`ErrorKind::Internal`] if the listing has no such file.
     pub fn new(listing: &'l Listing, index: usize) -> Result<Self> {
-        let missing = || Error::new(ErrorKind::Internal, format!("file number {index} is not in the list"));
+        let missing = || Error::new(ErrorKind::Internal, format!("file number {index} is not in the listing"));
         Ok(Self { listing, index, file: listing.files.get(index).ok_or_else(missing)? })
     }
 
-    /// The error for a file that cannot be read as JSON; `code` is a reason of the bad-input catalogue.
+    /// The error for a file that cannot be read as JSON; `code` is a reason of `docs/bad_input.md`.
     #[must_use]
     pub fn refusal(self, code: &str) -> Error {
         let path = self.shown();
         let hint = match code {
-            "encoding_utf16" | "encoding_utf32" => "convert it to UTF-8 (`iconv -t UTF-8`)",
-            "single_value_too_large" => "a record has at most 64 MiB; is a line break missing?",
-            "decompressed_limit" => "a file unpacks to at most 16 GiB; split it",
-            code if code.starts_with("unsupported_compression") => "unpack it, or pack it as gzip, bzip2 or zstd",
-            _ => "repair or remove it; or leave it out and say so with --on-bad-file quarantine",
+            "encoding_utf16" | "encoding_utf32" => "convert the file to UTF-8 (`iconv -t UTF-8`)",
+            "single_value_too_large" => "check for a missing line break; a record must not be larger than 64 MiB",
+            "decompressed_limit" => "split the file; it must not be larger than 16 GiB when decompressed",
+            code if code.starts_with("unsupported_compression") => {
+                "decompress the file, or compress it with gzip, bzip2 or zstd"
+            }
+            _ => "repair or remove the file, or set --on-bad-file quarantine to skip such files",
         };
         Error::new(ErrorKind::DataRefused, format!("{path} cannot be read as JSON: {code}"))
             .hint(hint)
@@ -203,10 +205,11 @@ impl<'l> Listed<'l> {
         self.listing.shown(self.index).unwrap_or_default()
     }
 
-    /// A file that is gone, or shorter than listed, changed under our hands: that is temporary.
+    /// The error for a failed read. A file that is missing or shorter than listed has changed since the listing, which
+    /// is temporary.
     pub(super) fn failed(self, error: std::io::Error) -> Error {
         match error.downcast::<Error>() {
-            // What a bucket said is said already.
+            // An error of a bucket is complete.
             Ok(error) => error,
             Err(error) => match error.kind() {
                 std::io::ErrorKind::NotFound | std::io::ErrorKind::UnexpectedEof => self.changed(),

@@ -1,8 +1,8 @@
-//! Files of a disk: small ones whole, many to a piece of work; a large plain file in ranges that are read and decoded
-//! independently; compressed files and large top-level arrays as streams.
+//! Local files: small files are read whole, many per task; a large plain file is read in ranges that are decoded
+//! independently; compressed files and large top-level arrays are read as streams.
 //!
-//! Invariant: a file's size and time of modification are compared after the last byte was read and before the last
-//! chunk of a piece of work is yielded, or, of a stream, before the work counts as done.
+//! Invariant: the size and the modification time of a file are compared with the listing after its last byte is read:
+//! before its chunk is passed on, or, for a stream, before the task is complete.
 
 use std::fs::File;
 use std::io::Read;
@@ -15,33 +15,28 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::input::decompress;
 use crate::input::decompress::Unpacker;
 use crate::input::list::{Listing, Version, modified};
-use crate::input::read::chunks::{HEAD, LARGEST_RECORD, broken, whole};
+use crate::input::read::chunks::{HEAD_BYTES, MAX_RECORD_BYTES, verify, visit_whole};
 use crate::input::read::{Chunk, Fetched, Listed, Reader, Reading, Visit};
 
-/// How far a range is first read beyond its end, to find the end of its last record.
-const LOOK_AHEAD: usize = 16 << 10;
+/// Bytes that are first read past the end of a range, to find the end of its last record.
+const LOOK_AHEAD_BYTES: usize = 16 << 10;
 
-/// Files to a piece of work at most.
-const FILES: usize = 256;
+/// A task of whole files has at most this many files.
+const MAX_FILES_PER_TASK: usize = 256;
 
-/// A piece of work for one worker.
+/// A task for one worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ReadTask {
     /// Whole files.
     Files(Vec<usize>),
     /// The records that begin in a range of a plain file.
-    Part {
-        /// Which file.
-        file: usize,
-        /// Which bytes.
-        range: Range<u64>,
-    },
+    Part { file: usize, range: Range<u64> },
 }
 
-/// Divides the selected files into pieces of work of about a chunk's bytes.
+/// Divides the selected files into tasks of about the size of a chunk.
 pub(super) fn divide(listing: &Listing, selection: &[usize], reading: Reading) -> Result<Vec<ReadTask>> {
     let chunk_size = reading.chunk_size;
-    let mut work = Vec::new();
+    let mut tasks = Vec::new();
     let (mut files, mut bytes) = (Vec::new(), 0);
     for index in selection {
         let Some(file) = listing.files.get(*index) else { continue };
@@ -49,44 +44,44 @@ pub(super) fn divide(listing: &Listing, selection: &[usize], reading: Reading) -
             let mut from = 0;
             while from < file.size {
                 let to = file.size.min(from + chunk_size);
-                work.push(ReadTask::Part { file: *index, range: from..to });
+                tasks.push(ReadTask::Part { file: *index, range: from..to });
                 from = to;
             }
             continue;
         }
         files.push(*index);
         bytes += file.size;
-        if bytes >= chunk_size || files.len() >= FILES {
-            work.push(ReadTask::Files(std::mem::take(&mut files)));
+        if bytes >= chunk_size || files.len() >= MAX_FILES_PER_TASK {
+            tasks.push(ReadTask::Files(std::mem::take(&mut files)));
             bytes = 0;
         }
     }
     if !files.is_empty() {
-        work.push(ReadTask::Files(files));
+        tasks.push(ReadTask::Files(files));
     }
-    Ok(work)
+    Ok(tasks)
 }
 
-/// Whether the file is plain and holds a sequence of values. Anything else is looked at again when it is read.
+/// Returns true if the file is not compressed and contains a sequence of values, not one array.
 fn can_be_divided(listed: Listed<'_>) -> Result<bool> {
-    let mut head = Vec::with_capacity(HEAD);
+    let mut head = Vec::with_capacity(HEAD_BYTES);
     open(listed)?
-        .take(HEAD as u64)
+        .take(HEAD_BYTES as u64)
         .read_to_end(&mut head)
         .map_err(|error| Error::io(ErrorKind::Storage, "read", &listed.file.path, &error))?;
     Ok(decompress::format(&head).is_none() && framing::sniff(&head) == Ok(Framing::Values))
 }
 
 impl Reader {
-    /// Reads one piece of work, chunk by chunk.
+    /// Reads the files or the range of one task.
     pub(super) fn read_local(
         &mut self,
         listing: &Listing,
-        work: &ReadTask,
+        task: &ReadTask,
         reading: Reading,
         visit: &mut Visit<'_>,
     ) -> Result<()> {
-        match work {
+        match task {
             ReadTask::Files(files) => {
                 files.iter().try_for_each(|index| self.file(Listed::new(listing, *index)?, reading, visit))
             }
@@ -104,21 +99,21 @@ impl Reader {
             self.buffer.resize(size, 0);
         }
         let read = read_up_to(&mut file, self.buffer.get_mut(..size).unwrap_or_default(), listed)?;
-        must_be_as_listed(&file, listed, read as u64)?;
+        must_be_unchanged(&file, listed, read as u64)?;
         let bytes = self.buffer.get(..read).unwrap_or_default();
         if decompress::format(bytes).is_some() {
             return self.stream_local(listed, reading, visit);
         }
-        whole(listed.index, bytes, visit)
+        visit_whole(listed.index, bytes, visit)
     }
 
     fn part(&mut self, listed: Listed<'_>, range: &Range<u64>, visit: &mut Visit<'_>) -> Result<()> {
         let size = listed.file.size;
         let file = open(listed)?;
-        // The byte before the range tells whether a record begins at its first byte.
+        // The byte before the range shows whether a record begins at the first byte of the range.
         let from = range.start.saturating_sub(1);
         let skipped = usize::from(range.start > 0);
-        let mut wanted = usize::try_from(range.end - from).unwrap_or(usize::MAX) + LOOK_AHEAD;
+        let mut wanted = usize::try_from(range.end - from).unwrap_or(usize::MAX) + LOOK_AHEAD_BYTES;
         let target = usize::try_from(range.end - from).unwrap_or(usize::MAX);
         let mut filled = 0;
         let end = loop {
@@ -139,17 +134,17 @@ impl Reader {
             if from + filled as u64 == size {
                 break filled;
             }
-            if filled - target > LARGEST_RECORD {
-                // Other ranges of the file may have been yielded: too late to leave all of it out.
+            if filled - target > MAX_RECORD_BYTES {
+                // Other ranges of the file may be loaded already, so it is too late to skip the visit_whole file.
                 return Err(listed.refusal("single_value_too_large"));
             }
             wanted = filled * 2;
         };
-        must_be_as_listed(&file, listed, size)?;
+        must_be_unchanged(&file, listed, size)?;
         let bytes = self.buffer.get(..end).unwrap_or_default();
         let start = if skipped == 0 { Some(0) } else { next_record(bytes, skipped) };
         let Some(start) = start.filter(|start| *start < target.max(1)) else {
-            // No record begins in this range: the one that spans it belongs to an earlier range.
+            // No record begins in this range; the record that spans it belongs to an earlier range.
             return Ok(());
         };
         let chunk = Chunk {
@@ -166,18 +161,18 @@ impl Reader {
         if reading.verify_first {
             let file = open(listed)?;
             let mut unpacker = Unpacker::new(&file).map_err(|error| listed.failed(error))?;
-            if let Some(code) = broken(listed, &mut unpacker)? {
+            if let Some(code) = verify(listed, &mut unpacker)? {
                 return visit(Fetched::Bad { file: listed.index, code });
             }
         }
         let file = open(listed)?;
         let mut unpacker = Unpacker::new(&file).map_err(|error| listed.failed(error))?;
         self.stream(listed, &mut unpacker, reading, visit)?;
-        must_be_as_listed(&file, listed, listed.file.size)
+        must_be_unchanged(&file, listed, listed.file.size)
     }
 }
 
-/// The first position from `from` on, not 0, at which a record begins.
+/// The first position at or after `from`, other than 0, where a record begins.
 fn next_record(bytes: &[u8], from: usize) -> Option<usize> {
     let before = from.checked_sub(1)?;
     framing::first_start(bytes.get(before..)?).map(|position| before + position)
@@ -197,7 +192,7 @@ fn read_up_to(file: &mut File, buffer: &mut [u8], listed: Listed<'_>) -> Result<
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(listed.failed(error)),
         }
-        // A regular file gives what it has; less than the room means its end.
+        // The file has the listed size: no further read is needed to detect its end.
         if filled as u64 == listed.file.size {
             break;
         }
@@ -205,7 +200,7 @@ fn read_up_to(file: &mut File, buffer: &mut [u8], listed: Listed<'_>) -> Result<
     Ok(filled)
 }
 
-fn must_be_as_listed(file: &File, listed: Listed<'_>, read: u64) -> Result<()> {
+fn must_be_unchanged(file: &File, listed: Listed<'_>, read: u64) -> Result<()> {
     let metadata = file.metadata().map_err(|error| listed.failed(error))?;
     let size = listed.file.size;
     if read == size && metadata.len() == size && Version::Modified(modified(&metadata)) == listed.file.version {

@@ -1,10 +1,10 @@
 //! Files to chunks of bytes, with their origin.
 //!
-//! [`local`] reads a disk, [`remote`] a bucket; what both find is cut into chunks here. What a file is, its bytes say,
-//! not its name. Nothing is parsed beyond finding where one record may end and the next begin.
+//! [`local`] reads from a disk and [`remote`] from a bucket; [`chunks`] cuts the bytes of both. The bytes of a file
+//! decide its format, not its name. Nothing is parsed except to find the boundaries between records.
 //!
-//! Invariant: the chunks of a file, in order, are its (decompressed) bytes, each byte once, and no chunk begins or
-//! ends inside a record. A file that is not what was listed ends the run: nothing half-read is loaded.
+//! Invariant: the chunks of a file, in order, are its (decompressed) bytes, each byte once, and no chunk begins or ends
+//! inside a record. A file that has changed since the listing ends the run, so a mix of two versions is never loaded.
 
 mod chunks;
 mod local;
@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::input::list::{Listing, SelectedFiles};
 use crate::runtime::cancel::Cancel;
 
-/// The files of a listing, as tasks for workers.
+/// The selected files of a listing, as tasks for workers.
 #[derive(Debug)]
 pub struct FileFeed<'l> {
     listing: &'l Listing,
@@ -36,10 +36,10 @@ enum Supply {
 }
 
 impl<'l> FileFeed<'l> {
-    /// Divides the selected files into pieces of work, or begins to fetch them.
+    /// Divides local files into tasks, or begins to fetch objects.
     ///
     /// # Errors
-    /// The operating system's, when a large file cannot be opened to see what it is.
+    /// Any error of the file system: large files are opened to determine their format.
     pub fn new(files: SelectedFiles<'l>, reading: Reading) -> Result<Self> {
         let SelectedFiles { listing, selection } = files;
         let supply = match &listing.bucket {
@@ -49,24 +49,25 @@ impl<'l> FileFeed<'l> {
         Ok(Self { listing, selected: selection.len(), reading, supply })
     }
 
-    /// How many times [`FileFeed::read`] has to be called.
+    /// The number of tasks: how often [`FileFeed::read`] must be called.
     #[must_use]
     pub fn tasks(&self) -> usize {
         match &self.supply {
-            Supply::Local(work) => work.len(),
+            Supply::Local(tasks) => tasks.len(),
             Supply::Remote(_) => self.selected,
         }
     }
 
-    /// Reads one piece of work, chunk by chunk. On a disk `task` says which; of a bucket it is whatever has arrived.
+    /// Passes the chunks of one task to `visit`. The task is number `task` of local files; of a bucket, it is the next
+    /// object that has arrived.
     ///
     /// # Errors
-    /// [`ErrorKind::Retry`] when a file changed since it was listed, the operating system's and the store's errors, and
-    /// `visit`'s.
+    /// [`ErrorKind::Retry`](crate::error::ErrorKind::Retry) if a file has changed since the listing, and any error of
+    /// the file system, the store or `visit`.
     pub fn read(&self, reader: &mut Reader, task: usize, cancel: &Cancel, visit: &mut Visit<'_>) -> Result<()> {
         match &self.supply {
-            Supply::Local(work) => {
-                work.get(task).map_or(Ok(()), |work| reader.read_local(self.listing, work, self.reading, visit))
+            Supply::Local(tasks) => {
+                tasks.get(task).map_or(Ok(()), |task| reader.read_local(self.listing, task, self.reading, visit))
             }
             Supply::Remote(prefetch) => {
                 let read = match prefetch.next(cancel)? {

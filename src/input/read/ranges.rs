@@ -1,6 +1,6 @@
-//! A large object as a stream: ranges of it, fetched ahead of the reader, in order.
+//! A large object as a stream: its ranges are fetched ahead of the reader and returned in order.
 //!
-//! Invariant: every range is asked for on the condition that the object is the one that was listed.
+//! Invariant: every request has the condition that the object still has the `ETag` of the listing.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -12,43 +12,43 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::input::list::{InputFile, Version};
 use crate::s3::bucket::Bucket;
 
-/// Bytes of an object that one request asks for.
-pub(super) const RANGE: u64 = 8 << 20;
+/// The size of a range in bytes; each range is one request.
+pub(super) const RANGE_BYTES: u64 = 8 << 20;
 
-/// An object's bytes from the first to the last.
+/// The bytes of an object in order.
 #[derive(Debug)]
 pub(super) struct Ranges<'o> {
     bucket: &'o Bucket,
     file: &'o InputFile,
-    /// Requests under way at the same time.
-    depth: usize,
-    /// Up to where ranges have been asked for.
-    asked: u64,
-    under_way: VecDeque<JoinHandle<Result<Bytes>>>,
+    /// How many requests may be in flight.
+    max_in_flight: usize,
+    /// The end of the last range that was requested.
+    requested: u64,
+    in_flight: VecDeque<JoinHandle<Result<Bytes>>>,
     current: Bytes,
 }
 
 impl<'o> Ranges<'o> {
-    pub(super) fn new(bucket: &'o Bucket, file: &'o InputFile, depth: usize) -> Self {
-        Self { bucket, file, depth, asked: 0, under_way: VecDeque::new(), current: Bytes::new() }
+    pub(super) fn new(bucket: &'o Bucket, file: &'o InputFile, max_in_flight: usize) -> Self {
+        Self { bucket, file, max_in_flight, requested: 0, in_flight: VecDeque::new(), current: Bytes::new() }
     }
 
     /// The next range; empty at the end.
     fn next(&mut self) -> Result<Bytes> {
-        while self.under_way.len() < self.depth && self.asked < self.file.size {
-            let range = self.asked..self.file.size.min(self.asked + RANGE);
-            self.asked = range.end;
+        while self.in_flight.len() < self.max_in_flight && self.requested < self.file.size {
+            let range = self.requested..self.file.size.min(self.requested + RANGE_BYTES);
+            self.requested = range.end;
             let (bucket, key, tag) = (self.bucket.clone(), key(self.file)?.to_owned(), self.file.version.clone());
             let get = async move {
                 let Version::Tag(tag) = tag else { return bucket.get(&key, Some(range), None).await };
                 bucket.get(&key, Some(range), Some(&tag)).await
             };
-            self.under_way.push_back(self.bucket.spawn(get));
+            self.in_flight.push_back(self.bucket.spawn(get));
         }
-        let Some(first) = self.under_way.pop_front() else { return Ok(Bytes::new()) };
+        let Some(first) = self.in_flight.pop_front() else { return Ok(Bytes::new()) };
         self.bucket.wait(async {
             first.await.unwrap_or_else(|error| {
-                Err(Error::new(ErrorKind::Internal, "a request ended without an answer").cause(error.to_string()))
+                Err(Error::new(ErrorKind::Internal, "a request ended without a result").cause(error.to_string()))
             })
         })
     }
@@ -69,12 +69,11 @@ impl Read for Ranges<'_> {
 
 impl Drop for Ranges<'_> {
     fn drop(&mut self) {
-        self.under_way.iter().for_each(JoinHandle::abort);
+        self.in_flight.iter().for_each(JoinHandle::abort);
     }
 }
 
-/// The key of an object.
+/// The key of a listed object.
 pub(super) fn key(file: &InputFile) -> Result<&str> {
-    let broken = || Error::new(ErrorKind::Internal, "a key is not text");
-    file.path.to_str().ok_or_else(broken)
+    file.path.to_str().ok_or_else(|| Error::new(ErrorKind::Internal, "an object key is not valid UTF-8"))
 }

@@ -1,10 +1,10 @@
-//! Objects of a bucket: fetched ahead on the store's runtime, taken by workers as they arrive.
+//! Objects of a bucket: fetched ahead on the store's runtime, read by the workers as they arrive.
 //!
-//! Small objects are fetched whole, many at once, as far as memory allows; a large one is streamed by the worker that
-//! takes it. The order of arrival tells nothing, and nothing depends on it.
+//! Small objects are fetched whole, many concurrently, within a limit of memory; a large object is streamed by the
+//! worker that takes it. No result depends on the order of arrival.
 //!
-//! Invariant: every object is handed to one worker, once; what is on its way or waiting stays within the bytes allowed
-//! (or is one object).
+//! Invariant: every object goes to exactly one worker; the objects in flight and the waiting ones together stay within
+//! [`Reading::ahead`] bytes, or are a single object.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -20,51 +20,52 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::input::decompress;
 use crate::input::decompress::Unpacker;
 use crate::input::list::{InputFile, Listing, Selection, Version};
-use crate::input::read::chunks::{broken, whole};
-use crate::input::read::ranges::{RANGE, Ranges, key};
+use crate::input::read::chunks::{verify, visit_whole};
+use crate::input::read::ranges::{RANGE_BYTES, Ranges, key};
 use crate::input::read::{Fetched, Listed, Reader, Reading, Visit};
 use crate::runtime::cancel::Cancel;
 use crate::s3::bucket::Bucket;
 
 /// Objects up to this size are fetched whole.
-const WHOLE: u64 = 16 << 20;
+const MAX_WHOLE_BYTES: u64 = 16 << 20;
 
-/// Objects on their way at the same time; how many requests that makes, the bucket decides.
-const IN_FLIGHT: usize = 512;
+/// Objects in flight at the same time. The bucket limits the number of concurrent requests further.
+const MAX_IN_FLIGHT: usize = 512;
 
-/// Ranges of one large object on their way at the same time, where memory allows.
-const DEPTH: u64 = 4;
+/// Ranges of one large object in flight at the same time, if memory allows.
+const MAX_RANGES_IN_FLIGHT: u64 = 4;
 
-/// What memory is counted in: a semaphore's permits are 32 bits.
-const UNIT: u64 = 1 << 10;
+/// The memory of one semaphore permit; the number of permits is limited to 32 bits.
+const PERMIT_BYTES: u64 = 1 << 10;
 
-/// How often a worker that waits looks whether it should stop.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often a waiting worker checks for cancellation.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long requests under way may take to tell which other objects may not be read.
-const GATHERING: Duration = Duration::from_secs(1);
+/// After an access failure, how long to wait for requests in flight, to name the other objects that cannot be read.
+const FAILURE_COLLECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many of those are named.
-const NAMED: usize = 10;
+/// How many of those objects are named.
+const MAX_NAMED_KEYS: usize = 10;
 
-/// GET requests that it takes to read an object of `size` bytes: none for an empty one, one up to [`WHOLE`], and one for
-/// each [`RANGE`] of a larger one. (A large compressed object is read twice where bad files are left out.)
+/// The number of GET requests to read an object of `size` bytes: none for an empty object, one up to
+/// [`MAX_WHOLE_BYTES`], and one per [`RANGE_BYTES`] of a larger one. (With `--on-bad-file quarantine`, a large
+/// compressed object is read twice.)
 #[must_use]
 pub const fn requests(size: u64) -> u64 {
     match size {
         0 => 0,
-        1..=WHOLE => 1,
-        _ => size.div_ceil(RANGE),
+        1..=MAX_WHOLE_BYTES => 1,
+        _ => size.div_ceil(RANGE_BYTES),
     }
 }
 
-/// Objects on their way to the workers.
+/// Objects that are fetched ahead for the workers.
 #[derive(Debug)]
 pub(super) struct Prefetch {
     inbox: Arc<Inbox>,
     bucket: Bucket,
-    /// Ranges of one object on their way at the same time.
-    depth: usize,
+    /// Ranges of one large object in flight at the same time.
+    ranges_in_flight: usize,
 }
 
 /// An object that a worker may read now.
@@ -77,32 +78,32 @@ pub(super) struct Arrived<'p> {
 #[derive(Debug)]
 struct Object {
     file: usize,
-    /// All of it; `None` for what the worker itself fetches.
+    /// The whole object; `None` if the worker streams it.
     body: Option<Bytes>,
-    /// The memory that it takes, given back when the worker has read it.
-    _room: Option<OwnedSemaphorePermit>,
+    /// The memory of the object, released when the worker has read it.
+    _memory: Option<OwnedSemaphorePermit>,
 }
 
-/// Between the runtime and the workers.
+/// The queue between the store's runtime and the workers.
 #[derive(Debug)]
 struct Inbox {
     state: Mutex<State>,
     changed: Condvar,
-    room: Arc<Semaphore>,
-    /// ShardResult when no more requests are to be started.
+    memory: Arc<Semaphore>,
+    /// Notified when no further requests must be started.
     stopping: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     arrived: VecDeque<Object>,
-    /// Workers that wait.
+    /// The number of waiting workers.
     waiting: usize,
-    /// Objects that could not be fetched.
+    /// Objects that could not be fetched, by their number.
     failures: Vec<(usize, Error)>,
-    /// Whether nothing more will arrive.
+    /// Whether all requests have ended.
     is_over: bool,
-    /// Whether nobody wants any more.
+    /// Whether the workers have stopped.
     is_stopped: bool,
 }
 
@@ -111,12 +112,12 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put(&self, file: usize, body: Option<Bytes>, room: Option<OwnedSemaphorePermit>) {
+    fn put(&self, file: usize, body: Option<Bytes>, memory: Option<OwnedSemaphorePermit>) {
         let mut state = self.state();
-        state.arrived.push_back(Object { file, body, _room: room });
-        let somebody_waits = state.waiting > 0;
+        state.arrived.push_back(Object { file, body, _memory: memory });
+        let has_waiting = state.waiting > 0;
         drop(state);
-        if somebody_waits {
+        if has_waiting {
             self.changed.notify_one();
         }
     }
@@ -127,10 +128,10 @@ impl Inbox {
     }
 }
 
-/// Tells the workers that nothing more will arrive, however the feeding ended.
-struct Ending(Arc<Inbox>);
+/// Notifies the workers when all requests have ended, for any reason.
+struct EndGuard(Arc<Inbox>);
 
-impl Drop for Ending {
+impl Drop for EndGuard {
     fn drop(&mut self) {
         self.0.state().is_over = true;
         self.0.changed.notify_all();
@@ -138,30 +139,36 @@ impl Drop for Ending {
 }
 
 impl Prefetch {
-    /// Begins to fetch.
+    /// Starts to fetch the selected files.
     pub(super) fn start(bucket: &Bucket, files: &Arc<[InputFile]>, selection: &Selection, reading: Reading) -> Self {
-        let ahead = (reading.ahead / UNIT).clamp(1, u64::from(u32::MAX));
+        let permits = (reading.ahead / PERMIT_BYTES).clamp(1, u64::from(u32::MAX));
         let threads = reading.threads.max(1) as u64;
-        let depth = (reading.ahead / threads / RANGE).clamp(1, DEPTH);
+        let ranges_in_flight = (reading.ahead / threads / RANGE_BYTES).clamp(1, MAX_RANGES_IN_FLIGHT);
         let mut state = State::default();
-        // The large ones first: whoever takes one is busy with it for long.
+        // Large objects come first, because they keep a worker busy for a long time.
         for file in selection.iter().copied() {
             let body = match files.get(file).map_or(1, |input| input.size) {
                 0 => Some(Bytes::new()),
-                1..=WHOLE => continue,
+                1..=MAX_WHOLE_BYTES => continue,
                 _ => None,
             };
-            state.arrived.push_back(Object { file, body, _room: None });
+            state.arrived.push_back(Object { file, body, _memory: None });
         }
-        let room = Arc::new(Semaphore::new(usize::try_from(ahead).unwrap_or(Semaphore::MAX_PERMITS)));
+        let memory = Arc::new(Semaphore::new(usize::try_from(permits).unwrap_or(Semaphore::MAX_PERMITS)));
         let inbox =
-            Arc::new(Inbox { state: Mutex::new(state), changed: Condvar::new(), room, stopping: Notify::new() });
-        let feeding = feed(bucket.clone(), Arc::clone(files), Arc::clone(selection), Arc::clone(&inbox), ahead);
-        drop(bucket.spawn(feeding));
-        Self { inbox, bucket: bucket.clone(), depth: usize::try_from(depth).unwrap_or(1) }
+            Arc::new(Inbox { state: Mutex::new(state), changed: Condvar::new(), memory, stopping: Notify::new() });
+        let feed = Feed {
+            bucket: bucket.clone(),
+            files: Arc::clone(files),
+            selection: Arc::clone(selection),
+            inbox: Arc::clone(&inbox),
+            permits,
+        };
+        drop(bucket.spawn(feed.run()));
+        Self { inbox, bucket: bucket.clone(), ranges_in_flight: usize::try_from(ranges_in_flight).unwrap_or(1) }
     }
 
-    /// Waits for an object; `None` once nobody wants any.
+    /// Waits for the next object; `None` after [`Self::stop`].
     pub(super) fn next(&self, cancel: &Cancel) -> Result<Option<Arrived<'_>>> {
         let mut state = self.inbox.state();
         loop {
@@ -178,15 +185,15 @@ impl Prefetch {
                 return Ok(Some(Arrived { prefetch: self, object }));
             }
             if state.is_over {
-                return Err(Error::new(ErrorKind::Internal, "an object was neither fetched nor refused"));
+                return Err(Error::new(ErrorKind::Internal, "an object was neither fetched nor reported as failed"));
             }
             state.waiting += 1;
-            (state, _) = self.inbox.changed.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner);
+            (state, _) = self.inbox.changed.wait_timeout(state, POLL_INTERVAL).unwrap_or_else(PoisonError::into_inner);
             state.waiting -= 1;
         }
     }
 
-    /// Lets everybody go: a worker has failed.
+    /// Stops all workers and requests, after one worker has failed.
     pub(super) fn stop(&self) {
         self.inbox.state().is_stopped = true;
         self.inbox.stopping.notify_one();
@@ -200,47 +207,53 @@ impl Drop for Prefetch {
     }
 }
 
-/// Fetches what is small enough, until all has arrived or nobody wants more.
-async fn feed(bucket: Bucket, files: Arc<[InputFile]>, selection: Selection, inbox: Arc<Inbox>, ahead: u64) {
-    let ending = Ending(inbox);
-    let inbox = &ending.0;
-    let mut under_way = JoinSet::new();
-    let is_stopped = {
-        let filling = pin!(fill(&bucket, (&files, &selection), inbox, ahead, &mut under_way));
-        matches!(select(filling, pin!(inbox.stopping.notified())).await, Either::Right(_))
-    };
-    if is_stopped && inbox.state().failures.iter().any(|(_, error)| error.kind() == ErrorKind::Access) {
-        // Which others may not be read: whoever grants the rights wants to know.
-        let all = async { while under_way.join_next().await.is_some() {} };
-        drop(tokio::time::timeout(GATHERING, all).await);
-    }
+/// Fetches the small objects.
+struct Feed {
+    bucket: Bucket,
+    files: Arc<[InputFile]>,
+    selection: Selection,
+    inbox: Arc<Inbox>,
+    /// All permits of the memory.
+    permits: u64,
 }
 
-/// Starts requests in the order of the listing, as memory allows, and waits for all of them.
-async fn fill(
-    bucket: &Bucket,
-    (files, selection): (&Arc<[InputFile]>, &Selection),
-    inbox: &Arc<Inbox>,
-    ahead: u64,
-    under_way: &mut JoinSet<()>,
-) {
-    let selected = selection.iter().filter_map(|file| Some((*file, files.get(*file)?)));
-    for (file, input) in selected.filter(|(_, input)| (1..=WHOLE).contains(&input.size)) {
-        let units = u32::try_from(input.size.div_ceil(UNIT).min(ahead)).unwrap_or(u32::MAX);
-        let Ok(room) = Arc::clone(&inbox.room).acquire_many_owned(units).await else { break };
-        while under_way.len() >= IN_FLIGHT {
-            under_way.join_next().await;
+impl Feed {
+    /// Fetches the small objects, until all have arrived or the workers stop.
+    async fn run(self) {
+        let _guard = EndGuard(Arc::clone(&self.inbox));
+        let mut in_flight = JoinSet::new();
+        let is_stopped = {
+            let filling = pin!(self.fill(&mut in_flight));
+            matches!(select(filling, pin!(self.inbox.stopping.notified())).await, Either::Right(_))
+        };
+        if is_stopped && self.inbox.state().failures.iter().any(|(_, error)| error.kind() == ErrorKind::Access) {
+            // Requests in flight may name further objects that cannot be read; the user needs all of them to grant
+            // access.
+            let all = async { while in_flight.join_next().await.is_some() {} };
+            drop(tokio::time::timeout(FAILURE_COLLECTION_TIMEOUT, all).await);
         }
-        let (bucket, files, inbox) = (bucket.clone(), Arc::clone(files), Arc::clone(inbox));
-        under_way.spawn(async move {
-            let Some(input) = files.get(file) else { return };
-            match fetch(&bucket, input).await {
-                Ok(body) => inbox.put(file, Some(body), Some(room)),
-                Err(error) => inbox.fail(file, error),
-            }
-        });
     }
-    while under_way.join_next().await.is_some() {}
+
+    /// Starts requests in the order of the listing, as memory allows, and waits for all of them.
+    async fn fill(&self, in_flight: &mut JoinSet<()>) {
+        let selected = self.selection.iter().filter_map(|file| Some((*file, self.files.get(*file)?)));
+        for (file, input) in selected.filter(|(_, input)| (1..=MAX_WHOLE_BYTES).contains(&input.size)) {
+            let permits = u32::try_from(input.size.div_ceil(PERMIT_BYTES).min(self.permits)).unwrap_or(u32::MAX);
+            let Ok(memory) = Arc::clone(&self.inbox.memory).acquire_many_owned(permits).await else { break };
+            while in_flight.len() >= MAX_IN_FLIGHT {
+                in_flight.join_next().await;
+            }
+            let (bucket, files, inbox) = (self.bucket.clone(), Arc::clone(&self.files), Arc::clone(&self.inbox));
+            in_flight.spawn(async move {
+                let Some(input) = files.get(file) else { return };
+                match fetch(&bucket, input).await {
+                    Ok(body) => inbox.put(file, Some(body), Some(memory)),
+                    Err(error) => inbox.fail(file, error),
+                }
+            });
+        }
+        while in_flight.join_next().await.is_some() {}
+    }
 }
 
 async fn fetch(bucket: &Bucket, input: &InputFile) -> Result<Bytes> {
@@ -253,25 +266,28 @@ async fn fetch(bucket: &Bucket, input: &InputFile) -> Result<Bytes> {
     if body.len() as u64 == input.size {
         return Ok(body);
     }
-    Err(Error::new(ErrorKind::Retry, format!("{} is not as long as it was listed", bucket.shown(key)))
+    Err(Error::new(ErrorKind::Retry, format!("{} has changed since it was listed", bucket.shown(key)))
+        .cause(format!("it has {} bytes, and the listing has {}", body.len(), input.size))
         .hint("run again when the input is complete; no table was changed")
         .context("path", bucket.shown(key)))
 }
 
-/// The first failure in the order of the listing; where objects may not be read, with the names of the first of them.
+/// The first failure in the order of the listing. If access to several objects is denied, it names the first of them.
 fn failure(bucket: &Bucket, failures: &mut [(usize, Error)]) -> Error {
     failures.sort_by_key(|(file, _)| *file);
-    let Some((_, first)) = failures.first() else { return Error::new(ErrorKind::Internal, "no failure") };
+    let Some((_, first)) = failures.first() else {
+        return Error::new(ErrorKind::Internal, "no failed request was recorded");
+    };
     let denied: Vec<&Error> =
         failures.iter().map(|(_, error)| error).filter(|error| error.kind() == first.kind()).collect();
     if first.kind() != ErrorKind::Access || denied.len() < 2 {
         return first.clone();
     }
-    let value = |error: &&Error| {
+    let key = |error: &&Error| {
         error.context_values().iter().find(|(name, _)| *name == "key").map(|(_, key)| bucket.shown(key))
     };
-    let keys: Vec<String> = denied.iter().take(NAMED).filter_map(value).collect();
-    let more = if denied.len() > NAMED { " and more" } else { "" };
+    let keys: Vec<String> = denied.iter().take(MAX_NAMED_KEYS).filter_map(key).collect();
+    let more = if denied.len() > MAX_NAMED_KEYS { " and more" } else { "" };
     let mut error = Error::new(ErrorKind::Access, format!("cannot read {}{more}", keys.join(", ")));
     if let Some(cause) = first.cause_text() {
         error = error.cause(cause);
@@ -283,7 +299,7 @@ fn failure(bucket: &Bucket, failures: &mut [(usize, Error)]) -> Error {
 }
 
 impl Reader {
-    /// Reads an object, chunk by chunk.
+    /// Reads an object that has arrived.
     pub(super) fn read_arrived(
         &mut self,
         listing: &Listing,
@@ -294,16 +310,16 @@ impl Reader {
         let Arrived { prefetch, object } = arrived;
         let listed = Listed::new(listing, object.file)?;
         let Some(body) = &object.body else {
-            let open = || Unpacker::new(Ranges::new(&prefetch.bucket, listed.file, prefetch.depth));
+            let open = || Unpacker::new(Ranges::new(&prefetch.bucket, listed.file, prefetch.ranges_in_flight));
             return self.unpack(listed, open, reading, visit);
         };
         if decompress::format(body).is_some() {
             return self.unpack(listed, || Unpacker::new(&**body), reading, visit);
         }
-        whole(object.file, body, visit)
+        visit_whole(object.file, body, visit)
     }
 
-    /// Streams what `open` opens.
+    /// Reads a stream. `open` opens it, a second time after a verification.
     fn unpack<'b>(
         &mut self,
         listed: Listed<'_>,
@@ -313,7 +329,7 @@ impl Reader {
     ) -> Result<()> {
         let mut unpacker = open().map_err(|error| listed.failed(error))?;
         if reading.verify_first && unpacker.is_packed() {
-            if let Some(code) = broken(listed, &mut unpacker)? {
+            if let Some(code) = verify(listed, &mut unpacker)? {
                 return visit(Fetched::Bad { file: listed.index, code });
             }
             unpacker = open().map_err(|error| listed.failed(error))?;

@@ -1,9 +1,10 @@
 //! A lake in a bucket.
 //!
-//! No lock, no rename: the log's next record is written only where there is none, and every file that a version changes
-//! is put on the condition that it is still what the version replaces. So a run that was paused, overtaken and woken
-//! can change nothing that a later version made. A condition that does not hold is looked at: the file may be ours
-//! already (another run helped), the version may be overtaken, or a stranger wrote there.
+//! A bucket has neither locks nor renames, so requests are conditional. The next commit record is created only if it
+//! does not exist, and every changed file is written only if it is still the file that the version replaces. So a run
+//! that was paused and overtaken cannot change files of a later version (`docs/format.md` states the limit). If a
+//! condition fails, there are three cases: another run already published this version, a later version exists, or
+//! another program wrote the file.
 //!
 //! Invariant: no key outside the lake's prefix is ever written or deleted.
 
@@ -20,35 +21,36 @@ use tokio::sync::Mutex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::commit_log::record_path;
 use crate::lake::commit_record::{
-    CommitRecord, Conditional, FileRecord, Image, TableRecord, pack_name, sha256, stage_of,
+    CommitRecord, ConditionalSupport, FileRecord, Image, TableRecord, pack_name, sha256, stage_of,
 };
-use crate::lake::storage::pack_writer::Spool;
-use crate::lake::storage::{Entry, LakeStorage, StageStorage, Stamps};
+use crate::lake::storage::pack_writer::PackWriter;
+use crate::lake::storage::{LakeStorage, ListedFile, StageStorage, Stamps};
 use crate::lake::{SUCCESS, in_publishing_order};
 use crate::runtime::cancel::Cancel;
 use crate::s3::bucket::Bucket;
 use crate::s3::list_parallel;
 use crate::s3::object::{Put, Tag, Written};
+use crate::schema::Table;
 
-/// Files on their way at the same time; the bucket's own limiter decides how many requests that makes.
-const IN_FLIGHT: usize = 512;
+/// Files in transfer at the same time; the bucket's own limit decides how many requests that makes.
+const MAX_IN_FLIGHT: usize = 512;
 
-/// Bytes on their way at the same time, but for a file that is larger by itself.
-const LARGE: usize = 8 << 20;
+/// A batch of files in transfer gets no further file once it has this many bytes.
+const MAX_BATCH_BYTES: usize = 8 << 20;
 
-/// A writer that has not looked at the log for so long looks again before it changes the next file: it may have been
-/// paused, and overtaken.
-const FRESH: Duration = Duration::from_millis(500);
+/// A writer that has not checked the commit log for this long checks it again before it changes the next file, because
+/// it may have been paused and overtaken.
+const LOG_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A prefix of keys.
+/// A lake below a prefix of keys.
 #[derive(Debug)]
-pub(in crate::lake) struct Remote {
+pub(in crate::lake) struct BucketStorage {
     bucket: Bucket,
-    /// Without slashes at its ends; may be ''.
+    /// Without leading and trailing slashes; may be ''.
     prefix: String,
 }
 
-impl Remote {
+impl BucketStorage {
     pub(in crate::lake) fn new(bucket: Bucket, prefix: &str) -> Self {
         Self { bucket, prefix: prefix.to_owned() }
     }
@@ -57,13 +59,13 @@ impl Remote {
         if self.prefix.is_empty() { path.to_owned() } else { format!("{}/{path}", self.prefix) }
     }
 
-    /// The new bytes of every changed file of these tables.
+    /// The new bytes of every changed file of these tables, in the order of the packs.
     fn images<'r>(
         &'r self,
         record: &'r CommitRecord,
         tables: &[(&'r str, &'r TableRecord)],
         stage: Option<&'r dyn StageStorage>,
-    ) -> impl Iterator<Item = Result<Change>> + 'r {
+    ) -> impl Iterator<Item = Result<FileChange>> + 'r {
         let mut files: Vec<(String, &FileRecord, Image)> = Vec::new();
         for (folder, table) in tables {
             let changed = table.files.iter().filter_map(|(path, file)| Some((path, file, file.image?)));
@@ -86,76 +88,76 @@ impl Remote {
                     slice(&bytes, image.offset, file.size)
                 }
             };
-            // What another run staged, or a worker, is believed only when it is what the record says.
+            // Files that another run or a worker staged must match the record.
             if (stage.is_none() || image.pack.is_none()) && sha256(&body) != file.sha256 {
-                return Err(damaged(&self.shown(&record.stage())));
+                return Err(damaged_stage(&self.shown(&record.stage())));
             }
             let replaces = file.replaces.as_deref().map(|stamp| Tag(stamp.into()));
-            Ok(Change { key: self.key(&path), path, sha256: file.sha256.clone(), replaces, body })
+            Ok(FileChange { key: self.key(&path), path, sha256: file.sha256.clone(), replaces, body })
         })
     }
 
-    /// Puts the new files of tables in place, side by side; returns their paths and stamps.
+    /// Writes the changed files of tables to their final keys, in parallel; returns their paths and stamps.
     fn put_in_place(
         &self,
         record: &CommitRecord,
         tables: &[(&str, &TableRecord)],
         stage: Option<&dyn StageStorage>,
-        writer: &Arc<Writer>,
+        writer: &Arc<FencedWriter>,
     ) -> Result<Vec<(String, String)>> {
         let mut stamps = Vec::new();
         let mut images = self.images(record, tables, stage).peekable();
         while images.peek().is_some() {
-            // A batch holds many small files or one large one.
+            // A batch has many small files or one large file.
             let mut batch = Vec::new();
             let mut bytes = 0;
-            while batch.len() < 16 * IN_FLIGHT && bytes < LARGE {
+            while batch.len() < 16 * MAX_IN_FLIGHT && bytes < MAX_BATCH_BYTES {
                 let Some(change) = images.next() else { break };
                 let change = change?;
                 bytes += change.body.len();
                 batch.push(change);
             }
-            stamps.extend(self.all(batch.into_iter().map(|change| Arc::clone(writer).put(change)))?);
+            stamps.extend(self.run_all(batch.into_iter().map(|change| Arc::clone(writer).put(change)))?);
         }
         Ok(stamps)
     }
 
-    /// Takes away what the version has no more, then marks the tables that are new as whole.
-    fn clear_and_mark(&self, tables: &[(&str, &TableRecord)], writer: &Arc<Writer>) -> Result<()> {
+    /// Removes the files that the version no longer has, then creates the missing `_SUCCESS` markers.
+    fn clear_and_mark(&self, tables: &[(&str, &TableRecord)], writer: &Arc<FencedWriter>) -> Result<()> {
         let removals = tables.iter().flat_map(|(folder, table)| {
             let removed = table.removed.iter();
             removed.map(move |(path, stamp)| (self.key(&format!("{folder}/{path}")), Tag(stamp.as_str().into())))
         });
-        self.all(removals.map(|(key, tag)| Arc::clone(writer).delete(key, tag)))?;
+        self.run_all(removals.map(|(key, tag)| Arc::clone(writer).delete(key, tag)))?;
         let unmarked = tables.iter().filter(|(_, table)| !table.marked);
         let markers = unmarked.map(|(folder, _)| {
             let (bucket, key) = (self.bucket.clone(), self.key(&format!("{folder}/{SUCCESS}")));
             async move { bucket.put(&key, Bytes::new(), Put::Always).await }
         });
-        self.all(markers).map(drop)
+        self.run_all(markers).map(drop)
     }
 
-    /// Does all of it on the runtime's threads, many at a time; the first error ends it. A task takes kilobytes, so each
-    /// is made when its turn comes.
-    fn all<T: Send + 'static>(
+    /// Runs all tasks on the runtime's threads, many at a time, until the first error. A task takes kilobytes, so each
+    /// is created only when it starts.
+    fn run_all<T: Send + 'static>(
         &self,
         tasks: impl Iterator<Item = impl Future<Output = Result<T>> + Send + 'static>,
     ) -> Result<Vec<T>> {
         let started = tasks.map(|task| {
             let started = self.bucket.spawn(task);
-            async move { started.await.unwrap_or_else(|error| Err(ended(&error))) }
+            async move { started.await.unwrap_or_else(|error| Err(task_error(&error))) }
         });
-        self.bucket.wait(stream::iter(started).buffer_unordered(IN_FLIGHT).try_collect())
+        self.bucket.wait(stream::iter(started).buffer_unordered(MAX_IN_FLIGHT).try_collect())
     }
 }
 
-impl LakeStorage for Remote {
+impl LakeStorage for BucketStorage {
     fn shown(&self, path: &str) -> String {
         self.bucket.shown(self.key(path).trim_end_matches('/'))
     }
 
     fn read_optional(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        Ok(self.bucket.wait(self.bucket.find(&self.key(path)))?.map(|(bytes, _)| bytes.to_vec()))
+        Ok(self.bucket.wait(self.bucket.get_optional(&self.key(path)))?.map(|(bytes, _)| bytes.to_vec()))
     }
 
     fn create(&self, path: &str, bytes: &[u8]) -> Result<bool> {
@@ -167,11 +169,11 @@ impl LakeStorage for Remote {
         self.bucket.wait(self.bucket.put(&self.key(path), Bytes::copy_from_slice(bytes), Put::Always)).map(drop)
     }
 
-    fn keep(&self, path: &str, bytes: &[u8]) -> Result<()> {
+    fn write_private(&self, path: &str, bytes: &[u8]) -> Result<()> {
         self.write(path, bytes)
     }
 
-    fn list_many(&self, folders: &[&str]) -> Result<Vec<Vec<Entry>>> {
+    fn list_many(&self, folders: &[&str]) -> Result<Vec<Vec<ListedFile>>> {
         let listings = folders.iter().map(|folder| {
             let (bucket, key) = (self.bucket.clone(), self.key(folder));
             async move { entries(&bucket, &key).await }
@@ -179,18 +181,18 @@ impl LakeStorage for Remote {
         self.bucket.wait(try_join_all(listings))
     }
 
-    fn conditional(&self, path: &str, bytes: &[u8]) -> Result<Conditional> {
+    fn probe_conditional_support(&self, path: &str, bytes: &[u8]) -> Result<ConditionalSupport> {
         let put = !self.create(path, bytes)?;
         let key = self.key(path);
         let delete = !self.bucket.wait(self.bucket.delete(&key, Some(&Tag("\"0\"".into()))))?;
         if !delete {
             self.write(path, bytes)?;
         }
-        Ok(Conditional { put, delete })
+        Ok(ConditionalSupport { put, delete })
     }
 
     fn stale_writer_window(&self) -> Option<Duration> {
-        Some(2 * FRESH)
+        Some(2 * LOG_CHECK_INTERVAL)
     }
 
     fn folds_case(&self) -> bool {
@@ -198,24 +200,25 @@ impl LakeStorage for Remote {
     }
 
     fn stage(&self, run: &str) -> Result<Box<dyn StageStorage>> {
-        // Who may not delete learns it before any work: a version that is committed could never be published as a whole.
+        // Without permission to delete, a committed version could never be published in full, so the run fails here.
         let nothing = self.key(&format!("{}/nothing", stage_of(run)));
         self.bucket.wait(self.bucket.delete(&nothing, None))?;
-        Ok(Box::new(Spool::new(&self.bucket, self.key(&stage_of(run)))?))
+        Ok(Box::new(PackWriter::new(&self.bucket, self.key(&stage_of(run)))?))
     }
 
     fn replay(&self, record: &CommitRecord, stage: Option<&dyn StageStorage>, cancel: &Cancel) -> Result<Stamps> {
-        let writer = Arc::new(Writer {
+        let writer = Arc::new(FencedWriter {
             bucket: self.bucket.clone(),
             conditional: record.conditional,
             next_record: self.key(&record_path(record.version + 1)),
-            looked: Mutex::new(Instant::now()),
+            checked_log: Mutex::new(Instant::now()),
         });
         let mut stamps = Stamps::new();
-        // Dimensions before facts: a play never speaks of a song that is not there yet.
+        // Dimensions before facts, so that a play never refers to a song that is not visible yet.
         let tables = in_publishing_order(record);
-        let (dimensions, facts): (Vec<_>, Vec<_>) =
-            tables.iter().partition(|(_, table)| !matches!(table.table.as_str(), "time" | "songplays"));
+        let is_fact =
+            |table: &TableRecord| matches!(Table::from_name(&table.table), Some(Table::Time | Table::Songplays));
+        let (facts, dimensions): (Vec<_>, Vec<_>) = tables.iter().partition(|(_, table)| is_fact(table));
         for tables in [dimensions, facts] {
             cancel.check()?;
             for (path, stamp) in self.put_in_place(record, &tables, stage, &writer)? {
@@ -232,36 +235,36 @@ impl LakeStorage for Remote {
             let (bucket, key) = (self.bucket.clone(), self.key(path));
             async move { bucket.delete(&key, None).await }
         });
-        self.all(removals).map(drop)
+        self.run_all(removals).map(drop)
     }
 
-    fn forget_stage(&self, record: &CommitRecord) -> Result<()> {
+    fn remove_stage(&self, record: &CommitRecord) -> Result<()> {
         self.remove(&record.staged())
     }
 
-    fn make_room(&self, _: &str, _: &HashSet<String>) -> Result<()> {
+    fn clean_up_before(&self, _: &str, _: &HashSet<String>) -> Result<()> {
         Ok(())
     }
 
-    /// Another run may be at work, so only what is two days older than this run goes. What does not succeed is left to
-    /// the next run.
-    fn clean_up(&self, run: &str, kept: &HashSet<String>) -> Result<()> {
+    /// Other runs may be active, so only files of runs that began two or more days before this one are removed. A later
+    /// run removes files that could not be removed now.
+    fn clean_up_after(&self, run: &str, state_files: &HashSet<String>) -> Result<()> {
         let Some(today) = day_of(run) else { return Ok(()) };
         let is_old = |run: &str| day_of(run).is_some_and(|day| today - day > TimeDelta::days(1));
-        // Both folders begin alike, and nothing else does.
+        // The common prefix of `_etl/stage` and `_etl/state`, so that one listing finds both.
         let control = self.key("_etl/sta");
         let found = self.bucket.wait(list_parallel::objects(&self.bucket, &control)).unwrap_or_default();
-        let is_left = |key: &str| {
+        let is_outdated = |key: &str| {
             let below = key.get(control.len()..)?;
             let (folder, name) = below.split_once('/')?;
             match folder {
                 "ge" => Some(is_old(name)),
-                "te" => Some(is_old(name) && !kept.contains(name)),
+                "te" => Some(is_old(name) && !state_files.contains(name)),
                 _ => None,
             }
         };
-        let left = found.iter().map(|object| object.key.clone()).filter(|key| is_left(key) == Some(true));
-        drop(self.all(left.map(|key| {
+        let outdated = found.iter().map(|object| object.key.clone()).filter(|key| is_outdated(key) == Some(true));
+        drop(self.run_all(outdated.map(|key| {
             let bucket = self.bucket.clone();
             async move { bucket.delete(&key, None).await }
         })));
@@ -269,18 +272,18 @@ impl LakeStorage for Remote {
     }
 }
 
-/// The day on which a run began: its name says so.
+/// The day on which a run began, from its id.
 fn day_of(run: &str) -> Option<NaiveDate> {
     NaiveDate::parse_from_str(run.get(..8)?, "%Y%m%d").ok()
 }
 
-/// Everything below a key that is a folder.
-pub(in crate::lake) async fn entries(bucket: &Bucket, key: &str) -> Result<Vec<Entry>> {
+/// All files below a folder.
+pub(in crate::lake) async fn entries(bucket: &Bucket, key: &str) -> Result<Vec<ListedFile>> {
     let prefix = if key.is_empty() { String::new() } else { format!("{key}/") };
     let objects = list_parallel::objects(bucket, &prefix).await?;
     let files = objects.into_iter().filter(|object| !object.key.ends_with('/'));
     Ok(files
-        .map(|object| Entry {
+        .map(|object| ListedFile {
             path: object.key.get(prefix.len()..).unwrap_or_default().to_owned(),
             size: object.size,
             stamp: object.tag.0.into_string(),
@@ -288,8 +291,8 @@ pub(in crate::lake) async fn entries(bucket: &Bucket, key: &str) -> Result<Vec<E
         .collect())
 }
 
-/// A file to put in place.
-struct Change {
+/// The change of one file.
+struct FileChange {
     path: String,
     key: String,
     sha256: String,
@@ -297,21 +300,22 @@ struct Change {
     body: Bytes,
 }
 
-/// Changes files of one version, as long as it is the newest.
-struct Writer {
+/// Changes files of one version, as long as it is the newest version.
+struct FencedWriter {
     bucket: Bucket,
-    conditional: Conditional,
-    /// The record that would overtake this version.
+    conditional: ConditionalSupport,
+    /// The key of the record that would overtake this version.
     next_record: String,
-    /// When the log was last looked at. Whoever looks again holds it, and the others wait for what that one sees.
-    looked: Mutex<Instant>,
+    /// When the commit log was last checked. A task holds the lock while it checks again, and the other tasks wait for
+    /// its result.
+    checked_log: Mutex<Instant>,
 }
 
-impl Writer {
-    /// Puts a file in place; returns its path and its stamp.
-    async fn put(self: Arc<Self>, change: Change) -> Result<(String, String)> {
-        self.stay_fresh().await?;
-        let Change { path, key, sha256: expected, replaces, body } = change;
+impl FencedWriter {
+    /// Writes a file to its final key; returns its path and its stamp.
+    async fn put(self: Arc<Self>, change: FileChange) -> Result<(String, String)> {
+        self.must_not_be_overtaken().await?;
+        let FileChange { path, key, sha256: expected, replaces, body } = change;
         let put = match &replaces {
             _ if !self.conditional.put => Put::Always,
             Some(tag) => Put::Replace(tag),
@@ -320,46 +324,48 @@ impl Writer {
         if let Written::Done(Tag(tag)) = self.bucket.put(&key, body, put).await? {
             return Ok((path, tag.into_string()));
         }
-        match self.bucket.find(&key).await? {
-            // Another run published the same version, or this one did before it was stopped.
+        match self.bucket.get_optional(&key).await? {
+            // The new bytes are in place already: another run published them, or the committing run did before it
+            // stopped.
             Some((bytes, Tag(tag))) if sha256(&bytes) == expected => Ok((path, tag.into_string())),
-            _ => Err(self.displaced(&key).await),
+            _ => Err(self.conflict(&key).await),
         }
     }
 
     async fn delete(self: Arc<Self>, key: String, tag: Tag) -> Result<()> {
-        self.stay_fresh().await?;
+        self.must_not_be_overtaken().await?;
         let condition = self.conditional.delete.then_some(&tag);
         if self.bucket.delete(&key, condition).await? {
             return Ok(());
         }
-        match self.bucket.find(&key).await? {
+        match self.bucket.get_optional(&key).await? {
             None => Ok(()),
-            Some(_) => Err(self.displaced(&key).await),
+            Some(_) => Err(self.conflict(&key).await),
         }
     }
 
-    async fn stay_fresh(&self) -> Result<()> {
-        let mut looked = self.looked.lock().await;
-        if looked.elapsed() < FRESH {
+    /// Checks the commit log again if the last check is too old.
+    async fn must_not_be_overtaken(&self) -> Result<()> {
+        let mut checked = self.checked_log.lock().await;
+        if checked.elapsed() < LOG_CHECK_INTERVAL {
             return Ok(());
         }
         let now = Instant::now();
-        if self.bucket.find(&self.next_record).await?.is_some() {
+        if self.bucket.get_optional(&self.next_record).await?.is_some() {
             return Err(overtaken());
         }
-        *looked = now;
+        *checked = now;
         Ok(())
     }
 
-    /// Why a file is not what this version replaces.
-    async fn displaced(&self, key: &str) -> Error {
-        match self.bucket.find(&self.next_record).await {
+    /// The error for a file that is no longer the one that this version replaces.
+    async fn conflict(&self, key: &str) -> Error {
+        match self.bucket.get_optional(&self.next_record).await {
             Ok(Some(_)) => overtaken(),
             Ok(None) => {
                 let shown = self.bucket.shown(key);
                 Error::new(ErrorKind::Protocol, format!("another program wrote {shown} while it was being published"))
-                    .hint("only sparkify-lake may write to the tables' folders; --adopt takes over what is there")
+                    .hint("stop the other program: only sparkify-lake may write here; --adopt replaces its files")
                     .context("path", shown)
             }
             Err(error) => error,
@@ -368,20 +374,20 @@ impl Writer {
 }
 
 fn overtaken() -> Error {
-    Error::new(ErrorKind::Retry, "a later run has taken over from this one")
-        .hint("nothing is lost: that run published this version too before its own")
+    Error::new(ErrorKind::Retry, "a later run has committed a newer version of the lake")
+        .hint("no data is lost: before its own version, the later run also published this one")
 }
 
-fn damaged(stage: &str) -> Error {
-    Error::new(ErrorKind::Protocol, format!("what is staged in {stage} is not what the commit record says"))
-        .hint("somebody wrote there; --adopt builds the tables anew")
+fn damaged_stage(stage: &str) -> Error {
+    Error::new(ErrorKind::Protocol, format!("the staged files in {stage} do not match the commit record"))
+        .hint("restore them, or move _etl away and run with --adopt to rebuild the tables")
 }
 
-fn ended(error: &tokio::task::JoinError) -> Error {
+fn task_error(error: &tokio::task::JoinError) -> Error {
     Error::new(ErrorKind::Internal, "a request ended without a result").cause(error.to_string())
 }
 
-/// A part of a pack; empty, and so not what was expected, when the pack is shorter.
+/// A part of a pack; empty if the pack is too short, which then fails the comparison of the checksum.
 fn slice(pack: &Bytes, offset: u64, size: u64) -> Bytes {
     let range = usize::try_from(offset).ok().zip(usize::try_from(offset.saturating_add(size)).ok());
     match range {

@@ -14,37 +14,37 @@ use rustix::fs::{AtFlags, FileType, statat};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::commit_record::TableRecord;
-use crate::lake::storage::Entry;
+use crate::lake::storage::ListedFile;
 use crate::runtime::cancel::Cancel;
 
-/// What tells a version of a file from another: when its bytes were last written.
+/// The stamp of a file on a local disk: its modification time.
 pub fn stamp(metadata: &Metadata) -> String {
     format!("{}.{:09}", metadata.mtime(), metadata.mtime_nsec())
 }
 
-/// Names of files by the folder that a version knows to be theirs alone.
-pub type Alone<'r> = HashMap<&'r str, &'r str>;
+/// Names of files that are the only file of their folder at a version, by that folder.
+pub type SingleFiles<'r> = HashMap<&'r str, &'r str>;
 
-/// The files of a table that lie alone in their folder, as most of a song's do.
-pub fn alone(table: &TableRecord) -> Alone<'_> {
-    let mut alone = Alone::new();
+/// The files of a table that are the only file of their folder, as most files of the songs table are.
+pub fn single_files(table: &TableRecord) -> SingleFiles<'_> {
+    let mut single = SingleFiles::new();
     let mut last = "";
     for (folder, name) in table.files.keys().filter_map(|path| path.rsplit_once('/')) {
         if folder == last {
-            alone.remove(folder);
+            single.remove(folder);
         } else {
-            alone.insert(folder, name);
+            single.insert(folder, name);
         }
         last = folder;
     }
-    alone
+    single
 }
 
-/// All files below `root`, in no particular order; nothing when there is no such folder.
+/// All files below `root`, in no particular order; nothing if the folder does not exist.
 ///
-/// A folder in which `alone` knows one file is not listed when it has not changed since that file was written: asking
-/// for both is several times as fast as listing, and a lake has thousands of such folders.
-pub fn files(root: &Path, alone: &Alone<'_>) -> Result<Vec<Entry>> {
+/// A folder in `single` is not listed if it has not changed since its file was written: reading the metadata of both is
+/// several times as fast as listing, and a lake has thousands of such folders.
+pub fn files(root: &Path, single: &SingleFiles<'_>) -> Result<Vec<ListedFile>> {
     let mut entries = Vec::new();
     let mut folders = vec![(root.to_owned(), String::new())];
     while let Some((folder, prefix)) = folders.pop() {
@@ -54,27 +54,27 @@ pub fn files(root: &Path, alone: &Alone<'_>) -> Result<Vec<Entry>> {
             Err(error) if error.kind() == Io::NotFound && prefix.is_empty() => return Ok(entries),
             Err(error) => return Err(failed(error)),
         };
-        let handle = if alone.is_empty() { None } else { Some(File::open(&folder).map_err(failed)?) };
+        let handle = if single.is_empty() { None } else { Some(File::open(&folder).map_err(failed)?) };
         for entry in listing {
             let entry = entry.map_err(failed)?;
             let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
             if entry.file_type().map_err(failed)?.is_dir() {
-                let known = handle.as_ref().zip(alone.get(path.as_str()));
+                let known = handle.as_ref().zip(single.get(path.as_str()));
                 match known.and_then(|(handle, name)| unchanged(handle, &entry.file_name(), name, &path)) {
                     Some(file) => entries.push(file),
                     None => folders.push((entry.path(), format!("{path}/"))),
                 }
             } else {
                 let metadata = entry.metadata().map_err(failed)?;
-                entries.push(Entry { path, size: metadata.len(), stamp: stamp(&metadata) });
+                entries.push(ListedFile { path, size: metadata.len(), stamp: stamp(&metadata) });
             }
         }
     }
     Ok(entries)
 }
 
-/// The file `name` in a folder of `parent`, if nothing has come or gone there since it was written.
-fn unchanged(parent: &File, folder: &OsStr, name: &str, path: &str) -> Option<Entry> {
+/// The file `name` in a folder of `parent`, if no file was added or removed there since it was written.
+fn unchanged(parent: &File, folder: &OsStr, name: &str, path: &str) -> Option<ListedFile> {
     let file = statat(parent, Path::new(folder).join(name), AtFlags::SYMLINK_NOFOLLOW).ok()?;
     let folder = statat(parent, folder, AtFlags::SYMLINK_NOFOLLOW).ok()?;
     let is_newer = (folder.st_mtime, folder.st_mtime_nsec) > (file.st_mtime, file.st_mtime_nsec);
@@ -82,12 +82,12 @@ fn unchanged(parent: &File, folder: &OsStr, name: &str, path: &str) -> Option<En
         return None;
     }
     let stamp = format!("{}.{:09}", file.st_mtime, file.st_mtime_nsec);
-    Some(Entry { path: format!("{path}/{name}"), size: u64::try_from(file.st_size).ok()?, stamp })
+    Some(ListedFile { path: format!("{path}/{name}"), size: u64::try_from(file.st_size).ok()?, stamp })
 }
 
-/// Moves everything below `from` to the same place below `to`: whole folders where `to` has none (or an empty one),
-/// single files otherwise, each in one step. A file where a folder is due, or the reverse, was adopted with the table
-/// and gives way.
+/// Moves everything below `from` to the same path below `to`: entire folders where `to` has none (or an empty one),
+/// single files otherwise, each in one step. A file in the place of a folder, or the reverse, was adopted with the
+/// table and is replaced.
 pub fn move_onto(from: &Path, to: &Path, cancel: &Cancel) -> Result<()> {
     cancel.check()?;
     let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "publish", to, &error);
@@ -117,31 +117,32 @@ pub fn remove(root: &Path, path: &str) -> Result<()> {
     let file = root.join(path);
     match std::fs::remove_file(&file) {
         Ok(()) => {}
-        // It has given way already, itself or a folder above it.
+        // It was already removed or replaced, or a folder above it was.
         Err(error) if matches!(error.kind(), Io::NotFound | Io::NotADirectory | Io::IsADirectory) => {}
         Err(error) => return Err(Error::io(ErrorKind::Storage, "remove", &file, &error)),
     }
-    // A folder that is gone went when a run before this one was stopped right here.
-    let is_gone = |folder: &Path| match std::fs::remove_dir(folder) {
+    // A missing folder was removed by an earlier run, which was stopped right here.
+    let is_removed = |folder: &Path| match std::fs::remove_dir(folder) {
         Ok(()) => true,
         Err(error) => error.kind() == Io::NotFound,
     };
     let mut folder = file.parent();
-    while let Some(empty) = folder.filter(|folder| *folder != root && is_gone(folder)) {
+    while let Some(empty) = folder.filter(|folder| *folder != root && is_removed(folder)) {
         folder = empty.parent();
     }
     Ok(())
 }
 
-/// Removes a tree until the deadline; says whether it is gone. Errors end it: the next run meets them with time.
+/// Removes a tree until the deadline; returns true if nothing is left. It stops at the first error, which the next run
+/// reports.
 pub fn remove_until(root: &Path, deadline: Instant) -> bool {
     let Ok(entries) = std::fs::read_dir(root) else { return !root.exists() };
     for entry in entries.flatten() {
-        let gone = match entry.file_type() {
+        let is_removed = match entry.file_type() {
             Ok(kind) if kind.is_dir() => remove_until(&entry.path(), deadline),
             _ => std::fs::remove_file(entry.path()).is_ok(),
         };
-        if !gone || Instant::now() > deadline {
+        if !is_removed || Instant::now() > deadline {
             return false;
         }
     }
@@ -157,39 +158,39 @@ mod tests {
     use super::*;
     use crate::lake::commit_record::FileRecord;
 
-    /// What is found, sorted; the same as by listing every folder.
+    /// The files found, sorted. They must be the same as by listing every folder.
     fn found(root: &Path, known: &TableRecord) -> Vec<String> {
-        let sorted = |mut entries: Vec<Entry>| {
+        let sorted = |mut entries: Vec<ListedFile>| {
             entries.sort_by(|left, right| left.path.cmp(&right.path));
             entries
         };
-        let entries = sorted(files(root, &alone(known)).unwrap());
-        assert_eq!(entries, sorted(files(root, &Alone::new()).unwrap()));
+        let entries = sorted(files(root, &single_files(known)).unwrap());
+        assert_eq!(entries, sorted(files(root, &SingleFiles::new()).unwrap()));
         entries.into_iter().map(|entry| entry.path).collect()
     }
 
     #[test]
-    fn what_came_or_went_beside_a_known_file_is_found() {
+    fn files_added_or_removed_next_to_a_known_file_are_found() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path();
         let paths = ["a=1/x", "a=2/x", "a=3/x", "a=3/y", "b/c=1/x", "b/c=2/x", "z"];
         for path in paths {
             fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
             fs::write(root.join(path), path).unwrap();
-            // Behind the last change of its folder, as a clock that does not stand still would have it.
+            // Later than the last change of its folder, as with a clock that advances.
             let later = SystemTime::now() + Duration::from_secs(1);
             File::options().write(true).open(root.join(path)).unwrap().set_modified(later).unwrap();
         }
         let files = paths.iter().map(|path| ((*path).to_owned(), FileRecord::default())).collect();
         let known = TableRecord { table: "songs".to_owned(), files, removed: BTreeMap::new(), marked: true };
-        assert_eq!(alone(&known).len(), 4, "two share a folder, one lies in the root");
+        assert_eq!(single_files(&known).len(), 4, "two share a folder, one is in the root");
         assert_eq!(found(root, &known), paths);
         fs::remove_file(root.join("a=1/x")).unwrap();
         fs::remove_dir_all(root.join("b/c=1")).unwrap();
         fs::create_dir(root.join("a=4")).unwrap();
         fs::write(root.join("a=4/x"), "").unwrap();
         assert_eq!(found(root, &known), ["a=2/x", "a=3/x", "a=3/y", "a=4/x", "b/c=2/x", "z"]);
-        // A file that came is seen by its folder's time.
+        // An added file is detected by the modification time of its folder.
         fs::write(root.join("a=2/foreign"), "").unwrap();
         File::open(root.join("a=2")).unwrap().set_modified(SystemTime::now() + Duration::from_secs(2)).unwrap();
         assert_eq!(found(root, &known), ["a=2/foreign", "a=2/x", "a=3/x", "a=3/y", "a=4/x", "b/c=2/x", "z"]);

@@ -1,12 +1,12 @@
 //! A lake on a local disk.
 //!
-//! New bytes are staged as files in the shape of the tables and moved into place by renames: a folder that is new moves
-//! as a whole, a file that changed replaces its predecessor in one step. One lock a lake keeps other runs out, so
-//! nothing here is conditional.
+//! New bytes are staged in folders of the same layout as the tables and moved into place by renames: a new folder moves
+//! in one step, and a changed file replaces the published one in one step. One lock per lake excludes other runs, so no
+//! write is conditional.
 //!
-//! Invariant: while a locked [`Local`] lives, no other run of this program on this machine writes to the same output.
+//! Invariant: while a locked [`LocalStorage`] lives, no other run of this program on this machine writes to the same
+//! output.
 
-use crate::lake::commit_record::TABLES;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{ErrorKind as Io, Write};
@@ -14,67 +14,51 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::FlockOperation;
-use rustix::io::Errno;
-
 use crate::error::{Error, ErrorKind, Result, shown};
 use crate::lake::checkpoint::STATE;
-use crate::lake::commit_record::{CommitRecord, Conditional, Image, TableRecord, stage_of, state_path};
-use crate::lake::staging_sink::unlike;
-use crate::lake::storage::{Entry, LakeStorage, StageStorage, Stamps, file_tree};
+use crate::lake::commit_record::{
+    CommitRecord, ConditionalSupport, Image, TABLES, TableRecord, sha256, stage_of, state_path,
+};
+use crate::lake::staging_sink::not_as_staged;
+use crate::lake::storage::{LakeStorage, ListedFile, StageStorage, StagedImage, Stamps, file_tree, lock};
 use crate::lake::{SUCCESS, in_publishing_order};
 use crate::runtime::cancel::Cancel;
 
-/// How long a stopped run cleans up after itself; the next run removes the rest.
-const CLEAN_UP: Duration = Duration::from_millis(200);
+/// How long a stopped run may remove its staged files; the next run removes the rest.
+const CLEAN_UP_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A lake's folder.
+/// The folder of a lake.
 #[derive(Debug)]
-pub(in crate::lake) struct Local {
+pub(in crate::lake) struct LocalStorage {
     root: PathBuf,
-    /// Holds the lock until the run ends, however it ends; `None` for one who only looks.
+    /// The lock, which the operating system releases when the run ends for any reason; `None` for read-only access.
     _lock: Option<File>,
 }
 
-impl Local {
-    /// Creates the folder where needed, proves that it can be written to, and locks it.
+impl LocalStorage {
+    /// Creates the folder if needed, checks that it is writable, and locks it.
     ///
     /// # Errors
     /// [`ErrorKind::Output`] or [`ErrorKind::Access`] when it cannot be created or written to, [`ErrorKind::Retry`]
-    /// when another run holds it.
+    /// when another run has locked it.
     pub(in crate::lake) fn lock(root: &Path) -> Result<Self> {
-        let control = root.join("_etl");
-        std::fs::create_dir_all(&control).map_err(|error| Error::io(ErrorKind::Output, "create", &control, &error))?;
-        let path = control.join("lock");
-        let lock = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(|error| Error::io(ErrorKind::Output, "write to", &path, &error))?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { root: root.to_owned(), _lock: Some(lock) }),
-            Err(Errno::WOULDBLOCK) => {
-                Err(Error::new(ErrorKind::Retry, format!("another run is writing to {}", shown(root)))
-                    .hint("try again when it has ended; nothing was changed by this one")
-                    .context("path", shown(root)))
-            }
-            Err(error) => Err(Error::io(ErrorKind::Output, "lock", &path, &error.into())),
-        }
+        Ok(Self { root: root.to_owned(), _lock: Some(lock::acquire(root)?) })
     }
 
-    /// For one who changes nothing.
-    pub(in crate::lake) fn look(root: &Path) -> Self {
+    /// Opens the folder for read-only access, without a lock.
+    pub(in crate::lake) fn open_read_only(root: &Path) -> Self {
         Self { root: root.to_owned(), _lock: None }
     }
 
-    fn list(&self, folder: &str, known: Option<&TableRecord>) -> Result<Vec<Entry>> {
+    fn list(&self, folder: &str, known: Option<&TableRecord>) -> Result<Vec<ListedFile>> {
         let root = self.root.join(folder);
         if root.is_symlink() {
             return Err(Error::new(ErrorKind::Output, format!("{} is a symlink", shown(&root)))
-                .hint("tables are published by renaming: move the whole lake, and name its new place as the output")
+                .cause("a table is published by renames, which would replace the symlink")
+                .hint("move the entire lake instead of one table, and set its new location as the output")
                 .context("path", shown(&root)));
         }
-        file_tree::files(&root, &known.map(file_tree::alone).unwrap_or_default())
+        file_tree::files(&root, &known.map(file_tree::single_files).unwrap_or_default())
     }
 
     fn publish_table(&self, stage: &Path, folder: &str, table: &TableRecord, cancel: &Cancel) -> Result<()> {
@@ -90,7 +74,7 @@ impl Local {
             Err(error) if !matches!(error.kind(), Io::NotFound | Io::NotADirectory) => return Err(failed(error)),
             _ => {}
         }
-        // Gone when a run before this one came as far as this.
+        // Missing if an earlier run already moved it.
         if changed && staged.exists() {
             file_tree::move_onto(&staged, &root, cancel)?;
         }
@@ -102,21 +86,25 @@ impl Local {
         File::create(&marker).map(drop).map_err(failed)
     }
 
-    /// Sees that every changed file is staged or in place already: half a stage must not pass for a whole one.
-    fn must_be_complete(&self, stage: &Path, record: &CommitRecord) -> Result<()> {
+    /// Checks that every changed file is either staged or already in place, so that an incomplete staging area is not
+    /// published.
+    fn must_be_complete(&self, staged: &Path, record: &CommitRecord) -> Result<()> {
         for (folder, table) in &record.tables {
             for (path, file) in table.files.iter().filter(|(_, file)| file.image.is_some()) {
-                if stage.join(folder).join(path).is_file() {
+                if staged.join(folder).join(path).is_file() {
                     continue;
                 }
-                let place = self.root.join(folder).join(path);
-                if !std::fs::read(&place).is_ok_and(|bytes| crate::lake::commit_record::sha256(&bytes) == file.sha256) {
+                let target = self.root.join(folder).join(path);
+                if !std::fs::read(&target).is_ok_and(|bytes| sha256(&bytes) == file.sha256) {
                     return Err(Error::new(
                         ErrorKind::Protocol,
-                        format!("{} is neither staged nor in place", shown(&place)),
+                        format!("{} is neither staged nor in place", shown(&target)),
                     )
-                    .cause(format!("version {} of the lake was committed by run {}", record.version, record.run))
-                    .hint("somebody removed files below _etl/stage; --adopt builds the tables anew"));
+                    .cause(format!(
+                        "run {} committed version {}, but its staged file is missing",
+                        record.run, record.version
+                    ))
+                    .hint("restore the file, or move _etl away and run with --adopt to rebuild the tables"));
                 }
             }
         }
@@ -124,7 +112,7 @@ impl Local {
     }
 }
 
-impl LakeStorage for Local {
+impl LakeStorage for LocalStorage {
     fn shown(&self, path: &str) -> String {
         if path.is_empty() { shown(&self.root) } else { shown(&self.root.join(path)) }
     }
@@ -140,20 +128,21 @@ impl LakeStorage for Local {
 
     fn create(&self, path: &str, bytes: &[u8]) -> Result<bool> {
         let path = self.root.join(path);
-        // Under the lock nobody else creates it between the question and the answer.
+        // Because of the lock, no other run creates it between this check and the write.
         if path.exists() {
             return Ok(false);
         }
-        place(&path, bytes, true)?;
+        write_file(&path, bytes, Durability::Synced)?;
         Ok(true)
     }
 
     fn write(&self, path: &str, bytes: &[u8]) -> Result<()> {
-        place(&self.root.join(path), bytes, false)
+        write_file(&self.root.join(path), bytes, Durability::Unsynced)
     }
 
-    fn keep(&self, path: &str, bytes: &[u8]) -> Result<()> {
-        // Under its own name at once: nobody reads what a run that did not end has left, and nobody need tidy it up.
+    fn write_private(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        // Directly under the final name: no program reads the file of a run that was killed, and no temporary file
+        // needs to be removed.
         let path = self.root.join(path);
         let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &path, &error);
         std::fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
@@ -162,23 +151,23 @@ impl LakeStorage for Local {
         file.write_all(bytes).map_err(failed)
     }
 
-    fn list_many(&self, folders: &[&str]) -> Result<Vec<Vec<Entry>>> {
+    fn list_many(&self, folders: &[&str]) -> Result<Vec<Vec<ListedFile>>> {
         folders.iter().map(|folder| self.list(folder, None)).collect()
     }
 
-    fn tables(&self, tables: &[(&str, Option<&TableRecord>)]) -> Result<Vec<Vec<Entry>>> {
+    fn list_tables(&self, tables: &[(&str, Option<&TableRecord>)]) -> Result<Vec<Vec<ListedFile>>> {
         tables.iter().map(|(folder, known)| self.list(folder, *known)).collect()
     }
 
-    fn conditional(&self, _: &str, _: &[u8]) -> Result<Conditional> {
-        Ok(Conditional { put: true, delete: true })
+    fn probe_conditional_support(&self, _: &str, _: &[u8]) -> Result<ConditionalSupport> {
+        Ok(ConditionalSupport { put: true, delete: true })
     }
 
     fn stale_writer_window(&self) -> Option<Duration> {
         None
     }
 
-    /// The lock has one name; where another spelling finds it too, case does not count.
+    /// If the lock file is also found in upper case, the file system ignores case.
     fn folds_case(&self) -> bool {
         let identity = |name: &str| {
             let metadata = std::fs::metadata(self.root.join("_etl").join(name)).ok()?;
@@ -217,20 +206,21 @@ impl LakeStorage for Local {
         Ok(())
     }
 
-    /// The stage's owner removes it, or the next run does: [`LakeStorage::make_room`].
-    fn forget_stage(&self, _: &CommitRecord) -> Result<()> {
+    /// Nothing to do: the committing run removes its staging area, or [`LakeStorage::clean_up_before`] of the next run
+    /// does.
+    fn remove_stage(&self, _: &CommitRecord) -> Result<()> {
         Ok(())
     }
 
-    /// Under the lock no other run can be at work: all of them have ended.
-    fn make_room(&self, run: &str, kept: &HashSet<String>) -> Result<()> {
-        let entries = file_tree::files(&self.root.join(STATE), &file_tree::Alone::new())?;
-        let left: Vec<String> = entries
+    /// Because of the lock, all other runs have ended.
+    fn clean_up_before(&self, run: &str, state_files: &HashSet<String>) -> Result<()> {
+        let entries = file_tree::files(&self.root.join(STATE), &file_tree::SingleFiles::new())?;
+        let outdated: Vec<String> = entries
             .into_iter()
-            .filter(|entry| !kept.contains(&entry.path))
+            .filter(|entry| !state_files.contains(&entry.path))
             .map(|entry| state_path(&entry.path))
             .collect();
-        self.remove(&left)?;
+        self.remove(&outdated)?;
         let stages = self.root.join("_etl").join("stage");
         let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "remove", &stages, &error);
         let entries = match std::fs::read_dir(&stages) {
@@ -244,7 +234,7 @@ impl LakeStorage for Local {
                 continue;
             }
             match std::fs::remove_dir_all(entry.path()) {
-                // A worker of a run that is dead may be at work for a moment; what it adds, a later run removes.
+                // A worker of an ended run may still write for a moment; a later run removes its files.
                 Err(error) if matches!(error.kind(), Io::NotFound | Io::DirectoryNotEmpty) => {}
                 removed => removed.map_err(failed)?,
             }
@@ -252,13 +242,20 @@ impl LakeStorage for Local {
         Ok(())
     }
 
-    fn clean_up(&self, _: &str, _: &HashSet<String>) -> Result<()> {
+    fn clean_up_after(&self, _: &str, _: &HashSet<String>) -> Result<()> {
         Ok(())
     }
 }
 
-/// Writes a file under another name, then gives it its own; `lasting` waits for the disk.
-fn place(path: &Path, bytes: &[u8], lasting: bool) -> Result<()> {
+/// Whether a write waits for the disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    Synced,
+    Unsynced,
+}
+
+/// Writes a file under a temporary name, then renames it.
+fn write_file(path: &Path, bytes: &[u8], durability: Durability) -> Result<()> {
     let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", path, &error);
     let folder = path.parent().unwrap_or(path);
     std::fs::create_dir_all(folder).map_err(failed)?;
@@ -267,17 +264,17 @@ fn place(path: &Path, bytes: &[u8], lasting: bool) -> Result<()> {
     let new = folder.join(name);
     let mut file = File::create(&new).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
-    if lasting {
+    if durability == Durability::Synced {
         file.sync_all().map_err(failed)?;
     }
     std::fs::rename(&new, path).map_err(failed)?;
-    if lasting {
+    if durability == Durability::Synced {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     }
     Ok(())
 }
 
-/// A run's stage on a local disk.
+/// The staging area of a run on a local disk.
 #[derive(Debug)]
 struct LocalStage {
     root: PathBuf,
@@ -290,17 +287,17 @@ impl LocalStage {
 }
 
 impl StageStorage for LocalStage {
-    fn put(&self, path: &str, bytes: &[u8]) -> Result<(Image, Option<String>)> {
+    fn put(&self, path: &str, bytes: &[u8]) -> Result<StagedImage> {
         let mut file = self.open(path)?;
         file.write_all(bytes).map_err(|error| Error::io(ErrorKind::Storage, "write", &self.path(path), &error))?;
-        self.keep(path, file)
+        self.finish(path, file)
     }
 
     fn open(&self, path: &str) -> Result<File> {
         let path = self.path(path);
         let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &path, &error);
         let folder = path.parent().unwrap_or(&self.root);
-        // Most files are the only one of their folder: make the folder first, then the file.
+        // Most files are the only one in their folder, so creating the folder first is faster than trying the file.
         match std::fs::create_dir(folder) {
             Ok(()) => {}
             Err(error) if error.kind() == Io::AlreadyExists => {}
@@ -309,41 +306,39 @@ impl StageStorage for LocalStage {
         File::options().read(true).write(true).create_new(true).open(&path).map_err(failed)
     }
 
-    fn keep(&self, path: &str, file: File) -> Result<(Image, Option<String>)> {
+    fn finish(&self, path: &str, file: File) -> Result<StagedImage> {
         let metadata =
             file.metadata().map_err(|error| Error::io(ErrorKind::Storage, "read", &self.path(path), &error))?;
-        Ok((Image { pack: None, offset: 0 }, Some(file_tree::stamp(&metadata))))
+        Ok(StagedImage::separate(Some(file_tree::stamp(&metadata))))
     }
 
     fn discard(&self, path: &str, file: File) -> Result<()> {
         drop(file);
-        self.withdraw(path)
+        self.remove_staged(path)
     }
 
-    fn adopt(&self, path: &str, size: u64) -> Result<(Image, Option<String>)> {
+    fn adopt(&self, path: &str, size: u64) -> Result<StagedImage> {
         let path = self.path(path);
         match std::fs::metadata(&path) {
-            Ok(metadata) if metadata.len() == size => {
-                Ok((Image { pack: None, offset: 0 }, Some(file_tree::stamp(&metadata))))
-            }
-            Ok(_) => Err(unlike(&shown(&path))),
-            Err(error) if error.kind() == Io::NotFound => Err(unlike(&shown(&path))),
-            Err(error) => Err(Error::io(ErrorKind::Storage, "look at", &path, &error)),
+            Ok(metadata) if metadata.len() == size => Ok(StagedImage::separate(Some(file_tree::stamp(&metadata)))),
+            Ok(_) => Err(not_as_staged(&shown(&path))),
+            Err(error) if error.kind() == Io::NotFound => Err(not_as_staged(&shown(&path))),
+            Err(error) => Err(Error::io(ErrorKind::Storage, "check", &path, &error)),
         }
     }
 
-    fn withdraw(&self, path: &str) -> Result<()> {
+    fn remove_staged(&self, path: &str) -> Result<()> {
         let path = self.path(path);
         std::fs::remove_file(&path).map_err(|error| Error::io(ErrorKind::Storage, "remove", &path, &error))
     }
 
-    fn settle(&self) -> Result<()> {
+    fn flush(&self) -> Result<()> {
         self.seal()
     }
 
     fn seal(&self) -> Result<()> {
         let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "sync", &self.root, &error);
-        // One call for thousands of small files and their folders.
+        // One call syncs thousands of small files and their folders.
         let folder = File::open(&self.root).map_err(failed)?;
         #[cfg(target_os = "linux")]
         rustix::fs::syncfs(&folder).map_err(|error| failed(error.into()))?;
@@ -361,12 +356,12 @@ impl StageStorage for LocalStage {
         Ok(path)
     }
 
-    fn end(&self) {
-        let deadline = Instant::now() + CLEAN_UP;
+    fn clean_up(&self) {
+        let deadline = Instant::now() + CLEAN_UP_TIMEOUT;
         if file_tree::remove_until(&self.root, deadline)
             && let Some(stages) = self.root.parent()
         {
-            // Empty unless something else lies there, and then it stays.
+            // This fails if the folder is not empty; then it stays.
             drop(std::fs::remove_dir(stages));
         }
     }

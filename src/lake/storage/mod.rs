@@ -1,13 +1,14 @@
-//! What a lake stands on: a folder on a local disk, or a prefix of keys in a bucket.
+//! The storage of a lake: a folder on a local disk, or a prefix of keys in a bucket.
 //!
-//! Everything the protocol needs of a place, and nothing more: control files, listings, staging, and the replay of a
-//! record. Paths are relative to the lake's root, separated by `/`.
+//! The traits have exactly the operations that the protocol needs: control files, listings, staging, and the replay of
+//! a record. Paths are relative to the lake's root and separated by `/`.
 //!
-//! Invariant: no method changes what a reader of the tables sees, except [`LakeStorage::replay`] of a committed record.
+//! Invariant: only [`LakeStorage::replay`] of a committed record changes files that a reader of the tables sees.
 
 pub(in crate::lake) mod bucket;
 pub(in crate::lake) mod file_tree;
 pub(in crate::lake) mod local;
+mod lock;
 mod pack_writer;
 
 use std::collections::{BTreeMap, HashSet};
@@ -16,7 +17,7 @@ use std::fs::File;
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::lake::commit_record::{CommitRecord, Conditional, Image, TableRecord};
+use crate::lake::commit_record::{CommitRecord, ConditionalSupport, Image, TableRecord};
 use crate::runtime::cancel::Cancel;
 
 /// The stamps of changed files by the table's folder and the path below it.
@@ -24,104 +25,121 @@ pub(in crate::lake) type Stamps = BTreeMap<String, BTreeMap<String, String>>;
 
 /// A file below a listed folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::lake) struct Entry {
+pub(in crate::lake) struct ListedFile {
     /// Relative to the listed folder; bytes that are not UTF-8 are replaced.
     pub path: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// What tells this version of the file from another.
+    /// Identifies the content: the `ETag`, or the modification time on a local disk.
     pub stamp: String,
 }
 
-/// A place for a lake.
+/// The operations of the protocol on the location of a lake.
 pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
-    /// A path for people.
+    /// A path below the lake, for display.
     fn shown(&self, path: &str) -> String;
 
-    /// A small file; `None` when it is not there.
+    /// Reads a small file; `None` if it does not exist.
     fn read_optional(&self, path: &str) -> Result<Option<Vec<u8>>>;
 
-    /// Writes a control file where there is none, so that it lasts; `false` when there is one, of somebody else's.
+    /// Creates a durable control file; `false` if another run has already created it.
     fn create(&self, path: &str, bytes: &[u8]) -> Result<bool>;
 
-    /// Writes a control file, over whatever was there.
+    /// Writes a control file, replacing an existing one.
     fn write(&self, path: &str, bytes: &[u8]) -> Result<()>;
 
-    /// Writes a control file with records of the input in it: for the lake's owner alone, where the place knows owners.
-    fn keep(&self, path: &str, bytes: &[u8]) -> Result<()>;
+    /// Writes a control file that contains records of the input. On a local disk only its owner may read it.
+    fn write_private(&self, path: &str, bytes: &[u8]) -> Result<()>;
 
-    /// All files below each folder, in no particular order; nothing for one that is not there.
-    fn list_many(&self, folders: &[&str]) -> Result<Vec<Vec<Entry>>>;
+    /// Lists all files below each folder, in no particular order; nothing for a folder that does not exist.
+    fn list_many(&self, folders: &[&str]) -> Result<Vec<Vec<ListedFile>>>;
 
-    /// The same for folders of tables, with what a version knows of them: where that saves work.
-    fn tables(&self, tables: &[(&str, Option<&TableRecord>)]) -> Result<Vec<Vec<Entry>>> {
+    /// Lists the folders of tables, each with its record at the newest version, which lets a local disk skip the
+    /// listing of unchanged folders.
+    fn list_tables(&self, tables: &[(&str, Option<&TableRecord>)]) -> Result<Vec<Vec<ListedFile>>> {
         let folders: Vec<&str> = tables.iter().map(|(folder, _)| *folder).collect();
         self.list_many(&folders)
     }
 
-    /// Which conditions are honoured, found out by trying on a control file that holds `bytes` and keeps them.
-    fn conditional(&self, path: &str, bytes: &[u8]) -> Result<Conditional>;
+    /// Determines which conditional requests the store supports, by trying them on the control file at `path`, which
+    /// contains `bytes` before and after.
+    fn probe_conditional_support(&self, path: &str, bytes: &[u8]) -> Result<ConditionalSupport>;
 
-    /// How long after a commit a writer of the version before may still change a file, as long as it is awake; `None`
-    /// where there can be none.
+    /// How long after a commit a running writer of the previous version may still change a file; `None` if there can be
+    /// no such writer.
     fn stale_writer_window(&self) -> Option<Duration>;
 
-    /// Whether two names that differ in the case of letters alone are one file.
+    /// Returns true if names that differ only in case are the same file.
     fn folds_case(&self) -> bool;
 
-    /// Begins the stage of a run.
+    /// Creates the staging area of a run.
     fn stage(&self, run: &str) -> Result<Box<dyn StageStorage>>;
 
-    /// Makes a committed version visible, as far as that has not happened; returns the stamps that the record lacks.
-    /// `stage` is the run's own stage, where the replay follows the commit; a recovery has none.
+    /// Publishes the remaining files of a committed version; returns the stamps that the record does not have. `stage`
+    /// is the staging area of this run if the run itself committed the version, and `None` in a recovery.
     fn replay(&self, record: &CommitRecord, stage: Option<&dyn StageStorage>, cancel: &Cancel) -> Result<Stamps>;
 
-    /// Removes control files and folders of them. What is not there counts as removed.
+    /// Removes control files. A missing file is not an error.
     fn remove(&self, paths: &[String]) -> Result<()>;
 
-    /// Forgets the stage of a version that is published.
-    fn forget_stage(&self, record: &CommitRecord) -> Result<()>;
+    /// Removes the staging area of a published version.
+    fn remove_stage(&self, record: &CommitRecord) -> Result<()>;
 
-    /// Makes room before a run: forgets what earlier runs have left and no version needs, where it is certain that none
-    /// of them is at work. `kept` are the state files that the newest version names.
-    fn make_room(&self, run: &str, kept: &HashSet<String>) -> Result<()>;
+    /// Removes files that earlier runs left and no version needs, before a run, if no other run can be active.
+    /// `state_files` are the state files that the newest version names.
+    fn clean_up_before(&self, run: &str, state_files: &HashSet<String>) -> Result<()>;
 
-    /// The same after a run, where only time tells that nobody is at work any more.
-    fn clean_up(&self, run: &str, kept: &HashSet<String>) -> Result<()>;
+    /// Removes such files after a run, if only their age shows that their run has ended.
+    fn clean_up_after(&self, run: &str, state_files: &HashSet<String>) -> Result<()>;
 }
 
-/// Where a run stages the new bytes of files; shared between threads.
-pub(in crate::lake) trait StageStorage: fmt::Debug + Send + Sync {
-    /// Stages a whole file of a table; returns where, and its stamp if that is known already.
-    fn put(&self, path: &str, bytes: &[u8]) -> Result<(Image, Option<String>)>;
+/// Where a file is staged, with its stamp if the stamp is already known.
+#[derive(Debug)]
+pub(in crate::lake) struct StagedImage {
+    pub image: Image,
+    pub stamp: Option<String>,
+}
 
-    /// Begins a file that is too large to hold.
+impl StagedImage {
+    /// A file that is staged on its own, not in a pack.
+    pub const fn separate(stamp: Option<String>) -> Self {
+        Self { image: Image { pack: None, offset: 0 }, stamp }
+    }
+}
+
+/// The staging area of a run; shared between threads.
+pub(in crate::lake) trait StageStorage: fmt::Debug + Send + Sync {
+    /// Stages a complete file of a table.
+    fn put(&self, path: &str, bytes: &[u8]) -> Result<StagedImage>;
+
+    /// Creates a file that is too large for memory.
     fn open(&self, path: &str) -> Result<File>;
 
-    /// Takes a file that [`Self::open`] began and that is complete now.
-    fn keep(&self, path: &str, file: File) -> Result<(Image, Option<String>)>;
+    /// Stages a complete file that [`Self::open`] created.
+    fn finish(&self, path: &str, file: File) -> Result<StagedImage>;
 
-    /// Forgets a file that [`Self::open`] began.
+    /// Discards a file that [`Self::open`] created.
     fn discard(&self, path: &str, file: File) -> Result<()>;
 
-    /// Takes a file of `size` bytes that a worker staged under its own name.
-    fn adopt(&self, path: &str, size: u64) -> Result<(Image, Option<String>)>;
+    /// Adds a file of `size` bytes that a worker staged under its own name.
+    fn adopt(&self, path: &str, size: u64) -> Result<StagedImage>;
 
     /// Removes a file that a worker staged under its own name.
-    fn withdraw(&self, path: &str) -> Result<()>;
+    fn remove_staged(&self, path: &str) -> Result<()>;
 
-    /// Does of [`Self::seal`] what can be done for the files staged so far, while others are made.
-    fn settle(&self) -> Result<()>;
+    /// Does the part of [`Self::seal`] that is possible for the files staged so far, while others are still written.
+    fn flush(&self) -> Result<()>;
 
-    /// Returns when everything staged would survive a crash.
+    /// Makes all staged files durable.
     fn seal(&self) -> Result<()>;
 
-    /// A local folder for scratch files; it goes with the stage.
+    /// A local folder for scratch files; it is removed with the staging area.
     fn scratch(&self) -> Result<std::path::PathBuf>;
 
-    /// Ends the stage. A run that was stopped has little time: what is left over, the next run removes.
-    fn end(&self);
+    /// Removes the staging area when the run ends and no later run needs it. A stopped run has little time, so it may
+    /// leave files, which a later run removes.
+    fn clean_up(&self);
 
-    /// The staged bytes of a file.
+    /// Reads the staged bytes of a file.
     fn read(&self, path: &str, image: Image, size: u64) -> Result<Vec<u8>>;
 }

@@ -1,5 +1,5 @@
-//! What a sample is as a whole: the same whatever the threads, files where the real ones are, JSON in the producers'
-//! form. How odd it is, is looked at in `oddities`.
+//! Tests of an entire sample: the same bytes with any number of threads, the paths of the real files, the JSON of the
+//! producers. `oddities` checks the unusual values.
 
 mod oddities;
 
@@ -102,7 +102,7 @@ fn another_seed_is_another_sample() {
 }
 
 #[test]
-fn the_summary_and_the_progress_tell_the_truth() {
+fn the_summary_and_the_progress_are_correct() {
     let folder = tempfile::tempdir().unwrap();
     let most = AtomicU64::new(0);
     let progress = |bytes| {
@@ -127,7 +127,7 @@ fn the_summary_and_the_progress_tell_the_truth() {
 }
 
 #[test]
-fn files_lie_where_the_real_ones_do() {
+fn files_have_the_paths_of_the_real_ones() {
     let files = Sample::new(&small(), 2).files();
     for path in files.keys() {
         let parts: Vec<&str> = path.iter().map(|part| part.to_str().unwrap()).collect();
@@ -194,7 +194,7 @@ fn small_and_odd_specs_work() {
 }
 
 #[test]
-fn what_cannot_be_made_is_refused() {
+fn invalid_specs_are_rejected() {
     let folder = tempfile::tempdir().unwrap();
     for spec in [
         SampleSpec { days: 0, ..small() },
@@ -221,7 +221,7 @@ fn a_sample_can_be_cancelled() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_named() {
+fn the_error_contains_the_path() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("song_data"), "in the way").unwrap();
     let error = write_sample(folder.path(), &small(), 2, &|| false, &|_| ()).unwrap_err();

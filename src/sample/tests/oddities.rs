@@ -1,4 +1,4 @@
-//! Whether a sample is as odd as the real data: shares, variants, changes of level, numbers where text belongs.
+//! Tests that a sample has the unusual values of the real data: shares, variants, changes of level, numbers for text.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,16 +9,16 @@ use crate::sample::catalog::{Catalog, Copy, Song};
 use crate::sample::tests::{Sample, share, small, text};
 use crate::sample::words::Words;
 
-/// The song files of a large catalogue, made in memory.
-fn catalogue_of(songs: u64) -> Vec<Value> {
+/// The song files of a large catalog, made in memory.
+fn catalog_of(songs: u64) -> Vec<Value> {
     let words = Words::new();
-    let catalogue = Catalog::new(&words, 42, songs);
+    let catalog = Catalog::new(&words, 42, songs);
     let (mut song, mut out, mut records) = (Song::default(), Vec::new(), Vec::new());
     for number in 0..songs {
         for copy in [Copy::First, Copy::Repeat] {
-            if copy == Copy::First || catalogue.is_repeated(number) {
+            if copy == Copy::First || catalog.is_repeated(number) {
                 out.clear();
-                catalogue.write_song(number, copy, &mut song, &mut out);
+                catalog.write_song(number, copy, &mut song, &mut out);
                 records.push(serde_json::from_slice(&out).unwrap());
             }
         }
@@ -28,7 +28,7 @@ fn catalogue_of(songs: u64) -> Vec<Value> {
 
 #[test]
 fn songs_are_as_odd_as_the_real_ones() {
-    let songs = catalogue_of(15_000);
+    let songs = catalog_of(15_000);
     let count = |wanted: &dyn Fn(&Value) -> bool| share(songs.iter().filter(|song| wanted(song)).count(), songs.len());
     let distinct = |key: &str| songs.iter().map(|song| text(&song[key])).collect::<HashSet<_>>().len();
     assert_eq!(distinct("song_id"), 15_000);
@@ -127,6 +127,6 @@ fn sessions_count_up_and_levels_change_by_submitting() {
             submitted.remove(&user);
         }
     }
-    // A user who does not come on the day of the change has it done elsewhere, as in the real data.
+    // A user without events on the day of the change has no Submit event, as in the real data.
     assert!(changes >= 5 && shown * 2 > changes, "{shown} of {changes}");
 }

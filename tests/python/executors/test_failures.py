@@ -60,8 +60,8 @@ class FailingExecutor(LocalExecutor):
             RetryableError,
             "broken did not do the work\ncause: ConnectionError: the cluster went away\nhint",
         ),
-        ("is short", RetryableError, "broken gave back"),
-        ("mangles", sparkify_lake.InternalError, "something else than a worker's result"),
+        ("is short", RetryableError, "broken returned"),
+        ("mangles", sparkify_lake.InternalError, "bytes that are not a worker's result"),
         ("miscounts", sparkify_lake.InternalError, "does not fit its shard"),
         (
             "other version",
@@ -117,7 +117,7 @@ def test_an_interrupt_stops_a_sharded_run(tmp_path: Path, shard_input: Path) -> 
 def test_an_invalid_executor_is_refused(
     tmp_path: Path, shard_input: Path, chosen: object, words: str
 ) -> None:
-    with pytest.raises((UsageError, ConfigurationError), match=f"an executor cannot be {words}"):
+    with pytest.raises((UsageError, ConfigurationError), match=f"executor cannot be {words}"):
         sparkify_lake.run(shard_input, tmp_path / "lake", executor=chosen, quiet=True)
     assert not (tmp_path / "lake").exists()
 
@@ -126,13 +126,13 @@ def test_the_session_without_spark_is_refused_as_executor(tmp_path: Path, shard_
     pytest.importorskip("sqlframe", reason="sqlframe is missing: pip install 'sparkify-lake[notebook]'")
     from sparkify_lake import etl
 
-    with pytest.raises(ConfigurationError, match="the session without Spark is no executor"):
+    with pytest.raises(ConfigurationError, match="the session of this package is not an executor"):
         sparkify_lake.run(shard_input, tmp_path / "lake", executor=etl.create_spark_session(), quiet=True)
 
 
 def test_an_old_spark_is_refused(tmp_path: Path, shard_input: Path) -> None:
     old = type("SparkSession", (), {"__module__": "pyspark.sql.session", "version": "3.5.6"})()
-    with pytest.raises(ConfigurationError, match=r"Spark session is of release 3\.5\.6\nhint: "):
+    with pytest.raises(ConfigurationError, match=r"does not support Spark 3\.5\.6\nhint: "):
         sparkify_lake.run(shard_input, tmp_path / "lake", executor=old, quiet=True)
 
 

@@ -131,9 +131,9 @@ def test_a_run_without_new_files_reads_nothing(
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"rebuild": True}, "--rebuild was said"),
-        ({"match": "title_artist"}, "options that shape rows or files are not what they were"),
-        ({"max_bad": 5}, "options that judge the input are not what they were"),
+        ({"rebuild": True}, "--rebuild is set"),
+        ({"match": "title_artist"}, "options that shape rows or files have changed"),
+        ({"max_bad": 5}, "options that decide whether the input is accepted have changed"),
     ],
 )
 def test_the_reason_for_a_full_run_is_reported(
@@ -215,12 +215,12 @@ def test_a_time_range_adds_the_files_of_its_days(
 
 
 def test_a_time_range_without_files(tmp_path: Path, source: Path, run: Callable[..., Report]) -> None:
-    with pytest.raises(NoInputError, match=r"no log file in .* is of 2019-01-01"):
+    with pytest.raises(NoInputError, match=r"no log file in .* is in the range 2019-01-01"):
         run(source, tmp_path / "lake", since="2019-01-01")
     run(source, tmp_path / "lake", until="2018-11-03")
     report = run(source, tmp_path / "lake", since="2019-01-01")
     assert report["state"] == "unchanged"
-    assert any("is of 2019-01-01..…" in warning for warning in report["warnings"])
+    assert any("is in the range 2019-01-01..…" in warning for warning in report["warnings"])
     for since, until in (("2018-11-05", "2018-11-05"), ("2018-11-06", "2018-11-05")):
         with pytest.raises(UsageError) as refused:
             sparkify_lake.run(source, tmp_path / "lake", since=since, until=until, quiet=True)

@@ -113,7 +113,7 @@ class KilledRuns(DiskTarget):
         self.usual_seconds = ended["seconds"]
         if ended["code"] == 0:
             report: Report = ended["report"]
-            first = "was committed by an earlier run and has been published first"
+            first = "an earlier run had committed it but not published it in full"
             return report | {"warnings": [one for one in report["warnings"] if first not in one]}
         return Refusal(ended["code"], ended["error"])
 

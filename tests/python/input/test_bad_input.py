@@ -226,7 +226,7 @@ def test_an_input_that_shrank_is_refused(
     before = snapshot(tmp_path / "lake")
     for day in range(23):
         (source / f"log_data/{day}.json").unlink()
-    with pytest.raises(SparkifyLakeError, match="less than half of what version 1") as caught:
+    with pytest.raises(SparkifyLakeError, match="less than half of the input of version 1") as caught:
         run(source, tmp_path / "lake")
     assert caught.value.exit_code == 65
     assert "--allow-shrink" in (caught.value.hint or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import types
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import polars as pl
 import pytest
 
 import sparkify_lake
-from sparkify_lake.lake import COLUMNS, PARTITIONS, TABLES
+from sparkify_lake import _engine
+from sparkify_lake.settings.options import BY_NAME
 
+SCHEMA = _engine.star_schema()
 INPUT = Path("data")
 NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -28,19 +31,25 @@ def source(isolated: None) -> Path:
 
 def test_built_tables_and_opened_lake_have_the_same_columns_types_and_rows(source: Path) -> None:
     star = sparkify_lake.build(source)
-    assert list(star) == list(TABLES) == list(COLUMNS)
+    assert list(star) == list(SCHEMA)
     sparkify_lake.run(source, "lake")
     lake = sparkify_lake.open_lake("lake")
-    for table in TABLES:
+    for table in SCHEMA:
         frame = lake[table].collect()
         assert frame.schema == star[table].schema, table
-        assert list(frame.schema) == list(COLUMNS[table]), table
+        assert list(frame.schema) == list(SCHEMA[table]["columns"]), table
         key = frame.columns[0]
         assert frame.sort(key).equals(star[table].sort(key)), table
     assert star.report.state == "built"
     assert star.songs is star["songs"]
     assert pickle.loads(pickle.dumps(star)).songs.equals(star.songs)
     assert "songplays" in repr(star) and "<table" in star._repr_html_()
+
+
+def test_every_list_of_tables_is_the_schema_of_the_engine() -> None:
+    assert BY_NAME["tables"].choices == tuple(SCHEMA)
+    assert [field.name for field in fields(sparkify_lake.Star)] == [*SCHEMA, "report"]
+    assert all(isinstance(getattr(sparkify_lake.Lake, table), property) for table in SCHEMA)
 
 
 @pytest.mark.parametrize("names", [None, "plain", "songs=tracks", "plain,songs=tracks,users=people"])
@@ -63,15 +72,15 @@ def test_null_and_escaped_partition_values_are_decoded(tmp_path: Path) -> None:
     assert sorted(rows, key=str) == [("007", 1999), ("A/B é", 0), (None, None)]
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", SCHEMA)
 def test_an_empty_table_has_all_columns(tmp_path: Path, table: str) -> None:
     folder = tmp_path / "lake" / ("user_table" if table == "users" else f"{table}_table")
     folder.mkdir(parents=True)
     (folder / "_SUCCESS").touch()
     frame = sparkify_lake.open_lake("lake")[table].collect()
     assert frame.height == 0
-    assert frame.columns == list(COLUMNS[table])
-    assert set(PARTITIONS[table]) <= set(frame.columns)
+    assert frame.columns == list(SCHEMA[table]["columns"])
+    assert set(SCHEMA[table]["partition_columns"]) <= set(frame.columns)
 
 
 def test_a_missing_lake_and_a_missing_table_are_errors(source: Path) -> None:
@@ -104,7 +113,9 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         found = {table: place.rpartition("/")[2] in there for table, place in layout.items()}
         return {"tables": found, "region": options.get("region", "the bucket's")}
 
-    engine = types.SimpleNamespace(lake_layout=_native.lake_layout, look=look)
+    engine = types.SimpleNamespace(
+        lake_layout=_native.lake_layout, look=look, star_schema=_native.star_schema
+    )
     monkeypatch.setattr("sparkify_lake._engine.native", lambda: engine)
     return there
 
@@ -137,7 +148,7 @@ def test_the_tables_of_a_lake_in_a_bucket(
         ("songs", "s3://b/x/songs"),
         ("users", "s3://b/x/users"),
     ]
-    assert lake.songs.collect_schema().names() == list(COLUMNS["songs"])
+    assert lake.songs.collect_schema().names() == list(SCHEMA["songs"]["columns"])
     # Without the trailing slash, Polars takes the location for a file.
     assert scanned["source"] == "s3://b/x/songs/"
     with pytest.raises(sparkify_lake.NoInputError, match="no table time"):

@@ -74,7 +74,7 @@ class Module:
 def order_of(package: Path) -> list[str]:
     """Returns the order of the modules and folders, from the docstring of the package."""
     text = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
-    listed = text.partition("stand before it in this list")[2]
+    listed = text.partition("come before it in this list")[2]
     return [line.split()[0] for line in listed.splitlines() if line.startswith("    ")]
 
 
@@ -187,7 +187,7 @@ def breaches(
             else:
                 between.setdefault(module.part, set()).add(part)
                 if place.get(part, -1) > place.get(module.part, -1):
-                    found.append(f"{module.name}:{one.line} imports {one.target}, which stands later")
+                    found.append(f"{module.name}:{one.line} imports {one.target}, which comes later")
         for one in module.libraries:
             places, may_be_eager = LIBRARIES.get(one.target, (frozenset({module.part}), True))
             if (module.name, one.target) in allowed:
@@ -226,7 +226,7 @@ def test_every_module_is_looked_at() -> None:
 
 DOCSTRING = '''"""A package.
 
-A module imports only modules that stand before it in this list:
+A module imports only modules that come before it in this list:
 
     errors     first
     settings   a folder
@@ -262,27 +262,27 @@ def planted(folder: Path, changes: Mapping[str, str]) -> list[str]:
     ("changes", "found"),
     [
         ({}, []),
-        ({"errors": "from sparkify_lake import jobs\n"}, ["errors:1 imports jobs, which stands later"]),
+        ({"errors": "from sparkify_lake import jobs\n"}, ["errors:1 imports jobs, which comes later"]),
         (
             {"settings/options": "def f():\n    from sparkify_lake.render.progress import draw\n"},
-            ["settings.options:2 imports render.progress, which stands later"],
+            ["settings.options:2 imports render.progress, which comes later"],
         ),
         (
             {"settings/files": "if TYPE_CHECKING:\n    import sparkify_lake.render.progress\n"},
-            ["settings.files:2 imports render.progress, which stands later"],
+            ["settings.files:2 imports render.progress, which comes later"],
         ),
         (
             {"errors": "from importlib import import_module\nimport_module('sparkify_lake.jobs')\n"},
-            ["errors:2 imports jobs, which stands later"],
+            ["errors:2 imports jobs, which comes later"],
         ),
-        ({"errors": "import sparkify_lake\n"}, ["errors:1 imports __init__, which stands later"]),
+        ({"errors": "import sparkify_lake\n"}, ["errors:1 imports __init__, which comes later"]),
         (
             {
                 "settings/options": "from sparkify_lake.render import progress\n",
                 "render/progress": "from ..settings import options\n",
             },
             [
-                "settings.options:1 imports render.progress, which stands later",
+                "settings.options:1 imports render.progress, which comes later",
                 "circle between render and settings",
             ],
         ),

@@ -196,7 +196,7 @@ def test_a_store_without_conditional_writes_causes_a_warning(
     bucket = new_bucket(nanio_server)
     finished = lake_run(nanio_server, data.input, bucket.url("lake"), "--json", keys=nanio_server.keys)
     warnings = report(finished)["warnings"]
-    assert any("ignores conditions" in warning for warning in warnings), "a guarantee is missing"
+    assert any("ignores conditional writes" in warning for warning in warnings), "a guarantee is missing"
     assert differences(bucket.contents("lake"), data.lake) == []
 
 

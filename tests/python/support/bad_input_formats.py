@@ -46,8 +46,8 @@ ROWS: dict[int, Row] = {
         refused("UTF-16 without a mark", LINES.decode().encode("utf-16-be"), "encoding_utf16"),
         refused("UTF-32", LINES.decode().encode("utf-32"), "encoding_utf32"),
     ],
-    8: [accepted("0 bytes", b"", 0, report={"warning": "hold no record"})],
-    9: [accepted("blank lines", b"\n \n\r\n\t\n", 0, report={"warning": "hold no record"})],
+    8: [accepted("0 bytes", b"", 0, report={"warning": "have no record"})],
+    9: [accepted("blank lines", b"\n \n\r\n\t\n", 0, report={"warning": "have no record"})],
     10: [log("NUL padding", LINE + bytes(500), loaded=1, rejects=["nul_padding"])],
     11: [rejected("a raw NUL in a string", play('"song":"a\0b"'), "control_char:song")],
     12: [

@@ -1,7 +1,7 @@
-//! The table of bad input, row by row: those rows that the decoder decides.
+//! The catalog of bad input (`tests/python/support/bad_input_catalog.py`): the rows that the decoder decides.
 //!
-//! Each case says which row it is about, what is read, and what must come of it. Most cases stand between two
-//! sound records, because a broken record must not take its neighbours along.
+//! Each case has the number of its row, the input, and the expected outcome. Most cases are between two valid records,
+//! because a broken record must not damage the records around it.
 
 mod bytes;
 mod structure;
@@ -13,27 +13,28 @@ use crate::decode::tests::{Kind, codes};
 const PLAY: &str = r#"{"page":"NextSong","ts":1541121934796,"userId":"26"}"#;
 const SONG: &str = r#"{"song_id":"SOX","artist_id":"ARX"}"#;
 
-/// One input, the row of the table it is about, and what must come of it.
+/// One input, its row in the catalog, and the expected outcome.
 struct Case {
     row: u32,
     what: &'static str,
     kind: Kind,
     input: Vec<u8>,
-    /// Rows and rejects in order, with `+` between them.
+    /// Rows and rejects in order, separated by `+`.
     outcome: String,
+    /// The number of filtered records.
     filtered: u64,
 }
 
-/// A whole file of events, in which `@` stands for a sound play.
+/// An entire file of events; each `@` is replaced by a valid play.
 fn file(row: u32, what: &'static str, input: &str, outcome: &str) -> Case {
     let input = input.replace('@', PLAY).into_bytes();
     Case { row, what, kind: Kind::Events, input, outcome: outcome.to_owned(), filtered: 0 }
 }
 
-/// A line between two sound records.
+/// A line between two valid records.
 fn line_of(kind: Kind, row: u32, what: &'static str, line: &[u8], outcome: &str) -> Case {
-    let sound = if kind == Kind::Events { PLAY } else { SONG }.as_bytes();
-    let input = [sound, b"\n", line, b"\n", sound, b"\n"].concat();
+    let valid = if kind == Kind::Events { PLAY } else { SONG }.as_bytes();
+    let input = [valid, b"\n", line, b"\n", valid, b"\n"].concat();
     let filtered = u64::from(outcome == "filtered");
     let outcome = if filtered == 1 { "row+row".to_owned() } else { format!("row+{outcome}+row") };
     Case { row, what, kind, input, outcome, filtered }
@@ -43,7 +44,7 @@ fn line(row: u32, what: &'static str, line: &[u8], outcome: &str) -> Case {
     line_of(Kind::Events, row, what, line, outcome)
 }
 
-/// A play with these members more.
+/// A play with these additional members.
 fn play(row: u32, what: &'static str, members: &str, outcome: &str) -> Case {
     let record = PLAY.replace('}', &format!(",{members}}}"));
     line(row, what, record.as_bytes(), outcome)
@@ -65,7 +66,7 @@ fn at(row: u32, what: &'static str, ts: &str, outcome: &str) -> Case {
     only(row, what, &format!(r#""page":"NextSong","userId":"26","ts":{ts}"#), outcome)
 }
 
-/// A song with these members more.
+/// A song with these additional members.
 fn song(row: u32, what: &'static str, members: &str, outcome: &str) -> Case {
     line_of(Kind::Songs, row, what, format!(r#"{{"song_id":"SOY",{members}}}"#).as_bytes(), outcome)
 }

@@ -1,4 +1,4 @@
-//! Structure: rows 30 to 50 of the table.
+//! Structure: rows 30 to 50 of the catalog.
 
 use crate::decode::tests::Kind;
 use crate::decode::tests::bad_input::{PLAY, at, check, file, line, line_of, only, play};
@@ -42,16 +42,16 @@ fn rows_30_to_50_structure() {
         line(32, "a literal with blanks", b" true ", "not_an_object"),
         file(33, "two on a line", "@@\n@ @\n", "row+row+row+row"),
         file(34, "trailer", "@TRAILER\n@", "trailing_bytes+row"),
-        file(34, "trailing comma behind the object", "@,\n@,\n@", "trailing_bytes+trailing_bytes+row"),
+        file(34, "trailing comma after the object", "@,\n@,\n@", "trailing_bytes+trailing_bytes+row"),
         file(34, "trailing brace", "@}\n@", "trailing_bytes+row"),
         file(34, "the second of two has a trailer", "@@x\n@", "row+trailing_bytes+row"),
         line(35, "junk", b"junk", "syntax"),
         line(35, "two lines of junk", b"junk\nmore junk", "syntax+syntax"),
-        line(35, "bytes that are nothing", b"\xff\xfe\x01", "syntax"),
+        line(35, "bytes that are not text", b"\xff\xfe\x01", "syntax"),
         line(35, "a brace", b"{", "syntax"),
         line(35, "closing braces", b"}}}", "syntax"),
         line(35, "a broken pretty-printed object", b"{\n  \"a\": 1,\n  \"b\": oops,\n  \"c\": 3\n}", "syntax"),
-        line(35, "junk behind a torn line", b"{\"a\":1,\njunk", "syntax+syntax"),
+        line(35, "junk after a torn line", b"{\"a\":1,\njunk", "syntax+syntax"),
         line(36, "single quotes", b"{'page':'NextSong'}", "syntax"),
         line(37, "comments", b"# a\n// b\n/* c */", "syntax+syntax+syntax"),
         only(38, "trailing comma", r#""page":"NextSong","#, "syntax"),
@@ -100,8 +100,8 @@ fn rows_30_to_50_structure() {
         file(48, "two on a line, one too deep", &format!("{{{}}}@\n@", nested(100)), "too_deep+row+row"),
         play(49, "1,000,000 keys", &many, "too_many_keys"),
         play(50, "1 MiB of text", &format!(r#""song":"{mebibyte}""#), "row"),
-        play(50, "one byte more", &format!(r#""song":"{mebibyte}a""#), "string_too_long:song"),
+        play(50, "one byte too many", &format!(r#""song":"{mebibyte}a""#), "string_too_long:song"),
         play(50, "1 MiB of text, escaped", &format!(r#""song":"{}""#, r"\u0061".repeat(1 << 20)), "row"),
-        play(50, "more, where no table looks", &format!(r#""auth":"{mebibyte}a""#), "row"),
+        play(50, "more, in an unused key", &format!(r#""auth":"{mebibyte}a""#), "row"),
     ]);
 }

@@ -1,8 +1,8 @@
-//! Records made up from a stream of choices, so that a failing one shrinks.
+//! Generates records from a stream of choices, so that proptest can shrink a failing one.
 
 use crate::decode::tests::Kind;
 
-/// Makes choices until the stream is exhausted, and then always the first one.
+/// Takes choices from the stream; when it is exhausted, always takes the first option.
 pub struct Choices<'c> {
     stream: std::slice::Iter<'c, u16>,
 }
@@ -79,10 +79,10 @@ const NUMBERS: [&str; 18] = [
     ".5",
     "-",
 ];
-const OTHERS: [&str; 12] =
+const OTHER_VALUES: [&str; 12] =
     ["null", "true", "false", "[]", "{}", "[1,[2,{\"a\":\"}\"}]]", "{\"a\":null}", "[1,]", "nul", "NaN", "'a'", ""];
 const BLANKS: [&str; 10] = ["", "", "", "", "", " ", "  ", "\t", "\n", "\r\n  "];
-const BETWEEN: [&str; 16] =
+const SEPARATORS: [&str; 16] =
     ["\n", "\n", "\n", "\n", "\n", "\n", "\r\n", "\r", "\n\n", " \n", "\n ", "", " ", ",\n", "\n\u{feff}", "\n\0\n"];
 const JUNK: [&str; 12] =
     ["junk", "null", "12", "\"a\"", "# comment", "{", "}", "[", "]", "{}", "\0\0\0\0\0\0\0\0\0\0\0\0", "[{}]"];
@@ -104,16 +104,16 @@ impl<'c> Choices<'c> {
         texts[self.below(texts.len())]
     }
 
-    fn blank(&mut self, odd: bool) -> &'static str {
-        if odd { self.of(&BLANKS) } else { "" }
+    fn blank(&mut self) -> &'static str {
+        self.of(&BLANKS)
     }
 
-    /// A value that suits the key, or sometimes any other.
+    /// A value of the key's type, or sometimes any other value.
     fn value(&mut self, key: &str) -> String {
         match self.below(120) {
             0 => return format!("\"{}\"", self.of(&TEXTS)),
             1 => return self.of(&NUMBERS).to_owned(),
-            2 => return self.of(&OTHERS).to_owned(),
+            2 => return self.of(&OTHER_VALUES).to_owned(),
             3 => return "null".to_owned(),
             _ => {}
         }
@@ -131,7 +131,7 @@ impl<'c> Choices<'c> {
         }
     }
 
-    /// The members of a record: mostly the producer's keys in the producer's order.
+    /// The members of a record, mostly with the producer's keys in the producer's order.
     pub fn members(&mut self, kind: Kind) -> Vec<String> {
         let mut keys = match kind {
             Kind::Events => EVENT_KEYS.to_vec(),
@@ -151,13 +151,7 @@ impl<'c> Choices<'c> {
         let member = |key: &&str| {
             let value = self.value(key);
             match blanks {
-                0 => format!(
-                    "{}\"{key}\"{}:{}{value}{}",
-                    self.blank(true),
-                    self.blank(true),
-                    self.blank(true),
-                    self.blank(true)
-                ),
+                0 => format!("{}\"{key}\"{}:{}{value}{}", self.blank(), self.blank(), self.blank(), self.blank()),
                 1 => format!("\"{key}\": {value}"),
                 _ => format!("\"{key}\":{value}"),
             }
@@ -168,33 +162,33 @@ impl<'c> Choices<'c> {
     fn record(&mut self, kind: Kind) -> String {
         let separator = self.of(&[",", ",", ", ", ",\n  "]);
         let members = self.members(kind).join(separator);
-        let margin = if separator.ends_with(' ') && separator.len() > 2 { "\n" } else { "" };
-        format!("{{{margin}{members}{margin}}}")
+        let line_break = if separator.ends_with(' ') && separator.len() > 2 { "\n" } else { "" };
+        format!("{{{line_break}{members}{line_break}}}")
     }
 
-    /// A file: records, some of them damaged, and things between them. Every third file is mostly sound.
+    /// A file of records, some of them damaged, with other bytes between them. One file in three is mostly valid.
     pub fn file(&mut self, kind: Kind) -> Vec<u8> {
         let mut file = Vec::new();
         let array = self.below(4) == 1;
-        let unrest = if self.below(3) == 1 { 60 } else { 6 };
+        let fault_interval = if self.below(3) == 1 { 60 } else { 6 };
         if array {
             file.extend(b"[");
         }
         while !self.is_exhausted() {
             let start = file.len();
-            match self.below(unrest * 3) {
+            match self.below(fault_interval * 3) {
                 1 => file.extend(self.of(&JUNK).bytes()),
                 2 => file.extend(format!("[{},{}]", self.record(kind), self.record(kind)).bytes()),
                 _ => file.extend(self.record(kind).bytes()),
             }
-            if self.below(unrest) == 1 {
+            if self.below(fault_interval) == 1 {
                 self.damage(&mut file, start);
             }
             if array && self.below(16) != 1 {
                 file.extend(b",");
             }
-            let between = if self.below(unrest) < 3 { self.of(&BETWEEN) } else { "\n" };
-            file.extend(between.bytes());
+            let separator = if self.below(fault_interval) < 3 { self.of(&SEPARATORS) } else { "\n" };
+            file.extend(separator.bytes());
         }
         if array {
             file.extend(b"]");
@@ -206,7 +200,7 @@ impl<'c> Choices<'c> {
         file
     }
 
-    /// Damages what stands behind `start`.
+    /// Damages one byte or position after `start`.
     fn damage(&mut self, file: &mut Vec<u8>, start: usize) {
         let at = start + self.below(file.len() - start);
         match self.below(6) {

@@ -1,11 +1,11 @@
-//! Sorted runs of plays: in memory while they fit, on disk beyond.
+//! Sorted runs of plays, kept in memory up to a budget and spilled to disk above it.
 //!
-//! Plays cannot be numbered before all of them are known, and all of them may be more than fits. So each worker sorts
-//! what it has, leaves it here as a run, and later every slice of time is read from all runs. It knows nothing of
-//! tables beyond the order of plays.
+//! Plays can only be numbered when all of them are known, and all of them may not fit into memory. So each worker sorts
+//! the plays it has and adds them here as a run. Later, every slice of time is read from all runs. The only fact about
+//! tables that this module uses is the order of plays.
 //!
-//! Invariant: the runs together hold every play once; memory holds at most the budget, the rest is in unnamed
-//! temporary files that vanish with the process.
+//! Invariant: the runs together contain every play once. Memory holds at most the budget; the rest is in unnamed
+//! temporary files, which disappear with the process.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -18,61 +18,61 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::tables::plays::Play;
 use crate::tables::songplays::Histogram;
 
-/// Bytes of a play, in memory and on disk.
+/// The size of a play in bytes, in memory and on disk.
 pub const PLAY_BYTES: usize = 32;
 
-/// Plays from one entry of a disk run's index to the next.
-const STRIDE: usize = 1024;
+/// The number of plays per entry of a disk run's index.
+const INDEX_STRIDE: usize = 1024;
 
-/// Where workers leave their runs; shared between threads.
+/// Collects the runs of all workers; shared between threads.
 #[derive(Debug)]
 pub struct RunBuffer {
     budget: usize,
     scratch: PathBuf,
-    kept: Mutex<Kept>,
+    contents: Mutex<Contents>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
-    in_memory: usize,
+struct Contents {
+    bytes_in_memory: usize,
     runs: Vec<SortedRun>,
     histogram: Histogram,
 }
 
-/// All plays of all runs, ready to be read by time.
+/// All runs, ready to be read by time.
 #[derive(Debug)]
 pub struct SortedRuns {
-    /// Each run with the worker whose ids its plays carry.
+    /// The runs, in no particular order.
     pub runs: Vec<SortedRun>,
-    /// How many plays there are in each span of time.
+    /// The number of plays in each span of time.
     pub histogram: Histogram,
 }
 
 /// One sorted run.
 #[derive(Debug)]
 pub struct SortedRun {
-    /// The worker whose ids the plays carry.
+    /// The worker whose dictionary the plays refer to.
     pub worker: usize,
-    place: Place,
+    data: RunData,
 }
 
 #[derive(Debug)]
-enum Place {
+enum RunData {
     Memory(Vec<Play>),
     Disk { file: Arc<File>, start: u64, plays: usize, index: Vec<i64> },
 }
 
 impl RunBuffer {
-    /// Keeps up to `budget` bytes in memory and the rest in files of the folder `scratch`.
+    /// Creates a buffer that keeps up to `budget` bytes in memory and the rest in files of the folder `scratch`.
     #[must_use]
     pub fn new(budget: usize, scratch: PathBuf) -> Self {
-        Self { budget, scratch, kept: Mutex::new(Kept::default()) }
+        Self { budget, scratch, contents: Mutex::new(Contents::default()) }
     }
 
-    /// Takes in a run, sorted by [`Play::key`].
+    /// Adds a run that is sorted by [`Play::key`].
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`] when it has to go to disk and cannot.
+    /// [`ErrorKind::Storage`] when the run has to be written to disk and this fails.
     pub fn add(&self, worker: usize, plays: Vec<Play>) -> Result<()> {
         if plays.is_empty() {
             return Ok(());
@@ -80,25 +80,25 @@ impl RunBuffer {
         let mut histogram = Histogram::default();
         histogram.add(&plays);
         let bytes = plays.len() * PLAY_BYTES;
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.histogram.merge(&histogram);
-        let fits = kept.in_memory + bytes <= self.budget;
+        let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        contents.histogram.merge(&histogram);
+        let fits = contents.bytes_in_memory + bytes <= self.budget;
         if fits {
-            kept.in_memory += bytes;
-            kept.runs.push(SortedRun { worker, place: Place::Memory(plays) });
+            contents.bytes_in_memory += bytes;
+            contents.runs.push(SortedRun { worker, data: RunData::Memory(plays) });
             return Ok(());
         }
-        drop(kept);
+        drop(contents);
         let run = self.spill(worker, &plays)?;
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).runs.push(run);
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner).runs.push(run);
         Ok(())
     }
 
-    /// Ends collecting.
+    /// Returns all runs.
     #[must_use]
     pub fn finish(self) -> SortedRuns {
-        let kept = self.kept.into_inner().unwrap_or_else(PoisonError::into_inner);
-        SortedRuns { runs: kept.runs, histogram: kept.histogram }
+        let contents = self.contents.into_inner().unwrap_or_else(PoisonError::into_inner);
+        SortedRuns { runs: contents.runs, histogram: contents.histogram }
     }
 
     fn spill(&self, worker: usize, plays: &[Play]) -> Result<SortedRun> {
@@ -107,26 +107,27 @@ impl RunBuffer {
         let file = tempfile::tempfile_in(&self.scratch).map_err(failed)?;
         let mut writer = BufWriter::with_capacity(1 << 18, &file);
         for play in plays {
-            writer.write_all(&to_bytes(play)).map_err(failed)?;
+            writer.write_all(&play_to_bytes(play)).map_err(failed)?;
         }
         writer.flush().map_err(failed)?;
         drop(writer);
-        let index = index_of(plays);
+        let index = sparse_index(plays);
         Ok(SortedRun::on_disk(worker, Arc::new(file), 0, plays.len(), index))
     }
 }
 
-/// The times of every so-and-so-many-th play of a run: what finds a span of time on disk.
+/// Returns the time of every [`INDEX_STRIDE`]-th play of a run, which is enough to find a span of time on disk.
 #[must_use]
-pub fn index_of(plays: &[Play]) -> Vec<i64> {
-    plays.iter().step_by(STRIDE).map(Play::ts).collect()
+pub(crate) fn sparse_index(plays: &[Play]) -> Vec<i64> {
+    plays.iter().step_by(INDEX_STRIDE).map(Play::ts).collect()
 }
 
 impl SortedRun {
-    /// A run that lies in a file from `start` on, written with [`to_bytes`]; `index` is that of [`index_of`].
+    /// A run that is stored in a file from the offset `start`, written with [`play_to_bytes`]; `index` comes from
+    /// [`sparse_index`].
     #[must_use]
-    pub fn on_disk(worker: usize, file: Arc<File>, start: u64, plays: usize, index: Vec<i64>) -> Self {
-        Self { worker, place: Place::Disk { file, start, plays, index } }
+    pub(crate) fn on_disk(worker: usize, file: Arc<File>, start: u64, plays: usize, index: Vec<i64>) -> Self {
+        Self { worker, data: RunData::Disk { file, start, plays, index } }
     }
 
     /// Appends the plays of a span of time (milliseconds) to `found`, in order.
@@ -134,31 +135,31 @@ impl SortedRun {
     /// # Errors
     /// [`ErrorKind::Storage`] when the scratch file cannot be read.
     pub fn read(&self, span: &Range<i64>, found: &mut Vec<Play>) -> Result<()> {
-        match &self.place {
-            Place::Memory(plays) => {
+        match &self.data {
+            RunData::Memory(plays) => {
                 let start = plays.partition_point(|play| play.ts() < span.start);
                 let end = plays.partition_point(|play| play.ts() < span.end);
                 found.extend_from_slice(plays.get(start..end).unwrap_or_default());
             }
-            Place::Disk { file, start, plays, index } => {
-                // The stride before the first entry inside the span may hold its first plays.
-                let first = index.partition_point(|ts| *ts < span.start).saturating_sub(1) * STRIDE;
-                let last = (index.partition_point(|ts| *ts < span.end) * STRIDE).min(*plays);
+            RunData::Disk { file, start, plays, index } => {
+                // The first plays of the span may come before the first index entry inside it.
+                let first = index.partition_point(|ts| *ts < span.start).saturating_sub(1) * INDEX_STRIDE;
+                let last = (index.partition_point(|ts| *ts < span.end) * INDEX_STRIDE).min(*plays);
                 let mut bytes = vec![0; last.saturating_sub(first) * PLAY_BYTES];
                 file.read_exact_at(&mut bytes, start + (first * PLAY_BYTES) as u64).map_err(|error| {
-                    Error::new(ErrorKind::Storage, "a scratch file could not be read back").cause(error.to_string())
+                    Error::new(ErrorKind::Storage, "a scratch file cannot be read back").cause(error.to_string())
                 })?;
                 let (records, _) = bytes.as_chunks::<PLAY_BYTES>();
-                found.extend(records.iter().map(from_bytes).filter(|play| span.contains(&play.ts())));
+                found.extend(records.iter().map(play_from_bytes).filter(|play| span.contains(&play.ts())));
             }
         }
         Ok(())
     }
 }
 
-/// A play as it lies in a file.
+/// Encodes a play for a file.
 #[must_use]
-pub fn to_bytes(play: &Play) -> [u8; PLAY_BYTES] {
+pub(crate) fn play_to_bytes(play: &Play) -> [u8; PLAY_BYTES] {
     let mut bytes = [0; PLAY_BYTES];
     let (words, _) = bytes.as_chunks_mut::<8>();
     for (word, value) in words.iter_mut().zip(play.to_words()) {
@@ -167,9 +168,9 @@ pub fn to_bytes(play: &Play) -> [u8; PLAY_BYTES] {
     bytes
 }
 
-/// The play that [`to_bytes`] gave.
+/// Decodes a play that [`play_to_bytes`] encoded.
 #[must_use]
-pub fn from_bytes(bytes: &[u8; PLAY_BYTES]) -> Play {
+pub(crate) fn play_from_bytes(bytes: &[u8; PLAY_BYTES]) -> Play {
     let (words, _) = bytes.as_chunks::<8>();
     let word = |position: usize| words.get(position).map_or(0, |word| i64::from_le_bytes(*word));
     Play::from_words([word(0), word(1), word(2), word(3)])
@@ -192,7 +193,7 @@ mod tests {
             let sorted = runs.finish();
             let run = &sorted.runs[0];
             assert_eq!(run.worker, 7);
-            assert_eq!(matches!(run.place, Place::Disk { .. }), budget == 0);
+            assert_eq!(matches!(run.data, RunData::Disk { .. }), budget == 0);
             for span in [0..2000, 0..0, 341..342, 342..1000, 1666..1667, 1700..1800, -5..1] {
                 let mut found = Vec::new();
                 run.read(&span, &mut found).unwrap();

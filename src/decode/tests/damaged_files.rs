@@ -1,9 +1,10 @@
-//! Damaged files: no bytes make the decoder stop, lose a record, or depend on how it is fed.
+//! Damaged files: regardless of the bytes, the decoder does not panic, loses no record, and does not depend on how the
+//! file is cut into chunks.
 
 use crate::decode::tests::agreement::agree;
-use crate::decode::tests::records::Choices;
+use crate::decode::tests::generated_records::Choices;
 use crate::decode::tests::splits::{in_pieces, ranged, streamed};
-use crate::decode::tests::{Kind, decode};
+use crate::decode::tests::{Kind, decode, narrow_limits};
 use crate::decode::{Framing, Limits, sniff};
 use crate::runtime::random_damage::{Random, fuzz};
 
@@ -40,12 +41,12 @@ const TOKENS: [&[u8]; 30] = [
     b"'",
 ];
 
-/// A file that was well-formed or nearly so, and what happened to it.
-fn file(random: &mut Random) -> (Kind, Vec<u8>) {
+/// A generated file, damaged in most cases.
+fn generate_file(random: &mut Random) -> (Kind, Vec<u8>) {
     let kind = *random.of(&[Kind::Songs, Kind::Events]);
     let length = random.below(500);
-    let stream: Vec<u16> = (0..length).map(|_| u16::try_from(random.next() >> 48).unwrap()).collect();
-    let mut file = Choices::new(&stream).file(kind);
+    let choices: Vec<u16> = (0..length).map(|_| u16::try_from(random.next() >> 48).unwrap()).collect();
+    let mut file = Choices::new(&choices).file(kind);
     if random.below(8) > 0 {
         random.damage(&mut file, &TOKENS);
     }
@@ -53,20 +54,19 @@ fn file(random: &mut Random) -> (Kind, Vec<u8>) {
 }
 
 #[test]
-fn both_layers_agree_on_damaged_files() {
-    fuzz("decoding by both layers", |random| {
-        let (kind, file) = file(random);
-        let narrow = Limits { max_record: 450, max_depth: 3, max_keys: 18, max_string: 30, ..Limits::default() };
-        let limits = if random.below(2) == 0 { Limits::default() } else { narrow };
+fn both_parsers_agree_on_damaged_files() {
+    fuzz("decoding by both parsers", |random| {
+        let (kind, file) = generate_file(random);
+        let limits = if random.below(2) == 0 { Limits::default() } else { narrow_limits() };
         let framing = *random.of(&[Framing::Values, Framing::Array]);
         agree(kind, &file, framing, &limits).unwrap();
     });
 }
 
 #[test]
-fn damaged_files_in_pieces_are_the_whole() {
+fn damaged_files_give_the_same_records_in_pieces() {
     fuzz("cutting and decoding", |random| {
-        let (kind, file) = file(random);
+        let (kind, file) = generate_file(random);
         let Ok(framing) = sniff(&file) else { return };
         let size = [1, 7, 64, 1 + random.below(900)][random.below(4)];
         let whole = decode(kind, &file, framing);

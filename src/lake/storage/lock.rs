@@ -1,0 +1,39 @@
+//! The lock of a lake on a local disk: one run at a time writes to it.
+//!
+//! The operating system releases the lock when the process ends for any reason. A bucket has no lock: there, conditional
+//! writes keep overlapping runs apart (see [`crate::lake::commit_log`] and [`crate::lake::write_fence`]).
+//!
+//! Invariant: while the returned file is open, no other run of this program on this machine writes to the same lake.
+
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
+use crate::error::{Error, ErrorKind, Result, shown};
+
+/// Creates `_etl` below the root of the lake if needed, checks that it is writable, and locks it.
+///
+/// # Errors
+/// [`ErrorKind::Output`] or [`ErrorKind::Access`] when it cannot be created or written to, [`ErrorKind::Retry`] when
+/// another run has locked it.
+pub(super) fn acquire(root: &Path) -> Result<File> {
+    let folder = root.join("_etl");
+    std::fs::create_dir_all(&folder).map_err(|error| Error::io(ErrorKind::Output, "create", &folder, &error))?;
+    let path = folder.join("lock");
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(|error| Error::io(ErrorKind::Output, "write to", &path, &error))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(Errno::WOULDBLOCK) => {
+            Err(Error::new(ErrorKind::Retry, format!("another run is writing to {}", shown(root)))
+                .hint("try again after it has ended; this run changed nothing")
+                .context("path", shown(root)))
+        }
+        Err(error) => Err(Error::io(ErrorKind::Output, "lock", &path, &error.into())),
+    }
+}
