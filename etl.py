@@ -1,4 +1,4 @@
-"""Sparkify's ETL job. Run it (`python etl.py --help`), or import its functions as notebooks and DAGs do."""
+"""Sparkify's ETL job. Run it (`python etl.py --help`), or import its functions in notebooks and DAGs."""
 
 from sparkify_lake.etl import create_spark_session, main, process_log_data, process_song_data
 

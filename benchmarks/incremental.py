@@ -75,7 +75,7 @@ def year() -> tuple[Path, Path]:
 
 SONG = {
     "num_songs": 1, "artist_id": "ARNOBODY", "artist_latitude": None, "artist_longitude": None,
-    "artist_location": "", "artist_name": "Nobody At All", "song_id": "SONOBODY", "title": "Never Played",
+    "artist_location": "", "artist_name": "Unknown Artist", "song_id": "SONOBODY", "title": "Never Played",
     "duration": 1.5, "year": 2001,
 }  # fmt: skip
 

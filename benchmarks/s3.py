@@ -2,8 +2,8 @@
 
     python benchmarks/s3.py --songs 15000 --events 100000 --days 60 --delays 0,30 --runs 3
 
-The server is the in-memory S3 server of ``tests/servers`` (built with cargo), behind a proxy that delays
-every request if a delay is given. The input is generated once and uploaded once per server. Every run writes
+The server is the in-memory S3 server of ``tests/servers`` (built with cargo). If a delay is given, a proxy
+delays every request. The input is generated once and uploaded once per server. Every run writes
 below its own prefix. The engines run in turns, as in ``against_peers.py``.
 
 The results include the time that the requests alone would take: their number times the delay, divided by the

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from sparkify_lake import _engine
-from sparkify_lake.cli import _HEADINGS
-from sparkify_lake.settings.options import OPTIONS
+from sparkify_lake.settings.options import GROUPS, OPTIONS
 
 MARK = "<!-- options -->"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replaces the mark on a page by the table of options."""
+    """Replaces the mark on a page with the table of options."""
     return markdown.replace(MARK, options_table()) if MARK in markdown else markdown
 
 
@@ -20,7 +19,7 @@ def options_table() -> str:
     """Returns all options as Markdown, one table per group."""
     defaults = _engine.defaults()
     lines = []
-    for group, title in _HEADINGS.items():
+    for group, title in GROUPS.items():
         lines += [f"\n## {title}\n", "| flag | keyword, file key | meaning | default |", "|---|---|---|---|"]
         for option in (one for one in OPTIONS if one.group == group):
             flag = f"`{option.flag}{' ' + option.metavar if option.metavar else ''}`".replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""A small query over a lake: what was played most, by whom."""
+"""A small query on a lake: the most played songs, and plays by level."""
 
 import sys
 
@@ -8,7 +8,7 @@ import sparkify_lake
 
 
 def main() -> None:
-    """Prints the ten songs with the most plays, and how free and paid users differ."""
+    """Prints the ten songs with the most plays, and the plays of free and paid users."""
     lake = sparkify_lake.open_lake(sys.argv[1] if len(sys.argv) > 1 else "sparkify-sample/lake")
     top = (
         lake.songplays.join(lake.songs.select("song_id", "title"), on="song_id")

@@ -29,7 +29,7 @@ def _module(folder: str, name: str) -> Any:
     return importlib.import_module(name)
 
 
-_generate = _module("tests/python", "support.generate_inputs")  # the only place that knows where the generator is
+_generate = _module("tests/python", "support.generate_inputs")  # the generator of the tests
 _records = sys.modules[_generate.song.__module__]
 
 

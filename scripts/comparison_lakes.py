@@ -71,7 +71,7 @@ class Labels:
         return RUN.sub(lambda found: self.names.get(found[0], found[0]), text)
 
     def tree(self, lake: Path) -> Tree:
-        """Returns everything in a lake but the stage."""
+        """Returns all files and folders of a lake except the staging area."""
         found = {}
         for path in lake.rglob("*"):
             name = path.relative_to(lake).as_posix()

@@ -23,7 +23,7 @@ BANNED = {
 
 
 def is_allowed(expression: str) -> bool:
-    """Whether an SPDX expression can be met with the licenses above.
+    """Returns whether the licenses above satisfy an SPDX expression.
 
     >>> is_allowed("GPL-3.0 OR MIT"), is_allowed("GPL-3.0 AND MIT"), is_allowed("(MIT OR X) AND ISC")
     (True, False, True)
@@ -41,7 +41,7 @@ def is_allowed(expression: str) -> bool:
 
 
 def faults(packages: list[dict[str, str]]) -> list[str]:
-    """One line for each package that may not be linked."""
+    """Returns one line for each package that may not be linked."""
     found = []
     for package in packages:
         name = f"{package['name']} {package['version']}"
@@ -55,7 +55,7 @@ def faults(packages: list[dict[str, str]]) -> list[str]:
 
 
 def main() -> None:
-    """Looks at all crates that the lock file names for Linux."""
+    """Checks all crates that the lock file lists for Linux."""
     command = ["cargo", "metadata", "--format-version=1", "--locked", "--filter-platform"]
     metadata = json.loads(subprocess.check_output([*command, "x86_64-unknown-linux-gnu"]))
     packages = metadata["packages"]

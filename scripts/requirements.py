@@ -1,4 +1,7 @@
-"""Prints what the package needs, and what the named extras need, for pip. Runs on a bare Python 3.10."""
+"""Prints the dependencies of the package and of the given extras, for pip.
+
+Runs on Python 3.10 without packages.
+"""
 
 import re
 import sys
@@ -6,7 +9,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Reads pyproject.toml; tomllib is not there before 3.11, so the lists are found by their form."""
+    """Reads the lists in pyproject.toml with regular expressions, because Python 3.10 has no tomllib."""
     text = (Path(__file__).parent.parent / "pyproject.toml").read_text()
     wanted = []
     for name in ["dependencies", *sys.argv[1:]]:

@@ -1,4 +1,4 @@
-"""Prints the size of each wheel in a folder, and fails when one is larger than a download should be."""
+"""Prints the size of each wheel in a folder, and fails if a wheel exceeds the limit for downloads."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ LIMIT = 20 * 2**20
 
 
 def main() -> None:
-    """Looks at every wheel of the folder that is named."""
+    """Checks every wheel in the folder that is given as an argument."""
     wheels = sorted(Path(sys.argv[1]).glob("*.whl"))
     for wheel in wheels:
         size = wheel.stat().st_size

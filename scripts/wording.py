@@ -1,7 +1,7 @@
 r"""Checks that wording which was replaced does not come back. The rules are in ``wording.toml``.
 
-``python scripts/wording.py`` checks every tracked .rs, .py, .md, .toml and .cfg file, prints one line per
-finding and exits 1 if there is one. Paths as arguments restrict the check to these files and folders.
+``python scripts/wording.py`` checks every tracked source, document and configuration file, prints one line
+per finding and exits 1 if there is one. Paths as arguments restrict the check to these files and folders.
 ``--count`` prints the number of findings per rule and top folder instead, ``--guide`` prints the rules as a
 table.
 
@@ -33,7 +33,7 @@ else:
     import tomli as tomllib  # a dependency of pytest and mypy there
 
 ROOT = Path(__file__).resolve().parent.parent
-SUFFIXES = (".rs", ".py", ".md", ".toml", ".cfg")
+SUFFIXES = (".rs", ".py", ".md", ".toml", ".cfg", ".example", ".sh", ".yml", ".ipynb", "Makefile")
 
 MARKER = re.compile(r"^[ \t]*(//[/!]?|#(?!#)|[-*>|] )?[ \t]*(\"\"\")?|[ \t]*\\?$")
 """Around the text of a line: indentation, the marker of a comment or a list, the end of a split string."""

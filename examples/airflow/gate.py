@@ -1,4 +1,4 @@
-"""The gate: a DAG that starts when the lake has been published, looks whether it is whole, and reads it."""
+"""The sensor: a DAG that starts when the lake has been published, checks that it is complete and reads it."""
 
 import os
 from datetime import datetime
@@ -25,7 +25,7 @@ with DAG(
 
     @task
     def report(version: dict) -> int:
-        """Says how many plays the version has; a real DAG would query `sparkify_lake.open_lake(LAKE)`."""
+        """Returns the number of plays; a real DAG would query `sparkify_lake.open_lake(LAKE)`."""
         print(f"version {version['version']}: {version['rows']}")
         return version["rows"]["songplays"]
 

@@ -1,4 +1,4 @@
-"""The operator: one task that builds and publishes the lake, retried only when a retry can help."""
+"""The operator: one task that builds and publishes the lake, retried only if a retry can help."""
 
 import os
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ with DAG(
     SparkifyOperator(
         task_id="build_lake",
         input_data="{{ params.input }}",
-        output_data=LAKE,  # an outlet, because it is no template: other DAGs can be scheduled on it
+        output_data=LAKE,  # not a template, so it is an outlet that other DAGs can be scheduled on
         options={"compression": "zstd", "allow_http": True},
         aws_conn_id="aws_default" if LAKE.startswith("s3://") else None,
         retries=3,

@@ -1,4 +1,4 @@
-"""The DAG that teams ran with Spark, except for one import: two PythonOperators call the job's functions."""
+"""A DAG written for Spark, with one changed import: two PythonOperators call the functions of the job."""
 
 from datetime import datetime
 

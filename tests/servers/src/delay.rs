@@ -1,9 +1,9 @@
-//! What it is: a line with a delay, as a long cable has: every byte arrives half a round trip after it was
-//! sent, in both directions, and a new connection costs a round trip first.
+//! A TCP proxy with latency, like a long cable: in both directions, every byte arrives half a round trip after it was
+//! sent, and a new connection takes one round trip.
 //!
-//! What it is not: an HTTP proxy. It looks at nothing, so signatures, framing and TLS stay as they are.
+//! It is not an HTTP proxy: it does not inspect the bytes, so signatures, framing and TLS do not change.
 //!
-//! Invariant: bytes keep their order; a line that is full makes the sender wait.
+//! Invariant: bytes keep their order; if a direction is full, the sender waits.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,11 +16,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// Pieces of up to [`PIECE`] bytes that may be under way in one direction.
-const IN_FLIGHT: usize = 256;
-const PIECE: usize = 64 * 1024;
+/// The number of blocks in flight in one direction.
+const MAX_BLOCKS_IN_FLIGHT: usize = 256;
 
-/// Passes everything on to `to`, each answer `round_trip` later than it would have come.
+/// The size of a block.
+const MAX_BLOCK_BYTES: usize = 64 * 1024;
+
+/// Forwards all connections to `to`, and delays each response by `round_trip`.
 pub async fn serve(listener: TcpListener, to: SocketAddr, round_trip: Duration) -> io::Result<()> {
     loop {
         let (client, _) = listener.accept().await?;
@@ -32,34 +34,34 @@ pub async fn serve(listener: TcpListener, to: SocketAddr, round_trip: Duration) 
             }
             let (from_client, to_client) = client.into_split();
             let (from_server, to_server) = server.into_split();
-            tokio::spawn(line(from_client, to_server, round_trip / 2));
-            line(from_server, to_client, round_trip / 2).await;
+            tokio::spawn(forward(from_client, to_server, round_trip / 2));
+            forward(from_server, to_client, round_trip / 2).await;
         });
     }
 }
 
-/// One direction.
-async fn line(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration) {
-    let (sender, mut receiver) = mpsc::channel::<(Instant, Bytes)>(IN_FLIGHT);
+/// Forwards one direction of a connection.
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration) {
+    let (sender, mut receiver) = mpsc::channel::<(Instant, Bytes)>(MAX_BLOCKS_IN_FLIGHT);
     let reading = tokio::spawn(async move {
         loop {
-            let mut piece = BytesMut::with_capacity(PIECE);
-            match from.read_buf(&mut piece).await {
+            let mut block = BytesMut::with_capacity(MAX_BLOCK_BYTES);
+            match from.read_buf(&mut block).await {
                 Ok(count) if count > 0 => {}
                 _ => return,
             }
-            if sender.send((Instant::now() + delay, piece.freeze())).await.is_err() {
+            if sender.send((Instant::now() + delay, block.freeze())).await.is_err() {
                 return;
             }
         }
     });
-    while let Some((due, piece)) = receiver.recv().await {
+    while let Some((due, block)) = receiver.recv().await {
         sleep_until(due).await;
-        if to.write_all(&piece).await.is_err() {
+        if to.write_all(&block).await.is_err() {
             reading.abort();
             return;
         }
     }
-    // An error here means that the other side is gone already.
+    // An error here means that the other side has already disconnected.
     drop(to.shutdown().await);
 }

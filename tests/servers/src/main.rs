@@ -1,11 +1,10 @@
-//! What it is: servers for tests and measurements. `memory` is S3 in memory; `delay` is a line that adds
-//! latency between a client and any server.
+//! Servers for tests and measurements: `memory` is an S3 server in memory; `delay` is a TCP proxy that adds latency
+//! between a client and any server.
 //!
-//! What it is not: part of the product. It is a package of its own, so that nothing here is compiled or
-//! locked with it.
+//! This is a separate package, so sparkify-lake neither compiles nor locks its dependencies.
 //!
-//! Invariant: a server prints one line, `listening on ADDRESS`, once it answers, and ends when its standard
-//! input is closed: it never outlives the process that started it.
+//! Invariant: a server prints one line, `listening on ADDRESS`, when it is ready, and ends when its standard input is
+//! closed, so it never outlives the process that started it.
 
 mod delay;
 mod memory;
@@ -17,10 +16,10 @@ use std::time::Duration;
 use tokio::net::TcpSocket;
 
 const USAGE: &str = "usage: servers memory [--port N] [--bucket NAME] [--delay-ms N] (keys from \
-     AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; none: nothing is checked)\n       \
+     AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without keys, signatures are not checked)\n       \
      servers delay --to ADDRESS [--port N] [--delay-ms N]";
 
-/// What the command line says.
+/// The options of the command line.
 #[derive(Debug, Default)]
 struct Options {
     port: u16,
@@ -64,7 +63,8 @@ fn main() -> io::Result<()> {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
         socket.bind(SocketAddr::from(([127, 0, 0, 1], options.port)))?;
-        // Hundreds of connections come at once; what finds no room waits a second, then two, then four.
+        // Hundreds of connections arrive at the same time. A client that finds the queue full retries after one
+        // second, then two, then four.
         let listener = socket.listen(4_096)?;
         println!("listening on {}", listener.local_addr()?);
         match (mode.as_str(), options.to) {

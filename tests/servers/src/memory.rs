@@ -1,10 +1,10 @@
-//! What it is: S3 in memory, for load: list, get, put, delete, multipart uploads, with the conditions that
-//! S3 knows. Signatures are checked when keys are given.
+//! S3 in memory, for load tests: list, get, put, delete and multipart uploads, with the conditions of S3. If keys are
+//! given, signatures are checked.
 //!
-//! What it is not: a model of S3's faults or of its rights; the tests have other servers for that.
+//! It simulates neither faults nor permissions; the tests have other servers for these.
 //!
-//! Invariant: an ETag is the MD5 of the bytes (of the parts' MD5s, with their number, for multipart uploads),
-//! and a condition is looked at under the same lock as the change it guards.
+//! Invariant: an ETag is the MD5 of the bytes (for multipart uploads, of the MD5s of the parts, with the number of
+//! parts), and a condition is checked under the same lock as the change that it guards.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -32,9 +32,9 @@ use s3s::service::S3ServiceBuilder;
 use s3s::{Body, S3, S3Request, S3Response, S3Result, s3_error};
 use tokio::net::TcpListener;
 
-const PAGE: usize = 1_000;
+const MAX_PAGE_KEYS: usize = 1_000;
 
-/// Answers forever, each request `delay` later than it could.
+/// Answers requests until the process ends, each after `delay`.
 pub async fn serve(listener: TcpListener, bucket: Option<String>, delay: Duration) -> io::Result<()> {
     let memory = Memory::default();
     if let Some(name) = bucket {
@@ -59,7 +59,7 @@ pub async fn serve(listener: TcpListener, bucket: Option<String>, delay: Duratio
                     answered.await
                 }
             });
-            // A client that hangs up is no fault of ours.
+            // A client that disconnects is not an error.
             drop(http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await);
         });
     }
@@ -84,7 +84,7 @@ impl Stored {
 
 type Bucket = RwLock<BTreeMap<String, Arc<Stored>>>;
 
-/// An upload in parts that is not complete.
+/// The parts of an incomplete multipart upload.
 type Parts = BTreeMap<i32, (Bytes, [u8; 16])>;
 
 #[derive(Default)]
@@ -114,7 +114,7 @@ impl Memory {
     ) -> S3Result<()> {
         let bucket = self.bucket(bucket)?;
         let mut objects = writing(&bucket);
-        holds(objects.get(&key), only_if, not_if)?;
+        check_conditions(objects.get(&key), only_if, not_if)?;
         objects.insert(key, object);
         Ok(())
     }
@@ -128,13 +128,17 @@ fn writing(bucket: &Bucket) -> RwLockWriteGuard<'_, BTreeMap<String, Arc<Stored>
     bucket.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether If-Match and If-None-Match hold for what is there.
-fn holds(there: Option<&Arc<Stored>>, only_if: Option<&ETagCondition>, not_if: Option<&ETagCondition>) -> S3Result<()> {
+/// Fails unless If-Match and If-None-Match hold for the current object.
+fn check_conditions(
+    current: Option<&Arc<Stored>>,
+    only_if: Option<&ETagCondition>,
+    not_if: Option<&ETagCondition>,
+) -> S3Result<()> {
     let is = |condition: &ETagCondition, object: &Stored| match condition {
         ETagCondition::Any => true,
         ETagCondition::ETag(tag) => tag.value() == object.tag,
     };
-    match (there, only_if, not_if) {
+    match (current, only_if, not_if) {
         (None, Some(_), _) => Err(s3_error!(NoSuchKey, "the key does not exist")),
         (Some(object), Some(condition), _) if !is(condition, object) => {
             Err(s3_error!(PreconditionFailed, "If-Match does not hold"))
@@ -146,8 +150,8 @@ fn holds(there: Option<&Arc<Stored>>, only_if: Option<&ETagCondition>, not_if: O
     }
 }
 
-/// The whole body.
-async fn whole(body: Option<StreamingBlob>) -> S3Result<Bytes> {
+/// The complete body.
+async fn read_body(body: Option<StreamingBlob>) -> S3Result<Bytes> {
     let Some(mut body) = body else { return Ok(Bytes::new()) };
     let cut = |fault| s3_error!(IncompleteBody, "the body ended early: {fault}");
     let Some(first) = body.try_next().await.map_err(cut)? else { return Ok(Bytes::new()) };
@@ -168,7 +172,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A key as `encoding-type=url` wants it.
+/// A key, encoded if `encoding-type=url` is requested.
 fn encoded(text: &str, how: Option<&EncodingType>) -> String {
     if how.is_none() {
         return text.to_owned();
@@ -177,7 +181,7 @@ fn encoded(text: &str, how: Option<&EncodingType>) -> String {
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
-/// One page, from after the last one's end: its objects, its common prefixes, and where the next one begins.
+/// One page of a listing, after the key `after`: its objects, its common prefixes, and the start of the next page.
 fn page(
     objects: &BTreeMap<String, Arc<Stored>>,
     prefix: &str,
@@ -186,7 +190,7 @@ fn page(
     size: usize,
 ) -> (Vec<(String, Arc<Stored>)>, Vec<String>, Option<String>) {
     let (mut found, mut prefixes) = (Vec::new(), Vec::new());
-    // Everything below a common prefix is passed over at once: it sorts before `prefix` + U+10FFFF.
+    // All keys below a common prefix are skipped in one step: they sort before `prefix` + U+10FFFF.
     let beyond = |common: &str| Bound::Excluded(format!("{common}\u{10ffff}"));
     let mut last = after.to_owned();
     let mut from = match delimiter {
@@ -235,14 +239,15 @@ impl S3 for Memory {
         &self,
         request: S3Request<ListObjectsV2Input>,
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
-        let asked = request.input;
-        let prefix = asked.prefix.unwrap_or_default();
-        let after = asked.continuation_token.clone().or(asked.start_after).unwrap_or_default();
-        let size = asked.max_keys.and_then(|most| usize::try_from(most).ok()).unwrap_or(PAGE).clamp(1, PAGE);
-        let how = asked.encoding_type.as_ref();
-        let delimiter = asked.delimiter.as_deref().filter(|text| !text.is_empty());
+        let input = request.input;
+        let prefix = input.prefix.unwrap_or_default();
+        let after = input.continuation_token.clone().or(input.start_after).unwrap_or_default();
+        let size =
+            input.max_keys.and_then(|keys| usize::try_from(keys).ok()).unwrap_or(MAX_PAGE_KEYS).clamp(1, MAX_PAGE_KEYS);
+        let how = input.encoding_type.as_ref();
+        let delimiter = input.delimiter.as_deref().filter(|text| !text.is_empty());
         let (found, prefixes, next) =
-            page(&reading(self.bucket(&asked.bucket)?.as_ref()), &prefix, delimiter, &after, size);
+            page(&reading(self.bucket(&input.bucket)?.as_ref()), &prefix, delimiter, &after, size);
         let objects = found.into_iter().map(|(key, object)| Object {
             key: Some(encoded(&key, how)),
             size: i64::try_from(object.bytes.len()).ok(),
@@ -258,28 +263,28 @@ impl S3 for Memory {
             common_prefixes: Some(common.collect()),
             is_truncated: Some(next.is_some()),
             next_continuation_token: next,
-            continuation_token: asked.continuation_token,
+            continuation_token: input.continuation_token,
             max_keys: i32::try_from(size).ok(),
-            delimiter: asked.delimiter,
-            encoding_type: asked.encoding_type,
+            delimiter: input.delimiter,
+            encoding_type: input.encoding_type,
             prefix: Some(prefix),
-            name: Some(asked.bucket),
+            name: Some(input.bucket),
             ..ListObjectsV2Output::default()
         }))
     }
 
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
-        let asked = request.input;
-        let object = self.object(&asked.bucket, &asked.key)?;
-        holds(Some(&object), asked.if_match.as_ref(), asked.if_none_match.as_ref())?;
+        let input = request.input;
+        let object = self.object(&input.bucket, &input.key)?;
+        check_conditions(Some(&object), input.if_match.as_ref(), input.if_none_match.as_ref())?;
         let size = object.bytes.len();
-        let (bytes, range) = match asked.range {
+        let (bytes, range) = match input.range {
             None => (object.bytes.clone(), None),
             Some(range) => {
                 let part = range.check(size as u64)?;
-                let told = format!("bytes {}-{}/{size}", part.start, part.end.saturating_sub(1));
+                let header = format!("bytes {}-{}/{size}", part.start, part.end.saturating_sub(1));
                 let place = |at: u64| usize::try_from(at).unwrap_or(size).min(size);
-                (object.bytes.slice(place(part.start)..place(part.end)), Some(told))
+                (object.bytes.slice(place(part.start)..place(part.end)), Some(header))
             }
         };
         Ok(S3Response::new(GetObjectOutput {
@@ -293,9 +298,9 @@ impl S3 for Memory {
     }
 
     async fn head_object(&self, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
-        let asked = request.input;
-        let object = self.object(&asked.bucket, &asked.key)?;
-        holds(Some(&object), asked.if_match.as_ref(), asked.if_none_match.as_ref())?;
+        let input = request.input;
+        let object = self.object(&input.bucket, &input.key)?;
+        check_conditions(Some(&object), input.if_match.as_ref(), input.if_none_match.as_ref())?;
         Ok(S3Response::new(HeadObjectOutput {
             content_length: i64::try_from(object.bytes.len()).ok(),
             e_tag: Some(object.tag()),
@@ -305,20 +310,20 @@ impl S3 for Memory {
     }
 
     async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
-        let asked = request.input;
-        let bytes = whole(asked.body).await?;
+        let input = request.input;
+        let bytes = read_body(input.body).await?;
         let object = Stored::new(bytes.clone(), hexadecimal(&md5_of(&bytes)));
         let tag = object.tag();
-        self.store(&asked.bucket, asked.key, object, asked.if_match.as_ref(), asked.if_none_match.as_ref())?;
+        self.store(&input.bucket, input.key, object, input.if_match.as_ref(), input.if_none_match.as_ref())?;
         Ok(S3Response::new(PutObjectOutput { e_tag: Some(tag), ..PutObjectOutput::default() }))
     }
 
     async fn delete_object(&self, request: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
-        let asked = request.input;
-        let bucket = self.bucket(&asked.bucket)?;
+        let input = request.input;
+        let bucket = self.bucket(&input.bucket)?;
         let mut objects = writing(&bucket);
-        holds(objects.get(&asked.key), asked.if_match.as_ref(), None)?;
-        objects.remove(&asked.key);
+        check_conditions(objects.get(&input.key), input.if_match.as_ref(), None)?;
+        objects.remove(&input.key);
         Ok(S3Response::new(DeleteObjectOutput::default()))
     }
 
@@ -326,26 +331,26 @@ impl S3 for Memory {
         &self,
         request: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
-        let asked = request.input;
-        self.bucket(&asked.bucket)?;
+        let input = request.input;
+        self.bucket(&input.bucket)?;
         let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
         let id = format!("{:x}-{:x}", uploads.len(), SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos());
         uploads.insert(id.clone(), Parts::new());
         Ok(S3Response::new(CreateMultipartUploadOutput {
-            bucket: Some(asked.bucket),
-            key: Some(asked.key),
+            bucket: Some(input.bucket),
+            key: Some(input.key),
             upload_id: Some(id),
             ..CreateMultipartUploadOutput::default()
         }))
     }
 
     async fn upload_part(&self, request: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
-        let asked = request.input;
-        let bytes = whole(asked.body).await?;
+        let input = request.input;
+        let bytes = read_body(input.body).await?;
         let sum = md5_of(&bytes);
         let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
-        let parts = uploads.get_mut(&asked.upload_id).ok_or_else(no_upload)?;
-        parts.insert(asked.part_number, (bytes, sum));
+        let parts = uploads.get_mut(&input.upload_id).ok_or_else(no_upload)?;
+        parts.insert(input.part_number, (bytes, sum));
         let tag = ETag::Strong(hexadecimal(&sum));
         Ok(S3Response::new(UploadPartOutput { e_tag: Some(tag), ..UploadPartOutput::default() }))
     }
@@ -354,11 +359,11 @@ impl S3 for Memory {
         &self,
         request: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-        let asked = request.input;
+        let input = request.input;
         let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
-        let parts = uploads.get(&asked.upload_id).ok_or_else(no_upload)?;
+        let parts = uploads.get(&input.upload_id).ok_or_else(no_upload)?;
         let (mut bytes, mut digests, mut count) = (BytesMut::new(), Vec::new(), 0);
-        for part in asked.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default() {
+        for part in input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default() {
             let known = part.part_number.and_then(|number| parts.get(&number));
             let (piece, sum) = known.ok_or_else(|| s3_error!(InvalidPart, "a part is missing"))?;
             bytes.extend_from_slice(piece);
@@ -368,12 +373,12 @@ impl S3 for Memory {
         let tag = format!("{}-{count}", hexadecimal(&md5_of(&digests)));
         let object = Stored::new(bytes.freeze(), tag);
         let tag = object.tag();
-        let key = asked.key.clone();
-        self.store(&asked.bucket, key, object, asked.if_match.as_ref(), asked.if_none_match.as_ref())?;
-        uploads.remove(&asked.upload_id);
+        let key = input.key.clone();
+        self.store(&input.bucket, key, object, input.if_match.as_ref(), input.if_none_match.as_ref())?;
+        uploads.remove(&input.upload_id);
         Ok(S3Response::new(CompleteMultipartUploadOutput {
-            bucket: Some(asked.bucket),
-            key: Some(asked.key),
+            bucket: Some(input.bucket),
+            key: Some(input.key),
             e_tag: Some(tag),
             ..CompleteMultipartUploadOutput::default()
         }))
