@@ -169,7 +169,7 @@ impl Worker<'_> {
         let target = PlayTarget { songs: &no_songs, runs: &runs, months: wanted.as_ref() };
         let selected = SelectedFiles { listing: &listing, selection: &listing.all() };
         let mut read = LogsRead::default();
-        self.extractor().plays(selected, target, same_sized, &mut read)?;
+        self.extractor().plays(selected, target, same_sized.as_ref(), &mut read)?;
         let draft = self.staging.draft()?;
         let plays_by_month = shuffle::write(&runs.finish(), &read.dictionaries, draft.as_file())?;
         let shuffled = if plays_by_month.is_empty() {

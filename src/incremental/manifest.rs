@@ -79,7 +79,7 @@ impl ManifestBuilder<'_> {
                 }
                 if entry.quarantined > 0 || entry.bad.is_some() {
                     let earlier = newest.and_then(|newest| newest.files.get(&name));
-                    entry.rejects = self.run_with_rejects(earlier, &entry);
+                    entry.rejects = Some(self.run_with_rejects(earlier, &entry));
                 }
                 (name, entry)
             });
@@ -90,13 +90,13 @@ impl ManifestBuilder<'_> {
     }
 
     /// The run whose quarantine has the rejects of a file: an earlier run, if it found the same, otherwise this run.
-    fn run_with_rejects(&self, earlier: Option<&ManifestEntry>, entry: &ManifestEntry) -> Option<String> {
+    fn run_with_rejects(&self, earlier: Option<&ManifestEntry>, entry: &ManifestEntry) -> String {
         let found_the_same = |earlier: &&ManifestEntry| {
             let (rejects, copy) = (earlier.rejects.clone(), earlier.copy.clone());
             **earlier == ManifestEntry { rejects, copy, ..entry.clone() }
         };
         let earlier_run = earlier.filter(found_the_same).and_then(|earlier| earlier.rejects.clone());
-        Some(earlier_run.unwrap_or_else(|| self.run_id.to_owned()))
+        earlier_run.unwrap_or_else(|| self.run_id.to_owned())
     }
 }
 

@@ -106,24 +106,23 @@ fn load(lake: &Lake, file: Option<&StateFile>) -> StateResult<Bytes> {
     lake.read_state(file)?.ok_or(StateError::Unusable)
 }
 
-/// Stages the state files of a run and returns its state. `reused` is the part of the earlier state that is still
+/// Stages the state files of a run and returns its state. `saved` is the part of the earlier state that is still
 /// valid; `records` are all song records and `users` all users, if they have changed.
 ///
 /// # Errors
 /// Storage errors.
 pub(crate) fn save(
     stage: &Stage,
-    reused: IncrementalState,
+    mut saved: IncrementalState,
     records: Option<&[SongRecord]>,
     users: Option<&[User]>,
     months: &[MonthResult],
 ) -> Result<IncrementalState> {
-    let mut state = reused;
     if let Some(records) = records {
-        state.songs = Some(stage.put_state("songs.parquet", &state_files::songs_to_bytes(records)?)?);
+        saved.songs = Some(stage.put_state("songs.parquet", &state_files::songs_to_bytes(records)?)?);
     }
     if let Some(users) = users {
-        state.users = Some(stage.put_state("users.parquet", &state_files::users_to_bytes(users)?)?);
+        saved.users = Some(stage.put_state("users.parquet", &state_files::users_to_bytes(users)?)?);
     }
     for result in months {
         let month = result.month;
@@ -132,9 +131,9 @@ pub(crate) fn save(
         let tracks = state_files::tracks_to_bytes(&result.tracks)?;
         let tracks = stage.put_state(&format!("{month}-tracks.parquet"), &tracks)?;
         let (plays, matched) = (result.plays.rows, result.plays.matched);
-        state.months.insert(month.to_string(), MonthState { plays, matched, users, tracks });
+        saved.months.insert(month.to_string(), MonthState { plays, matched, users, tracks });
     }
-    Ok(state)
+    Ok(saved)
 }
 
 /// Adds the number of partitions of each table, and the number of plays, to a summary.

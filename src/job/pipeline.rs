@@ -151,19 +151,22 @@ pub fn songs(read: &ReadContext<'_>, inputs: &mut InputFiles) -> StateResult<(So
     if let Some(KnownSongs { unchanged, outdated }) = known {
         if has_changed {
             table_before = songs_table(unchanged.iter().chain(&outdated));
-            unchanged.into_iter().for_each(|record| found.add(record));
+            for record in unchanged {
+                found.add(record);
+            }
         } else {
             // The artists and the state do not change either.
-            unchanged.iter().for_each(|record| found.songs.add(&record.song()));
+            for record in &unchanged {
+                found.songs.add(&record.song());
+            }
         }
     }
     let mut records = found.records;
     sort_as_manifest(spec, inputs, &mut records);
     let matching = spec.config.matching;
     let index = SongIndex::new(found.songs.finish(), matching);
-    let changes = increment.map(|_| match has_changed {
-        true => SongChanges::between(&table_before, index.rows(), matching),
-        false => SongChanges::default(),
+    let changes = increment.map(|_| {
+        if has_changed { SongChanges::between(&table_before, index.rows(), matching) } else { SongChanges::default() }
     });
     Ok((Songs { index, artists: found.artists, records, changes }, stats))
 }
@@ -220,7 +223,7 @@ pub fn logs(
         read.each(Content::Logs, files, |files, reach| match &leader {
             None => {
                 let target = PlayTarget { songs: &songs.index, runs: &runs, months };
-                read.extractor().plays(files, target, same_sized(), found)
+                read.extractor().plays(files, target, same_sized().as_ref(), found)
             }
             Some(leader) => {
                 shuffled.extend(leader.plays(files, months, reach, found)?);
@@ -340,7 +343,7 @@ pub fn all(
     let same_sized = (!config.allow_duplicates).then(|| SameSized::new(&inputs.logs));
     let target = PlayTarget { songs: &index, runs: &runs, months: None };
     let files = SelectedFiles { listing: &inputs.logs, selection: &selection };
-    extractor.plays(files, target, same_sized, &mut logs)?;
+    extractor.plays(files, target, same_sized.as_ref(), &mut logs)?;
     let stats = InputStats { songs: its_stats, logs: logs.stats, months: logs.months, quarantine: None };
     let mut dimensions = Vec::new();
     if config.tables.contains(&Table::Artists) {

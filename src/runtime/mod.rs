@@ -6,5 +6,5 @@ pub mod context;
 pub mod executor;
 pub mod progress;
 #[cfg(test)]
-pub mod random_damage;
+pub(crate) mod random_damage;
 pub mod threads;

@@ -124,7 +124,7 @@ impl Extractor<'_> {
         &self,
         files: SelectedFiles<'_>,
         target: PlayTarget<'_>,
-        same_sized: Option<SameSized>,
+        same_sized: Option<&SameSized>,
         read: &mut LogsRead,
     ) -> Result<()> {
         let run_length = plays_per_run(self.config);
@@ -154,7 +154,7 @@ impl Extractor<'_> {
     fn each_chunk<P: Extract>(
         &self,
         files: SelectedFiles<'_>,
-        same_sized: Option<SameSized>,
+        same_sized: Option<&SameSized>,
         begin: impl Fn(usize) -> P + Sync,
     ) -> Result<Vec<(P, ReadStats)>> {
         let Self { config, scratch, context } = *self;
@@ -174,7 +174,7 @@ impl Extractor<'_> {
                 feed.read(reader, task, &context.cancel, &mut |fetched| match fetched {
                     Fetched::Chunk(chunk) => {
                         context.cancel.check()?;
-                        stats.heads.extend(same_sized.as_ref().and_then(|same_sized| same_sized.head(&chunk)));
+                        stats.heads.extend(same_sized.and_then(|same_sized| same_sized.head(&chunk)));
                         partial.add(&chunk, decoder, stats)?;
                         context.add(chunk.bytes.len() as u64);
                         Ok(())

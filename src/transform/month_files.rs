@@ -167,8 +167,8 @@ impl<'s> MonthFiles<'s> {
             return Ok(());
         };
         let staged = self.stage.open(table, partition, &file_name(file.part, self.config))?;
-        let encoder = if table == Table::Time { &self.time } else { &self.songplays };
-        let mut assembler = encoder.assemble(staged.duplicate()?)?;
+        let table_encoder = if table == Table::Time { &self.time } else { &self.songplays };
+        let mut assembler = table_encoder.assemble(staged.duplicate()?)?;
         assembler.append(&first)?;
         assembler.append(&encoded)?;
         file.on_disk = Some((assembler, staged));

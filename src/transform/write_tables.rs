@@ -55,7 +55,7 @@ pub fn songs(
         partitions.retain(|rows| rows.first().is_some_and(|row| changed.contains(&partition_path::of_song(row))));
     }
     let batches: Vec<&[&[SongRow]]> = partitions.chunks(PARTITIONS_PER_TASK).collect();
-    let (encoder, file) = (Encoder::new(Table::Songs, config.compression)?, file_name(0, config));
+    let (song_encoder, file) = (Encoder::new(Table::Songs, config.compression)?, file_name(0, config));
     context.begin(Phase::Write, partitions.len() as u64);
     // Threads that create folders in the same parent folder wait for each other, so each thread starts in a different
     // part of the table.
@@ -71,7 +71,7 @@ pub fn songs(
             for rows in batch.copied().unwrap_or_default() {
                 context.cancel.check()?;
                 let Some(first) = rows.first() else { continue };
-                let encoded = encoder.encode(&songs::file_columns(rows))?;
+                let encoded = song_encoder.encode(&songs::file_columns(rows))?;
                 stage.put(Table::Songs, &partition_path::of_song(first), &file, &encoded.bytes, rows.len() as u64)?;
                 context.add(1);
             }

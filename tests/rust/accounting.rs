@@ -62,22 +62,22 @@ fn every_reject_is_quarantined_once_and_in_order() {
     let test = TestFolder::new(&TINY);
     let good = fs::read_to_string(logs(&test).join("2018-11-01-events.json")).unwrap();
     // Three kinds of faults, repeated in a file of many chunks.
-    let mut text = Vec::new();
+    let mut content = Vec::new();
     let mut faults = 0;
     for (number, line) in good.lines().cycle().take(900).enumerate() {
-        text.extend_from_slice(line.as_bytes());
-        text.push(b'\n');
+        content.extend_from_slice(line.as_bytes());
+        content.push(b'\n');
         let fault: &[u8] = match number % 30 {
             0 => b"{\"page\": oops}\n",
             10 => b"{\"page\":\"NextSong\",\n \"TS\":1}\n",
             20 => b"{\"page\":\"\xff\"}\n",
             _ => continue,
         };
-        text.extend_from_slice(fault);
+        content.extend_from_slice(fault);
         faults += 1;
     }
     let large = logs(&test).join("2018-11-09-events.json");
-    fs::write(&large, &text).unwrap();
+    fs::write(&large, &content).unwrap();
     fs::write(test.input().join("song_data/bad.json"), "[]\n7\n{\"title\":\"x\"}\n").unwrap();
 
     let mut seen = Vec::new();
@@ -98,7 +98,7 @@ fn every_reject_is_quarantined_once_and_in_order() {
         }
         for line in &files["logs.jsonl"] {
             let (offset, total) = (line["offset"].as_u64().unwrap(), line["bytes_total"].as_u64().unwrap());
-            let span = &text[usize::try_from(offset).unwrap()..usize::try_from(offset + total).unwrap()];
+            let span = &content[usize::try_from(offset).unwrap()..usize::try_from(offset + total).unwrap()];
             match line["reason"].as_str().unwrap() {
                 "invalid_utf8" => assert_eq!(line["bytes_base64"], "eyJwYWdlIjoi/yJ9"),
                 reason => {
@@ -106,7 +106,7 @@ fn every_reject_is_quarantined_once_and_in_order() {
                     assert_eq!(reason == "missing_required", line["found"] == "TS", "{line}");
                 }
             }
-            let breaks = text[..usize::try_from(offset).unwrap()].split(|byte| *byte == b'\n').count() - 1;
+            let breaks = content[..usize::try_from(offset).unwrap()].split(|byte| *byte == b'\n').count() - 1;
             assert_eq!(line["line"], breaks + 1, "{line}");
             assert_eq!(line["file"], large.to_str().unwrap());
         }
@@ -214,9 +214,9 @@ fn a_duplicate_log_file_is_refused_or_counts_twice() {
     assert!(report.plays.rows > plays);
 
     // Files that differ in one byte are not duplicates, and neither are empty or blank files.
-    let mut text = fs::read(&copy).unwrap();
-    *text.last_mut().unwrap() = b' ';
-    fs::write(&copy, text).unwrap();
+    let mut content = fs::read(&copy).unwrap();
+    *content.last_mut().unwrap() = b' ';
+    fs::write(&copy, content).unwrap();
     for number in 0..2 {
         fs::write(test.input().join(format!("log_data/empty-{number}.json")), "").unwrap();
         fs::write(test.input().join(format!("log_data/blank-{number}.json")), "\n\n").unwrap();
@@ -270,8 +270,8 @@ fn too_many_partitions_are_refused() {
 fn partitions_that_differ_only_in_case_are_refused_where_case_is_ignored() {
     let test = TestFolder::new(&TINY);
     let song = |number: u32, artist: &str| {
-        let text = format!("{{\"song_id\":\"S{number}\",\"artist_id\":\"{artist}\",\"year\":1999}}");
-        fs::write(test.input().join(format!("song_data/{number}.json")), text).unwrap();
+        let content = format!("{{\"song_id\":\"S{number}\",\"artist_id\":\"{artist}\",\"year\":1999}}");
+        fs::write(test.input().join(format!("song_data/{number}.json")), content).unwrap();
     };
     song(1, "ARa");
     test.run("lake").unwrap();

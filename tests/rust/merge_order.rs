@@ -162,12 +162,8 @@ fn facts(records: &[String], songs: &[String], matching: Match, division: &Divis
     }
     let encode = |table, columns| Encoder::new(table, Compression::None).unwrap().encode(&columns).unwrap().bytes;
     let mut files = vec![encode(Table::Users, users::columns(&users::finish(&people)))];
-    let finished = FinishedTables {
-        index: index,
-        dimensions: Vec::new(),
-        dictionary: PlayDictionary::new(people),
-        runs: runs.finish(),
-    };
+    let finished =
+        FinishedTables { index, dimensions: Vec::new(), dictionary: PlayDictionary::new(people), runs: runs.finish() };
     let slices = finished.runs.histogram.slices();
     let mut plays = 0;
     for slice in &slices {

@@ -47,21 +47,21 @@ fn the_layout_of_a_file_changes_no_row() {
     test.run("reference").unwrap();
     let reference = test.tables("reference");
     let log = test.input().join("log_data/2018/11/2018-11-01-events.json");
-    let text = fs::read_to_string(&log).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
+    let content = fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = content.lines().collect();
     let (head, tail) = lines.split_at(100);
     let forms = [
         ("windows", lines.join("\r\n")),
         ("array", format!("[{}]", lines.join(","))),
         ("tall array", format!("[\n{}\n]\n", lines.join(",\n"))),
-        ("pretty", text.replace(",\"", ",\n  \"")),
+        ("pretty", content.replace(",\"", ",\n  \"")),
         ("one line", lines.concat()),
         ("array, then lines", format!("[{}]\n{}", head.join(","), tail.join("\n"))),
         ("lines, then array", format!("{}\n[{}]", head.join("\n"), tail.join(","))),
-        ("byte order mark", format!("\u{feff}{text}")),
+        ("byte order mark", format!("\u{feff}{content}")),
     ];
-    for (form, text) in forms {
-        fs::write(&log, text).unwrap();
+    for (form, content) in forms {
+        fs::write(&log, content).unwrap();
         for chunk_size in [4 << 20, 1 << 10, 50_000] {
             let lake = format!("{form}-{chunk_size}");
             let report = run(Config { chunk_size, ..test.config(&lake) }, &Context::default()).unwrap();

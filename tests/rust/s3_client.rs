@@ -209,10 +209,10 @@ fn multipart(request: &Request) -> Option<Reply> {
 #[test]
 fn a_large_object_is_uploaded_in_parts_even_if_the_last_response_is_lost() {
     let body = Bytes::from(vec![7; MULTIPART_THRESHOLD + 1]);
-    let stored = body.clone();
+    let uploaded = body.clone();
     let server = ScriptedServer::start(move |number, request| match multipart(request) {
         Some(reply) => reply,
-        None if request.method == "GET" => tagged("0f-5", &stored),
+        None if request.method == "GET" => tagged("0f-5", &uploaded),
         None if number == 6 => Reply::Close,
         None => error(404, "NoSuchUpload"),
     });

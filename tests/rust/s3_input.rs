@@ -96,13 +96,13 @@ fn large_objects_are_streamed_in_ranges() {
     let test = TestFolder::new(&TINY);
     let log = test.input().join("log_data/2018/11/2018-11-01-events.json");
     let lines = fs::read(&log).unwrap();
-    let mut text = lines.repeat(LARGE / lines.len() + 1);
-    text.extend(b"{\"page\":1}\n");
-    fs::write(&log, &text).unwrap();
+    let mut content = lines.repeat(LARGE / lines.len() + 1);
+    content.extend(b"{\"page\":1}\n");
+    fs::write(&log, &content).unwrap();
     // The compressed file is also larger than a single read.
     let compressed = test.input().join("log_data/2018/11/2018-11-02-events.json.gz");
     let mut encoder = GzEncoder::new(Vec::new(), Level::none());
-    encoder.write_all(&text).unwrap();
+    encoder.write_all(&content).unwrap();
     let gzip = encoder.finish().unwrap();
     fs::write(&compressed, &gzip).unwrap();
 
