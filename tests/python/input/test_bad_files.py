@@ -55,7 +55,7 @@ def test_a_bad_file_is_refused_or_quarantined(
     assert snapshot(lake) == before, "no record of a bad file is loaded, and the tables do not change"
     assert report["records"]["logs"]["read"] == 60
     assert [(Path(one["file"]).name, one["reason"]) for one in report["bad_files"]] == [("bad.json", reason)]
-    assert any("left out" in warning for warning in report["warnings"])
+    assert any("was skipped" in warning for warning in report["warnings"])
 
 
 def logs_of(tmp_path: Path, good: int, bad: int) -> Path:

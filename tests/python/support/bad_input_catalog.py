@@ -45,11 +45,11 @@ ROWS: dict[int, Row] = {
     ),
     89: [
         *python("s3/test_odd_keys", "test_all_pages_of_a_listing_are_read"),
-        *rust("remote_input", "many_keys_take_few_more_requests_than_pages"),
+        *rust("s3_input", "listing_many_keys_takes_few_more_requests_than_pages"),
     ],
     90: [
         *python("s3/test_faults", "test_an_input_that_changes_during_the_run_ends_it"),
-        *rust("store", "a_changed_object_says_so"),
+        *rust("s3_client", "a_changed_object_is_reported"),
     ],
     91: rust("failures", "a_file_that_changed_since_it_was_listed_ends_the_run"),
     92: rust("failures", "a_file_that_changed_since_it_was_listed_ends_the_run"),
@@ -72,7 +72,7 @@ ROWS: dict[int, Row] = {
             "test_every_fault_at_every_kind_of_request",
             "test_a_store_that_keeps_failing_ends_the_run",
         ),
-        *rust("store", "patience_ends"),
+        *rust("s3_client", "retries_end_with_the_patience"),
     ],
     104: python(
         "lake/test_disk_failures",
@@ -93,7 +93,7 @@ ROWS: dict[int, Row] = {
     ],
     106: [
         *python("tables/test_invariance", "test_the_smallest_memory_limit_gives_the_same_files"),
-        *rust("pipeline", "little_memory_gives_the_same_bytes"),
+        *rust("pipeline", "a_small_memory_limit_gives_the_same_bytes"),
     ],
     107: python("input/test_bad_input", "test_a_low_limit_of_open_files_is_enough"),
     108: python(
@@ -131,5 +131,5 @@ ROWS: dict[int, Row] = {
         "test_warnings_name_the_line",
         "test_conflicting_values_are_refused_unless_an_argument_decides",
     ),
-    118: rust("failures", "a_lake_of_a_newer_version_is_not_touched"),
+    118: rust("failures", "a_lake_of_a_newer_format_is_not_touched"),
 }

@@ -158,7 +158,7 @@ ROWS: dict[int, Row] = {
         partition("empty", '""', "__HIVE_DEFAULT_PARTITION__"),
     ],
     82: [bad_partition("Hive's name for null", '"__HIVE_DEFAULT_PARTITION__"', "reserved_partition_value")],
-    83: rust("accounting", "names_that_a_file_system_takes_for_one_are_refused_where_it_does"),
+    83: rust("accounting", "partitions_that_differ_only_in_case_are_refused_where_case_is_ignored"),
     84: Unsupported(because="Windows: only Linux is supported, tested, and has wheels"),
     85: [
         Case(
