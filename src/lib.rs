@@ -31,9 +31,9 @@
 //! 10. `tables`: the rules of the five tables; pure
 //! 11. `parquet_io`: Parquet, written and read
 //! 12. `lake`: the transaction: staging, commit log, publishing, recovery
-//! 13. `quality`: what became of every record, and whether that is good enough
+//! 13. `quality`: the outcome of every record, and whether it is good enough
 //! 14. `transform`: chunks to finished tables, on all cores
-//! 15. `incremental`: what has changed since an earlier run, and what has to be made again
+//! 15. `incremental`: what has changed since an earlier run, and what has to be rebuilt
 //! 16. `report`: what a run did or would do, and what it costs
 //! 17. `doctor`: whether a location is fit for a lake
 //! 18. `distributed`: the run in shards, on Spark, Ray or local processes

@@ -7,7 +7,7 @@
     lake.songplays.group_by("level").len().collect()
 
 Importing this package reads no file, starts no thread and loads no large library, because Airflow parses DAG
-files again and again. Every public name is imported when it is first used.
+files repeatedly. Every public name is imported when it is first used.
 
 A module imports only modules and folders that come before it in this list, which
 `tests/python/package/test_architecture.py` reads:

@@ -80,7 +80,7 @@ def lake_layout(config: Config) -> dict[str, str]:
 
 
 def find_tables(config: Config) -> TablePresence:
-    """Finds out which tables of a lake exist."""
+    """Returns which tables of a lake exist."""
     found: TablePresence = call(config, lambda: native().look(config.native_options()))
     return found
 

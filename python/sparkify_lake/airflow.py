@@ -175,7 +175,7 @@ class SparkifyPublishedSensor(BaseSensorOperator):
         mask_secrets(self.options)
         check_names("status", self.options)
         if inputs := sorted({"input", "song_data", "log_data"} & self.options.keys()):
-            # Listing the input at every poke would cost requests, and nobody would see the result.
+            # Listing the input at every poke would cost requests, and the result would not be displayed.
             raise UsageError(
                 f"the sensor does not accept the option {inputs[0]}",
                 hint="leave it out; the sensor reads only the commit log of the lake",

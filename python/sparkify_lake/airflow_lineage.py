@@ -34,7 +34,7 @@ def collect_lineage(report: RunReport) -> None:
 
 
 class _Context:
-    """What the collector needs as the reporting hook: an object with a name, the same in every call."""
+    """The reporting hook that the collector needs: an object with a name, the same in every call."""
 
     def __repr__(self) -> str:
         return "sparkify_lake"

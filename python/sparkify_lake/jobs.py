@@ -49,7 +49,7 @@ def run(
         **options: The options of the program as keywords, such as `compression="zstd"`.
 
     Returns:
-        What was read, written and left out.
+        A report of the records and files that were read, written and skipped.
 
     Raises:
         SparkifyLakeError: One of its subclasses; only a `RetryableError` is worth a second try.
@@ -130,7 +130,7 @@ def sample(
         quiet: Whether to display no progress.
 
     Returns:
-        What was created.
+        The location and the size of the sample.
 
     Raises:
         SparkifyLakeError: One of its subclasses.
@@ -150,7 +150,7 @@ def run_with(config: Config, watch: OnTick | None = None) -> RunReport:
         watch: Called about ten times per second with the progress. An exception that it raises stops the run.
 
     Returns:
-        What was read, written and left out.
+        A report of the records and files that were read, written and skipped.
     """
     config = _with_sample(config)
     file = config.value("report")

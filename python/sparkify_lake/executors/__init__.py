@@ -1,6 +1,6 @@
 """Where the shards of a run are processed: a Spark cluster, a Ray cluster, or threads of this process.
 
-Each executor is a module of its own and is imported only when it is used.
+Each executor is a separate module and is imported only when it is used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an executor is: anything that carries shards to workers and their results back.
+"""The protocol of executors: an executor carries shards to workers and their results back.
 
 An executor moves bytes; it knows nothing of songs and logs.
 """
@@ -15,7 +15,7 @@ Kernel = Callable[[bytes], bytes]
 
 @runtime_checkable
 class Executor(Protocol):
-    """What `run(..., executor=...)` accepts: an object that processes shards.
+    """The type that `run(..., executor=...)` accepts: an object that processes shards.
 
     The property `name` appears in the report.
     """

@@ -1,6 +1,6 @@
 """Shards on a Ray cluster, as plain tasks. Ray repeats the tasks of a node that is lost.
 
-Invariant: when a run ends, for whatever reason, none of its tasks is left in the cluster.
+Invariant: when a run ends for any reason, none of its tasks remains in the cluster.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Classic sessions and Spark Connect work the same way. Spark repeats the tasks of an executor that is lost.
 
-Invariant: each shard is a partition of its own, so that Spark schedules and retries single shards.
+Invariant: each shard is a separate partition, so that Spark schedules and retries single shards.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""An HTML page that needs nothing but itself: its frame, its sections, and writing it to a file.
+"""A self-contained HTML page: its frame, its sections, and writing it to a file.
 
-Invariant: a page has no script, no network access and no font of its own.
+Invariant: a page has no script, no network access and no embedded font.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What calls return: frozen data, made from the mappings of the native module."""
+"""The results of calls: frozen data, made from the mappings of the native module."""

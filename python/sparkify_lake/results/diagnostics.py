@@ -239,7 +239,7 @@ class Status(Result):
         is_published: Whether the version is completely published.
         rows: Number of rows by table.
         known: The input files that the version contains, by "songs" and "logs".
-        state: The files beside the commit log that later runs need.
+        state: The files that later runs need in addition to the commit log.
         input: Changes at the input, by "songs" and "logs"; None if no input was named.
     """
 
@@ -269,7 +269,7 @@ class Status(Result):
 
     @property
     def lag_days(self) -> int | None:
-        """Number of days by which the lake is behind the logs; None if the paths contain no days."""
+        """Number of days by which the newest log file is later than the lake; None if the paths contain no days."""
         ends = (self.known.get("logs"), (self.input or {}).get("logs"))
         days = [end.last_day for end in ends if end is not None and end.last_day is not None]
         return (date.fromisoformat(days[1]) - date.fromisoformat(days[0])).days if len(days) == 2 else None

@@ -1,4 +1,4 @@
-"""What a run would read and write, as frozen data: the result of `plan`."""
+"""The result of `plan`: the input and the output of a run, as frozen data."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PlannedTable:
         exists: Whether the folder exists.
         files: Number of files in it now.
         partitions: The partitions that a run would rewrite; None for all partitions.
-        more_partitions: The maximum number of further partitions; only reading the input can tell which.
+        more_partitions: The maximum number of further partitions; only reading the input shows which.
     """
 
     name: str
@@ -69,7 +69,7 @@ class PlannedTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Plan(Result):
-    """What a run would read and write. Making a plan writes nothing.
+    """The input and the output of a run, before it runs. Making a plan writes nothing.
 
     Attributes:
         input: The files found, by "songs" and "logs", and how many of them would be read.

@@ -102,7 +102,7 @@ class TableReport:
         bytes: Size of the files.
         partitions: Number of partitions.
         written: Number of files that this run wrote.
-        unchanged: Number of files that this run left as they were.
+        unchanged: Number of files that this run did not change.
         removed: Number of files that this run removed.
     """
 

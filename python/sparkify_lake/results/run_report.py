@@ -38,7 +38,7 @@ MAX_EXAMPLES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RunReport(Result):
-    """What one run read, wrote and left out.
+    """The report of one run: what it read, wrote and skipped.
 
     `str()` gives a text table, notebooks display an HTML table, and `to_html()` returns a page with charts.
     Programs use `to_dict()` and `to_json()`, whose form `sparkify_lake.report.schema()` describes.

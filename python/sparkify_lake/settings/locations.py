@@ -20,7 +20,7 @@ def normalized(text: str) -> str:
 
 
 def is_remote(location: str) -> bool:
-    """Returns whether a location is in an object store, judging by its scheme.
+    """Returns whether a location is in an object store, according to its scheme.
 
     Example:
         >>> is_remote("s3a://bucket/lake"), is_remote("s3/lake")

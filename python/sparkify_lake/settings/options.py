@@ -205,7 +205,7 @@ class StoreOptions(TypedDict, total=False):
 
 
 class ReadOptions(StoreOptions, total=False):
-    """Keyword arguments of `build`, besides input."""
+    """Keyword arguments of `build`, in addition to input."""
 
     song_data: Location | None
     log_data: Location | None
@@ -226,7 +226,7 @@ class ReadOptions(StoreOptions, total=False):
 
 
 class PlanOptions(ReadOptions, total=False):
-    """Keyword arguments of `plan`, besides input and output."""
+    """Keyword arguments of `plan`, in addition to input and output."""
 
     tables: str | Sequence[str] | None
     compression: str | None
@@ -238,7 +238,7 @@ class PlanOptions(ReadOptions, total=False):
 
 
 class RunOptions(PlanOptions, total=False):
-    """Keyword arguments of `run`, besides input and output."""
+    """Keyword arguments of `run`, in addition to input and output."""
 
     report: Location | None
     executor: object
@@ -246,13 +246,13 @@ class RunOptions(PlanOptions, total=False):
 
 
 class DoctorOptions(StoreOptions, total=False):
-    """Keyword arguments of `doctor`, besides the location."""
+    """Keyword arguments of `doctor`, in addition to the location."""
 
     executor: object
 
 
 class StatusOptions(StoreOptions, total=False):
-    """Keyword arguments of `status`, besides output and input."""
+    """Keyword arguments of `status`, in addition to output and input."""
 
     song_data: Location | None
     log_data: Location | None
