@@ -276,7 +276,7 @@ fn clock(ahead: Option<i64>) -> Result<Finding> {
     let Some(ahead) = ahead else { return Ok(Finding::Skipped("the store returns no time")) };
     let detail = match ahead {
         0.. => format!("this machine's clock is {ahead} s ahead of the store's"),
-        _ => format!("this machine's clock is {} s behind the store's", ahead.unsigned_abs()),
+        _ => format!("the store's clock is {} s ahead of this machine's clock", ahead.unsigned_abs()),
     };
     match ahead.unsigned_abs() {
         MAX_ALLOWED_SKEW_SECONDS.. => Err(failed(

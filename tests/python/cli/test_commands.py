@@ -1,4 +1,4 @@
-"""The commands besides `run`: sample, doctor, check, recover, status, config, help and version."""
+"""The commands other than `run`: sample, doctor, check, recover, status, config, help and version."""
 
 from __future__ import annotations
 

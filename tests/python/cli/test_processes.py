@@ -27,8 +27,8 @@ import sys, time, types
 from sparkify_lake import cli
 from sparkify_lake import _engine
 
-def run(options, on_tick, crew):
-    print("at work", flush=True)
+def run(options, on_tick, binding):
+    print("working", flush=True)
     time.sleep(30)
 
 _engine.native = lambda: types.SimpleNamespace(run=run)
@@ -46,7 +46,7 @@ def test_signals_stop_the_program(number: signal.Signals, code: int, message: st
         [sys.executable, "-c", SLOW], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "at work\n"
+        assert process.stdout.readline() == "working\n"
         process.send_signal(number)
         _, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (code, message)

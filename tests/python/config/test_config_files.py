@@ -37,7 +37,7 @@ LAYOUTS = [
     # Editors on Windows write a BOM before the first bracket and CRLF after every line.
     ("BOM", b"\xef\xbb\xbf[AWS]\r\nKEY=AKIAX\r\nSECRET=s/e+c=\r\n", PAIR),
     ("BOM, no section", b"\xef\xbb\xbfKEY=AKIAX\nSECRET=s/e+c=\n", PAIR),
-    # Line ends of old Macs, and no line end at all.
+    # Line ends of early Macs, and no line end at all.
     ("CR", b"[AWS]\rKEY=AKIAX\rSECRET=s/e+c=", PAIR),
     # Quotes as in Python, which configparser would keep as part of the value.
     ("quotes", "[AWS]\nKEY='AKIAX'\nSECRET=\"s/e+c=\"\n", PAIR),

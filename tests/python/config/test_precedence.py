@@ -70,7 +70,7 @@ def test_locations_of_the_configuration_files(tmp_path: Path, monkeypatch: pytes
         "input": "secret folder",
         "output": "folder",
     }
-    # dl.cfg and lake.cfg are found next to each other; a file with another name is read by itself.
+    # dl.cfg and lake.cfg are found next to each other; a file with another name is read alone.
     assert read_config(config=folder / "dl.cfg").value("output") == "folder"
     assert read_config(config=folder / "lake.cfg").value("input") == "secret folder"
     assert read_config(config=folder / "prod.cfg").value("input") is None
@@ -168,7 +168,7 @@ def test_a_refused_value_is_located_and_not_shown() -> None:
 
 
 def test_the_engine_error_with_the_value_is_not_chained(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(options: dict[str, object], on_tick: object, crew: object) -> dict[str, object]:
+    def run(options: dict[str, object], on_tick: object, binding: object) -> dict[str, object]:
         context = {"option": "compression"}
         raise ConfigurationError(f"compression cannot be {options['compression']}", context=context)
 

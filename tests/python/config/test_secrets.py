@@ -91,7 +91,7 @@ def test_no_secret_of_a_file_is_shown(
     write_config(template.format(canary, canary).encode("latin-1"), mode=0o644)
     native_arguments: list[object] = []
 
-    def run(options: dict[str, object], on_tick: object, crew: object) -> dict[str, object]:
+    def run(options: dict[str, object], on_tick: object, binding: object) -> dict[str, object]:
         native_arguments.append(options)
         if failure is not None:
             raise failure("refused")

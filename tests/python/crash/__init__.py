@@ -1,1 +1,1 @@
-"""What a run guarantees when it is killed, fails, or overlaps with another run."""
+"""The guarantees of a run that is killed, fails, or overlaps with another run."""

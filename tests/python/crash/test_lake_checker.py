@@ -266,7 +266,7 @@ FAULTS: dict[str, tuple[Injection, str]] = {
     "report with too few plays": (report_fewer_plays, "plays in files"),
     "foreign control file": (touch("_etl/notes.txt"), "_etl/notes.txt is foreign"),
     "unfinished control file": (touch(f"_etl/log/{3:020}.json.new"), "is foreign or left over"),
-    "leftover stage": (touch(f"_etl/stage/{RUN}/pack-00000.bin"), "_etl/stage is left over"),
+    "leftover stage": (touch(f"_etl/stage/{RUN}/pack-00000.bin"), "_etl/stage was not removed"),
     "foreign folder": (touch("my_table/part-0.parquet"), "my_table is foreign"),
     "temporary file in a table": (touch("songs_table/year=1/.tmp"), "no record lists"),
     "empty folder": (lambda scene: (scene.lake / "songs_table/year=1").mkdir(), "has the empty folder"),

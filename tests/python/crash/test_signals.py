@@ -104,7 +104,7 @@ def assert_no_partial_file(output: Path, allowed: list[dict[str, str]], taken: S
     for path, digest in contents(taken).items():
         name = Path(path).name
         assert name == "_SUCCESS" or name.endswith(".parquet"), (
-            f"{path} is left over in the folder of a table"
+            f"{path} was not removed in the folder of a table"
         )
         assert any(version.get(path) == digest for version in allowed), (
             f"{path} is neither the old nor the new file"

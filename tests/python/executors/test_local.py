@@ -138,8 +138,8 @@ def test_local_and_sharded_runs_continue_each_other(
         assert report["rebuilt"] is None, number
         assert report["state"] == "published"
     assert run(here, tmp_path / "lake", executor=ShuffledExecutor())["state"] == "unchanged"
-    run(here, tmp_path / "anew")
-    assert table_files(tmp_path / "lake") == table_files(tmp_path / "anew")
+    run(here, tmp_path / "local")
+    assert table_files(tmp_path / "lake") == table_files(tmp_path / "local")
     assert sparkify_lake.check(tmp_path / "lake").is_published
 
 

@@ -23,7 +23,7 @@ from support.processes import Finished
 pytestmark = pytest.mark.usefixtures("isolated_module")
 DAYS = 40
 UNPLAYED_SONG = {
-    "song_id": "SOLONELY", "artist_id": "ARLONELY", "title": "without plays", "artist_name": "nobody",
+    "song_id": "SOLONELY", "artist_id": "ARLONELY", "title": "without plays", "artist_name": "no one",
     "artist_location": "", "artist_latitude": None, "artist_longitude": None, "duration": 1.5, "year": 1999,
 }  # fmt: skip
 

@@ -222,7 +222,7 @@ def test_every_module_is_looked_at() -> None:
     assert len(lazy) > 60, "imports inside functions are found"
 
 
-# --- a small package of its own, with a breach of each kind ---
+# --- a small package with a breach of each kind ---
 
 DOCSTRING = '''"""A package.
 

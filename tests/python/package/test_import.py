@@ -1,4 +1,4 @@
-"""The import of the package is cheap: Airflow imports DAG files again and again."""
+"""The import of the package is cheap: Airflow imports DAG files repeatedly."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The public surface equals the list in `public_surface.json`.
 
 The list holds names, signatures, options, exit codes and report fields. A removed or renamed item is a
-breaking change. For an addition, write the list anew in the same commit:
+breaking change. For an addition, write the list again in the same commit:
 `python tests/python/package/test_public_surface.py --write`.
 """
 

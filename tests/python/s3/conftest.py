@@ -75,7 +75,7 @@ def moto_bucket(moto_server: Server) -> Bucket:
 
 @pytest.fixture
 def proxy(weed_bucket: Bucket) -> Iterator[Proxy]:
-    """A proxy in front of SeaweedFS."""
+    """A proxy between the run and SeaweedFS."""
     with Proxy(weed_bucket.server.address) as started:
         yield started
 

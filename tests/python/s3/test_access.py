@@ -127,7 +127,9 @@ def test_a_token_that_expires_during_the_run(
 
 
 def test_an_unreachable_server_is_reported(data: Data, lake_run: LakeRun) -> None:
-    unreachable = Server(name="nobody", port=free_ports(1)[0], keys=Keys(id="AKIANOBODY", secret="nothing"))
+    unreachable = Server(
+        name="unreachable", port=free_ports(1)[0], keys=Keys(id="AKIANOBODY", secret="nothing")
+    )
     begun = time.monotonic()
     finished = lake_run(unreachable, data.input, "s3://lake/x", PATIENCE, keys=unreachable.keys)
     assert_error(finished, 78, f"127.0.0.1:{unreachable.port}")

@@ -133,10 +133,10 @@ def test_a_missing_profile_is_reported(
     weed_bucket: Bucket, data: Data, lake_run: LakeRun, tmp_path: Path
 ) -> None:
     files = profiles(tmp_path, credentials=f"[default]\n{pair(weed_bucket.server.keys)}")
-    words = [data.input, weed_bucket.url("lake"), "--profile=nobody"]
+    words = [data.input, weed_bucket.url("lake"), "--profile=absent"]
     finished = lake_run(weed_bucket.server, *words, env=files)
     assert finished.returncode in (77, 78), finished.stderr
-    assert "nobody" in finished.stderr
+    assert "absent" in finished.stderr
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the tests share: the oracle, generators of input, readers of lakes, servers, and fault injection."""
+"""Shared by the tests: the oracle, generators of input, readers of lakes, servers, and fault injection."""
 
 import pytest
 

@@ -19,7 +19,7 @@ class FakeEngine:
         if self.failure is not None:
             raise self.failure
 
-    def run(self, options: dict[str, object], on_tick: object, crew: object) -> dict[str, Any]:
+    def run(self, options: dict[str, object], on_tick: object, binding: object) -> dict[str, Any]:
         self._called("run", options)
         return run_mapping()
 
@@ -32,7 +32,7 @@ class FakeEngine:
         return {"songs": 5, "song_files": 6, "events": 7, "log_files": 8, "bytes": 9, "seconds": 0.1}
 
     def doctor(
-        self, location: str, options: dict[str, object], on_tick: object, crew: object
+        self, location: str, options: dict[str, object], on_tick: object, binding: object
     ) -> dict[str, Any]:
         self._called(f"doctor {location}", options)
         return examination_mapping()

@@ -374,7 +374,7 @@ SONG_FAULTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("reserved_partition_value", "artist_id", ('"__HIVE_DEFAULT_PARTITION__"',)),
     ("partition_value_too_long", "artist_id", (f'"{"a" * 246}"', f'"{"/" * 82}"', f'"{"é" * 123}"')),
 )
-# No line feed inside a string: it would end the line, and the rest would be a record of its own.
+# No line feed inside a string: it would end the line, and the rest would be a separate record.
 
 
 def _bad(

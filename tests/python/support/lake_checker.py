@@ -121,7 +121,7 @@ def _check_control_files(
         if f"_etl/{path}" not in state and not CONTROL.fullmatch(path) and not is_temporary:
             faults.add(f"_etl/{path} is foreign or left over")
     if settled and not bucket and (lake / "_etl" / "stage").exists():
-        faults.add("_etl/stage is left over")
+        faults.add("_etl/stage was not removed")
     format_file = lake / "_etl" / "FORMAT"
     if format_file.exists() and json.loads(format_file.read_bytes()) != {"format": 1}:
         faults.add("_etl/FORMAT has unexpected contents")

@@ -48,7 +48,7 @@ class _Head:
 
 
 async def _message(reader: asyncio.StreamReader, head: _Head, *, empty: bool = False) -> bytes:
-    """The body that belongs to a head, as it was sent."""
+    """The body that belongs to a head, unchanged."""
     if empty:
         return b""
     if "chunked" in head.headers.get("transfer-encoding", "").lower():
