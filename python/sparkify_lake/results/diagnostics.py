@@ -269,7 +269,7 @@ class Status(Result):
 
     @property
     def lag_days(self) -> int | None:
-        """Number of days by which the newest log file is later than the lake; None if the paths contain no days."""
+        """Days by which the newest log file is later than the lake; None if the paths contain no days."""
         ends = (self.known.get("logs"), (self.input or {}).get("logs"))
         days = [end.last_day for end in ends if end is not None and end.last_day is not None]
         return (date.fromisoformat(days[1]) - date.fromisoformat(days[0])).days if len(days) == 2 else None
