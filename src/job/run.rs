@@ -81,14 +81,14 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
     report.rebuilt = run_plan.full_reason().cloned();
     let increment = run_plan.increment();
     if let Some(increment) = increment.filter(|increment| increment.is_idle() && !retained.has_changed)
-        && let Some(standing) = stage.intact_version()
+        && let Some(current) = stage.intact_version()
     {
         clock.end("discover");
-        context.note(Level::Info, || format!("nothing has changed since version {}", standing.version));
+        context.note(Level::Info, || format!("nothing has changed since version {}", current.version));
         context.begin(Phase::Done, 0);
         (inputs.song_selection, inputs.log_selection) = (Some([].into()), Some([].into()));
         let summary = increment.summary.clone();
-        return Ok(report.published(spec, &inputs, summary, &standing, clock).with_stores(stores));
+        return Ok(report.published(spec, &inputs, summary, &current, clock).with_stores(stores));
     }
     file_identity::outwait_fresh_files(&inputs, &report.started_at);
     gate::must_not_shrink(spec, &inputs, stage.lake().record())?;
