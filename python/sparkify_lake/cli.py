@@ -9,7 +9,6 @@ sysexits.h, never with a traceback.
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from sparkify_lake import _engine, diagnostics, jobs
 from sparkify_lake.cli_arguments import POSITIONALS, SAMPLE_SIZES, Command, command_of, parser_for
 from sparkify_lake.cli_help import help_text
 from sparkify_lake.errors import InternalError, SparkifyLakeError, Terminated, UsageError
+from sparkify_lake.render.standard_output import discard_stdout, open_missing_streams, print_result
 from sparkify_lake.render.text_table import TextTable, as_text, printable
 from sparkify_lake.settings.config import Config, describe
 from sparkify_lake.settings.environment import wants_plain_text
@@ -44,15 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    open_missing_streams()
     _escape_unencodable(sys.stdout, sys.stderr)
     try:
         with _sigterm_raises():
             code = _run_and_report(words)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output has closed the pipe. Python flushes stdout when it exits, and must not fail
-        # then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output has closed the pipe.
+        discard_stdout()
         return 0
     return code
 
@@ -94,10 +94,10 @@ def _run_command(words: Sequence[str]) -> int:
     parser = parser_for(command)
     given = parser.parse(words[1:] if command != "run" else words)
     if given.pop("help"):
-        print(help_text(parser.prog, command))
+        print_result(help_text(parser.prog, command))
         return 0
     if given.get("version"):
-        print(_version())
+        print_result(_version())
         return 0
     if command == "sample":
         return _sample(given)
@@ -154,7 +154,7 @@ def _sample(given: dict[str, Any]) -> int:
 
 def _print_result(result: Any, config: Config) -> int:
     """Prints a result as text or JSON; returns its exit code."""
-    print(result.to_json() if config.is_on("json") else result)
+    print_result(result.to_json() if config.is_on("json") else result)
     return getattr(result, "exit_code", 0)
 
 
@@ -164,10 +164,12 @@ def _print_config(config: Config) -> None:
         from json import dumps
 
         settings = {name: {"value": value or None, "origin": origin} for name, value, origin in rows}
-        print(dumps(settings, indent=2))
+        print_result(dumps(settings, indent=2))
     else:
         head = ("setting", "value", "origin")
-        print(as_text("settings and their origins", [TextTable(head=head, rows=rows, text_columns=head)]))
+        print_result(
+            as_text("settings and their origins", [TextTable(head=head, rows=rows, text_columns=head)])
+        )
     for warning in config.warnings:
         _engine.logger().warning("%s", warning)
 

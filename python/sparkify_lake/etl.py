@@ -80,6 +80,7 @@ def _run(context: dict[str, Any], input_data: Any, output_data: Any, tables: str
 
     mask_secrets(context)  # in place, because the caller's frame holds the same dictionary
     from sparkify_lake.jobs import run_with
+    from sparkify_lake.render.standard_output import print_report
     from sparkify_lake.settings.resolve import resolve
 
     known = names_for("run")
@@ -96,4 +97,4 @@ def _run(context: dict[str, Any], input_data: Any, output_data: Any, tables: str
     config = resolve("run", options)
     report = run_with(config)
     if not config.is_on("quiet"):
-        print(report)  # the functions of the original job return None
+        print_report(report)  # the functions of the original job return None
