@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from sparkify_lake.secret import Secret
 from sparkify_lake.settings.options import BY_NAME, OPTIONS, suggestion
 
 SECRET_FILE = "dl.cfg"
+CREDENTIAL_SECTION = "AWS"
 LAKE_FILE = "lake.cfg"
 
 # The documented keys are KEY and SECRET; existing files use the others.
@@ -143,8 +144,7 @@ def _parse(file: str, text: str, *, secrets_allowed: bool) -> ConfigFile:
     entries: list[Entry] = []
     warnings: list[str] = []
     unknown: list[str] = []
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
-        line = line.strip()
+    for number, line in _logical_lines(text):
         place = f"{file}:{number}"
         if not line or line[0] in "#;":
             continue
@@ -159,7 +159,7 @@ def _parse(file: str, text: str, *, secrets_allowed: bool) -> ConfigFile:
                 hint="correct the line; it is not displayed here, because it may contain a secret",
             )
         key, value = pair[1], pair[2]
-        name = _NAME_BY_KEY.get(key.upper().replace("-", "_"))
+        name = _name_of(key)
         if name is None:
             unknown.append(_describe_unknown(key, number))
             continue
@@ -183,10 +183,70 @@ def _parse(file: str, text: str, *, secrets_allowed: bool) -> ConfigFile:
         if earlier is not None:
             warnings.append(f"{place}: {key} repeats {earlier.key} on line {earlier.line}")
         entries.append(entry)
+    entries, ignored = _of_one_section(entries)
+    warnings.extend(
+        f"{entry.origin}: {entry.place} is ignored, because [{CREDENTIAL_SECTION}] has the credentials"
+        for entry in ignored
+    )
     if unknown:
         subject = "an unknown key is" if len(unknown) == 1 else "unknown keys are"
         warnings.append(f"{file}: {subject} ignored: {', '.join(unknown)}")
     return ConfigFile(entries=tuple(entries), warnings=tuple(warnings))
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yields each line without indentation, and its number.
+
+    As in `configparser`, a line that is indented deeper than the key above it continues the value of the key,
+    unless it is a section, a comment or a known key. A value that is not empty is not continued by another
+    `KEY = value`, and a credential not at all: it contains no spaces, so the line is a mistake.
+    """
+    logical, first, depth = "", 0, 0
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+        stripped = line.strip()
+        indent = len(line) - len(line.lstrip())
+        if indent > depth and _continues(stripped, above=logical):
+            logical = f"{logical} {stripped}"
+            continue
+        if first:
+            yield first, logical
+        logical, first, depth = stripped, number, indent
+    if first:
+        yield first, logical
+
+
+def _continues(line: str, *, above: str) -> bool:
+    """Returns whether an indented line continues the value of the `KEY = value` above it."""
+    key = _KEY_VALUE.fullmatch(above)
+    if key is None or not line or line[0] in "#;[":
+        return False
+    pair = _KEY_VALUE.fullmatch(line)
+    if not key[2]:
+        return pair is None or _name_of(pair[1]) is None  # a secret may end with =
+    return pair is None and _name_of(key[1]) not in CREDENTIAL_KEYS
+
+
+def _name_of(key: str) -> str | None:
+    """Returns the option or credential that a key sets."""
+    return _NAME_BY_KEY.get(key.upper().replace("-", "_"))
+
+
+def _of_one_section(entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """Separates credentials of other services: if [AWS] has a complete key, only its credentials count.
+
+    A `dl.cfg` may also have, for example, `TOKEN` in [GITHUB] or `KEY` in [KMS].
+
+    Returns:
+        The entries that count, and the credentials of other sections.
+    """
+    in_aws = [entry for entry in entries if entry.section.upper() == CREDENTIAL_SECTION]
+    if not {"access_key_id", "secret_access_key"} <= {entry.name for entry in in_aws}:
+        return entries, []
+    is_foreign = [
+        entry.name in CREDENTIAL_KEYS and entry.section.upper() != CREDENTIAL_SECTION for entry in entries
+    ]
+    counted = [entry for entry, foreign in zip(entries, is_foreign, strict=True) if not foreign]
+    return counted, [entry for entry, foreign in zip(entries, is_foreign, strict=True) if foreign]
 
 
 def _describe_unknown(key: str, number: int) -> str:

@@ -8,6 +8,7 @@ import traceback
 import pytest
 
 from sparkify_lake.errors import AccessDeniedError, ConfigurationError
+from sparkify_lake.settings.files import CREDENTIAL_KEYS
 from support.config_files import read_config, values_of, write_config
 
 pytestmark = pytest.mark.usefixtures("isolated")
@@ -66,6 +67,11 @@ LAYOUTS = [
      PAIR | {"input": "in", "output": "out", "threads": "2"}),
     # The same value under two key names is not a conflict.
     ("repeated", "[AWS]\nKEY=AKIAX\nSECRET=s/e+c=\nAWS_ACCESS_KEY_ID=AKIAX\n", PAIR),
+    # As in configparser, an indented line continues the value above it.
+    ("value on the next line", "[AWS]\nKEY =\n  AKIAX\nSECRET =\n\ts/e+c=\n", PAIR),
+    ("list on two lines", "[LAKE]\nTABLES = songs,\n   artists\nINPUT=in\n",
+     {"tables": "songs, artists", "input": "in"}),
+    ("indented section", "  [AWS]\n  KEY=AKIAX\n  SECRET=s/e+c=\n", PAIR),
     # An empty key does not conflict with a key that has a value.
     ("empty and set", "[AWS]\nKEY=\nAWS_ACCESS_KEY_ID=AKIAX\nSECRET=s/e+c=\n", PAIR),
 ]  # fmt: skip
@@ -103,6 +109,25 @@ def test_conflicting_values_are_refused_unless_an_argument_decides() -> None:
     assert "--output" in str(caught.value.hint)
     assert "s3a" not in str(caught.value)
     assert read_config(output="mine").value("output") == "mine"
+
+
+@pytest.mark.parametrize("key", [key for keys in CREDENTIAL_KEYS.values() for key in keys])
+@pytest.mark.parametrize("section", ["GITHUB", "KMS", "REDSHIFT", "S3", ""])
+@pytest.mark.parametrize("comes_first", [True, False])
+def test_a_complete_key_in_aws_wins_over_other_sections(section: str, key: str, comes_first: bool) -> None:
+    other = (f"[{section}]\n" if section else "") + f"{key}=ghp_other\n"
+    aws = "[AWS]\nKEY=AKIAX\nSECRET=s/e+c=\n"
+    write_config(other + aws if comes_first or not section else aws + other)
+    config = read_config()
+    assert values_of(config) == PAIR
+    [warning] = config.warnings
+    assert key in warning and "is ignored, because [AWS] has the credentials" in warning
+    assert "ghp_other" not in warning
+
+
+def test_other_sections_count_without_a_complete_key_in_aws() -> None:
+    write_config("[AWS]\nREGION=eu-west-1\n[IAM]\nKEY=AKIAX\nSECRET=s/e+c=\n[STS]\nTOKEN=t\n")
+    assert values_of(read_config()) == PAIR | {"session_token": "t", "region": "eu-west-1"}
 
 
 def test_conflicting_credentials_are_refused() -> None:
