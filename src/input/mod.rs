@@ -1,6 +1,6 @@
 //! The input: locations to files, what identifies a file, and the contents of files in chunks of bytes.
 
-pub(crate) mod decompress;
+pub mod decompress;
 pub(crate) mod duplicate_files;
 pub(crate) mod file_identity;
 pub(crate) mod input_files;

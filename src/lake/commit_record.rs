@@ -162,7 +162,8 @@ impl CommitRecord {
     }
 
     /// Every staged file of this version, as paths below the lake's root.
-    pub(super) fn staged(&self) -> Vec<String> {
+    #[must_use]
+    pub fn staged(&self) -> Vec<String> {
         let mut names = BTreeSet::new();
         for (folder, table) in &self.tables {
             for (path, file) in &table.files {
@@ -246,7 +247,8 @@ pub(crate) fn state_path(name: &str) -> String {
 }
 
 /// SHA-256 of some bytes, in hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
     hex(digest(&SHA256, bytes).as_ref())
 }
 

@@ -186,7 +186,8 @@ def test_a_run_killed_at_random_times(crash: CrashTest, rounds: Rounds) -> None:
     now = 0
     crash.begin(now)
     count = rounds(60, 300)
-    for number, moment in enumerate(kill_times(random, typical, 4 * count)):
+    # More moments than kills: on a machine whose load drops, many runs end before their moment.
+    for number, moment in enumerate(kill_times(random, typical, 12 * count)):
         new = random.choice([one for one in range(3) if one != now])
         ended = crash.run(new, signals=[[moment, 9]])
         where = f"seed {rounds.seed}, kill {number} after {moment:.4f} s of {typical:.4f}"
