@@ -8,7 +8,7 @@
 
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use chrono::NaiveDate;
@@ -166,6 +166,11 @@ impl Config {
 }
 
 impl Config {
+    /// The folders of the selected tables.
+    pub(crate) fn table_folders(&self) -> BTreeSet<&String> {
+        self.tables.iter().filter_map(|table| self.folders.get(table)).collect()
+    }
+
     /// The options that determine the rows of the tables and the bytes of the files.
     #[must_use]
     pub fn table_options(&self) -> BTreeMap<String, String> {

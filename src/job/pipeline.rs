@@ -16,7 +16,6 @@ use crate::incremental::retained_input::{self, RetainedFiles};
 use crate::incremental::song_changes::{SongChanges, songs_table};
 use crate::incremental::state::{self, KnownSongs};
 use crate::incremental::state_error::StateResult;
-use crate::input::duplicate_files::SameSized;
 use crate::input::file_identity;
 use crate::input::input_files::InputFiles;
 use crate::input::list::{SelectedFiles, Selection};
@@ -216,14 +215,13 @@ pub fn logs(
     let (leader, mut shuffled) = (read.leader(), Vec::new());
     let mut found = LogsRead::default();
     let selection = inputs.selection(Content::Logs);
-    let same_sized = || (!config.allow_duplicates).then(|| SameSized::new(&inputs.logs));
     let mut take = |selection: &Selection, months: Option<&BTreeSet<Month>>, found: &mut LogsRead| {
         context.begin(Phase::Logs, inputs.logs.bytes_of(selection));
         let files = SelectedFiles { listing: &inputs.logs, selection };
         read.each(Content::Logs, files, |files, reach| match &leader {
             None => {
                 let target = PlayTarget { songs: &songs.index, runs: &runs, months };
-                read.extractor().plays(files, target, same_sized().as_ref(), found)
+                read.extractor().plays(files, target, found)
             }
             Some(leader) => {
                 shuffled.extend(leader.plays(files, months, reach, found)?);
@@ -239,7 +237,7 @@ pub fn logs(
         if config.tables.contains(&Table::Songplays) {
             rebuilt.extend(increment.months_with_tracks(stage.lake(), &changes.track_keys)?);
         }
-        let others = increment.unchanged_to_read(spec, inputs, &rebuilt);
+        let others = increment.unchanged_to_read(&rebuilt);
         context.note(Level::Info, || {
             format!("{} months are rebuilt, from {} more log files", rebuilt.len(), others.len())
         });
@@ -340,10 +338,9 @@ pub fn all(
     let mut logs = LogsRead::default();
     let selection = inputs.selection(Content::Logs);
     context.begin(Phase::Logs, inputs.logs.bytes());
-    let same_sized = (!config.allow_duplicates).then(|| SameSized::new(&inputs.logs));
     let target = PlayTarget { songs: &index, runs: &runs, months: None };
     let files = SelectedFiles { listing: &inputs.logs, selection: &selection };
-    extractor.plays(files, target, same_sized.as_ref(), &mut logs)?;
+    extractor.plays(files, target, &mut logs)?;
     let stats = InputStats { songs: its_stats, logs: logs.stats, months: logs.months, quarantine: None };
     let mut dimensions = Vec::new();
     if config.tables.contains(&Table::Artists) {

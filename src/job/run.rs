@@ -72,7 +72,7 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
         executor.name().clone_into(&mut report.executor);
     }
     let (mut inputs, stage) = list_and_open(spec, stores, &report.run_id, context)?;
-    time_range::restrict(spec, &mut inputs, stage.lake().record())?;
+    time_range::restrict(spec, &mut inputs, stage.lake().record(), context)?;
     let retained = retained_input::retain(spec, &mut inputs, &stage, context)?;
     let run_plan = full_reason.map_or_else(
         || plan::choose(spec, &inputs, stage.lake().record(), || stage.intact_version().is_some()),
@@ -91,7 +91,6 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
         return Ok(report.published(spec, &inputs, summary, &current, clock).with_stores(stores));
     }
     file_identity::outwait_fresh_files(&inputs, &report.started_at);
-    gate::must_not_shrink(spec, &inputs, stage.lake().record())?;
     let scratch = stage.scratch()?;
     clock.end("discover");
 
@@ -114,6 +113,7 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
     context.begin(Phase::Commit, 0);
     let checkpoint = Checkpoint {
         tables: BTreeSet::new(),
+        retains_for: BTreeSet::new(),
         listed_at: report.started_at.clone(),
         input: rest.manifests,
         summaries: BTreeMap::from([(spec.config.read_options(), rest.summary.clone())]),
@@ -157,7 +157,7 @@ fn write_the_rest(
     let before = increment.map(|increment| increment.summary);
     let mut summary = manifest::summarize(spec, &inputs, &stats, &manifests, before);
     note_records(&summary, context);
-    gate::accept(spec, &inputs, &stats, &summary, &manifests)?;
+    gate::accept(spec, &inputs, &stats, &summary, &manifests, head)?;
     clock.end("logs");
     let mut new_state = pipeline::write(read, songs, logs)?;
     new_state.packs.clone_from(&retained.packs);

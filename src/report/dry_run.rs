@@ -17,6 +17,7 @@ use crate::lake::{self, Survey};
 use crate::report::request_cost::{EstimatedRun, RequestEstimate};
 use crate::report::run_report::InputSummary;
 use crate::report::work_estimate::{IncrementalWork, WorkEstimate};
+use crate::runtime::context::Context;
 use crate::s3::stores::Stores;
 use crate::schema::Table;
 use crate::tables::partition_path;
@@ -112,15 +113,15 @@ impl DryRun {
     /// # Errors
     /// Storage errors when the folder of a table cannot be listed, and those of [`crate::job::run::run`] that the listing
     /// alone causes.
-    pub fn new(spec: &JobSpec, inputs: &mut InputFiles, stores: &Stores) -> Result<Self> {
+    pub fn new(spec: &JobSpec, inputs: &mut InputFiles, stores: &Stores, context: &Context<'_>) -> Result<Self> {
         let folders: Vec<&str> =
             spec.config.tables.iter().filter_map(|table| spec.config.folders.get(table)).map(String::as_str).collect();
         let Some(output) = &spec.output else {
             return Err(Error::new(ErrorKind::Internal, "the job has no output"));
         };
         let Survey { record, is_intact, files } = lake::survey(output, stores, &folders)?;
-        time_range::restrict(spec, inputs, record.as_ref())?;
-        let to_copy = retained_input::estimate(spec, inputs, record.as_ref())?;
+        time_range::restrict(spec, inputs, record.as_ref(), context)?;
+        let to_copy = retained_input::estimate(spec, inputs, record.as_ref(), context)?;
         let inputs = &*inputs;
         let run_plan = plan::choose(spec, inputs, record.as_ref(), || is_intact);
         let estimate = WorkEstimate::new(spec, inputs, &run_plan, to_copy.clone());

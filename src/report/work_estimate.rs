@@ -83,7 +83,7 @@ impl IncrementalWork {
             }
         }
         let mut to_read: Vec<usize> = logs.to_read().iter().copied().collect();
-        to_read.extend(increment.unchanged_to_read(spec, inputs, &work.months).iter());
+        to_read.extend(increment.unchanged_to_read(&work.months).iter());
         to_read.sort_unstable();
         work.logs = to_read.into();
         work.count_state_files(checkpoint, logs.outdated_entries().next().is_some());
