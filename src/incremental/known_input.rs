@@ -1,8 +1,8 @@
-//! What the lake knows about the content of its input: the manifests that the tables of a run were made from, and which
-//! of their files are in the input of this run under any path, name or compression.
+//! The input that the lake knows: the manifests that the tables of a run were made from, and which of their files are in
+//! the input of this run under any path, name or compression.
 //!
-//! A listed file with the path and the stamp of an entry has not changed. Any other entry is looked for by its content:
-//! in a file with the same content, or in a file that begins with it, because a log grew before it was moved.
+//! A listed file with the path and the stamp of an entry has not changed. Any other entry is searched by its content: in a
+//! file with the same content, or in a file that begins with it, because a log grew before it was moved.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 

@@ -166,7 +166,7 @@ pub struct FileContent {
     pub beginnings: Vec<Fingerprint>,
 }
 
-/// Computes the contents of files whose chunks are added one file after the other.
+/// Computes the contents of files whose chunks are added in sequence, file by file.
 #[derive(Debug)]
 pub struct ContentReader<'l> {
     lengths: &'l [u64],

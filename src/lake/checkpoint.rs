@@ -97,7 +97,7 @@ pub struct ManifestEntry {
     /// Why the entire file was left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bad: Option<String>,
-    /// What the file contains: of every event log that was read, and of every file with a copy.
+    /// The content of the file; known of every event log that was read, and of every file with a copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Fingerprint>,
     /// The months of its plays, such as `2018-11`.

@@ -77,7 +77,7 @@ fn must_be_balanced(listing: &Listing, read: &ReadStats) -> Result<()> {
     Err(Error::new(ErrorKind::Internal, format!("the record counts of {file} do not add up")))
 }
 
-/// Refuses two event logs with the same content, however they are compressed. Files without records are not duplicates.
+/// Refuses two event logs with the same content, in any compression. Files without records are not duplicates.
 fn refuse_duplicates(source: &Source, listing: &Listing, manifest: &Manifest) -> Result<()> {
     let mut seen: HashMap<Fingerprint, usize> = HashMap::new();
     for (index, file) in listing.files.iter().enumerate() {

@@ -101,7 +101,7 @@ pub struct ReadStats {
     pub first: BTreeMap<usize, Vec<RejectLocation>>,
     /// Files that were skipped as a whole (numbers in the listing), with the reason.
     pub bad_files: Vec<(usize, Cow<'static, str>)>,
-    /// What the files contain; only of event logs.
+    /// The contents of the files; only of event logs.
     pub parts: FileParts,
     /// Whether a worker of a distributed run has written rejects already.
     pub has_written: bool,

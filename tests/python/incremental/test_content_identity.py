@@ -360,9 +360,7 @@ def test_examples_of_rejects_do_not_depend_on_earlier_runs(source: Path, lake: P
     assert again["rejects"] == fresh["rejects"] and len(again["rejects"]) == 20
 
 
-def test_names_that_are_not_text_are_not_mixed_up_with_text(
-    source: Path, lake: Path, tmp_path: Path
-) -> None:
+def test_names_that_are_not_text_are_not_mixed_up_with_text(source: Path, lake: Path, tmp_path: Path) -> None:
     folder = os.fsencode(source / "log_data")
     event = json.loads(logs(source)[-1].read_bytes().splitlines()[0])
     for number, name in enumerate((b"/2018-11-09-\xff.json", b"/2018-11-09-\\xff.json")):
