@@ -83,6 +83,7 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
     if let Some(increment) = increment.filter(|increment| increment.is_idle() && !retained.has_changed)
         && let Some(current) = stage.intact_version()
     {
+        stage.lake().must_be_newest()?;
         clock.end("discover");
         context.note(Level::Info, || format!("nothing has changed since version {}", current.version));
         context.begin(Phase::Done, 0);

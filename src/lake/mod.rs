@@ -22,6 +22,7 @@ pub mod checkpoint;
 mod commit;
 mod commit_log;
 pub mod commit_record;
+mod older_versions;
 mod open;
 pub mod read_summary;
 mod staged_table;

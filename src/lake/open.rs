@@ -17,6 +17,7 @@ use crate::lake::storage::local::LocalStorage;
 use crate::lake::{commit_log, write_fence};
 use crate::location::Location;
 use crate::runtime::cancel::Cancel;
+use crate::runtime::clock::Moment;
 use crate::s3::stores::Stores;
 
 /// A lake that a run may write to.
@@ -108,12 +109,11 @@ impl Lake {
     }
 
     /// Checks that no other run has committed since the lake was opened. If one has, unknown files may be its files.
-    pub(super) fn must_be_newest(&self) -> Result<()> {
-        if commit_log::newest(&*self.storage)? == self.head.as_ref().map(|head| head.version) {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Retry, format!("another run is writing to {}", self.shown("")))
-            .hint("try again after it has ended; this run changed nothing"))
+    ///
+    /// # Errors
+    /// [`ErrorKind::Retry`] when there is a newer version; the run may plan again.
+    pub fn must_be_newest(&self) -> Result<()> {
+        commit_log::must_be_unchanged(&*self.storage, self.head.as_ref().map(|head| head.version))
     }
 
     /// A path below the lake, for display.
@@ -132,7 +132,9 @@ fn recover(storage: &dyn LakeStorage, mut record: CommitRecord, cancel: &Cancel)
     };
     let replay = || {
         write_fence::wait_out_stale_writers(storage, &record, before.as_ref(), cancel)?;
-        storage.replay(&record, None, cancel)
+        let looked = Moment::now();
+        commit_log::must_be_newest(storage, record.version)?;
+        storage.replay(&record, None, looked, cancel)
     };
     let stamps = replay().map_err(|error| not_published(&error, record.version))?;
     let marker = PublishedMarker { version: record.version, stamps };

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::SUCCESS;
 use crate::lake::commit_record::{FileRecord, TableRecord, sha256};
+use crate::lake::older_versions::OlderVersions;
 use crate::lake::open::Lake;
 use crate::lake::storage::{LakeStorage, ListedFile, StagedImage};
 use crate::schema::Table;
@@ -35,8 +36,11 @@ pub struct TableChanges {
 struct PublishedFile {
     size: u64,
     stamp: String,
-    /// The checksum in the newest version's record; `None` for an adopted file.
+    /// The checksum; `None` for an adopted file.
     sha256: Option<String>,
+    /// Whether the newest version has these bytes. If not, the file is to be replaced or removed: it is adopted, or a
+    /// late request of an older version left it.
+    is_current: bool,
     /// Whether the new version has a file of this name.
     is_kept: AtomicBool,
 }
@@ -63,18 +67,23 @@ impl StagedTable {
         let known = lake.head.as_ref().and_then(|record| record.tables.get(folder));
         let mut published = HashMap::new();
         let mut is_marked = false;
+        let mut older = None;
         for entry in entries {
             if entry.path == SUCCESS {
                 is_marked = true;
                 continue;
             }
-            let sha256 = known_checksum(&*lake.storage, folder, &entry, known)?;
+            let mut sha256 = known_checksum(&*lake.storage, folder, &entry, known)?;
+            let is_current = sha256.is_some();
+            if !is_current {
+                sha256 = checksum_of_older_version(lake, folder, &entry, &mut older)?;
+            }
             if sha256.is_none() && !adopt {
                 lake.must_be_newest()?;
                 return Err(foreign_file(lake, folder, &entry.path));
             }
             let ListedFile { path, size, stamp } = entry;
-            published.insert(path, PublishedFile { size, stamp, sha256, is_kept: AtomicBool::new(false) });
+            published.insert(path, PublishedFile { size, stamp, sha256, is_current, is_kept: AtomicBool::new(false) });
         }
         let folder = folder.to_owned();
         Ok(Self { table, folder, published, is_marked, unchanged: AtomicU64::new(0), files: Mutex::default() })
@@ -85,7 +94,7 @@ impl StagedTable {
         let files = &known.files;
         let is_intact = self.is_marked
             && self.published.len() == files.len()
-            && self.published.values().all(|file| file.sha256.is_some());
+            && self.published.values().all(|file| file.is_current);
         is_intact.then(|| TableChanges {
             rows: files.values().map(|file| file.rows).sum(),
             files: files.len() as u64,
@@ -126,7 +135,8 @@ impl StagedTable {
             published.is_kept.store(true, Ordering::Relaxed);
         }
         match published {
-            Some(same) if same.size == record.size && same.sha256.as_deref() == Some(&record.sha256) => {
+            Some(same)
+                if same.is_current && same.size == record.size && same.sha256.as_deref() == Some(&record.sha256) => {
                 self.unchanged.fetch_add(1, Ordering::Relaxed);
                 record.stamp = Some(same.stamp.clone());
             }
@@ -194,6 +204,21 @@ fn foreign_file(lake: &Lake, folder: &str, path: &str) -> Error {
         .cause(format!("for example {}", lake.shown(&format!("{folder}/{path}"))))
         .hint("set --adopt to replace them (for example the output of a Spark job), or choose another output")
         .context("path", shown)
+}
+
+/// The checksum of a file that has the bytes of an older version; `older` are these versions once they are read.
+fn checksum_of_older_version(
+    lake: &Lake,
+    folder: &str,
+    entry: &ListedFile,
+    older: &mut Option<OlderVersions>,
+) -> Result<Option<String>> {
+    let Some(head) = &lake.head else { return Ok(None) };
+    let older = match older {
+        Some(read) => read,
+        None => older.insert(OlderVersions::read(&*lake.storage, head.version)?),
+    };
+    older.checksum(&*lake.storage, folder, &entry.path)
 }
 
 /// The checksum of a published file if it belongs to the newest version, `None` for a foreign or changed file. A file

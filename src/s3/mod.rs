@@ -9,6 +9,7 @@ mod connection;
 mod credentials;
 mod error_messages;
 mod failure;
+pub mod fence;
 mod http_transport;
 pub mod list_parallel;
 mod list_xml;

@@ -23,6 +23,7 @@ use crate::lake::staging_sink::not_as_staged;
 use crate::lake::storage::{LakeStorage, ListedFile, StageStorage, StagedImage, Stamps, file_tree, lock};
 use crate::lake::{SUCCESS, in_publishing_order};
 use crate::runtime::cancel::Cancel;
+use crate::runtime::clock::Moment;
 
 /// How long a stopped run may remove its staged files; the next run removes the rest.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_millis(200);
@@ -182,7 +183,13 @@ impl LakeStorage for LocalStorage {
         Ok(Box::new(LocalStage { root }))
     }
 
-    fn replay(&self, record: &CommitRecord, stage: Option<&dyn StageStorage>, cancel: &Cancel) -> Result<Stamps> {
+    fn replay(
+        &self,
+        record: &CommitRecord,
+        stage: Option<&dyn StageStorage>,
+        _: Moment,
+        cancel: &Cancel,
+    ) -> Result<Stamps> {
         let staged = self.root.join(record.stage()).join(TABLES);
         if stage.is_none() {
             self.must_be_complete(&staged, record)?;

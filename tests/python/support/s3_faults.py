@@ -58,7 +58,7 @@ FAULTS = (
 Fault = Literal[
     "error 500", "slow down", "too many", "request timeout", "expired token", "access denied", "error in 200",
     "error 500 after", "reset before", "reset after", "hang", "cut body", "cut page", "wrong length",
-    "wrong tag", "clock skew", "wrong region", "archived", "kms denied", "call", "call after",
+    "wrong tag", "clock skew", "wrong region", "archived", "kms denied", "call", "call after", "call held",
 ]  # fmt: skip
 
 
@@ -89,12 +89,13 @@ class Injection:
     """A fault, and the requests that it hits.
 
     Attributes:
-        fault: The fault; "call" and "call after" run a function before and after the server gets the request.
+        fault: The fault; "call" and "call after" run a function before and after the server gets the request;
+            "call held" runs it, and keeps the request until `Proxy.release`.
         kind: The kind of request; None for any.
         first: The number of the first request that is hit, from 1.
         count: The number of requests that are hit.
         key: A regular expression that is searched in the key.
-        call: The function for "call" and "call after", called on the thread of the proxy.
+        call: The function for the three kinds of "call", called on the thread of the proxy.
         hits: The number of requests that were hit.
     """
 

@@ -144,7 +144,7 @@ class Proxy:
         A failed run may have requests whose answers it did not wait for. They would be counted for the next
         run.
         """
-        self._loop.call_soon_threadsafe(self._release)
+        self.release()
         late = time.monotonic() + 10
         while self._tasks:
             assert time.monotonic() < late, f"{len(self._tasks)} clients are still connected"
@@ -152,6 +152,10 @@ class Proxy:
         self.injections = []
         self.requests = []
         self._numbers = Counter()
+
+    def release(self) -> None:
+        """Releases hanging and held requests."""
+        self._loop.call_soon_threadsafe(self._release)
 
     def _release(self) -> None:
         self._released.set()
@@ -249,8 +253,10 @@ class _Session:
 
     async def _answer(self, head: _Head, body: bytes, injection: Injection | None) -> int:
         fault = injection.fault if injection else None
-        if fault == "call" and injection and injection.call:
+        if fault in ("call", "call held") and injection and injection.call:
             injection.call()
+        if fault == "call held":
+            await self._proxy._released.wait()
         if fault == "hang":
             self._proxy.waiting += 1
             await self._proxy._released.wait()
