@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::commit_record::{FileRecord, TableRecord, sha256};
+use crate::lake::commit_record::{ConditionalSupport, FileRecord, TableRecord, sha256};
 use crate::lake::storage::bucket::BucketStorage;
 use crate::lake::storage::local::LocalStorage;
 use crate::lake::storage::{LakeStorage, ListedFile};
@@ -76,7 +76,7 @@ pub fn check(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<La
         run: record.run.clone(),
         committed_at: record.committed_at.clone(),
         is_published: head.is_published,
-        is_guarded: record.conditional.put,
+        is_guarded: record.conditional == ConditionalSupport::FULL,
         files: 0,
         bytes: 0,
         rows: 0,

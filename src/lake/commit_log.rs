@@ -70,11 +70,12 @@ pub(super) fn has_format(storage: &dyn LakeStorage) -> Result<bool> {
 /// conditional requests the store supports.
 pub(super) fn initialize(storage: &dyn LakeStorage, is_new: bool) -> Result<ConditionalSupport> {
     let bytes = format!("{{\"format\":{FORMAT}}}\n");
-    if is_new {
-        // Returns false if another run created the file first, which has the same effect.
-        storage.create(FORMAT_PATH, bytes.as_bytes())?;
+    // If another run created the file first, it has the same content. A store may also refuse to create a file that was
+    // deleted before.
+    if is_new && !storage.create(FORMAT_PATH, bytes.as_bytes())? && !has_format(storage)? {
+        storage.write(FORMAT_PATH, bytes.as_bytes())?;
     }
-    storage.probe_conditional_support(FORMAT_PATH, bytes.as_bytes())
+    storage.probe_conditional_support()
 }
 
 /// The newest version; `None` before the first.
@@ -138,6 +139,15 @@ pub(super) fn commit(storage: &dyn LakeStorage, record: &CommitRecord) -> Result
         // A run that was paused for more than `KEPT_VERSIONS` versions can create the record of a version that was
         // already removed.
         storage.remove(&[path])?;
+    } else if newest(storage)?.is_none_or(|newest| newest < record.version) {
+        let shown = storage.shown(&path);
+        return Err(Error::new(
+            ErrorKind::Protocol,
+            format!("the store refused to create {shown}, although it does not exist"),
+        )
+        .cause("a lake was deleted here, and the store takes the marker of a deletion for an object")
+        .hint("choose another output, or remove the deletion markers of the old lake's keys")
+        .context("path", shown));
     }
     Err(Error::new(
         ErrorKind::Retry,

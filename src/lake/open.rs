@@ -99,10 +99,22 @@ impl Lake {
                 "published version {version} first: an earlier run had committed it but not published it in full"
             ));
         }
-        if !self.conditional.put {
-            let lake = self.shown("");
+        let lake = self.shown("");
+        let ConditionalSupport { put, delete, atomic } = self.conditional;
+        if !put {
             warnings.push(format!(
                 "the store of {lake} ignores conditional writes: overlapping runs can overwrite each other's files"
+            ));
+        } else if !atomic {
+            warnings.push(format!(
+                "the store of {lake} does not check conditions atomically: overlapping runs can overwrite each \
+                 other's files"
+            ));
+        }
+        if put && !delete {
+            warnings.push(format!(
+                "the store of {lake} ignores conditional deletes: a paused run can remove a file of a newer version, \
+                 which the next run writes again"
             ));
         }
         warnings

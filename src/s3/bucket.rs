@@ -19,7 +19,7 @@ use crate::s3::connection::BucketConnection;
 use crate::s3::failure::RequestFailure;
 use crate::s3::fence::Fence;
 use crate::s3::multipart::UploadEnd;
-use crate::s3::object::{Page, Put, Tag, Written};
+use crate::s3::object::{Object, Page, Put, Tag, Written};
 use crate::s3::retry::RetryLoop;
 use crate::s3::signed_request::Request;
 use crate::s3::{list_xml, multipart};
@@ -113,7 +113,13 @@ impl Bucket {
             }
             let page = async { list_xml::parse(&request.send(connection).await?.1) };
             match retry.attempt(page).await {
-                Ok(page) => return Ok(page),
+                Ok(page) => {
+                    let has_tag = |object: &&Object| object.key.ends_with('/') || !object.tag.0.is_empty();
+                    return match page.objects.iter().find(|object| !has_tag(object)) {
+                        None => Ok(page),
+                        Some(object) => Err(self.without_tag(&object.key)),
+                    };
+                }
                 Err(failure) => retry.pause_or_fail(failure).await.map_err(|failure| {
                     connection.explain(&failure, &self.cannot("list", prefix), &retry).context("key", prefix)
                 })?,
@@ -195,6 +201,13 @@ impl Bucket {
 
     fn cannot(&self, verb: &str, key: &str) -> String {
         format!("cannot {verb} {}", self.shown(key))
+    }
+
+    fn without_tag(&self, key: &str) -> Error {
+        Error::new(ErrorKind::Protocol, format!("{} lists {} without an ETag", self.host(), self.shown(key)))
+            .cause("without an ETag, a changed object cannot be told from an unchanged one")
+            .hint("use another store, or a release of this one that lists ETags")
+            .context("key", key)
     }
 
     /// The result of a write. If it is unknown because a response was lost, the object is read back.

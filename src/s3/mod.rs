@@ -5,6 +5,7 @@
 mod adaptive_concurrency;
 pub mod bucket;
 mod client;
+pub mod conditions;
 mod connection;
 mod credentials;
 mod error_messages;

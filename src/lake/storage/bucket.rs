@@ -28,6 +28,7 @@ use crate::lake::{SUCCESS, in_publishing_order};
 use crate::runtime::cancel::Cancel;
 use crate::runtime::clock::Moment;
 use crate::s3::bucket::Bucket;
+use crate::s3::conditions;
 use crate::s3::fence::Fence;
 use crate::s3::list_parallel;
 use crate::s3::object::{Put, Tag, Written};
@@ -206,14 +207,10 @@ impl LakeStorage for BucketStorage {
         self.bucket.wait(try_join_all(listings))
     }
 
-    fn probe_conditional_support(&self, path: &str, bytes: &[u8]) -> Result<ConditionalSupport> {
-        let put = !self.create(path, bytes)?;
-        let key = self.key(path);
-        let delete = !self.bucket.wait(self.bucket.delete(&key, Some(&Tag("\"0\"".into()))))?;
-        if !delete {
-            self.write(path, bytes)?;
-        }
-        Ok(ConditionalSupport { put, delete })
+    fn probe_conditional_support(&self) -> Result<ConditionalSupport> {
+        let prefix = self.key(&format!("_etl/doctor/{}", conditions::random_name()?));
+        let found = self.bucket.wait(conditions::probe(&self.bucket, &prefix, 1))?;
+        Ok(ConditionalSupport { put: found.create && found.replace, delete: found.delete, atomic: found.atomic })
     }
 
     fn stale_writer_window(&self) -> Option<Duration> {

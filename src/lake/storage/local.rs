@@ -160,8 +160,8 @@ impl LakeStorage for LocalStorage {
         tables.iter().map(|(folder, known)| self.list(folder, *known)).collect()
     }
 
-    fn probe_conditional_support(&self, _: &str, _: &[u8]) -> Result<ConditionalSupport> {
-        Ok(ConditionalSupport { put: true, delete: true })
+    fn probe_conditional_support(&self) -> Result<ConditionalSupport> {
+        Ok(ConditionalSupport::FULL)
     }
 
     fn stale_writer_window(&self) -> Option<Duration> {

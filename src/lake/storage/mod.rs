@@ -63,9 +63,8 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
         self.list_many(&folders)
     }
 
-    /// Determines which conditional requests the store supports, by trying them on the control file at `path`, which
-    /// contains `bytes` before and after.
-    fn probe_conditional_support(&self, path: &str, bytes: &[u8]) -> Result<ConditionalSupport>;
+    /// Determines which conditional requests the store supports, by trying them.
+    fn probe_conditional_support(&self) -> Result<ConditionalSupport>;
 
     /// How long after a commit a running writer of the previous version may still change a file; `None` if there can be
     /// no such writer.

@@ -117,6 +117,8 @@ class PausedRuns:
             self.proxy.release()
         ended = self.paused.end()
         has_ended = ended["code"] == 0 and len(self.proxy.requests) == requests and not fault
+        report = ended.pop("report", None)
+        ended["version"] = report["version"] if report else None
         self.assert_result(random, name, ended, has_ended, f"{where}: {ended}")
         return is_stopped
 
@@ -145,7 +147,7 @@ class PausedRuns:
         version, listed = self.newest(name)
         assert ended["code"] in (0, 75), where
         if ended["code"] == 0 and not has_ended:
-            assert ended["report"]["version"] == version, f"{where}: version {version} exists"
+            assert ended["version"] == version, f"{where}: version {version} exists"
         seen = contents(self.seen(name))
         self.ends[f"exit {ended['code']}"] += 1
         if seen == listed:
@@ -156,7 +158,7 @@ class PausedRuns:
         assert again is not None, f"{where}: version {version} is of none of the inputs"
         following = random.choice((again, *range(len(self.versions.sources))))
         mended = self.run(following, name, self.other)
-        assert mended["code"] == 0, f"{where}: the next run: {mended}"
+        assert mended["code"] == 0, f"{where}: the next run: {mended.get('error')}"
         folder = self.seen(name)
         assert contents(folder) == self.versions.held[following], where
         assert check(folder, settled=True, bucket=True) == [], where

@@ -149,7 +149,14 @@ def _client(url: str, keys: Keys, service: str) -> Any:
         region_name=REGION,
         aws_access_key_id=keys.id,
         aws_secret_access_key=keys.secret,
-        config=Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}, max_pool_connections=16),
+        config=Config(
+            retries={"max_attempts": 2},
+            s3={"addressing_style": "path"},
+            max_pool_connections=16,
+            # Some stores reject the checksums that boto3 adds by default.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
     )
 
 
