@@ -18,7 +18,10 @@ pub const KEPT_VERSIONS: u64 = 16;
 /// Marks the error of a run that lost its version to another run.
 const OVERTAKEN: &str = "overtaken";
 
-const FORMAT_PATH: &str = "_etl/FORMAT";
+pub(super) const FORMAT_PATH: &str = "_etl/FORMAT";
+
+/// The folder of the markers, as a path below the lake's root.
+pub(super) const DONE: &str = "_etl/done";
 
 /// The newest version, and whether it is published in full.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ pub(super) fn record_path(version: u64) -> String {
 }
 
 fn marker_path(version: u64) -> String {
-    format!("_etl/done/{version:020}.json")
+    format!("{DONE}/{version:020}.json")
 }
 
 /// Returns true if the lake has a format that this release supports, false if it has no format yet.
@@ -59,12 +62,20 @@ pub(super) fn has_format(storage: &dyn LakeStorage) -> Result<bool> {
 /// Writes the format file of a new lake, which also checks that the location is writable, and determines which
 /// conditional requests the store supports.
 pub(super) fn initialize(storage: &dyn LakeStorage, is_new: bool) -> Result<ConditionalSupport> {
-    let bytes = format!("{{\"format\":{FORMAT}}}\n");
     if is_new {
-        // Returns false if another run created the file first, which has the same effect.
-        storage.create(FORMAT_PATH, bytes.as_bytes())?;
+        write_format(storage)?;
     }
-    storage.probe_conditional_support(FORMAT_PATH, bytes.as_bytes())
+    storage.probe_conditional_support(FORMAT_PATH, format_file().as_bytes())
+}
+
+/// Writes the format file if it does not exist.
+pub(super) fn write_format(storage: &dyn LakeStorage) -> Result<()> {
+    // Returns false if another run created the file first, which has the same effect.
+    storage.create(FORMAT_PATH, format_file().as_bytes()).map(drop)
+}
+
+fn format_file() -> String {
+    format!("{{\"format\":{FORMAT}}}\n")
 }
 
 /// The newest version; `None` before the first.
@@ -79,7 +90,7 @@ pub(super) fn head(storage: &dyn LakeStorage) -> Result<Option<Head>> {
         .hint("try again; another run is writing to this lake"));
     };
     let mut record = CommitRecord::from_bytes(&bytes, version, &storage.shown(&path))?;
-    let marker = marker(storage, version)?;
+    let marker = marker(storage, &record)?;
     if let Some(marker) = &marker {
         record.add_stamps(marker);
     }
@@ -101,15 +112,19 @@ pub(super) fn newest(storage: &dyn LakeStorage) -> Result<Option<u64>> {
     Ok(entries.iter().filter_map(|entry| version_of(&entry.path)).max())
 }
 
-/// The marker of a version; `None` if the version is not published in full.
-fn marker(storage: &dyn LakeStorage, version: u64) -> Result<Option<PublishedMarker>> {
-    let path = marker_path(version);
-    let Some(bytes) = storage.read_optional(&path)? else { return Ok(None) };
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-        Error::new(ErrorKind::Protocol, format!("{} is damaged", storage.shown(&path)))
-            .cause(error.to_string())
-            .hint("remove the file; the next run or `sparkify-lake recover` then publishes the version again")
-    })
+/// The newest version with a marker.
+pub(super) fn newest_marker(storage: &dyn LakeStorage) -> Result<Option<u64>> {
+    let entries = storage.list_many(&[DONE])?.concat();
+    Ok(entries.iter().filter_map(|entry| version_of(&entry.path)).max())
+}
+
+/// The marker of a version; `None` if the version is not published in full. A damaged marker, and the marker of another
+/// run's version with the same number, do not count: the version is then published again.
+fn marker(storage: &dyn LakeStorage, record: &CommitRecord) -> Result<Option<PublishedMarker>> {
+    let marker = storage.read_optional(&marker_path(record.version))?;
+    let marker: Option<PublishedMarker> = marker.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    Ok(marker
+        .filter(|marker| marker.version == record.version && marker.run.as_ref().is_none_or(|run| *run == record.run)))
 }
 
 /// Commits a version by writing its record: from now on the version will be published, by this run or a later one.
@@ -139,8 +154,16 @@ pub(super) fn mark_published(storage: &dyn LakeStorage, marker: &PublishedMarker
     let bytes = serde_json::to_vec(marker).map_err(|error| {
         Error::new(ErrorKind::Internal, "cannot serialize the marker of a published version").cause(error.to_string())
     })?;
-    // If another run wrote the marker of this version first, it has the same content.
-    storage.create(&marker_path(marker.version), &bytes)?;
+    let path = marker_path(marker.version);
+    if !storage.create(&path, &bytes)? {
+        // Another run has published this version too; or the marker is damaged, or belongs to a lost commit record.
+        let found = storage.read_optional(&path)?;
+        let found = found.and_then(|bytes| serde_json::from_slice::<PublishedMarker>(&bytes).ok());
+        if found.is_none_or(|found| found.run != marker.run) {
+            storage.remove(std::slice::from_ref(&path))?;
+            storage.create(&path, &bytes)?;
+        }
+    }
     let Some(old) = marker.version.checked_sub(KEPT_VERSIONS).filter(|old| *old > 0) else { return Ok(()) };
     storage.remove(&[record_path(old), marker_path(old)])
 }

@@ -156,6 +156,10 @@ impl LakeStorage for BucketStorage {
         self.bucket.shown(self.key(path).trim_end_matches('/'))
     }
 
+    fn stamps_prove_bytes(&self) -> bool {
+        true
+    }
+
     fn read_optional(&self, path: &str) -> Result<Option<Vec<u8>>> {
         Ok(self.bucket.wait(self.bucket.get_optional(&self.key(path)))?.map(|(bytes, _)| bytes.to_vec()))
     }
