@@ -14,7 +14,7 @@ from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.results.run_report import RunReport, SampleReport
 from sparkify_lake.settings.config import Config
 from sparkify_lake.settings.environment import is_in_airflow
-from sparkify_lake.settings.locations import is_remote
+from sparkify_lake.settings.locations import as_unicode, is_remote
 from sparkify_lake.settings.options import BY_NAME, mask_secrets, plain_value
 from sparkify_lake.settings.resolve import resolve
 from sparkify_lake.settings.time_range import reject_empty_range
@@ -198,7 +198,7 @@ def make_sample(directory: str, sizes: Mapping[str, int], config: Config) -> Sam
             hint="name a local folder, and upload the sample from there",
         )
     made = _engine.call_with_progress(
-        config, lambda on_tick: _engine.native().sample(directory, dict(sizes), on_tick)
+        config, lambda on_tick: _engine.native().sample(as_unicode("directory", directory), dict(sizes), on_tick)
     )
     return SampleReport(directory=directory, **made)
 

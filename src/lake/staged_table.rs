@@ -92,6 +92,7 @@ impl StagedTable {
             unchanged: AtomicU64::new(0),
             files: Mutex::default(),
         };
+        let reads_back = takeover.rebuild && !lake.storage.stamps_prove_bytes();
         for ListedFile { path, size, stamp } in entries {
             if path == SUCCESS {
                 staged.is_marked = true;
@@ -105,7 +106,7 @@ impl StagedTable {
             let entry = ListedFile { path, size, stamp };
             let sha256 = match recorded {
                 // `Self::add` reads the bytes if it would keep the file.
-                Some(file) if takeover.rebuild => Some(file.sha256.clone()).filter(|_| file.size == entry.size),
+                Some(file) if reads_back => Some(file.sha256.clone()).filter(|_| file.size == entry.size),
                 _ => known_checksum(&*lake.storage, folder, &entry, known)?,
             };
             let ListedFile { path, size, stamp } = entry;
