@@ -4,8 +4,8 @@ Importing this module does nothing and starts no Spark. Every function reads all
 the order of the calls does not matter.
 
 Invariant: signatures and folder names are those of the original job. Additional keywords are ignored, because
-Airflow's PythonOperator passes its context. On a local disk, a function waits up to ten minutes for another one
-that is writing to the same lake.
+Airflow's PythonOperator passes its context. On a local disk, a function waits up to ten minutes
+for another run that is writing to the same lake.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["create_spark_session", "main", "process_log_data", "process_song_data"]
 
-# How long a function waits for another one that is writing to the same local lake: two tasks of a DAG may start
-# at the same time.
+# How long a function waits for another run that is writing to the same local lake: two tasks of a DAG may
+# start at the same time.
 _MAX_WAIT_SECONDS = 600.0
 _MAX_PAUSE_SECONDS = 1.0
 

@@ -143,6 +143,7 @@ pub(super) fn open_newest(location: &Location, stores: &Stores) -> Result<(Box<d
 struct Found {
     is_damaged: bool,
     has_foreign_files: bool,
+    has_lost_format: bool,
     has_lost_record: bool,
 }
 
@@ -165,6 +166,9 @@ impl Found {
             ),
             Self { has_foreign_files: true, .. } => {
                 format!("remove the foreign files, or run with --adopt{keep_gone} to have them removed")
+            }
+            Self { is_damaged: true, has_lost_format: true, .. } if check.problem_count == 1 => {
+                "run again, which writes the file again".to_owned()
             }
             Self { is_damaged: true, .. } => format!("run with --rebuild{keep_gone} to write these files again"),
             _ => return None,
@@ -236,6 +240,7 @@ fn check_control_files(
     (check, found): (&mut LakeCheck, &mut Found),
 ) -> Result<()> {
     if !commit_log::has_format(storage)? {
+        found.has_lost_format = true;
         found.note(check, commit_log::FORMAT_PATH.to_owned(), "missing");
     }
     if let Some(version) = commit_log::newest_marker(storage)?.filter(|version| *version > record.version) {

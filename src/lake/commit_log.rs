@@ -55,7 +55,9 @@ pub(super) fn has_format(storage: &dyn LakeStorage) -> Result<bool> {
         ErrorKind::Protocol,
         format!("{shown} has a format that this version of sparkify-lake does not support"),
     )
-    .hint("upgrade sparkify-lake, because a newer version wrote this lake; or choose another output")
+    .hint(
+        "upgrade sparkify-lake, because a newer version wrote this lake; if the file is damaged, remove it and run again",
+    )
     .context("path", shown))
 }
 

@@ -92,7 +92,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostCopies:
-    """Input files whose copies in the lake (`keep_gone`) are missing or damaged; `first` names some of them."""
+    """Input files whose copies in the lake (`keep_gone`) are missing or damaged.
+
+    Attributes:
+        files: Their number.
+        first: The names of the first files.
+    """
 
     files: int
     first: Sequence[str]
@@ -128,8 +133,8 @@ class Checkup(Result):
             begin with `.` or `_`.
         problem_count: Number of files that do not match the commit log.
         problems: The first of these files.
-        lost: Input files whose copies in the lake are missing or damaged. If such a file was deleted, its rows
-            cannot be rebuilt.
+        lost: Input files whose copies in the lake are missing or damaged. If such a file was deleted, its
+            rows cannot be rebuilt.
         repair: What to do about the problems; None if there are none.
         exit_code: 0 if there is no problem, 75 if the version is not completely published, 76 if files do
             not match the commit log.

@@ -190,9 +190,9 @@ def _read_files(config: Setting | None, directory: Path | None) -> list[ConfigFi
         try:
             return _read_pair(directory or Path())
         except PermissionError:
-            # Nobody chose the current folder for its files: services and `sudo -u` often start in a foreign one.
-            ignored = f"{LAKE_FILE} and {SECRET_FILE} are not read, because the current folder cannot be searched"
-            return [ConfigFile(warnings=(ignored,))]
+            # Services and `sudo -u` often start in a folder that nobody chose for its files.
+            why = "the current folder cannot be searched"
+            return [ConfigFile(warnings=(f"{LAKE_FILE} and {SECRET_FILE} are not read, because {why}",))]
     named = Path(str(config.value))
     if named.is_dir():
         found = _read_pair(named)
