@@ -43,8 +43,9 @@ impl Lake {
         };
         let has_format = commit_log::has_format(&*storage)?;
         let mut head = commit_log::head(&*storage)?;
-        let conditional = match &head {
-            Some(head) if storage.unguarded().is_none() => head.record.conditional,
+        let conditional = match (&head, location) {
+            (Some(head), Location::Object(_)) => head.record.conditional,
+            // On a local disk, it only says whether this run holds a lock.
             _ => commit_log::initialize(&*storage, !has_format)?,
         };
         let format_was_missing = head.is_some() && !has_format;

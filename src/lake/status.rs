@@ -99,11 +99,11 @@ pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<
     let known = |folder: &str| record.as_ref().and_then(|record| record.tables.get(folder));
     let tables: Vec<_> = folders.iter().map(|folder| (*folder, known(folder))).collect();
     for (folder, entries) in folders.iter().zip(storage.list_tables(&tables)?) {
-        files.push(entries.len() as u64);
         let known = known(folder);
         let is_named = |path: &str| path == SUCCESS || known.is_some_and(|known| known.files.contains_key(path));
         let entries: Vec<ListedFile> =
             entries.into_iter().filter(|entry| is_named(&entry.path) || !is_ignored_by_readers(&entry.path)).collect();
+        files.push(entries.len() as u64);
         is_intact &= known.is_some_and(|known| entries.len() == known.files.len() + 1);
         for entry in &entries {
             is_intact =

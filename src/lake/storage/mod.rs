@@ -8,6 +8,7 @@
 pub(in crate::lake) mod bucket;
 pub(in crate::lake) mod file_tree;
 pub(in crate::lake) mod local;
+mod local_stage;
 mod lock;
 mod pack_writer;
 mod sync;
