@@ -89,7 +89,7 @@ def test_a_sync_that_fails_is_an_error(host: Host, call: str, error: int) -> Non
 @needs_filter
 @pytest.mark.parametrize("error", [*UNSUPPORTED, errno.EPERM, errno.EIO], ids=named)
 def test_without_syncfs_the_files_are_synced(tmp_path: Path, error: int) -> None:
-    """With more files than are synced one by one; an error of syncfs may be that of another program's file."""
+    """With more files than are synced one by one. An error of syncfs may be that of another file."""
     with ForkServer(build_fault_library(tmp_path)) as fork_server, scratch_folder() as folder:
         source = write_input(folder / "in", [song(n) for n in range(200)], [play(n) for n in range(9)], 1)
         lake = folder / "lake"

@@ -152,7 +152,9 @@ def test_a_copy_that_brings_its_folders_time_is_found(
 # --- files that readers ignore ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [".DS_Store", "._part-00000.snappy.parquet", ".nfs0001", "_metadata", ".x.crc"])
+@pytest.mark.parametrize(
+    "name", [".DS_Store", "._part-00000.snappy.parquet", ".nfs0001", "_metadata", ".x.crc"]
+)
 def test_files_that_readers_ignore_are_ignored(
     source: Path,
     lake: Path,

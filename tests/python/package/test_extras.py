@@ -74,7 +74,10 @@ def test_dependencies_match_the_imports_of_the_package() -> None:
     assert imported(always) - {"typing_extensions"} <= {"polars", "rich"}
     # The Airflow module is imported only with Airflow; the extra adds the provider for connections.
     assert imported(airflow) == {"airflow"}
-    assert declared("airflow") - {"polars", "rich", "tzdata"} == {"apache-airflow", "apache-airflow-providers-amazon"}
+    assert declared("airflow") - {"polars", "rich", "tzdata"} == {
+        "apache-airflow",
+        "apache-airflow-providers-amazon",
+    }
     # The executors import their libraries only when they are used; mapInArrow of PySpark imports pandas.
     assert [imported([file]) for file in clusters] == [{"pyarrow"}, {"ray"}]
     assert declared("spark") - {"polars", "rich", "tzdata"} == {"pandas", "pyarrow", "pyspark"}
