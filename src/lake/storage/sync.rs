@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::cancel::Cancel;
-use crate::runtime::threads::for_tasks;
+use crate::runtime::threads::{for_tasks, must_be_available};
 
 /// Files that are synced at the same time, because a file system combines syncs that arrive together.
 const CONCURRENT_SYNCS: usize = 8;
@@ -56,17 +56,14 @@ pub fn file_system(folder: &Path) -> io::Result<bool> {
 pub fn files(root: &Path, files: &[PathBuf]) -> Result<()> {
     let folders = files.iter().flat_map(|file| file.ancestors().skip(1).take_while(|folder| folder.starts_with(root)));
     let folders: Vec<PathBuf> = folders.collect::<BTreeSet<&Path>>().into_iter().map(Path::to_owned).collect();
+    // A failed sync must not be repeated: the second one succeeds, although the bytes are lost.
+    let threads = if must_be_available(CONCURRENT_SYNCS - 1).is_ok() { CONCURRENT_SYNCS } else { 1 };
     for paths in [files, &folders] {
-        // If the system cannot start the threads, this thread syncs all of the files.
-        in_threads(paths, CONCURRENT_SYNCS).or_else(|_| in_threads(paths, 1))?;
+        let sync = |file: &PathBuf| path(file).map_err(|error| Error::io(ErrorKind::Storage, "sync", file, &error));
+        let work = |(): &mut (), task: usize| paths.get(task).map_or(Ok(()), sync);
+        for_tasks(threads, paths.len(), &Cancel::default(), |_| (), work, |()| Ok(()))?;
     }
     Ok(())
-}
-
-fn in_threads(paths: &[PathBuf], threads: usize) -> Result<()> {
-    let sync = |file: &PathBuf| path(file).map_err(|error| Error::io(ErrorKind::Storage, "sync", file, &error));
-    let work = |(): &mut (), task: usize| paths.get(task).map_or(Ok(()), sync);
-    for_tasks(threads, paths.len(), &Cancel::default(), |_| (), work, |()| Ok(())).map(drop)
 }
 
 /// Turns the error of a file system that does not support the sync into a success.
