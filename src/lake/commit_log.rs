@@ -25,7 +25,10 @@ const OVERTAKEN: &str = "overtaken";
 /// Marks the error of a run whose version is not the newest one anymore.
 const NEWEST: &str = "newest";
 
-const FORMAT_PATH: &str = "_etl/FORMAT";
+pub(super) const FORMAT_PATH: &str = "_etl/FORMAT";
+
+/// The folder of the markers, as a path below the lake's root.
+pub(super) const DONE: &str = "_etl/done";
 
 /// The folder of the commit records.
 pub(super) const LOG: &str = "_etl/log";
@@ -42,7 +45,7 @@ pub(super) fn record_path(version: u64) -> String {
 }
 
 fn marker_path(version: u64) -> String {
-    format!("_etl/done/{version:020}.json")
+    format!("{DONE}/{version:020}.json")
 }
 
 /// Returns true if the lake has a format that this release supports, false if it has no format yet.
@@ -62,20 +65,30 @@ pub(super) fn has_format(storage: &dyn LakeStorage) -> Result<bool> {
         ErrorKind::Protocol,
         format!("{shown} has a format that this version of sparkify-lake does not support"),
     )
-    .hint("upgrade sparkify-lake, because a newer version wrote this lake; or choose another output")
+    .hint(
+        "upgrade sparkify-lake, because a newer version wrote this lake; if the file is damaged, remove it and run again",
+    )
     .context("path", shown))
 }
 
 /// Writes the format file of a new lake, which also checks that the location is writable, and determines which
 /// conditional requests the store supports.
 pub(super) fn initialize(storage: &dyn LakeStorage, is_new: bool) -> Result<ConditionalSupport> {
+    if is_new {
+        write_format(storage)?;
+    }
+    storage.probe_conditional_support()
+}
+
+/// Writes the format file if it does not exist.
+pub(super) fn write_format(storage: &dyn LakeStorage) -> Result<()> {
     let bytes = format!("{{\"format\":{FORMAT}}}\n");
     // If another run created the file first, it has the same content. A store may also refuse to create a file that was
     // deleted before.
-    if is_new && !storage.create(FORMAT_PATH, bytes.as_bytes())? && !has_format(storage)? {
+    if !storage.create(FORMAT_PATH, bytes.as_bytes())? && !has_format(storage)? {
         storage.write(FORMAT_PATH, bytes.as_bytes())?;
     }
-    storage.probe_conditional_support()
+    Ok(())
 }
 
 /// The newest version; `None` before the first.
@@ -90,7 +103,7 @@ pub(super) fn head(storage: &dyn LakeStorage) -> Result<Option<Head>> {
         .hint("try again; another run is writing to this lake"));
     };
     let mut record = CommitRecord::from_bytes(&bytes, version, &storage.shown(&path))?;
-    let marker = marker(storage, version)?;
+    let marker = marker(storage, &record)?;
     if let Some(marker) = &marker {
         record.add_stamps(marker);
     }
@@ -112,15 +125,19 @@ pub(super) fn newest(storage: &dyn LakeStorage) -> Result<Option<u64>> {
     Ok(entries.iter().filter_map(|entry| version_of(&entry.path)).max())
 }
 
-/// The marker of a version; `None` if the version is not published in full.
-fn marker(storage: &dyn LakeStorage, version: u64) -> Result<Option<PublishedMarker>> {
-    let path = marker_path(version);
-    let Some(bytes) = storage.read_optional(&path)? else { return Ok(None) };
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-        Error::new(ErrorKind::Protocol, format!("{} is damaged", storage.shown(&path)))
-            .cause(error.to_string())
-            .hint("remove the file; the next run or `sparkify-lake recover` then publishes the version again")
-    })
+/// The newest version with a marker.
+pub(super) fn newest_marker(storage: &dyn LakeStorage) -> Result<Option<u64>> {
+    let entries = storage.list_many(&[DONE])?.concat();
+    Ok(entries.iter().filter_map(|entry| version_of(&entry.path)).max())
+}
+
+/// The marker of a version; `None` if the version is not published in full. A damaged marker, and the marker of another
+/// run's version with the same number, do not count: the version is then published again.
+fn marker(storage: &dyn LakeStorage, record: &CommitRecord) -> Result<Option<PublishedMarker>> {
+    let marker = storage.read_optional(&marker_path(record.version))?;
+    let marker: Option<PublishedMarker> = marker.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    Ok(marker
+        .filter(|marker| marker.version == record.version && marker.run.as_ref().is_none_or(|run| *run == record.run)))
 }
 
 /// Commits a version by writing its record: from now on the version will be published, by this run or a later one.
@@ -162,8 +179,19 @@ pub(super) fn mark_published(storage: &dyn LakeStorage, marker: &PublishedMarker
     let bytes = serde_json::to_vec(marker).map_err(|error| {
         Error::new(ErrorKind::Internal, "cannot serialize the marker of a published version").cause(error.to_string())
     })?;
-    // If another run wrote the marker of this version first, it has the same content.
-    storage.create(&marker_path(marker.version), &bytes)?;
+    let path = marker_path(marker.version);
+    if !storage.create(&path, &bytes)? {
+        // Another run has published this version too; or the marker is damaged, or belongs to a lost commit record.
+        let found = storage.read_optional(&path)?;
+        let found = found.and_then(|bytes| serde_json::from_slice::<PublishedMarker>(&bytes).ok());
+        if found.is_none_or(|found| found.run != marker.run) {
+            storage.remove(std::slice::from_ref(&path))?;
+            // A store may refuse to create a file that was deleted before.
+            if !storage.create(&path, &bytes)? {
+                storage.write(&path, &bytes)?;
+            }
+        }
+    }
     let Some(old) = marker.version.checked_sub(KEPT_VERSIONS).filter(|old| *old > 0) else { return Ok(()) };
     storage.remove(&[record_path(old), marker_path(old)])
 }

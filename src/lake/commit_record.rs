@@ -127,6 +127,9 @@ pub struct Image {
 pub(super) struct PublishedMarker {
     /// The number of the published version.
     pub version: u64,
+    /// The id of the run that committed it; absent in markers of release 0.1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// The stamps, by table folder and by path below it.
     pub stamps: BTreeMap<String, BTreeMap<String, String>>,
 }

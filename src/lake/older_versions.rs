@@ -7,8 +7,8 @@
 //! Invariant: only bytes that a recorded version had, or replaced, at the same path are recognized.
 
 use crate::error::Result;
-use crate::lake::commit_log::{self, KEPT_VERSIONS};
-use crate::lake::commit_record::{CommitRecord, sha256};
+use crate::lake::commit_log::{KEPT_VERSIONS, record_path};
+use crate::lake::commit_record::CommitRecord;
 use crate::lake::storage::LakeStorage;
 
 /// The records of the versions up to the newest one.
@@ -16,17 +16,22 @@ use crate::lake::storage::LakeStorage;
 pub(super) struct OlderVersions(Vec<CommitRecord>);
 
 impl OlderVersions {
-    /// Reads the records of `newest` and of the versions before it that the commit log still has.
+    /// Reads the records of `newest` and of the versions before it that the commit log still has. A damaged record is
+    /// left out.
     ///
     /// # Errors
-    /// Any storage error, and [`crate::error::ErrorKind::Protocol`] when a record is damaged.
+    /// Any storage error.
     pub fn read(storage: &dyn LakeStorage, newest: u64) -> Result<Self> {
-        let records = kept_versions(newest).map(|version| commit_log::record(storage, version));
-        records.filter_map(Result::transpose).collect::<Result<_>>().map(Self)
+        let stored = kept_versions(newest).map(|version| Ok((version, storage.read_optional(&record_path(version))?)));
+        stored.collect::<Result<Vec<_>>>().map(Self::new)
     }
 
-    pub fn new(records: Vec<CommitRecord>) -> Self {
-        Self(records)
+    /// The records with these numbers and bytes. What is missing or damaged is left out.
+    pub fn new(stored: Vec<(u64, Option<impl AsRef<[u8]>>)>) -> Self {
+        let stored = stored.into_iter();
+        Self(
+            stored.filter_map(|(version, bytes)| CommitRecord::from_bytes(bytes?.as_ref(), version, "").ok()).collect(),
+        )
     }
 
     /// The checksum of a file that lies in the folder of a table, if one of these versions had its bytes; `None` for a
@@ -38,8 +43,8 @@ impl OlderVersions {
         if !self.0.iter().any(|record| record.tables.get(folder).is_some_and(|table| table.files.contains_key(path))) {
             return Ok(None);
         }
-        let bytes = storage.read_optional(&format!("{folder}/{path}"))?;
-        Ok(bytes.map(|bytes| sha256(&bytes)).filter(|sha256| self.have(folder, path, sha256)))
+        let found = storage.checksum(&format!("{folder}/{path}"))?;
+        Ok(found.filter(|sha256| self.have(folder, path, sha256)))
     }
 
     /// Returns true if the file at this path of the table in `folder` had these bytes at one of the versions.
@@ -63,16 +68,20 @@ mod tests {
 
     #[test]
     fn only_bytes_of_the_same_path_are_recognized() {
-        let record = |sha256: &str, replaced: Option<&str>| {
+        let record = |version: u64, sha256: &str, replaced: Option<&str>| {
             let file = FileRecord {
                 sha256: sha256.to_owned(),
                 replaced: replaced.map(str::to_owned),
                 ..FileRecord::default()
             };
             let table = TableRecord { files: BTreeMap::from([("p".to_owned(), file)]), ..TableRecord::default() };
-            CommitRecord { tables: BTreeMap::from([("t".to_owned(), table)]), ..CommitRecord::default() }
+            let tables = BTreeMap::from([("t".to_owned(), table)]);
+            let record = CommitRecord { version, run: "a-run".to_owned(), tables, ..CommitRecord::default() };
+            (version, Some(record.to_bytes().unwrap()))
         };
-        let versions = OlderVersions::new(vec![record("2", Some("1")), record("1", Some("0"))]);
+        let damaged = (3, Some(b"{}".to_vec()));
+        let versions =
+            OlderVersions::new(vec![damaged, record(2, "2", Some("1")), record(1, "1", Some("0")), (0, None)]);
         for known in ["0", "1", "2"] {
             assert!(versions.have("t", "p", known), "{known}");
             assert!(!versions.have("t", "q", known) && !versions.have("u", "p", known), "{known}");

@@ -194,7 +194,8 @@ impl Bucket {
     /// Any error of the store.
     pub async fn put_in_parts(&self, key: &str, body: Bytes, put: Put<'_>) -> Result<Written> {
         let message = self.cannot("write", key);
-        path(key).map_err(|failure| self.connection.explain(&failure, &message, &RetryLoop::new(&self.connection.shared)))?;
+        path(key)
+            .map_err(|failure| self.connection.explain(&failure, &message, &RetryLoop::new(&self.connection.shared)))?;
         let ended = multipart::upload(&self.connection, self.fence.as_deref(), key, &body, put, &message).await;
         self.resolve(ended, &Write { key, body: &body, put, message }).await
     }
@@ -341,7 +342,10 @@ impl Bucket {
                     return Ok(UploadEnd::Refused);
                 }
                 Err(failure) => {
-                    retry.pause_or_fail(failure).await.map_err(|failure| self.connection.explain(&failure, message, &retry))?;
+                    retry
+                        .pause_or_fail(failure)
+                        .await
+                        .map_err(|failure| self.connection.explain(&failure, message, &retry))?;
                 }
             }
         }

@@ -51,9 +51,9 @@ impl FailureContext<'_> {
             RequestFailure::Credentials(message) => {
                 self.error(ErrorKind::Access, message.clone()).hint(self.correct_credentials())
             }
-            RequestFailure::Fenced(_) => self
-                .error(ErrorKind::Retry, failure.to_string())
-                .hint("run again: another run has overtaken this one"),
+            RequestFailure::Fenced(_) => {
+                self.error(ErrorKind::Retry, failure.to_string()).hint("run again: another run has overtaken this one")
+            }
             RequestFailure::UnsupportedKey(message) => self
                 .error(ErrorKind::Configuration, message.clone())
                 .hint("rename the object: a key must not contain control characters, or parts that are empty, . or .."),

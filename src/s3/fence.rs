@@ -83,6 +83,11 @@ impl Fence {
         let request = request.query("prefix", &self.prefix).query("start-after", &self.own);
         let page = list_xml::parse(&request.send(connection).await?.1)?;
         // A store may ignore `start-after`. Names of another length are no entries.
-        Ok(page.objects.into_iter().map(|object| object.key).filter(|key| key.len() == self.own.len() && *key > self.own).max())
+        Ok(page
+            .objects
+            .into_iter()
+            .map(|object| object.key)
+            .filter(|key| key.len() == self.own.len() && *key > self.own)
+            .max())
     }
 }

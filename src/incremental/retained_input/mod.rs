@@ -107,14 +107,24 @@ pub(crate) fn retain(
     if !spec.config.keep_gone {
         return must_allow_shrink(spec, inputs, head).map(|()| RetainedFiles::default());
     }
-    let old_packs: BTreeMap<u32, StateFile> =
+    let mut old_packs: BTreeMap<u32, StateFile> =
         head.iter().flat_map(|head| &head.checkpoints).flat_map(|checkpoint| checkpoint.state.packs.clone()).collect();
     let new_packs = NewPacks::new(stage, old_packs.last_key_value().map_or(0, |(last, _)| last + 1));
+    if spec.config.rebuild {
+        // A rebuild copies input files again if their copies are damaged.
+        for (number, pack) in old_packs.clone() {
+            context.cancel.check()?;
+            if !stage.lake().has_state(&pack)? {
+                old_packs.remove(&number);
+            }
+        }
+    }
     let mut retained = RetainedFiles::default();
     for content in Content::ALL {
         let Some(source) = spec.source(content) else { continue };
         let known = Known::newest(head, content, source);
-        let (mut copies, to_copy) = find_copies(source, inputs.listing(content), known);
+        let is_usable = |copy: &FileCopy| copy.parts.iter().all(|part| old_packs.contains_key(&part.0));
+        let (mut copies, to_copy) = find_copies(source, inputs.listing(content), known, is_usable);
         retained.has_changed |= !to_copy.is_empty();
         context.note(Level::Info, || format!("{}: {} files to copy", content.name(), to_copy.len()));
         let listing = inputs.listing(content);
@@ -125,6 +135,9 @@ pub(crate) fn retain(
         let mut missing = Vec::new();
         for MissingFile { name, entry, copy } in missing_files(source, listing, known)? {
             if !present.contains(&copy.sha256) {
+                if !is_usable(copy) {
+                    return Err(lost_copy(source, name));
+                }
                 missing.extend(input_file(source, name, entry));
                 copies.insert(name.to_owned(), copy.clone());
             }
@@ -159,7 +172,7 @@ pub(crate) fn estimate(
         let missing = missing_files(source, inputs.listing(content), known)?;
         let missing = missing.iter().filter_map(|file| input_file(source, file.name, file.entry)).collect();
         inputs.listing_mut(content).add_missing(missing);
-        let (_, without_copy) = find_copies(source, inputs.listing(content), known);
+        let (_, without_copy) = find_copies(source, inputs.listing(content), known, |_| true);
         to_copy.push((content, without_copy));
     }
     Ok(to_copy)
@@ -200,11 +213,12 @@ pub(crate) fn max_packs(bytes: u64, threads: usize) -> u64 {
     threads as u64 + bytes / MAX_PACK_BYTES as u64
 }
 
-/// Finds the copies that the lake has of listed files; also returns the files without a copy.
+/// Finds the copies that the lake has of listed files and that are usable; also returns the files without such a copy.
 fn find_copies(
     source: &Source,
     listing: &Listing,
     known: Option<Known<'_>>,
+    is_usable: impl Fn(&FileCopy) -> bool,
 ) -> (BTreeMap<String, FileCopy>, Selection) {
     let listed_at =
         known.and_then(|known| file_identity::nanoseconds(&known.checkpoint.listed_at)).unwrap_or(i128::MIN);
@@ -213,7 +227,7 @@ fn find_copies(
         let name = file_identity::name(source, file);
         let entry = known.and_then(|known| known.manifest.files.get(&name));
         match entry.filter(|entry| file_identity::is_unchanged(file, (entry.size, &entry.version), listed_at)) {
-            Some(ManifestEntry { copy: Some(copy), .. }) => drop(copies.insert(name, copy.clone())),
+            Some(ManifestEntry { copy: Some(copy), .. }) if is_usable(copy) => drop(copies.insert(name, copy.clone())),
             // It has no records, so there is nothing to retain.
             Some(entry) if entry.read() == 0 => {}
             _ => to_copy.push(index),
@@ -241,6 +255,20 @@ fn missing_files<'l>(source: &Source, listing: &Listing, known: Option<Known<'l>
             Ok(MissingFile { name, entry, copy })
         })
         .collect()
+}
+
+/// The error for a missing file whose only copy is missing or damaged.
+fn lost_copy(source: &Source, name: &str) -> Error {
+    Error::new(
+        ErrorKind::Protocol,
+        format!("{name} is missing from {}, and its copy in the lake is missing or damaged", source.shown),
+    )
+    .cause("the rows of this file cannot be rebuilt")
+    .hint(
+        "restore the file, or the packs that `sparkify-lake check` names; or run with --allow-shrink without \
+         --keep-gone, which removes its rows permanently",
+    )
+    .context("path", name)
 }
 
 /// Refuses a run without `--keep-gone` that would remove rows of missing files which an earlier run retained, unless

@@ -182,6 +182,10 @@ impl LakeStorage for BucketStorage {
         self.bucket.shown(self.key(path).trim_end_matches('/'))
     }
 
+    fn stamps_prove_bytes(&self) -> bool {
+        true
+    }
+
     fn read_optional(&self, path: &str) -> Result<Option<Vec<u8>>> {
         Ok(self.bucket.wait(self.bucket.get_optional(&self.key(path)))?.map(|(bytes, _)| bytes.to_vec()))
     }
@@ -241,9 +245,7 @@ impl LakeStorage for BucketStorage {
         };
         // Another run may be the reason.
         match commit_log::newest(self) {
-            Ok(Some(newest)) if newest > record.version => {
-                Err(commit_log::replaced_by_newer(record.version, newest))
-            }
+            Ok(Some(newest)) if newest > record.version => Err(commit_log::replaced_by_newer(record.version, newest)),
             _ => Err(error),
         }
     }

@@ -106,14 +106,12 @@ impl FencedWriter {
     /// Returns true if a version of the lake had these bytes at this path.
     async fn is_ours(&self, path: &str, bytes: &[u8]) -> Result<bool> {
         let read = || async {
-            let mut records = Vec::new();
+            let mut stored = Vec::new();
             for version in kept_versions(self.version) {
-                let key = self.key(&record_path(version));
-                if let Some((bytes, _)) = self.bucket.get_optional(&key).await? {
-                    records.push(CommitRecord::from_bytes(&bytes, version, &self.bucket.shown(&key))?);
-                }
+                let found = self.bucket.get_optional(&self.key(&record_path(version))).await?;
+                stored.push((version, found.map(|(bytes, _)| bytes)));
             }
-            Ok(OlderVersions::new(records))
+            Ok(OlderVersions::new(stored))
         };
         let older = self.older.get_or_try_init(read).await?;
         Ok(path.split_once('/').is_some_and(|(folder, path)| older.have(folder, path, &sha256(bytes))))

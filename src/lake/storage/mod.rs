@@ -9,8 +9,10 @@ pub(in crate::lake) mod bucket;
 mod fenced_writer;
 pub(in crate::lake) mod file_tree;
 pub(in crate::lake) mod local;
+mod local_stage;
 mod lock;
 mod pack_writer;
+mod sync;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -18,7 +20,7 @@ use std::fs::File;
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::lake::commit_record::{CommitRecord, ConditionalSupport, Image, TableRecord};
+use crate::lake::commit_record::{CommitRecord, ConditionalSupport, Image, TableRecord, sha256};
 use crate::runtime::cancel::Cancel;
 use crate::runtime::clock::Moment;
 
@@ -44,6 +46,15 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
     /// Reads a small file; `None` if it does not exist.
     fn read_optional(&self, path: &str) -> Result<Option<Vec<u8>>>;
 
+    /// SHA-256 of a file of any size; `None` if it does not exist.
+    fn checksum(&self, path: &str) -> Result<Option<String>> {
+        Ok(self.read_optional(path)?.map(|bytes| sha256(&bytes)))
+    }
+
+    /// Returns true if the stamp of a file follows from its bytes, so that it changes whenever they do. On a local disk,
+    /// a tool can preserve the modification time, and a disk can damage bytes.
+    fn stamps_prove_bytes(&self) -> bool;
+
     /// Creates a durable control file; `false` if another run has already created it.
     fn create(&self, path: &str, bytes: &[u8]) -> Result<bool>;
 
@@ -65,6 +76,11 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
 
     /// Determines which conditional requests the store supports, by trying them.
     fn probe_conditional_support(&self) -> Result<ConditionalSupport>;
+
+    /// Why nothing keeps overlapping runs apart here, for a warning; `None` if the lock or conditional writes do.
+    fn unguarded(&self) -> Option<String> {
+        None
+    }
 
     /// How long after a commit a running writer of the previous version may still change a file; `None` if there can be
     /// no such writer.

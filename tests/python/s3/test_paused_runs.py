@@ -1,4 +1,4 @@
-"""A run that is paused at any request or at any time while other runs publish newer versions.
+"""A run that is paused at a request or at any time while other runs publish newer versions.
 
 The newest version is in place at the end, or the next run puts it there; a run never reports that it published
 a version that is not the newest one.

@@ -23,8 +23,8 @@ from support.s3_proxy import Proxy
 from support.s3_servers import Bucket
 
 MOMENTS = ("before", "after", "held", "timed")
-"""Stopped when the proxy has a request and sends it on; when the answer is ready; with a request that the proxy
-keeps until the process continues (a slow network); or at a random time."""
+"""Stopped when the proxy has a request, which it sends on; when the answer is ready; with a request that the
+proxy keeps until the process continues (a slow network); or at a random time."""
 
 
 LONGEST_WINDOW = 0.6
@@ -106,7 +106,7 @@ class PausedRuns:
         requests = len(self.proxy.requests)
         if is_stopped:
             begun = time.monotonic()
-            # The first input again reverts what the stopped run has published; the others change it once more.
+            # The first input again reverts what the stopped run has published.
             choices = (first, first, *range(len(self.versions.sources)))
             for number in random.choices(choices, k=random.randint(2, 4)):
                 ended = self.run(number, name, self.other)
