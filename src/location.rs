@@ -70,6 +70,18 @@ impl Location {
             );
         }
         let path = match value.split_once("://") {
+            None if value.starts_with("dbfs:/") => {
+                return refuse(
+                    format!("{option} has the scheme dbfs:/, which is not supported"),
+                    "use the local path of DBFS, /dbfs/folder, or s3://bucket/folder",
+                );
+            }
+            None if has_scheme(value) => {
+                return refuse(
+                    format!("{option} begins with a scheme that is not supported"),
+                    "use a local path, file:// or s3:// (for a folder whose name ends with a colon: ./name:/)",
+                );
+            }
             None => value,
             Some(("file", rest)) if rest.starts_with('/') => rest,
             Some(("file", _)) => {
@@ -128,6 +140,14 @@ impl Location {
     }
 }
 
+/// Returns true for a URL without a host (`hdfs:/folder`), as Hadoop accepts it.
+fn has_scheme(value: &str) -> bool {
+    value.split_once(":/").is_some_and(|(scheme, _)| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+    })
+}
+
 /// The path without repeated slashes and `.` segments. `..` stays, because after a symlink it names another folder.
 fn normalized(path: &Path) -> PathBuf {
     let normalized: PathBuf = path.components().filter(|part| !matches!(part, Component::CurDir)).collect();
@@ -163,6 +183,9 @@ mod tests {
         for value in ["/a/b", "/a//b/", "file:///a/b", "/a/./b"] {
             assert_eq!(Location::parse("input", value).unwrap().local(), Some(Path::new("/a/b")), "{value}");
         }
+        for value in ["a:b/c", "./dbfs:/x", "./a:/b", "x/y:/z"] {
+            assert!(Location::parse("output", value).unwrap().local().is_some(), "{value}");
+        }
     }
 
     #[test]
@@ -186,6 +209,9 @@ mod tests {
             "s3:///x",
             "s3://b/../x",
             "s3a://key:secret@b/x",
+            "dbfs:/mnt/lake",
+            "hdfs:/lake",
+            "wasbs:/lake",
         ] {
             let error = Location::parse("output", value).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Configuration, "{value}");

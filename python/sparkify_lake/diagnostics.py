@@ -11,6 +11,7 @@ from sparkify_lake import _engine
 from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.results.diagnostics import Checkup, Examination, Status
 from sparkify_lake.settings.config import Config
+from sparkify_lake.settings.locations import as_unicode
 from sparkify_lake.settings.options import BY_NAME, mask_secrets, plain_value
 from sparkify_lake.settings.resolve import resolve
 
@@ -108,7 +109,7 @@ def doctor_with(location: object, config: Config) -> Examination:
         location = config.value("output")
     if location is None:
         raise UsageError("there is no location to examine", hint="pass a local path or an s3:// URL")
-    place = str(plain_value(BY_NAME["output"], location))
+    place = as_unicode("location", str(plain_value(BY_NAME["output"], location)))
     # Set as the output, because that decides whether the engine receives the credentials.
     config = config.with_values("argument location", output=place)
     _engine.log_warnings(config)

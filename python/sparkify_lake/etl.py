@@ -4,19 +4,30 @@ Importing this module does nothing and starts no Spark. Every function reads all
 the order of the calls does not matter.
 
 Invariant: signatures and folder names are those of the original job. Additional keywords are ignored, because
-Airflow's PythonOperator passes its context.
+Airflow's PythonOperator passes its context. On a local disk, a function waits up to ten minutes
+for another run that is writing to the same lake.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
+
+from sparkify_lake.errors import RetryableError
 
 if TYPE_CHECKING:
     from os import PathLike
 
+    from sparkify_lake.results.run_report import RunReport
     from sparkify_lake.session import SparklessSession
+    from sparkify_lake.settings.config import Config
 
 __all__ = ["create_spark_session", "main", "process_log_data", "process_song_data"]
+
+# How long a function waits for another run that is writing to the same local lake: two tasks of a DAG may
+# start at the same time.
+_MAX_WAIT_SECONDS = 600.0
+_MAX_PAUSE_SECONDS = 1.0
 
 
 def create_spark_session() -> SparklessSession:
@@ -79,7 +90,6 @@ def _run(context: dict[str, Any], input_data: Any, output_data: Any, tables: str
     from sparkify_lake.settings.options import mask_secrets, names_for, suggestion
 
     mask_secrets(context)  # in place, because the caller's frame holds the same dictionary
-    from sparkify_lake.jobs import run_with
     from sparkify_lake.render.standard_output import print_report
     from sparkify_lake.settings.resolve import resolve
 
@@ -95,6 +105,28 @@ def _run(context: dict[str, Any], input_data: Any, output_data: Any, tables: str
     if tables is not None:
         options["tables"] = tables
     config = resolve("run", options)
-    report = run_with(config)
+    report = _run_in_turn(config)
     if not config.is_on("quiet"):
         print_report(report)  # the functions of the original job return None
+
+
+def _run_in_turn(config: Config) -> RunReport:
+    """Runs the job; if another run is writing to the lake, waits for its end first."""
+    from sparkify_lake.jobs import run_with
+
+    deadline = time.monotonic() + _MAX_WAIT_SECONDS
+    pause = 0.05
+    has_waited = False
+    while True:
+        try:
+            return run_with(config)
+        except RetryableError as error:
+            if error.context.get("state") != "locked" or time.monotonic() > deadline:
+                raise
+            if not has_waited and not config.is_on("quiet"):
+                from logging import getLogger
+
+                getLogger("sparkify_lake").warning("%s; waiting up to 10 minutes for its end", error)
+            has_waited = True
+        time.sleep(pause)
+        pause = min(2 * pause, _MAX_PAUSE_SECONDS)

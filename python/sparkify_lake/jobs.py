@@ -14,7 +14,7 @@ from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.results.run_report import RunReport, SampleReport
 from sparkify_lake.settings.config import Config
 from sparkify_lake.settings.environment import is_in_airflow
-from sparkify_lake.settings.locations import is_remote
+from sparkify_lake.settings.locations import as_unicode, is_remote
 from sparkify_lake.settings.options import BY_NAME, mask_secrets, plain_value
 from sparkify_lake.settings.resolve import resolve
 from sparkify_lake.settings.time_range import reject_empty_range
@@ -191,14 +191,15 @@ def plan_with(config: Config) -> Plan:
 
 def make_sample(directory: str, sizes: Mapping[str, int], config: Config) -> SampleReport:
     """Creates the sample data set, and displays progress if the settings allow it."""
-    directory = str(plain_value(BY_NAME["input"], directory))
+    directory = as_unicode("directory", str(plain_value(BY_NAME["input"], directory)))
     if is_remote(directory):
         raise UsageError(
             "a sample can only be created on a local disk",
             hint="name a local folder, and upload the sample from there",
         )
     made = _engine.call_with_progress(
-        config, lambda on_tick: _engine.native().sample(directory, dict(sizes), on_tick)
+        config,
+        lambda on_tick: _engine.native().sample(directory, dict(sizes), on_tick),
     )
     return SampleReport(directory=directory, **made)
 

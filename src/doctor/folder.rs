@@ -6,8 +6,14 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
 use crate::doctor::{Diagnostics, Finding, failed};
 use crate::error::{Error, ErrorKind, Result, shown};
+
+/// The hint for a file system without locks.
+const NO_LOCKS: &str = "make sure that only one run at a time writes here: overlapping runs could damage the lake";
 
 /// Less free space than this is a warning.
 const MIN_FREE_BYTES: u64 = 1 << 30;
@@ -25,7 +31,7 @@ pub fn examine(checks: &mut Diagnostics, path: &Path) -> Result<()> {
         Ok(_) => Ok(Finding::Passed(format!("a run would create it in {}", shown(folder)))),
     })?;
     if !exists {
-        checks.skip(&["readable", "writable", "durable", "space", "case"], "the folder does not exist");
+        checks.skip(&["readable", "writable", "durable", "lock", "space", "case"], "the folder does not exist");
         return Ok(());
     }
     checks.check("readable", || match std::fs::read_dir(folder) {
@@ -38,15 +44,30 @@ pub fn examine(checks: &mut Diagnostics, path: &Path) -> Result<()> {
         Err(error) => Err(Error::io(ErrorKind::Output, "write to", folder, error)),
     })?;
     let Ok(mut probe) = probe else {
-        checks.skip(&["durable", "space", "case"], "no file can be written there");
+        checks.skip(&["durable", "lock", "space", "case"], "no file can be written there");
         return Ok(());
     };
     checks.check("durable", || {
         let failed_sync = |error: &std::io::Error| Error::io(ErrorKind::Storage, "sync a file in", folder, error);
         probe.write_all(b"doctor").map_err(|error| failed_sync(&error))?;
         probe.as_file().sync_all().map_err(|error| failed_sync(&error))?;
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed_sync(&error))?;
-        Ok(Finding::Passed("files and folders can be synced".to_owned()))
+        match File::open(folder).and_then(|folder| folder.sync_all()) {
+            Ok(()) => Ok(Finding::Passed("files and folders can be synced".to_owned())),
+            Err(error) if is_unsupported(&error) => Ok(Finding::Warning(
+                "the file system cannot sync folders".to_owned(),
+                "after a power failure, the newest version may be missing; run again then",
+            )),
+            Err(error) => Err(failed_sync(&error)),
+        }
+    })?;
+    checks.check("lock", || {
+        match rustix::fs::flock(probe.as_file(), FlockOperation::NonBlockingLockExclusive).map_err(Into::into) {
+            Ok(()) => Ok(Finding::Passed("files can be locked".to_owned())),
+            Err(error) if is_unsupported(&error) => {
+                Ok(Finding::Warning("the file system does not support locks".to_owned(), NO_LOCKS))
+            }
+            Err(error) => Err(Error::io(ErrorKind::Output, "lock a file in", folder, &error)),
+        }
     })?;
     checks.check("space", || {
         let found = rustix::fs::statvfs(folder).map_err(|error| {
@@ -72,4 +93,21 @@ pub fn examine(checks: &mut Diagnostics, path: &Path) -> Result<()> {
         })
     })?;
     Ok(())
+}
+
+/// Checks the folder for scratch files, which a run into a bucket needs on the local disk.
+pub fn examine_scratch(checks: &mut Diagnostics) -> Result<()> {
+    let folder = std::env::temp_dir();
+    let scratch = || match tempfile::tempfile_in(&folder) {
+        Ok(_) => Ok(Finding::Passed(format!("scratch files can be written to {}", shown(&folder)))),
+        Err(error) => Err(Error::io(ErrorKind::Access, "write scratch files to", &folder, &error)
+            .hint("set TMPDIR to a writable folder with free space")),
+    };
+    checks.check("scratch", scratch).map(drop)
+}
+
+/// Returns true if a file system does not support a call; see `lake/storage`, where a run passes over it.
+fn is_unsupported(error: &std::io::Error) -> bool {
+    let unsupported = [Errno::INVAL, Errno::OPNOTSUPP, Errno::NOSYS, Errno::NOLCK];
+    Errno::from_io_error(error).is_some_and(|errno| unsupported.contains(&errno))
 }

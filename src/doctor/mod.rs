@@ -31,7 +31,10 @@ pub fn examine(config: &Config, location: &str, context: &Context<'_>) -> Result
     let mut diagnostics = Diagnostics { location: shown, checks: Vec::new(), exit_code: 0 };
     match &location {
         Location::Local(path) => folder::examine(&mut diagnostics, path)?,
-        Location::Object(place) => bucket::examine(&mut diagnostics, config, place, context)?,
+        Location::Object(place) => {
+            bucket::examine(&mut diagnostics, config, place, context)?;
+            folder::examine_scratch(&mut diagnostics)?;
+        }
     }
     Ok(diagnostics)
 }

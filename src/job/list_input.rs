@@ -4,7 +4,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::input::input_files::InputFiles;
 use crate::input::list::{self, Listing};
 use crate::input::sources::{JobSpec, Source};
-use crate::lake::{Lake, Stage};
+use crate::job::notes::note_ignored_files;
+use crate::lake::{Lake, Stage, Takeover};
 use crate::runtime::context::Context;
 use crate::runtime::progress::Phase;
 use crate::runtime::threads;
@@ -43,9 +44,10 @@ pub fn list_and_open(
     let folders: Vec<(Table, String)> = config.tables.iter().filter_map(folder).collect();
     let open = || {
         let lake = Lake::open(output, stores, &context.cancel)?;
-        Stage::begin(lake, run_id, &folders, config.adopt)
+        Stage::begin(lake, run_id, &folders, Takeover { adopt: config.adopt, rebuild: config.rebuild })
     };
     let (inputs, stage) = threads::both(|| list_input(spec, stores, context), open)?;
     let stage = stage?;
+    note_ignored_files(&stage.ignored_files(), context);
     Ok((inputs?, stage))
 }

@@ -12,6 +12,16 @@ pub(super) fn note_records(summary: &ReadSummary, context: &Context<'_>) {
     }
 }
 
+/// Notes the files in the folders of tables that readers ignore.
+pub(super) fn note_ignored_files(paths: &[String], context: &Context<'_>) {
+    if let Some(first) = paths.first() {
+        let count = paths.len();
+        context.note(Level::Info, || {
+            format!("{count} files are ignored, as by readers, because their names begin with . or _; first: {first}")
+        });
+    }
+}
+
 /// Notes how many files of each table were written, left unchanged, and removed.
 pub(super) fn note_changes(published: &Published, context: &Context<'_>) {
     for (table, changes) in &published.tables {

@@ -71,9 +71,12 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
     if let Some(executor) = context.executor {
         executor.name().clone_into(&mut report.executor);
     }
-    let (mut inputs, stage) = list_and_open(spec, stores, &report.run_id, context)?;
+    let (mut inputs, mut stage) = list_and_open(spec, stores, &report.run_id, context)?;
     time_range::restrict(spec, &mut inputs, stage.lake().record(), context)?;
     let retained = retained_input::retain(spec, &mut inputs, &stage, context)?;
+    if full_reason.is_some() {
+        stage.distrust_state();
+    }
     let run_plan = full_reason.map_or_else(
         || plan::choose(spec, &inputs, stage.lake().record(), || stage.intact_version().is_some()),
         |reason| RunPlan::Full(Some(reason)),
@@ -83,6 +86,7 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
     if let Some(increment) = increment.filter(|increment| increment.is_idle() && !retained.has_changed)
         && let Some(current) = stage.intact_version()
     {
+        stage.lake().must_be_newest()?;
         clock.end("discover");
         context.note(Level::Info, || format!("nothing has changed since version {}", current.version));
         context.begin(Phase::Done, 0);

@@ -2,7 +2,7 @@
 //!
 //! It checks every file of the newest version: on a local disk it reads the bytes and compares their SHA-256; in a
 //! bucket it compares the size and the `ETag`, which the store derives from the bytes. It also finds files that the
-//! version does not name.
+//! version does not name, and control files that are missing or damaged. For all of them it names the way out.
 //!
 //! Invariant: a check changes nothing, takes no lock and does not wait for other runs.
 
@@ -11,11 +11,13 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::commit_record::{FileRecord, TableRecord, sha256};
+use crate::lake::commit_record::{CommitRecord, ConditionalSupport, FileRecord, TableRecord};
+use crate::lake::older_versions::OlderVersions;
+use crate::lake::state_damage::{self, LostCopies};
 use crate::lake::storage::bucket::BucketStorage;
 use crate::lake::storage::local::LocalStorage;
 use crate::lake::storage::{LakeStorage, ListedFile};
-use crate::lake::{SUCCESS, commit_log, in_publishing_order};
+use crate::lake::{START_AGAIN, SUCCESS, commit_log, in_publishing_order, is_ignored_by_readers};
 use crate::location::Location;
 use crate::runtime::cancel::Cancel;
 use crate::s3::stores::Stores;
@@ -44,10 +46,16 @@ pub struct LakeCheck {
     pub bytes: u64,
     /// Rows in these files.
     pub rows: u64,
+    /// Number of files in the folders of tables that readers and runs ignore: their names begin with `.` or `_`.
+    pub ignored: u64,
     /// Number of files that do not match the version.
     pub problem_count: u64,
     /// The first 100 of these files.
     pub problems: Vec<Problem>,
+    /// Input files whose retained copies are missing or damaged. If such a file was deleted, its rows cannot be rebuilt.
+    pub lost: LostCopies,
+    /// What to do about the problems; `None` if there are none.
+    pub repair: Option<String>,
     /// 0 if all files match, 75 while the version is not published in full, 76 if files do not match.
     pub exit_code: u8,
 }
@@ -57,7 +65,7 @@ pub struct LakeCheck {
 pub struct Problem {
     /// The path below the lake's root.
     pub path: String,
-    /// `missing`, `changed` or `foreign`.
+    /// `missing`, `changed`, `outdated` (it has the bytes of an earlier version) or `foreign`.
     pub what: &'static str,
 }
 
@@ -76,20 +84,26 @@ pub fn check(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<La
         run: record.run.clone(),
         committed_at: record.committed_at.clone(),
         is_published: head.is_published,
-        is_guarded: record.conditional.put,
+        is_guarded: record.conditional == ConditionalSupport::FULL,
         files: 0,
         bytes: 0,
         rows: 0,
+        ignored: 0,
         problem_count: 0,
         problems: Vec::new(),
+        lost: LostCopies::default(),
+        repair: None,
         exit_code: 0,
     };
+    let mut found = Found::default();
     let tables = in_publishing_order(record);
     let folders: Vec<&str> = tables.iter().map(|(folder, _)| *folder).collect();
     let reads_bytes = location.local().is_some();
     for (table, entries) in tables.into_iter().zip(storage.list_many(&folders)?) {
-        check_table(storage, table, entries, reads_bytes, cancel, &mut check)?;
+        check_table(storage, table, entries, reads_bytes, cancel, (&mut check, &mut found))?;
     }
+    check_control_files(storage, record, reads_bytes, cancel, (&mut check, &mut found))?;
+    check.repair = found.repair(&check, record);
     check.exit_code = match (check.is_published, check.problem_count) {
         (false, _) => ErrorKind::Retry.exit_code(),
         (true, 0) => 0,
@@ -109,14 +123,84 @@ pub(super) fn read_only_storage(location: &Location, stores: &Stores) -> Result<
 /// Opens a lake for read-only access and finds its newest version.
 pub(super) fn open_newest(location: &Location, stores: &Stores) -> Result<(Box<dyn LakeStorage>, commit_log::Head)> {
     let storage = read_only_storage(location, stores)?;
-    let head = if commit_log::has_format(&*storage)? { commit_log::head(&*storage)? } else { None };
-    let Some(head) = head else {
+    commit_log::has_format(&*storage)?;
+    let Some(head) = commit_log::head(&*storage)? else {
         let shown = storage.shown("");
+        if commit_log::newest_marker(&*storage)?.is_some() {
+            return Err(Error::new(ErrorKind::Protocol, format!("the commit log of {shown} is missing"))
+                .cause("_etl/done shows that versions were published, but _etl/log has no record of them")
+                .hint(START_AGAIN)
+                .context("path", shown));
+        }
         return Err(Error::new(ErrorKind::NoInput, format!("there is no lake at {shown}"))
-            .hint("run the job first, or check the location")
+            .hint("run the job first, or check the location; if _etl was removed from a lake, run with --adopt")
             .context("path", shown));
     };
     Ok((storage, head))
+}
+
+/// The kinds of problems that were found, which decide the way out.
+#[derive(Debug, Default)]
+struct Found {
+    is_damaged: bool,
+    has_outdated_files: bool,
+    has_foreign_files: bool,
+    has_lost_format: bool,
+    has_lost_record: bool,
+}
+
+impl Found {
+    /// The way out of the problems.
+    fn repair(&self, check: &LakeCheck, record: &CommitRecord) -> Option<String> {
+        let lake = &check.location;
+        if !check.is_published {
+            return Some(format!("run again, or run `sparkify-lake recover {lake}`, to publish the version in full"));
+        }
+        let retains = record.checkpoints.iter().any(|checkpoint| !checkpoint.state.packs.is_empty());
+        let keep_gone = if retains { " --keep-gone" } else { "" };
+        let mut repair = match self {
+            Self { has_lost_record: true, .. } => format!(
+                "restore the newest commit record from a backup; or run with --rebuild --adopt{keep_gone}, which loses \
+                 rows that only that version retained"
+            ),
+            Self { has_foreign_files: true, is_damaged: true, .. }
+            | Self { has_foreign_files: true, has_outdated_files: true, .. } => format!(
+                "run with --rebuild --adopt{keep_gone}, which removes the foreign files and writes the other files again"
+            ),
+            Self { has_foreign_files: true, .. } => {
+                format!("remove the foreign files, or run with --adopt{keep_gone} to have them removed")
+            }
+            Self { is_damaged: true, has_lost_format: true, .. } if check.problem_count == 1 => {
+                "run again, which writes the file again".to_owned()
+            }
+            Self { is_damaged: true, .. } => format!("run with --rebuild{keep_gone} to write these files again"),
+            Self { has_outdated_files: true, .. } => format!(
+                "run again{keep_gone}: a late request of an overtaken run put these files back, and the next run replaces \
+                 them"
+            ),
+            _ => return None,
+        };
+        if check.lost.files > 0 {
+            repair.push_str(
+                "; for files that were deleted from the input, restore them or the packs from a backup, or run with \
+                 --rebuild --allow-shrink without --keep-gone, which removes their rows permanently",
+            );
+        }
+        Some(repair)
+    }
+
+    /// Adds a problem to the result.
+    fn note(&mut self, check: &mut LakeCheck, path: String, what: &'static str) {
+        match what {
+            "foreign" => self.has_foreign_files = true,
+            "outdated" => self.has_outdated_files = true,
+            _ => self.is_damaged = true,
+        }
+        check.problem_count += 1;
+        if check.problems.len() < MAX_LISTED_PROBLEMS {
+            check.problems.push(Problem { path, what });
+        }
+    }
 }
 
 fn check_table(
@@ -125,16 +209,19 @@ fn check_table(
     entries: Vec<ListedFile>,
     reads_bytes: bool,
     cancel: &Cancel,
-    check: &mut LakeCheck,
+    (check, found): (&mut LakeCheck, &mut Found),
 ) -> Result<()> {
     let mut entries: HashMap<String, ListedFile> =
         entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
-    let mut note = |path: &str, what| {
-        check.problem_count += 1;
-        if check.problems.len() < MAX_LISTED_PROBLEMS {
-            check.problems.push(Problem { path: format!("{folder}/{path}"), what });
-        }
+    let (mut older, newest) = (None, check.version);
+    let mut is_outdated = |path: &str| -> Result<bool> {
+        let older = match &older {
+            Some(read) => read,
+            None => older.insert(OlderVersions::read(storage, newest)?),
+        };
+        Ok(older.checksum(storage, folder, path)?.is_some())
     };
+    let mut note = |path: &str, what| found.note(check, format!("{folder}/{path}"), what);
     if entries.remove(SUCCESS).is_none() {
         note(SUCCESS, "missing");
     }
@@ -143,17 +230,43 @@ fn check_table(
         match entries.remove(path) {
             None => note(path, "missing"),
             Some(entry) if is_same(storage, folder, &entry, file, reads_bytes)? => {}
-            Some(_) => note(path, "changed"),
+            Some(_) => note(path, if is_outdated(path)? { "outdated" } else { "changed" }),
         }
     }
-    let mut foreign: Vec<String> = entries.into_keys().collect();
+    let (ignored, mut foreign): (Vec<String>, Vec<String>) =
+        entries.into_keys().partition(|path| is_ignored_by_readers(path));
     foreign.sort_unstable();
     for path in foreign {
-        note(&path, "foreign");
+        note(&path, if is_outdated(&path)? { "outdated" } else { "foreign" });
     }
+    check.ignored += ignored.len() as u64;
     check.files += table.files.len() as u64;
     check.bytes += table.files.values().map(|file| file.size).sum::<u64>();
     check.rows += table.files.values().map(|file| file.rows).sum::<u64>();
+    Ok(())
+}
+
+/// Checks the files below `_etl` that runs need.
+fn check_control_files(
+    storage: &dyn LakeStorage,
+    record: &CommitRecord,
+    reads_bytes: bool,
+    cancel: &Cancel,
+    (check, found): (&mut LakeCheck, &mut Found),
+) -> Result<()> {
+    if !commit_log::has_format(storage)? {
+        found.has_lost_format = true;
+        found.note(check, commit_log::FORMAT_PATH.to_owned(), "missing");
+    }
+    if let Some(version) = commit_log::newest_marker(storage)?.filter(|version| *version > record.version) {
+        found.has_lost_record = true;
+        found.note(check, commit_log::record_path(version), "missing");
+    }
+    let damaged = state_damage::damaged_state(storage, record, |_| true, reads_bytes, cancel)?;
+    check.lost = state_damage::lost_copies(record, &damaged, |_, _| true);
+    for file in damaged {
+        found.note(check, file.path(), file.what);
+    }
     Ok(())
 }
 
@@ -170,6 +283,5 @@ fn is_same(
     if !reads_bytes && file.stamp.as_ref() == Some(&entry.stamp) {
         return Ok(true);
     }
-    let bytes = storage.read_optional(&format!("{folder}/{}", entry.path))?;
-    Ok(bytes.is_some_and(|bytes| sha256(&bytes) == file.sha256))
+    Ok(storage.checksum(&format!("{folder}/{}", entry.path))?.as_ref() == Some(&file.sha256))
 }

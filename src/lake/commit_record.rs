@@ -49,12 +49,30 @@ pub struct CommitRecord {
 
 /// The conditional requests that a store supports. A local disk needs none, because only one run at a time holds the
 /// lock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConditionalSupport {
     /// `If-None-Match` and `If-Match` on PUT requests.
     pub put: bool,
     /// `If-Match` on DELETE requests.
     pub delete: bool,
+    /// Whether a condition also holds among requests at the same time; absent in records of 0.1.0.
+    #[serde(default = "ConditionalSupport::atomic_unless_known")]
+    pub atomic: bool,
+}
+
+impl ConditionalSupport {
+    /// What a lake needs.
+    pub const FULL: Self = Self { put: true, delete: true, atomic: true };
+
+    fn atomic_unless_known() -> bool {
+        Self::FULL.atomic
+    }
+}
+
+impl Default for ConditionalSupport {
+    fn default() -> Self {
+        Self::FULL
+    }
 }
 
 /// A table at a version.
@@ -109,6 +127,9 @@ pub struct Image {
 pub(super) struct PublishedMarker {
     /// The number of the published version.
     pub version: u64,
+    /// The id of the run that committed it; absent in markers of release 0.1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// The stamps, by table folder and by path below it.
     pub stamps: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -317,7 +338,7 @@ mod tests {
             package: "0".to_owned(),
             committed_at: "2026-01-02T03:04:05Z".to_owned(),
             options: BTreeMap::new(),
-            conditional: ConditionalSupport { put: true, delete: true },
+            conditional: ConditionalSupport::FULL,
             tables: BTreeMap::from([("songs_table".to_owned(), table)]),
             checkpoints: vec![Checkpoint::default()],
         }

@@ -22,11 +22,13 @@ pub mod checkpoint;
 mod commit;
 mod commit_log;
 pub mod commit_record;
+mod older_versions;
 mod open;
 pub mod read_summary;
 mod staged_table;
 mod staging;
 mod staging_sink;
+mod state_damage;
 mod status;
 mod storage;
 pub mod table_presence;
@@ -38,16 +40,26 @@ pub use check::{LakeCheck, Problem};
 pub(crate) use commit::{CommitInfo, Published};
 pub(crate) use commit_log::{KEPT_VERSIONS, was_overtaken};
 pub use open::Lake;
-pub(crate) use staged_table::TableChanges;
+pub(crate) use staged_table::{TableChanges, Takeover};
 pub(crate) use staging::Stage;
 pub(crate) use staging_sink::{StagedEntry, StagedFile, StagingSink};
-pub(crate) use status::{LakeVersion, Survey, status, survey};
+pub use state_damage::LostCopies;
+pub(crate) use status::{LakeVersion, Survey, damaged_copies, status, survey};
 pub(crate) use worker_staging::{Blob, WorkerStaging};
 
 use crate::schema::Table;
 
 /// The empty file that marks a complete table for readers such as Spark.
 const SUCCESS: &str = "_SUCCESS";
+
+/// The way out when `_etl` is damaged so that no run can continue from it.
+const START_AGAIN: &str = "restore the file from a backup; or move _etl away and run with --adopt, which makes the \
+                           tables again from the input alone: rows that only --keep-gone retained are then lost";
+
+/// Returns true for the path of a file that readers of tables ignore, because its name begins with `.` or `_`.
+fn is_ignored_by_readers(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with(['.', '_']))
+}
 
 /// The tables of a record with their folders, dimensions before facts.
 fn in_publishing_order(record: &commit_record::CommitRecord) -> Vec<(&str, &commit_record::TableRecord)> {

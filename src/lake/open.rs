@@ -17,6 +17,7 @@ use crate::lake::storage::local::LocalStorage;
 use crate::lake::{commit_log, write_fence};
 use crate::location::Location;
 use crate::runtime::cancel::Cancel;
+use crate::runtime::clock::Moment;
 use crate::s3::stores::Stores;
 
 /// A lake that a run may write to.
@@ -26,6 +27,7 @@ pub struct Lake {
     pub(super) head: Option<CommitRecord>,
     pub(super) conditional: ConditionalSupport,
     recovered: Option<u64>,
+    format_was_missing: bool,
 }
 
 impl Lake {
@@ -41,11 +43,16 @@ impl Lake {
             Location::Object(path) => Box::new(BucketStorage::new(stores.open(&path.bucket)?, &path.key)),
         };
         let has_format = commit_log::has_format(&*storage)?;
-        let mut head = if has_format { commit_log::head(&*storage)? } else { None };
-        let conditional = match &head {
-            Some(head) => head.record.conditional,
-            None => commit_log::initialize(&*storage, !has_format)?,
+        let mut head = commit_log::head(&*storage)?;
+        let conditional = match (&head, location) {
+            (Some(head), Location::Object(_)) => head.record.conditional,
+            // On a local disk, it only says whether this run holds a lock.
+            _ => commit_log::initialize(&*storage, !has_format)?,
         };
+        let format_was_missing = head.is_some() && !has_format;
+        if format_was_missing {
+            commit_log::write_format(&*storage)?;
+        }
         let mut recovered = None;
         while let Some(Head { record, is_published: false }) = head {
             let version = record.version;
@@ -61,7 +68,7 @@ impl Lake {
                 },
             };
         }
-        Ok(Self { storage, head: head.map(|head| head.record), conditional, recovered })
+        Ok(Self { storage, head: head.map(|head| head.record), conditional, recovered, format_was_missing })
     }
 
     /// The commit record of the newest version; `None` before the first.
@@ -84,6 +91,14 @@ impl Lake {
         Ok(found.filter(|bytes| sha256(bytes) == file.sha256).map(Bytes::from))
     }
 
+    /// Returns true if a state file exists and its checksum matches.
+    ///
+    /// # Errors
+    /// Any storage error.
+    pub fn has_state(&self, file: &StateFile) -> Result<bool> {
+        Ok(self.storage.checksum(&state_path(&file.name))?.as_ref() == Some(&file.sha256))
+    }
+
     /// The version that an earlier run committed and this run published while opening the lake.
     #[must_use]
     pub fn recovered(&self) -> Option<u64> {
@@ -98,22 +113,40 @@ impl Lake {
                 "published version {version} first: an earlier run had committed it but not published it in full"
             ));
         }
-        if !self.conditional.put {
-            let lake = self.shown("");
+        if self.format_was_missing {
+            warnings.push(format!("{} was missing and is there again", self.shown(commit_log::FORMAT_PATH)));
+        }
+        let lake = self.shown("");
+        let ConditionalSupport { put, delete, atomic } = self.conditional;
+        if let Some(cause) = self.storage.unguarded() {
+            warnings.push(format!("{cause}: overlapping runs can overwrite each other's files"));
+            return warnings;
+        }
+        if !put {
             warnings.push(format!(
                 "the store of {lake} ignores conditional writes: overlapping runs can overwrite each other's files"
+            ));
+        } else if !atomic {
+            warnings.push(format!(
+                "the store of {lake} does not check conditions atomically: overlapping runs can overwrite each \
+                 other's files"
+            ));
+        }
+        if put && !delete {
+            warnings.push(format!(
+                "the store of {lake} ignores conditional deletes: a paused run can remove a file of a newer version, \
+                 which the next run writes again"
             ));
         }
         warnings
     }
 
     /// Checks that no other run has committed since the lake was opened. If one has, unknown files may be its files.
-    pub(super) fn must_be_newest(&self) -> Result<()> {
-        if commit_log::newest(&*self.storage)? == self.head.as_ref().map(|head| head.version) {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Retry, format!("another run is writing to {}", self.shown("")))
-            .hint("try again after it has ended; this run changed nothing"))
+    ///
+    /// # Errors
+    /// [`ErrorKind::Retry`] when there is a newer version; the run may plan again.
+    pub fn must_be_newest(&self) -> Result<()> {
+        commit_log::must_be_unchanged(&*self.storage, self.head.as_ref().map(|head| head.version))
     }
 
     /// A path below the lake, for display.
@@ -132,10 +165,12 @@ fn recover(storage: &dyn LakeStorage, mut record: CommitRecord, cancel: &Cancel)
     };
     let replay = || {
         write_fence::wait_out_stale_writers(storage, &record, before.as_ref(), cancel)?;
-        storage.replay(&record, None, cancel)
+        let looked = Moment::now();
+        commit_log::must_be_newest(storage, record.version)?;
+        storage.replay(&record, None, looked, cancel)
     };
     let stamps = replay().map_err(|error| not_published(&error, record.version))?;
-    let marker = PublishedMarker { version: record.version, stamps };
+    let marker = PublishedMarker { version: record.version, run: Some(record.run.clone()), stamps };
     let finish = || commit_log::mark_published(storage, &marker).and_then(|()| storage.remove_stage(&record));
     finish().map_err(|error| not_published(&error, record.version))?;
     record.add_stamps(&marker);

@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::SUCCESS;
-use crate::lake::commit_record::{FileRecord, TableRecord, sha256};
+use crate::lake::commit_record::{FileRecord, TableRecord};
+use crate::lake::older_versions::OlderVersions;
 use crate::lake::open::Lake;
+use crate::lake::staging_sink::relative;
 use crate::lake::storage::{LakeStorage, ListedFile, StagedImage};
+use crate::lake::{SUCCESS, is_ignored_by_readers};
 use crate::schema::Table;
 
 /// The changes to a table.
@@ -30,13 +32,33 @@ pub struct TableChanges {
     pub removed: u64,
 }
 
+/// The files that a run replaces although they do not match the newest version.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Takeover {
+    /// `--adopt`: files that no version names. All folders are listed.
+    pub adopt: bool,
+    /// `--rebuild`: changed files of the version. No modification time is trusted: a file counts as unchanged only if
+    /// its bytes have been read.
+    pub rebuild: bool,
+}
+
+impl Takeover {
+    /// Whether all folders are listed, even those that seem to be unchanged.
+    pub const fn lists_everything(self) -> bool {
+        self.adopt || self.rebuild
+    }
+}
+
 /// A published file of the table.
 #[derive(Debug)]
 struct PublishedFile {
     size: u64,
     stamp: String,
-    /// The checksum in the newest version's record; `None` for an adopted file.
+    /// The checksum; `None` for an adopted file.
     sha256: Option<String>,
+    /// Whether the newest version has these bytes. If not, the file is to be replaced or removed: it is adopted, or a
+    /// late request of an older version left it.
+    is_current: bool,
     /// Whether the new version has a file of this name.
     is_kept: AtomicBool,
 }
@@ -47,6 +69,9 @@ pub(super) struct StagedTable {
     pub table: Table,
     pub folder: String,
     published: HashMap<String, PublishedFile>,
+    /// The stamps of files that readers ignore, by path.
+    ignored: BTreeMap<String, String>,
+    takeover: Takeover,
     /// Whether the folder has its `_SUCCESS`.
     is_marked: bool,
     unchanged: AtomicU64,
@@ -57,27 +82,59 @@ impl StagedTable {
     /// Compares the published files of a table, `entries`, with the newest version of the lake.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] when there are files that the newest version does not name and `adopt` is not set;
-    /// otherwise any storage error.
-    pub fn open(lake: &Lake, table: Table, folder: &str, entries: Vec<ListedFile>, adopt: bool) -> Result<Self> {
+    /// [`ErrorKind::Protocol`] when there are files that do not match the newest version, unless `takeover` includes
+    /// them; otherwise any storage error.
+    pub fn open(lake: &Lake, table: Table, folder: &str, entries: Vec<ListedFile>, takeover: Takeover) -> Result<Self> {
         let known = lake.head.as_ref().and_then(|record| record.tables.get(folder));
-        let mut published = HashMap::new();
-        let mut is_marked = false;
-        for entry in entries {
-            if entry.path == SUCCESS {
-                is_marked = true;
+        let mut staged = Self {
+            table,
+            folder: folder.to_owned(),
+            published: HashMap::new(),
+            ignored: BTreeMap::new(),
+            takeover,
+            is_marked: false,
+            unchanged: AtomicU64::new(0),
+            files: Mutex::default(),
+        };
+        let mut older = None;
+        let reads_back = takeover.rebuild && !lake.storage.stamps_prove_bytes();
+        for ListedFile { path, size, stamp } in entries {
+            if path == SUCCESS {
+                staged.is_marked = true;
                 continue;
             }
-            let sha256 = known_checksum(&*lake.storage, folder, &entry, known)?;
-            if sha256.is_none() && !adopt {
-                lake.must_be_newest()?;
-                return Err(foreign_file(lake, folder, &entry.path));
+            let recorded = known.and_then(|table| table.files.get(&path));
+            if recorded.is_none() && is_ignored_by_readers(&path) {
+                staged.ignored.insert(path, stamp);
+                continue;
             }
+            let entry = ListedFile { path, size, stamp };
+            let mut sha256 = match recorded {
+                // `Self::add` reads the bytes if it would keep the file.
+                Some(file) if reads_back => Some(file.sha256.clone()).filter(|_| file.size == entry.size),
+                _ => known_checksum(&*lake.storage, folder, &entry, known)?,
+            };
             let ListedFile { path, size, stamp } = entry;
-            published.insert(path, PublishedFile { size, stamp, sha256, is_kept: AtomicBool::new(false) });
+            let is_current = sha256.is_some();
+            if !is_current {
+                sha256 = checksum_of_older_version(lake, folder, &path, &mut older)?;
+            }
+            if sha256.is_none() && !takeover.adopt && !(takeover.rebuild && recorded.is_some()) {
+                lake.must_be_newest()?;
+                return Err(match recorded {
+                    Some(_) => changed_file(lake, folder, &path),
+                    None => foreign_file(lake, folder, &path),
+                });
+            }
+            let is_kept = AtomicBool::new(false);
+            staged.published.insert(path, PublishedFile { size, stamp, sha256, is_current, is_kept });
         }
-        let folder = folder.to_owned();
-        Ok(Self { table, folder, published, is_marked, unchanged: AtomicU64::new(0), files: Mutex::default() })
+        Ok(staged)
+    }
+
+    /// The files that readers ignore.
+    pub fn ignored(&self) -> impl Iterator<Item = String> {
+        self.ignored.keys().map(|path| self.path(path))
     }
 
     /// The changes of a run that changes nothing, if the table has exactly the files of the newest version.
@@ -85,7 +142,7 @@ impl StagedTable {
         let files = &known.files;
         let is_intact = self.is_marked
             && self.published.len() == files.len()
-            && self.published.values().all(|file| file.sha256.is_some());
+            && self.published.values().all(|file| file.is_current);
         is_intact.then(|| TableChanges {
             rows: files.values().map(|file| file.rows).sum(),
             files: files.len() as u64,
@@ -117,16 +174,27 @@ impl StagedTable {
     /// Adds a file to the table, and stages it if its bytes are new.
     pub fn add(
         &self,
+        storage: &dyn LakeStorage,
         name: String,
         mut record: FileRecord,
         stage: impl FnOnce(&str) -> Result<StagedImage>,
     ) -> Result<()> {
         let published = self.published.get(&name);
+        let is_same = |file: &PublishedFile| -> Result<bool> {
+            if !file.is_current || file.size != record.size || file.sha256.as_deref() != Some(&record.sha256) {
+                return Ok(false);
+            }
+            if !self.takeover.rebuild || storage.stamps_prove_bytes() {
+                return Ok(true);
+            }
+            Ok(storage.checksum(&self.path(&name))?.as_ref() == Some(&record.sha256))
+        };
+        let is_unchanged = published.map(is_same).transpose()?.unwrap_or_default();
         if let Some(published) = published {
             published.is_kept.store(true, Ordering::Relaxed);
         }
         match published {
-            Some(same) if same.size == record.size && same.sha256.as_deref() == Some(&record.sha256) => {
+            Some(same) if is_unchanged => {
                 self.unchanged.fetch_add(1, Ordering::Relaxed);
                 record.stamp = Some(same.stamp.clone());
             }
@@ -172,8 +240,18 @@ impl StagedTable {
     pub fn finish(&self) -> (TableRecord, TableChanges) {
         let files = std::mem::take(&mut *self.files.lock().unwrap_or_else(PoisonError::into_inner));
         let unneeded = self.published.iter().filter(|(_, file)| !file.is_kept.load(Ordering::Relaxed));
-        let removed: BTreeMap<String, String> =
+        let mut removed: BTreeMap<String, String> =
             unneeded.map(|(path, file)| (path.clone(), file.stamp.clone())).collect();
+        let is_written = |path: &str| files.get(path).is_some_and(|file| file.image.is_some());
+        let outdated = self.ignored.iter().filter(|(path, _)| {
+            // Spark refuses a file that does not match its checksum in `.<name>.crc`. A file `.nfs…` belongs to a program
+            // that still has a removed file open.
+            let checksum_of = checksum_of(path);
+            let is_outdated = checksum_of.is_some_and(|path| is_written(&path) || removed.contains_key(&path));
+            is_outdated || (self.takeover.adopt && !file_name(path).starts_with(".nfs"))
+        });
+        let outdated: Vec<(String, String)> = outdated.map(|(path, stamp)| (path.clone(), stamp.clone())).collect();
+        removed.extend(outdated);
         let changes = TableChanges {
             rows: files.values().map(|file| file.rows).sum(),
             files: files.len() as u64,
@@ -187,13 +265,50 @@ impl StagedTable {
     }
 }
 
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The file that a file of checksums, `.<name>.crc`, belongs to. Hadoop writes such files when it copies to a local disk.
+fn checksum_of(path: &str) -> Option<String> {
+    let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
+    Some(relative(folder, name.strip_prefix('.')?.strip_suffix(".crc")?))
+}
+
 /// The error for a file that sparkify-lake did not write.
 fn foreign_file(lake: &Lake, folder: &str, path: &str) -> Error {
     let shown = lake.shown(folder);
     Error::new(ErrorKind::Protocol, format!("{shown} contains files that sparkify-lake did not write"))
         .cause(format!("for example {}", lake.shown(&format!("{folder}/{path}"))))
-        .hint("set --adopt to replace them (for example the output of a Spark job), or choose another output")
+        .hint(
+            "remove them; or set --adopt to replace them (for example the output of a Spark job), which loses rows that \
+             are not in the input; or choose another output",
+        )
         .context("path", shown)
+}
+
+/// The error for a file of the newest version that was changed afterwards.
+fn changed_file(lake: &Lake, folder: &str, path: &str) -> Error {
+    let shown = lake.shown(&format!("{folder}/{path}"));
+    Error::new(ErrorKind::Protocol, format!("{shown} was changed after sparkify-lake had written it"))
+        .cause("its bytes are not those in the commit log, as after a disk error or a restore of an older copy")
+        .hint("run `sparkify-lake check` to list all such files, then run with --rebuild to write them again")
+        .context("path", shown)
+}
+
+/// The checksum of a file that has the bytes of an older version; `older` are these versions once they are read.
+fn checksum_of_older_version(
+    lake: &Lake,
+    folder: &str,
+    path: &str,
+    older: &mut Option<OlderVersions>,
+) -> Result<Option<String>> {
+    let Some(head) = &lake.head else { return Ok(None) };
+    let older = match older {
+        Some(read) => read,
+        None => older.insert(OlderVersions::read(&*lake.storage, head.version)?),
+    };
+    older.checksum(&*lake.storage, folder, path)
 }
 
 /// The checksum of a published file if it belongs to the newest version, `None` for a foreign or changed file. A file
@@ -211,6 +326,5 @@ pub(super) fn known_checksum(
     if file.size != entry.size {
         return Ok(None);
     }
-    let bytes = storage.read_optional(&format!("{folder}/{}", entry.path))?;
-    Ok(bytes.map(|bytes| sha256(&bytes)).filter(|sha256| *sha256 == file.sha256))
+    Ok(storage.checksum(&format!("{folder}/{}", entry.path))?.filter(|sha256| *sha256 == file.sha256))
 }

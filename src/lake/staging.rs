@@ -14,7 +14,7 @@ use crate::lake::checkpoint::StateFile;
 use crate::lake::commit::{Published, Staged};
 use crate::lake::commit_record::{CommitRecord, FileRecord, sha256, stage_of, state_path};
 use crate::lake::open::Lake;
-use crate::lake::staged_table::StagedTable;
+use crate::lake::staged_table::{StagedTable, Takeover};
 use crate::lake::staging_sink::{StagedEntry, StagedFile, StagingSink, measure, relative};
 use crate::lake::storage::StageStorage;
 use crate::schema::Table;
@@ -30,25 +30,35 @@ pub struct Stage {
     state_files: Mutex<Vec<String>>,
     /// Whether the staged files belong to a committed version, which a later run publishes.
     is_committed: AtomicBool,
+    /// Whether a state file that exists already is kept only if its bytes have been read.
+    reads_back: bool,
 }
 
 impl Stage {
     /// Creates the staging area of a run and lists the published files of its tables.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] when a table's folder has files that the newest version does not name and `adopt` is not
-    /// set; otherwise any storage error.
-    pub fn begin(lake: Lake, run: &str, folders: &[(Table, String)], adopt: bool) -> Result<Self> {
+    /// [`ErrorKind::Protocol`] when a table's folder has files that do not match the newest version and `takeover` does
+    /// not include them; otherwise any storage error.
+    pub fn begin(lake: Lake, run: &str, folders: &[(Table, String)], takeover: Takeover) -> Result<Self> {
         let mut tables = BTreeMap::new();
-        let known = |folder: &str| lake.head.as_ref().and_then(|record| record.tables.get(folder));
+        let known = |folder: &str| {
+            let head = lake.head.as_ref().filter(|_| !takeover.lists_everything());
+            head.and_then(|record| record.tables.get(folder))
+        };
         let names: Vec<_> = folders.iter().map(|(_, folder)| (folder.as_str(), known(folder))).collect();
         for ((table, folder), entries) in folders.iter().zip(lake.storage.list_tables(&names)?) {
-            tables.insert(*table, StagedTable::open(&lake, *table, folder, entries, adopt)?);
+            tables.insert(*table, StagedTable::open(&lake, *table, folder, entries, takeover)?);
         }
         lake.storage.clean_up_before(run, &lake.state_files())?;
         let storage = lake.storage.stage(run)?;
         let (run, state_files, is_committed) = (run.to_owned(), Mutex::default(), AtomicBool::new(false));
-        Ok(Self { lake, run, storage, tables, state_files, is_committed })
+        Ok(Self { lake, run, storage, tables, state_files, is_committed, reads_back: takeover.rebuild })
+    }
+
+    /// Requires that the run reads each state file before it keeps it, because one of them is missing or damaged.
+    pub fn distrust_state(&mut self) {
+        self.reads_back = true;
     }
 
     /// The newest version, if every table of the run has exactly the files of that version, unchanged.
@@ -62,6 +72,11 @@ impl Stage {
         }
         let warnings = self.lake.warnings();
         Some(Published { tables, version: head.version, is_new: false, was_idle: true, warnings })
+    }
+
+    /// The files in the folders of the run's tables that readers ignore, and the run too.
+    pub fn ignored_files(&self) -> Vec<String> {
+        self.tables.values().flat_map(StagedTable::ignored).collect()
     }
 
     /// The lake of the run.
@@ -112,7 +127,9 @@ impl Stage {
     pub fn put_state(&self, kind: &str, bytes: &[u8]) -> Result<StateFile> {
         let sha256 = sha256(bytes);
         let mut known = self.lake.head.iter().flat_map(CommitRecord::state_files);
-        if let Some(same) = known.find(|file| file.sha256 == sha256) {
+        if let Some(same) = known.find(|file| file.sha256 == sha256)
+            && (!self.reads_back || self.lake.has_state(same)?)
+        {
             return Ok(same.clone());
         }
         let file = StateFile { name: format!("{}-{kind}", self.run), size: bytes.len() as u64, sha256 };
@@ -134,7 +151,7 @@ impl Stage {
         let record =
             FileRecord { size: entry.size, rows: entry.rows, sha256: entry.sha256.clone(), ..FileRecord::default() };
         let mut is_needed = false;
-        staged.add(entry.path.clone(), record, |path| {
+        staged.add(&*self.lake.storage, entry.path.clone(), record, |path| {
             is_needed = true;
             self.storage.adopt(path, entry.size)
         })?;
@@ -226,7 +243,7 @@ impl StagingSink for Stage {
         let staged = self.table(table)?;
         let (name, size) = (relative(partition, file), bytes.len() as u64);
         let record = FileRecord { size, rows, sha256: sha256(bytes), ..FileRecord::default() };
-        staged.add(name, record, |path| self.storage.put(path, bytes))
+        staged.add(&*self.lake.storage, name, record, |path| self.storage.put(path, bytes))
     }
 
     fn open(&self, table: Table, partition: &str, file: &str) -> Result<StagedFile> {
@@ -242,7 +259,7 @@ impl StagingSink for Stage {
         let record = FileRecord { size, rows, sha256, ..FileRecord::default() };
         let path = staged.path(&name);
         let mut file = Some(file);
-        staged.add(name, record, |path| {
+        staged.add(&*self.lake.storage, name, record, |path| {
             let file = file.take().ok_or_else(|| Error::new(ErrorKind::Internal, "a file was staged twice"))?;
             self.storage.finish(path, file)
         })?;

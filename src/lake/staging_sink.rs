@@ -4,6 +4,7 @@
 //! Invariant: a file that was created but never finished has no name in the staging area, or is removed with the run.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -71,15 +72,18 @@ pub struct StagedEntry {
     pub sha256: String,
 }
 
-/// Size and checksum of a file.
+/// Size and checksum of a staged file.
 pub(super) fn measure(file: &File) -> Result<(u64, String)> {
+    size_and_checksum(file).map_err(|error| Error::io_unnamed(ErrorKind::Storage, "read a staged file", &error))
+}
+
+/// Size and checksum of a file of any size.
+pub(super) fn size_and_checksum(file: &File) -> io::Result<(u64, String)> {
     let mut context = Context::new(&SHA256);
     let mut buffer = vec![0; 1 << 18];
     let mut size = 0;
     loop {
-        let read = file
-            .read_at(&mut buffer, size)
-            .map_err(|error| Error::io_unnamed(ErrorKind::Storage, "read a staged file", &error))?;
+        let read = file.read_at(&mut buffer, size)?;
         if read == 0 {
             return Ok((size, hex(context.finish().as_ref())));
         }

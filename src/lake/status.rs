@@ -9,10 +9,14 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::lake::check::{open_newest, read_only_storage};
+use crate::lake::checkpoint::StateFile;
 use crate::lake::commit_record::{CommitRecord, TableRecord};
 use crate::lake::staged_table::known_checksum;
-use crate::lake::{SUCCESS, commit_log};
+use crate::lake::state_damage::{LostCopies, damaged_state, lost_copies, packs_of};
+use crate::lake::storage::ListedFile;
+use crate::lake::{SUCCESS, commit_log, is_ignored_by_readers};
 use crate::location::Location;
+use crate::runtime::cancel::Cancel;
 use crate::s3::stores::Stores;
 
 /// The newest version of a lake.
@@ -51,6 +55,25 @@ pub fn status(location: &Location, stores: &Stores) -> Result<(LakeVersion, Comm
     Ok((status, record))
 }
 
+/// Finds the input files, of those that `is_needed` accepts by content and name, whose retained copies are missing or
+/// damaged. On a local disk, the copies are read; in a bucket, their sizes are compared.
+///
+/// # Errors
+/// Any storage error.
+pub fn damaged_copies(
+    location: &Location,
+    stores: &Stores,
+    record: &CommitRecord,
+    is_needed: impl Fn(&str, &str) -> bool,
+    cancel: &Cancel,
+) -> Result<LostCopies> {
+    let packs = packs_of(record, &is_needed);
+    let storage = read_only_storage(location, stores)?;
+    let is_checked = |file: &StateFile| packs.contains(&file.name);
+    let damaged = damaged_state(&*storage, record, is_checked, location.local().is_some(), cancel)?;
+    Ok(lost_copies(record, &damaged, is_needed))
+}
+
 /// The state of a lake and of some of its tables before a run.
 #[derive(Debug)]
 pub struct Survey {
@@ -68,15 +91,19 @@ pub struct Survey {
 /// Any storage error. A lake that does not exist is not an error.
 pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<Survey> {
     let storage = read_only_storage(location, stores)?;
-    let head = if commit_log::has_format(&*storage)? { commit_log::head(&*storage)? } else { None };
+    commit_log::has_format(&*storage)?;
+    let head = commit_log::head(&*storage)?;
     let mut is_intact = head.as_ref().is_some_and(|head| head.is_published);
     let record = head.map(|head| head.record);
     let mut files = Vec::new();
     let known = |folder: &str| record.as_ref().and_then(|record| record.tables.get(folder));
     let tables: Vec<_> = folders.iter().map(|folder| (*folder, known(folder))).collect();
     for (folder, entries) in folders.iter().zip(storage.list_tables(&tables)?) {
-        files.push(entries.len() as u64);
         let known = known(folder);
+        let is_named = |path: &str| path == SUCCESS || known.is_some_and(|known| known.files.contains_key(path));
+        let entries: Vec<ListedFile> =
+            entries.into_iter().filter(|entry| is_named(&entry.path) || !is_ignored_by_readers(&entry.path)).collect();
+        files.push(entries.len() as u64);
         is_intact &= known.is_some_and(|known| entries.len() == known.files.len() + 1);
         for entry in &entries {
             is_intact =

@@ -141,6 +141,12 @@ fn bug(panic: &(dyn Any + Send)) -> Error {
         .map(ToString::to_string)
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without a message".to_owned());
+    // Libraries panic if they cannot start a thread.
+    if text.starts_with("OS can't spawn worker thread") {
+        return Error::new(ErrorKind::Storage, "the operating system cannot start another thread")
+            .cause(text)
+            .hint("raise the limit of processes and threads (ulimit -u, or the limit of the container)");
+    }
     Error::new(ErrorKind::Internal, "sparkify-lake has a bug")
         .cause(text)
         .hint("report it with the command that you ran; the tables are complete")

@@ -137,7 +137,10 @@ fn must_not_shrink(
             format!("{} contains less than half of the input of version {} of the lake", source.shown, newest.version),
         )
         .cause(format!("now {files} files with {bytes} bytes, before {files_before} files with {bytes_before} bytes"))
-        .hint("check that all of the input is there; if it is complete, set --allow-shrink; no table was changed")
+        .hint(
+            "check that all of the input is there; if it is complete, set --allow-shrink, which removes the rows that \
+               are missing from it permanently; no table was changed",
+        )
         .context("path", source.shown.clone()));
     }
     Ok(())

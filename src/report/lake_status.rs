@@ -3,7 +3,7 @@
 //!
 //! Invariant: only names, sizes and times of input files are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -12,9 +12,9 @@ use crate::incremental::diff::InputDiff;
 use crate::input::input_files::InputFiles;
 use crate::input::sources::JobSpec;
 use crate::input::{file_identity, path_dates};
-use crate::lake::LakeVersion;
 use crate::lake::checkpoint::Manifest;
 use crate::lake::commit_record::CommitRecord;
+use crate::lake::{LakeVersion, LostCopies};
 
 /// Upper bound for the files of a kind that are listed by name.
 const MAX_NAMED_FILES: usize = 5;
@@ -29,6 +29,9 @@ pub struct LakeStatus {
     pub known: BTreeMap<String, KnownInput>,
     /// The state files that the next run can use.
     pub state: Files,
+    /// Input files whose retained copies are missing or damaged: those that are missing from the input, or, if no input
+    /// was specified, all of them. The rows of a missing file cannot be rebuilt.
+    pub lost: LostCopies,
     /// The changes of the input, by content; `None` if no input was specified.
     pub input: Option<BTreeMap<&'static str, InputChanges>>,
 }
@@ -108,12 +111,23 @@ impl LakeStatus {
             state.add(&file.name, file.size);
         }
         state.first.clear();
-        Self { status, known, state, input: None }
+        Self { status, known, state, lost: LostCopies::default(), input: None }
     }
 }
 
 fn last_day(manifest: &Manifest) -> Option<NaiveDate> {
     manifest.files.keys().filter_map(|name| path_dates::day(name)).max()
+}
+
+/// The contents and names of all listed files.
+#[must_use]
+pub(crate) fn listed_names(spec: &JobSpec, inputs: &InputFiles) -> HashSet<(&'static str, String)> {
+    let sources =
+        inputs.each().into_iter().filter_map(|(content, listing)| Some((content, spec.source(content)?, listing)));
+    let names = sources.flat_map(|(content, source, listing)| {
+        listing.files.iter().map(move |file| (content.name(), file_identity::name(source, file)))
+    });
+    names.collect()
 }
 
 /// Compares the listed files with those that the version was made from, by content.

@@ -7,8 +7,9 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::SystemTime;
 
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use crate::config::Config;
@@ -133,7 +134,8 @@ impl Report {
     /// Starts the report of a run: gives the run its id and notes the time.
     #[must_use]
     pub fn begin(config: &Config) -> Self {
-        let now = Utc::now();
+        // `Utc::now` panics if the clock is before 1970.
+        let now = DateTime::<Utc>::from(SystemTime::now());
         // Random, so that two runs in the same second have different ids.
         let nonce = RandomState::new().build_hasher().finish() >> 32;
         Self {

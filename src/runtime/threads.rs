@@ -6,6 +6,7 @@
 //! Invariant: when a function of this module returns, every thread that it started has ended.
 
 use std::panic::resume_unwind;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -52,6 +53,24 @@ fn not_started(error: std::io::Error) -> Error {
     Error::new(ErrorKind::Storage, "the operating system cannot start another thread")
         .cause(error.to_string())
         .hint("lower --threads, or raise the limit of processes (ulimit -u)")
+}
+
+/// Checks that the operating system can start `threads` more threads, for a library that panics if it cannot.
+///
+/// # Errors
+/// [`ErrorKind::Storage`] if it cannot.
+pub fn must_be_available(threads: usize) -> Result<()> {
+    let gate = Mutex::new(());
+    std::thread::scope(|scope| {
+        // Closed until all threads have started, so that they exist at the same time.
+        let closed = gate.lock();
+        for _ in 0..threads {
+            let builder = std::thread::Builder::new().name("sparkify-test".to_owned());
+            builder.spawn_scoped(scope, || drop(gate.lock())).map_err(not_started)?;
+        }
+        drop(closed);
+        Ok(())
+    })
 }
 
 /// Processes the tasks `0..tasks` on `threads` threads. Each thread creates its state with `begin`, passes it to `work`

@@ -5,10 +5,12 @@
 mod adaptive_concurrency;
 pub mod bucket;
 mod client;
+pub mod conditions;
 mod connection;
 mod credentials;
 mod error_messages;
 mod failure;
+pub mod fence;
 mod http_transport;
 pub mod list_parallel;
 mod list_xml;

@@ -189,6 +189,8 @@ impl Drop for Stores {
 
 fn runtime() -> Result<Runtime> {
     let threads = crate::runtime::threads::available().min(MAX_WORKER_THREADS);
+    // One more for looking up the host's name.
+    crate::runtime::threads::must_be_available(threads + 1)?;
     let built = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name("sparkify-store")

@@ -128,13 +128,13 @@ pub fn file_columns(rows: &[SongRow]) -> Columns {
     Columns { table: Table::Songs, columns }
 }
 
-/// Rows as all columns, in the table's order.
+/// Rows as all columns, in the table's order. As in the files, the partition column has NULL for ''.
 #[must_use]
 pub fn columns(rows: &[SongRow]) -> Columns {
     let columns = vec![
         Column::text(rows.iter().map(|row| Some(&*row.song_id))),
         Column::text(rows.iter().map(|row| row.title.as_deref())),
-        Column::text(rows.iter().map(|row| row.artist_id.as_deref())),
+        Column::text(rows.iter().map(partition_artist)),
         Column::int32(rows.iter().map(|row| row.year)),
         Column::float64(rows.iter().map(|row| row.duration)),
     ];

@@ -49,6 +49,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--large", action="store_true", help="run tests that take minutes: 15,000 songs in a bucket"
     )
+    parser.addoption(
+        "--stores", action="store_true", help="run the tests on S3 servers of other makes: make stores"
+    )
     group = parser.getgroup("random rounds")
     group.addoption(
         "--long", action="store_true", help="run random tests with all their rounds: minutes each"

@@ -90,6 +90,29 @@ class Problem:
     what: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostCopies:
+    """Input files whose copies in the lake (`keep_gone`) are missing or damaged.
+
+    Attributes:
+        files: Their number.
+        first: The names of the first files.
+    """
+
+    files: int
+    first: Sequence[str]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> LostCopies:
+        """Returns the files for a plain mapping."""
+        return cls(files=data["files"], first=tuple(data["first"]))
+
+    def describe(self) -> str:
+        """Returns the number and the names of the first files."""
+        names = ", ".join(self.first) + (" …" if self.files > len(self.first) else "")
+        return f"{format_count(self.files)} input files: {names}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Checkup(Result):
     """The result of `check` and `recover`: whether the files of a lake match its commit log.
@@ -106,8 +129,13 @@ class Checkup(Result):
         files: Number of files in the version.
         bytes: Size of these files.
         rows: Number of rows in these files.
+        ignored: Number of files in the tables' folders that readers and runs ignore, because their names
+            begin with `.` or `_`.
         problem_count: Number of files that do not match the commit log.
         problems: The first of these files.
+        lost: Input files whose copies in the lake are missing or damaged. If such a file was deleted, its
+            rows cannot be rebuilt.
+        repair: What to do about the problems; None if there are none.
         exit_code: 0 if there is no problem, 75 if the version is not completely published, 76 if files do
             not match the commit log.
     """
@@ -121,14 +149,18 @@ class Checkup(Result):
     files: int
     bytes: int
     rows: int
+    ignored: int
     problem_count: int
     problems: Sequence[Problem]
+    lost: LostCopies
+    repair: str | None
     exit_code: int
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Checkup:
         """Returns the checkup for a plain mapping."""
-        return cls(**{**data, "problems": tuple(Problem(**problem) for problem in data["problems"])})
+        problems = tuple(Problem(**problem) for problem in data["problems"])
+        return cls(**{**data, "problems": problems, "lost": LostCopies.from_dict(data["lost"])})
 
     @property
     def is_healthy(self) -> bool:
@@ -154,6 +186,12 @@ class Checkup(Result):
             ),
             ("overlapping runs", "kept apart" if self.is_guarded else "not kept apart by this store"),
         ]
+        if self.ignored:
+            facts.append(("ignored", f"{format_count(self.ignored)} files with names that begin with . or _"))
+        if self.lost.files:
+            facts.append(("lost copies", self.lost.describe()))
+        if self.repair is not None:
+            facts.append(("what to do", self.repair))
         problems = [(problem.what, problem.path) for problem in self.problems]
         if self.problem_count > len(problems):
             problems.append(("", f"and {format_count(self.problem_count - len(problems))} more"))
@@ -240,6 +278,8 @@ class Status(Result):
         rows: Number of rows by table.
         known: The input files that the version contains, by "songs" and "logs".
         state: The files that later runs need in addition to the commit log.
+        lost: Input files whose copies in the lake are missing or damaged: those that were deleted, or, if no
+            input was named, all of them. The rows of deleted files cannot be rebuilt.
         input: Changes at the input, by "songs" and "logs"; None if no input was named.
     """
 
@@ -251,6 +291,7 @@ class Status(Result):
     rows: Mapping[str, int]
     known: Mapping[str, KnownInput]
     state: FileSummary
+    lost: LostCopies
     input: Mapping[str, InputChanges] | None
 
     @classmethod
@@ -262,6 +303,7 @@ class Status(Result):
                 **data,
                 "known": {name: KnownInput(**known) for name, known in data["known"].items()},
                 "state": FileSummary.from_dict(data["state"]),
+                "lost": LostCopies.from_dict(data["lost"]),
                 "input": changes
                 and {name: InputChanges.from_dict(changed) for name, changed in changes.items()},
             }
@@ -276,8 +318,10 @@ class Status(Result):
 
     @property
     def exit_code(self) -> int:
-        """0 if the version is completely published, otherwise 75."""
-        return 0 if self.is_published else 75
+        """0; 75 if the version is not completely published; 76 if copies of deleted files are damaged."""
+        if not self.is_published:
+            return 75
+        return 76 if self.lost.files else 0
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain mappings, lists and numbers, ready for JSON."""
@@ -345,4 +389,6 @@ class Status(Result):
         rows.append(
             ("state files", f"{format_count(self.state.files)} files, {format_bytes(self.state.bytes)}")
         )
+        if self.lost.files:
+            rows.append(("lost copies", f"{self.lost.describe()}; run check for what to do"))
         return TextTable(rows=rows)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from sparkify_lake.errors import ConfigurationError, SparkifyLakeError, UsageError
 from sparkify_lake.secret import MASK, Secret
 from sparkify_lake.settings.files import Entry
-from sparkify_lake.settings.locations import is_remote, without_userinfo
+from sparkify_lake.settings.locations import as_unicode, is_remote, without_userinfo
 from sparkify_lake.settings.options import BY_NAME, CREDENTIALS, OPTIONS, Call, Option, Source, suggestion
 
 
@@ -90,7 +90,7 @@ class Config:
         reveals them.
         """
         options: dict[str, object] = {
-            name: setting.value
+            name: as_unicode(name, setting.value) if isinstance(setting.value, str) else setting.value
             for name, setting in self.settings.items()
             if BY_NAME[name].native and self.call in BY_NAME[name].calls
         }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+from sparkify_lake.errors import ConfigurationError
 from sparkify_lake.secret import MASK
 
 REMOTE_SCHEMES = ("s3", "s3a", "s3n")
@@ -17,6 +20,32 @@ def normalized(text: str) -> str:
 
         return expanduser(text)
     return text
+
+
+def as_unicode(name: str, text: str) -> str:
+    """Returns the text of an option as the engine reads it: its bytes as UTF-8, in every locale.
+
+    Under the C locale, Python passes bytes that are not ASCII as lone surrogates.
+
+    Raises:
+        ConfigurationError: If the bytes are not UTF-8.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        pass
+    else:
+        return text
+    try:
+        return os.fsencode(text).decode()
+    except UnicodeError:
+        shown = text.encode("ascii", "backslashreplace").decode()
+    raise ConfigurationError(
+        f"{name} is not UTF-8: {shown}",
+        cause="the names of the lake and of its input are stored as text",
+        hint="rename the folder, or make a symlink to it whose name is UTF-8 and use the symlink",
+        context={"option": name},
+    )
 
 
 def is_remote(location: str) -> bool:

@@ -187,7 +187,12 @@ def _drop_overridden(settings: dict[str, Setting], warnings: list[str]) -> None:
 def _read_files(config: Setting | None, directory: Path | None) -> list[ConfigFile]:
     """Reads the existing files `lake.cfg` and `dl.cfg`, in order of precedence."""
     if config is None:
-        return _read_pair(directory or Path())
+        try:
+            return _read_pair(directory or Path())
+        except PermissionError:
+            # Services and `sudo -u` often start in a folder that nobody chose for its files.
+            why = "the current folder cannot be searched"
+            return [ConfigFile(warnings=(f"{LAKE_FILE} and {SECRET_FILE} are not read, because {why}",))]
     named = Path(str(config.value))
     if named.is_dir():
         found = _read_pair(named)

@@ -117,12 +117,17 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    pub(super) fn new(source: &Source, listing: &Listing, known: &[KnownInput<'_>]) -> Self {
+    pub(super) fn new(
+        source: &Source,
+        listing: &Listing,
+        known: &[KnownInput<'_>],
+        is_usable: impl Fn(&FileCopy) -> bool,
+    ) -> Self {
         let (mut files, mut to_copy, mut outdated) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
         for (index, file) in listing.files.iter().enumerate().filter(|(_, file)| !file.is_missing) {
             let name = file_identity::name(source, file);
             match known.iter().find_map(|known| known.unchanged(&name, file)) {
-                Some(ManifestEntry { copy: Some(copy), content: Some(content), .. }) => {
+                Some(ManifestEntry { copy: Some(copy), content: Some(content), .. }) if is_usable(copy) => {
                     drop(files.insert(name, RetainedFile { copy: copy.clone(), content: *content }));
                 }
                 // It has no records, so there is nothing to retain.
@@ -154,6 +159,20 @@ pub(super) fn replaced_warning(
          removed, also with --keep-gone; the first file is {first}",
         source.shown
     ))
+}
+
+/// The error for a missing file whose only copy is missing or damaged.
+pub(super) fn lost_copy(source: &Source, name: &str) -> Error {
+    Error::new(
+        ErrorKind::Protocol,
+        format!("{name} is missing from {}, and its copy in the lake is missing or damaged", source.shown),
+    )
+    .cause("the rows of this file cannot be rebuilt")
+    .hint(
+        "restore the file, or the packs that `sparkify-lake check` names; or run with --allow-shrink without \
+         --keep-gone, which removes its rows permanently",
+    )
+    .context("path", name)
 }
 
 pub(super) fn has_no_copy(source: &Source, name: &str) -> Error {

@@ -17,7 +17,9 @@ use std::io::Write;
 use std::path::Path;
 
 pub(crate) use missing::RetainedFile;
-use missing::{Listed, content_of, has_no_copy, input_file, missing_files, replaced_warning, unlisted_files};
+use missing::{
+    Listed, content_of, has_no_copy, input_file, lost_copy, missing_files, replaced_warning, unlisted_files,
+};
 use pack::{MAX_PACK_BYTES, NewPacks, PackReader, PackWriter};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -82,19 +84,31 @@ pub(crate) fn retain(
     context: &Context<'_>,
 ) -> Result<RetainedFiles> {
     let head = stage.lake().record();
-    let old_packs = packs_of(head);
+    let mut old_packs = packs_of(head);
+    let next_pack = old_packs.last_key_value().map_or(0, |(last, _)| last + 1);
+    if spec.config.keep_gone && spec.config.rebuild {
+        // A rebuild copies input files again if their copies are damaged.
+        for (number, pack) in old_packs.clone() {
+            context.cancel.check()?;
+            if !stage.lake().has_state(&pack)? {
+                old_packs.remove(&number);
+            }
+        }
+    }
+    let old_packs = old_packs;
     let mut reader = PackReader::new(stage.lake(), &old_packs);
     if !spec.config.keep_gone {
         return must_allow_shrink(spec, inputs, head, Some(&mut reader), context).map(|()| RetainedFiles::default());
     }
-    let new_packs = NewPacks::new(stage, old_packs.last_key_value().map_or(0, |(last, _)| last + 1));
+    let new_packs = NewPacks::new(stage, next_pack);
     let mut retained = RetainedFiles::default();
     for content in Content::ALL {
         let Some(source) = spec.source(content) else { continue };
+        let is_usable = |copy: &FileCopy| copy.parts.iter().all(|part| old_packs.contains_key(&part.0));
         let known = KnownInput::all(spec, head, content);
         let listing = inputs.listing(content);
         let unlisted = unlisted_files(source, listing, &known, Some(&mut reader))?;
-        let Listed { mut files, to_copy, outdated } = Listed::new(source, listing, &known);
+        let Listed { mut files, to_copy, outdated } = Listed::new(source, listing, &known, is_usable);
         retained.has_changed |= !to_copy.is_empty();
         context.note(Level::Info, || format!("{}: {} files to copy", content.name(), to_copy.len()));
         let lengths = known_input::lengths(unlisted.iter().map(|file| file.content).chain(outdated.values().copied()));
@@ -110,6 +124,9 @@ pub(crate) fn retain(
         let mut missing = Vec::new();
         for (name, file) in missing_files((spec, source, listing), &known, &unlisted, &unchanged, contents) {
             let copy = file.entry.copy.clone().ok_or_else(|| has_no_copy(source, file.name))?;
+            if !is_usable(&copy) {
+                return Err(lost_copy(source, file.name));
+            }
             missing.push(input_file(source, &name, file.entry));
             files.insert(name, RetainedFile { copy, content: file.content });
         }
@@ -149,7 +166,7 @@ pub(crate) fn estimate(
         let known = KnownInput::all(spec, head, content);
         let listing = inputs.listing(content);
         let unlisted = unlisted_files(source, listing, &known, None)?;
-        let Listed { files, to_copy, .. } = Listed::new(source, listing, &known);
+        let Listed { files, to_copy, .. } = Listed::new(source, listing, &known, |_| true);
         let mut contents = KnownContents::default();
         files.values().for_each(|file| contents.add(file.content));
         if !unlisted.is_empty() {

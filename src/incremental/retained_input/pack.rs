@@ -171,8 +171,8 @@ impl<'l> PackReader<'l> {
         Error::new(ErrorKind::Protocol, format!("{shown} is missing, or does not match the newest version of the lake"))
             .cause("it contains the copies of missing input files")
             .hint(
-                "restore it or the input files; or set --allow-shrink without --keep-gone to remove the rows of these \
-                 files",
+                "restore it, or restore the input files and run with --rebuild; or set --allow-shrink without \
+                 --keep-gone, which removes the rows of these files permanently",
             )
             .context("path", shown)
     }

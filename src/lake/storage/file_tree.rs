@@ -22,27 +22,71 @@ pub fn stamp(metadata: &Metadata) -> String {
     format!("{}.{:09}", metadata.mtime(), metadata.mtime_nsec())
 }
 
-/// Names of files that are the only file of their folder at a version, by that folder.
-pub type SingleFiles<'r> = HashMap<&'r str, &'r str>;
+/// A time of a file: seconds and nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileTime(i64, i64);
 
-/// The files of a table that are the only file of their folder, as most files of the songs table are.
-pub fn single_files(table: &TableRecord) -> SingleFiles<'_> {
-    let mut single = SingleFiles::new();
-    let mut last = "";
-    for (folder, name) in table.files.keys().filter_map(|path| path.rsplit_once('/')) {
-        if folder == last {
-            single.remove(folder);
-        } else {
-            single.insert(folder, name);
-        }
-        last = folder;
+impl FileTime {
+    /// Earlier than the time of any file.
+    pub const MIN: Self = Self(i64::MIN, 0);
+
+    /// The modification time.
+    pub fn modified(metadata: &Metadata) -> Self {
+        Self(metadata.mtime(), metadata.mtime_nsec())
     }
-    single
+}
+
+impl Default for FileTime {
+    fn default() -> Self {
+        Self::MIN
+    }
+}
+
+/// Files that are the only file of their folder at a version, as most files of the songs table are.
+#[derive(Debug, Default)]
+pub struct SingleFiles<'r> {
+    /// The file's name, by that folder.
+    names: HashMap<&'r str, &'r str>,
+    /// When the version was published in full.
+    published_at: FileTime,
+}
+
+impl<'r> SingleFiles<'r> {
+    /// The single files of a table.
+    pub fn new(table: &'r TableRecord, published_at: FileTime) -> Self {
+        let mut names = HashMap::new();
+        let mut last = "";
+        for (folder, name) in table.files.keys().filter_map(|path| path.rsplit_once('/')) {
+            if folder == last {
+                names.remove(folder);
+            } else {
+                names.insert(folder, name);
+            }
+            last = folder;
+        }
+        Self { names, published_at }
+    }
+
+    /// The file below `path`, the folder `name` of `parent`, if no file was added or removed there since the version was
+    /// published. A tool that copies a folder also copies its modification time (`cp -a`, `rsync -a`, `tar`), but no tool
+    /// can set the time of the last change of its metadata.
+    fn unchanged(&self, parent: &File, name: &OsStr, path: &str) -> Option<ListedFile> {
+        let file_name = self.names.get(path)?;
+        let file = statat(parent, Path::new(name).join(file_name), AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let folder = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let changed_at = FileTime(folder.st_ctime, i64::try_from(folder.st_ctime_nsec).ok()?);
+        let is_newer = (folder.st_mtime, folder.st_mtime_nsec) > (file.st_mtime, file.st_mtime_nsec);
+        if is_newer || changed_at > self.published_at || !FileType::from_raw_mode(file.st_mode).is_file() {
+            return None;
+        }
+        let stamp = format!("{}.{:09}", file.st_mtime, file.st_mtime_nsec);
+        Some(ListedFile { path: format!("{path}/{file_name}"), size: u64::try_from(file.st_size).ok()?, stamp })
+    }
 }
 
 /// All files below `root`, in no particular order; nothing if the folder does not exist.
 ///
-/// A folder in `single` is not listed if it has not changed since its file was written: reading the metadata of both is
+/// A folder in `single` is not listed if it has not changed since its file was published: reading the metadata of both is
 /// several times as fast as listing, and a lake has thousands of such folders.
 pub fn files(root: &Path, single: &SingleFiles<'_>) -> Result<Vec<ListedFile>> {
     let mut entries = Vec::new();
@@ -54,13 +98,13 @@ pub fn files(root: &Path, single: &SingleFiles<'_>) -> Result<Vec<ListedFile>> {
             Err(error) if error.kind() == Io::NotFound && prefix.is_empty() => return Ok(entries),
             Err(error) => return Err(failed(error)),
         };
-        let handle = if single.is_empty() { None } else { Some(File::open(&folder).map_err(failed)?) };
+        let handle = if single.names.is_empty() { None } else { Some(File::open(&folder).map_err(failed)?) };
         for entry in listing {
             let entry = entry.map_err(failed)?;
             let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
             if entry.file_type().map_err(failed)?.is_dir() {
-                let known = handle.as_ref().zip(single.get(path.as_str()));
-                match known.and_then(|(handle, name)| unchanged(handle, &entry.file_name(), name, &path)) {
+                let known = handle.as_ref();
+                match known.and_then(|handle| single.unchanged(handle, &entry.file_name(), &path)) {
                     Some(file) => entries.push(file),
                     None => folders.push((entry.path(), format!("{path}/"))),
                 }
@@ -71,18 +115,6 @@ pub fn files(root: &Path, single: &SingleFiles<'_>) -> Result<Vec<ListedFile>> {
         }
     }
     Ok(entries)
-}
-
-/// The file `name` in a folder of `parent`, if no file was added or removed there since it was written.
-fn unchanged(parent: &File, folder: &OsStr, name: &str, path: &str) -> Option<ListedFile> {
-    let file = statat(parent, Path::new(folder).join(name), AtFlags::SYMLINK_NOFOLLOW).ok()?;
-    let folder = statat(parent, folder, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-    let is_newer = (folder.st_mtime, folder.st_mtime_nsec) > (file.st_mtime, file.st_mtime_nsec);
-    if is_newer || !FileType::from_raw_mode(file.st_mode).is_file() {
-        return None;
-    }
-    let stamp = format!("{}.{:09}", file.st_mtime, file.st_mtime_nsec);
-    Some(ListedFile { path: format!("{path}/{name}"), size: u64::try_from(file.st_size).ok()?, stamp })
 }
 
 /// Moves everything below `from` to the same path below `to`: entire folders where `to` has none (or an empty one),
@@ -153,49 +185,60 @@ pub fn remove_until(root: &Path, deadline: Instant) -> bool {
 mod tests {
     use std::collections::BTreeMap;
     use std::fs;
-    use std::time::{Duration, SystemTime};
+    use std::thread::sleep;
+    use std::time::Duration;
 
     use super::*;
     use crate::lake::commit_record::FileRecord;
 
+    /// More than a tick of the clock of file systems.
+    const TICK: Duration = Duration::from_millis(20);
+
     /// The files found, sorted. They must be the same as by listing every folder.
-    fn found(root: &Path, known: &TableRecord) -> Vec<String> {
+    fn found(root: &Path, single: &SingleFiles<'_>) -> Vec<String> {
         let sorted = |mut entries: Vec<ListedFile>| {
             entries.sort_by(|left, right| left.path.cmp(&right.path));
             entries
         };
-        let entries = sorted(files(root, &single_files(known)).unwrap());
-        assert_eq!(entries, sorted(files(root, &SingleFiles::new()).unwrap()));
+        let entries = sorted(files(root, single).unwrap());
+        assert_eq!(entries, sorted(files(root, &SingleFiles::default()).unwrap()));
         entries.into_iter().map(|entry| entry.path).collect()
     }
 
     #[test]
     fn files_added_or_removed_next_to_a_known_file_are_found() {
         let dir = tempfile::tempdir().unwrap();
-        let root = dir.path();
+        let root = dir.path().join("table");
         let paths = ["a=1/x", "a=2/x", "a=3/x", "a=3/y", "b/c=1/x", "b/c=2/x", "z"];
         for path in paths {
             fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
             fs::write(root.join(path), path).unwrap();
-            // Later than the last change of its folder, as with a clock that advances.
-            let later = SystemTime::now() + Duration::from_secs(1);
-            File::options().write(true).open(root.join(path)).unwrap().set_modified(later).unwrap();
         }
+        sleep(TICK);
+        fs::write(dir.path().join("marker"), "").unwrap();
+        let published_at = FileTime::modified(&fs::metadata(dir.path().join("marker")).unwrap());
+        sleep(TICK);
         let files = paths.iter().map(|path| ((*path).to_owned(), FileRecord::default())).collect();
         let known = TableRecord { table: "songs".to_owned(), files, removed: BTreeMap::new(), marked: true };
-        assert_eq!(single_files(&known).len(), 4, "two share a folder, one is in the root");
-        assert_eq!(found(root, &known), paths);
+        let single = SingleFiles::new(&known, published_at);
+        assert_eq!(single.names.len(), 4, "two share a folder, one is in the root");
+        let handle = File::open(&root).unwrap();
+        let is_unchanged = |name: &str| single.unchanged(&handle, OsStr::new(name), name).is_some();
+        assert!(is_unchanged("a=1") && is_unchanged("a=2"), "the shortcut is taken");
+        assert_eq!(found(&root, &single), paths);
         fs::remove_file(root.join("a=1/x")).unwrap();
         fs::remove_dir_all(root.join("b/c=1")).unwrap();
         fs::create_dir(root.join("a=4")).unwrap();
         fs::write(root.join("a=4/x"), "").unwrap();
-        assert_eq!(found(root, &known), ["a=2/x", "a=3/x", "a=3/y", "a=4/x", "b/c=2/x", "z"]);
-        // An added file is detected by the modification time of its folder.
+        assert_eq!(found(&root, &single), ["a=2/x", "a=3/x", "a=3/y", "a=4/x", "b/c=2/x", "z"]);
+        // A tool may set the modification time of the folder back after it added a file.
+        let before = fs::metadata(root.join("a=2")).unwrap().modified().unwrap();
         fs::write(root.join("a=2/foreign"), "").unwrap();
-        File::open(root.join("a=2")).unwrap().set_modified(SystemTime::now() + Duration::from_secs(2)).unwrap();
-        assert_eq!(found(root, &known), ["a=2/foreign", "a=2/x", "a=3/x", "a=3/y", "a=4/x", "b/c=2/x", "z"]);
+        File::open(root.join("a=2")).unwrap().set_modified(before).unwrap();
+        assert!(!is_unchanged("a=2"));
+        assert_eq!(found(&root, &single), ["a=2/foreign", "a=2/x", "a=3/x", "a=3/y", "a=4/x", "b/c=2/x", "z"]);
         fs::rename(root.join("a=2/x"), root.join("a=2/w")).unwrap();
         fs::create_dir(root.join("a=2/x")).unwrap();
-        assert_eq!(found(root, &known), ["a=2/foreign", "a=2/w", "a=3/x", "a=3/y", "a=4/x", "b/c=2/x", "z"]);
+        assert_eq!(found(&root, &single), ["a=2/foreign", "a=2/w", "a=3/x", "a=3/y", "a=4/x", "b/c=2/x", "z"]);
     }
 }

@@ -5,34 +5,34 @@
 //! write is conditional.
 //!
 //! Invariant: while a locked [`LocalStorage`] lives, no other run of this program on this machine writes to the same
-//! output.
+//! output, provided that the file system supports locks.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{DirEntry, File};
 use std::io::{ErrorKind as Io, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result, shown};
 use crate::lake::checkpoint::STATE;
-use crate::lake::commit_record::{
-    CommitRecord, ConditionalSupport, Image, TABLES, TableRecord, sha256, stage_of, state_path,
-};
-use crate::lake::staging_sink::not_as_staged;
-use crate::lake::storage::{LakeStorage, ListedFile, StageStorage, StagedImage, Stamps, file_tree, lock};
-use crate::lake::{SUCCESS, in_publishing_order};
+use crate::lake::commit_log::DONE;
+use crate::lake::commit_record::{CommitRecord, ConditionalSupport, TABLES, TableRecord, state_path};
+use crate::lake::staging_sink::size_and_checksum;
+use crate::lake::storage::file_tree::{FileTime, SingleFiles};
+use crate::lake::storage::local_stage::LocalStage;
+use crate::lake::storage::lock::{self, Lock};
+use crate::lake::storage::{LakeStorage, ListedFile, StageStorage, Stamps, file_tree, sync};
+use crate::lake::{START_AGAIN, SUCCESS, in_publishing_order};
 use crate::runtime::cancel::Cancel;
-
-/// How long a stopped run may remove its staged files; the next run removes the rest.
-const CLEAN_UP_TIMEOUT: Duration = Duration::from_millis(200);
+use crate::runtime::clock::Moment;
 
 /// The folder of a lake.
 #[derive(Debug)]
 pub(in crate::lake) struct LocalStorage {
     root: PathBuf,
     /// The lock, which the operating system releases when the run ends for any reason; `None` for read-only access.
-    _lock: Option<File>,
+    lock: Option<Lock>,
 }
 
 impl LocalStorage {
@@ -42,12 +42,12 @@ impl LocalStorage {
     /// [`ErrorKind::Output`] or [`ErrorKind::Access`] when it cannot be created or written to, [`ErrorKind::Retry`]
     /// when another run has locked it.
     pub(in crate::lake) fn lock(root: &Path) -> Result<Self> {
-        Ok(Self { root: root.to_owned(), _lock: Some(lock::acquire(root)?) })
+        Ok(Self { root: root.to_owned(), lock: Some(lock::acquire(root)?) })
     }
 
     /// Opens the folder for read-only access, without a lock.
     pub(in crate::lake) fn open_read_only(root: &Path) -> Self {
-        Self { root: root.to_owned(), _lock: None }
+        Self { root: root.to_owned(), lock: None }
     }
 
     fn list(&self, folder: &str, known: Option<&TableRecord>) -> Result<Vec<ListedFile>> {
@@ -58,7 +58,16 @@ impl LocalStorage {
                 .hint("move the entire lake instead of one table, and set its new location as the output")
                 .context("path", shown(&root)));
         }
-        file_tree::files(&root, &known.map(file_tree::single_files).unwrap_or_default())
+        let single = known.map(|known| SingleFiles::new(known, self.published_at())).unwrap_or_default();
+        file_tree::files(&root, &single)
+    }
+
+    /// When the newest version was published in full: the time of its marker.
+    fn published_at(&self) -> FileTime {
+        let markers = std::fs::read_dir(self.root.join(DONE)).into_iter().flatten().flatten();
+        let newest = markers.filter(|entry| entry.path().extension().is_some_and(|name| name == "json"));
+        let newest = newest.max_by_key(DirEntry::file_name).and_then(|entry| entry.metadata().ok());
+        newest.map_or(FileTime::MIN, |metadata| FileTime::modified(&metadata))
     }
 
     fn publish_table(&self, stage: &Path, folder: &str, table: &TableRecord, cancel: &Cancel) -> Result<()> {
@@ -94,17 +103,17 @@ impl LocalStorage {
                 if staged.join(folder).join(path).is_file() {
                     continue;
                 }
-                let target = self.root.join(folder).join(path);
-                if !std::fs::read(&target).is_ok_and(|bytes| sha256(&bytes) == file.sha256) {
+                let target = format!("{folder}/{path}");
+                if self.checksum(&target)?.as_ref() != Some(&file.sha256) {
                     return Err(Error::new(
                         ErrorKind::Protocol,
-                        format!("{} is neither staged nor in place", shown(&target)),
+                        format!("{} is neither staged nor in place", self.shown(&target)),
                     )
                     .cause(format!(
                         "run {} committed version {}, but its staged file is missing",
                         record.run, record.version
                     ))
-                    .hint("restore the file, or move _etl away and run with --adopt to rebuild the tables"));
+                    .hint(START_AGAIN));
                 }
             }
         }
@@ -124,6 +133,19 @@ impl LakeStorage for LocalStorage {
             Err(error) if matches!(error.kind(), Io::NotFound | Io::NotADirectory) => Ok(None),
             Err(error) => Err(Error::io(ErrorKind::Storage, "read", &path, &error)),
         }
+    }
+
+    fn checksum(&self, path: &str) -> Result<Option<String>> {
+        let path = self.root.join(path);
+        match File::open(&path).and_then(|file| size_and_checksum(&file)) {
+            Ok((_, sha256)) => Ok(Some(sha256)),
+            Err(error) if matches!(error.kind(), Io::NotFound | Io::NotADirectory | Io::IsADirectory) => Ok(None),
+            Err(error) => Err(Error::io(ErrorKind::Storage, "read", &path, &error)),
+        }
+    }
+
+    fn stamps_prove_bytes(&self) -> bool {
+        false
     }
 
     fn create(&self, path: &str, bytes: &[u8]) -> Result<bool> {
@@ -159,8 +181,15 @@ impl LakeStorage for LocalStorage {
         tables.iter().map(|(folder, known)| self.list(folder, *known)).collect()
     }
 
-    fn probe_conditional_support(&self, _: &str, _: &[u8]) -> Result<ConditionalSupport> {
-        Ok(ConditionalSupport { put: true, delete: true })
+    /// The lock replaces conditions.
+    fn probe_conditional_support(&self) -> Result<ConditionalSupport> {
+        let is_guarded = self.unguarded().is_none();
+        Ok(ConditionalSupport { put: is_guarded, delete: is_guarded, atomic: is_guarded })
+    }
+
+    fn unguarded(&self) -> Option<String> {
+        let cause = self.lock.as_ref()?.unsupported.as_ref()?;
+        Some(format!("the file system of {} does not support locks ({cause})", shown(&self.root)))
     }
 
     fn stale_writer_window(&self) -> Option<Duration> {
@@ -177,12 +206,16 @@ impl LakeStorage for LocalStorage {
     }
 
     fn stage(&self, run: &str) -> Result<Box<dyn StageStorage>> {
-        let root = self.root.join(stage_of(run));
-        std::fs::create_dir_all(&root).map_err(|error| Error::io(ErrorKind::Output, "create", &root, &error))?;
-        Ok(Box::new(LocalStage { root }))
+        Ok(Box::new(LocalStage::create(&self.root, run)?))
     }
 
-    fn replay(&self, record: &CommitRecord, stage: Option<&dyn StageStorage>, cancel: &Cancel) -> Result<Stamps> {
+    fn replay(
+        &self,
+        record: &CommitRecord,
+        stage: Option<&dyn StageStorage>,
+        _: Moment,
+        cancel: &Cancel,
+    ) -> Result<Stamps> {
         let staged = self.root.join(record.stage()).join(TABLES);
         if stage.is_none() {
             self.must_be_complete(&staged, record)?;
@@ -214,7 +247,7 @@ impl LakeStorage for LocalStorage {
 
     /// Because of the lock, all other runs have ended.
     fn clean_up_before(&self, run: &str, state_files: &HashSet<String>) -> Result<()> {
-        let entries = file_tree::files(&self.root.join(STATE), &file_tree::SingleFiles::new())?;
+        let entries = file_tree::files(&self.root.join(STATE), &SingleFiles::default())?;
         let outdated: Vec<String> = entries
             .into_iter()
             .filter(|entry| !state_files.contains(&entry.path))
@@ -265,113 +298,11 @@ fn write_file(path: &Path, bytes: &[u8], durability: Durability) -> Result<()> {
     let mut file = File::create(&new).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     if durability == Durability::Synced {
-        file.sync_all().map_err(failed)?;
+        sync::file(&file).map_err(failed)?;
     }
     std::fs::rename(&new, path).map_err(failed)?;
     if durability == Durability::Synced {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        sync::path(folder).map_err(failed)?;
     }
     Ok(())
-}
-
-/// The staging area of a run on a local disk.
-#[derive(Debug)]
-struct LocalStage {
-    root: PathBuf,
-}
-
-impl LocalStage {
-    fn path(&self, path: &str) -> PathBuf {
-        self.root.join(TABLES).join(path)
-    }
-}
-
-impl StageStorage for LocalStage {
-    fn put(&self, path: &str, bytes: &[u8]) -> Result<StagedImage> {
-        let mut file = self.open(path)?;
-        file.write_all(bytes).map_err(|error| Error::io(ErrorKind::Storage, "write", &self.path(path), &error))?;
-        self.finish(path, file)
-    }
-
-    fn open(&self, path: &str) -> Result<File> {
-        let path = self.path(path);
-        let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &path, &error);
-        let folder = path.parent().unwrap_or(&self.root);
-        // Most files are the only one in their folder, so creating the folder first is faster than trying the file.
-        match std::fs::create_dir(folder) {
-            Ok(()) => {}
-            Err(error) if error.kind() == Io::AlreadyExists => {}
-            Err(_) => std::fs::create_dir_all(folder).map_err(failed)?,
-        }
-        File::options().read(true).write(true).create_new(true).open(&path).map_err(failed)
-    }
-
-    fn finish(&self, path: &str, file: File) -> Result<StagedImage> {
-        let metadata =
-            file.metadata().map_err(|error| Error::io(ErrorKind::Storage, "read", &self.path(path), &error))?;
-        Ok(StagedImage::separate(Some(file_tree::stamp(&metadata))))
-    }
-
-    fn discard(&self, path: &str, file: File) -> Result<()> {
-        drop(file);
-        self.remove_staged(path)
-    }
-
-    fn adopt(&self, path: &str, size: u64) -> Result<StagedImage> {
-        let path = self.path(path);
-        match std::fs::metadata(&path) {
-            Ok(metadata) if metadata.len() == size => Ok(StagedImage::separate(Some(file_tree::stamp(&metadata)))),
-            Ok(_) => Err(not_as_staged(&shown(&path))),
-            Err(error) if error.kind() == Io::NotFound => Err(not_as_staged(&shown(&path))),
-            Err(error) => Err(Error::io(ErrorKind::Storage, "check", &path, &error)),
-        }
-    }
-
-    fn remove_staged(&self, path: &str) -> Result<()> {
-        let path = self.path(path);
-        std::fs::remove_file(&path).map_err(|error| Error::io(ErrorKind::Storage, "remove", &path, &error))
-    }
-
-    fn flush(&self) -> Result<()> {
-        self.seal()
-    }
-
-    fn seal(&self) -> Result<()> {
-        let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "sync", &self.root, &error);
-        // One call syncs thousands of small files and their folders.
-        let folder = File::open(&self.root).map_err(failed)?;
-        #[cfg(target_os = "linux")]
-        rustix::fs::syncfs(&folder).map_err(|error| failed(error.into()))?;
-        #[cfg(not(target_os = "linux"))]
-        {
-            drop(folder);
-            rustix::fs::sync();
-        }
-        Ok(())
-    }
-
-    fn scratch(&self) -> Result<PathBuf> {
-        let path = self.root.join("scratch");
-        std::fs::create_dir_all(&path).map_err(|error| Error::io(ErrorKind::Storage, "create", &path, &error))?;
-        Ok(path)
-    }
-
-    fn clean_up(&self) {
-        let deadline = Instant::now() + CLEAN_UP_TIMEOUT;
-        if file_tree::remove_until(&self.root, deadline)
-            && let Some(stages) = self.root.parent()
-        {
-            // This fails if the folder is not empty; then it stays.
-            drop(std::fs::remove_dir(stages));
-        }
-    }
-
-    fn read(&self, path: &str, image: Image, size: u64) -> Result<Vec<u8>> {
-        let path = self.path(path);
-        let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
-        File::open(&path)
-            .and_then(|file| file.read_exact_at(&mut bytes, image.offset))
-            .map_err(|error| Error::io(ErrorKind::Storage, "read", &path, &error))?;
-        Ok(bytes)
-    }
 }

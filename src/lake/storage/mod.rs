@@ -6,10 +6,13 @@
 //! Invariant: only [`LakeStorage::replay`] of a committed record changes files that a reader of the tables sees.
 
 pub(in crate::lake) mod bucket;
+mod fenced_writer;
 pub(in crate::lake) mod file_tree;
 pub(in crate::lake) mod local;
+mod local_stage;
 mod lock;
 mod pack_writer;
+mod sync;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -17,8 +20,9 @@ use std::fs::File;
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::lake::commit_record::{CommitRecord, ConditionalSupport, Image, TableRecord};
+use crate::lake::commit_record::{CommitRecord, ConditionalSupport, Image, TableRecord, sha256};
 use crate::runtime::cancel::Cancel;
+use crate::runtime::clock::Moment;
 
 /// The stamps of changed files by the table's folder and the path below it.
 pub(in crate::lake) type Stamps = BTreeMap<String, BTreeMap<String, String>>;
@@ -42,6 +46,15 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
     /// Reads a small file; `None` if it does not exist.
     fn read_optional(&self, path: &str) -> Result<Option<Vec<u8>>>;
 
+    /// SHA-256 of a file of any size; `None` if it does not exist.
+    fn checksum(&self, path: &str) -> Result<Option<String>> {
+        Ok(self.read_optional(path)?.map(|bytes| sha256(&bytes)))
+    }
+
+    /// Returns true if the stamp of a file follows from its bytes, so that it changes whenever they do. On a local disk,
+    /// a tool can preserve the modification time, and a disk can damage bytes.
+    fn stamps_prove_bytes(&self) -> bool;
+
     /// Creates a durable control file; `false` if another run has already created it.
     fn create(&self, path: &str, bytes: &[u8]) -> Result<bool>;
 
@@ -61,9 +74,13 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
         self.list_many(&folders)
     }
 
-    /// Determines which conditional requests the store supports, by trying them on the control file at `path`, which
-    /// contains `bytes` before and after.
-    fn probe_conditional_support(&self, path: &str, bytes: &[u8]) -> Result<ConditionalSupport>;
+    /// Determines which conditional requests the store supports, by trying them.
+    fn probe_conditional_support(&self) -> Result<ConditionalSupport>;
+
+    /// Why nothing keeps overlapping runs apart here, for a warning; `None` if the lock or conditional writes do.
+    fn unguarded(&self) -> Option<String> {
+        None
+    }
 
     /// How long after a commit a running writer of the previous version may still change a file; `None` if there can be
     /// no such writer.
@@ -76,8 +93,18 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
     fn stage(&self, run: &str) -> Result<Box<dyn StageStorage>>;
 
     /// Publishes the remaining files of a committed version; returns the stamps that the record does not have. `stage`
-    /// is the staging area of this run if the run itself committed the version, and `None` in a recovery.
-    fn replay(&self, record: &CommitRecord, stage: Option<&dyn StageStorage>, cancel: &Cancel) -> Result<Stamps>;
+    /// is the staging area of this run if the run itself committed the version, and `None` in a recovery. `looked` is
+    /// the start of the last listing of the commit log, in which `record` was the newest version.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Retry`] when a newer version exists; otherwise any storage error.
+    fn replay(
+        &self,
+        record: &CommitRecord,
+        stage: Option<&dyn StageStorage>,
+        looked: Moment,
+        cancel: &Cancel,
+    ) -> Result<Stamps>;
 
     /// Removes control files. A missing file is not an error.
     fn remove(&self, paths: &[String]) -> Result<()>;

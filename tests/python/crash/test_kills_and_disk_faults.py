@@ -137,8 +137,8 @@ def test_a_commit_with_a_failed_fsync(crash: CrashTest) -> None:
     """The record is written but fsync fails: the staged files stay for a later run."""
     for new in (1, 2):
         crash.begin(0)
-        ended = crash.run(1, mode="fail", like="fsync /_etl/log\n")
-        assert (ended["hit"], ended["code"]) == ("fsync /_etl/log", 75), ended
+        ended = crash.run(1, mode="fail", like="fsync folder /_etl/log\n")
+        assert (ended["hit"], ended["code"]) == ("fsync folder /_etl/log", 75), ended
         assert "committed" in ended["error"]
         crash.assert_sound("unconfirmed")
         crash.assert_next_run_publishes(new, "unconfirmed")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import inspect
 import logging
 import pickle
+import subprocess
+import sys
+import threading
+import time
 import types
 from pathlib import Path
 from typing import Any
@@ -14,6 +19,7 @@ import pytest
 
 import sparkify_lake
 from sparkify_lake import etl
+from support.lake_files import table_files
 from support.report_samples import run_mapping
 
 SCRIPT = Path(__file__).resolve().parents[3] / "etl.py"
@@ -164,3 +170,53 @@ def test_the_functions_write_the_tables() -> None:
         folder = Path("lake") / f"{table}_table"
         assert (folder / "_SUCCESS").is_file(), table
         assert list(folder.rglob("*.parquet")), table
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.5])
+def test_a_function_waits_for_another_run_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """Two tasks of a DAG that start at the same time: one waits until the other releases the lock."""
+    sparkify_lake.sample(tmp_path / "in", songs=5, events=50, days=2, users=3)
+    lock = tmp_path / "lake" / "_etl" / "lock"
+    lock.parent.mkdir(parents=True)
+    held = lock.open("a")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    timer = threading.Timer(seconds, held.close)
+    begun = time.monotonic()
+    timer.start()
+    etl.process_song_data(None, tmp_path / "in", tmp_path / "lake", quiet=False)
+    timer.join()
+    assert time.monotonic() - begun >= seconds
+    waiting = [record for record in caplog.records if "waiting up to 10 minutes" in record.message]
+    assert len(waiting) == 1 and "another run is writing to" in waiting[0].message
+    assert (tmp_path / "lake" / "songs_table" / "_SUCCESS").exists()
+    # Not for ever, and a run of the program does not wait at all.
+    with lock.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        monkeypatch.setattr(etl, "_MAX_WAIT_SECONDS", 0.2)
+        with pytest.raises(sparkify_lake.RetryableError):
+            etl.process_log_data(None, tmp_path / "in", tmp_path / "lake")
+        with pytest.raises(sparkify_lake.RetryableError):
+            sparkify_lake.run(tmp_path / "in", tmp_path / "lake")
+
+
+def test_both_functions_at_the_same_time(tmp_path: Path) -> None:
+    sparkify_lake.sample(tmp_path / "in", songs=5, events=50, days=2, users=3)
+    lake = tmp_path / "lake"
+    script = "import sys; from sparkify_lake import etl; getattr(etl, sys.argv[1])(None, *sys.argv[2:])"
+    functions = ["process_song_data", "process_log_data"] * 2
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, function, tmp_path / "in", lake],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for function in functions
+    ]
+    for process in running:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+    sparkify_lake.run(tmp_path / "in", tmp_path / "expected")
+    assert table_files(lake) == table_files(tmp_path / "expected")

@@ -72,6 +72,9 @@ def test_text_of_a_checkup() -> None:
     text = str(checkup())
     assert text.startswith("lake, version 3: 2 files do not match the commit log\n")
     assert "not kept apart" in text and "6,891 rows in 72 files" in text and "and 1 more" in text
+    assert (
+        "2 input files: 2018/11/x.json …" in text and "run with --rebuild" in text and "1 files with" in text
+    )
     fine = Checkup.from_dict({**checkup_mapping(), "problem_count": 0, "problems": [], "exit_code": 0})
     assert str(fine).startswith("lake, version 3: all files match the commit log\n") and fine.is_healthy
     late = Checkup.from_dict({**checkup_mapping(), "is_published": False, "exit_code": 75})

@@ -34,9 +34,9 @@ class ForkServer:
         self.child = 0
         preload = {"LD_PRELOAD": str(faults)} if faults else {}
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore::DeprecationWarning", str(HERE / "fork_server.py")],
+            [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "support.fork_server"],
             env=clean_environment({**preload, **(env or {})}),
-            cwd=HERE,
+            cwd=HERE.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -45,7 +45,8 @@ class FakeEngine:
         self._called("status", options)
         made = {"location": "lake", "version": 3, "run": "r", "committed_at": "2018-11-30T12:00:00Z"}
         known: dict[str, Any] = {"known": {}, "state": {"files": 0, "bytes": 0, "first": []}, "input": None}
-        return {**made, **known, "is_published": False, "rows": {"songs": 71}}
+        lost = {"files": 0, "first": []}
+        return {**made, **known, "lost": lost, "is_published": False, "rows": {"songs": 71}}
 
     def recover(self, options: dict[str, object], on_tick: object) -> dict[str, Any]:
         self._called("recover", options)

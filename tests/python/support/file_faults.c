@@ -3,13 +3,15 @@
  * not part of the package.
  *
  * It intercepts calls of libc: create, open, write, rename, remove, sync and truncate of files, and making and removing
- * folders. The package calls syncfs and flock as raw system calls, which are not intercepted.
+ * folders. The package calls syncfs and flock as raw system calls, which are not intercepted: fork_server.py refuses
+ * them with a filter of system calls. The library also limits threads and sets the clock.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -19,16 +21,18 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { COUNT, KILL, FAIL, FULL };
+enum { COUNT, KILL, FAIL, FULL, REFUSE };
 enum { READS = -1 };
 
 static char root[PATH_MAX];
 static char like[PATH_MAX];
 static size_t root_length;
 static int armed, mode, trace = -1;
-static long at;
+static int refused_with, is_clock_set;
+static long at, clock_offset, threads_left = -1;
 static atomic_long operations;
 
 /* Starts counting the operations below `folder` whose line ("rename /_etl/log/…") contains `part`. The line of the
@@ -46,6 +50,19 @@ void faults_arm(const char *folder, int what, long when, const char *part, int r
 
 long faults_count(void) { return operations; }
 
+/* The error of all operations that are armed with REFUSE, as of a file system that does not support them. */
+void faults_refuse(int error) { refused_with = error; }
+
+/* The number of threads that the process may still start. */
+void faults_threads(long count) { threads_left = count; }
+
+/* Sets the clock of the process. */
+void faults_clock(long seconds) {
+    is_clock_set = 0;
+    clock_offset = seconds - time(NULL);
+    is_clock_set = 1;
+}
+
 /* The error to return, or 0 to continue. */
 static int check_operation(const char *name, const char *path, int error) {
     if (strncmp(path, root, root_length) != 0) return 0;
@@ -55,6 +72,7 @@ static int check_operation(const char *name, const char *path, int error) {
     int length = snprintf(line, sizeof line, "%s %s\n", name, path + root_length);
     if (!strstr(line, like)) return 0;
     long number = atomic_fetch_add(&operations, 1) + 1;
+    if (mode == REFUSE) return refused_with;
     if (mode == COUNT || number < at || (mode != FULL && number > at)) return 0;
     if (number == at && syscall(SYS_write, trace, line, length) < 0) _exit(99);
     if (mode == KILL) {
@@ -157,8 +175,24 @@ int rmdir(const char *path) {
 }
 int fsync(int file) {
     REAL(fsync);
-    HIT("fsync", file, "", EIO);
+    struct stat status;
+    int before = errno;
+    int is_folder = armed && fstat(file, &status) == 0 && S_ISDIR(status.st_mode);
+    errno = before;
+    HIT(is_folder ? "fsync folder" : "fsync file", file, "", EIO);
     return real(file);
+}
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *with) {
+    REAL(pthread_create);
+    if (threads_left == 0) return EAGAIN;
+    if (threads_left > 0) threads_left--;
+    return real(thread, attributes, start, with);
+}
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    REAL(clock_gettime);
+    int result = real(clock, now);
+    if (is_clock_set && clock == CLOCK_REALTIME) now->tv_sec += clock_offset;
+    return result;
 }
 int ftruncate64(int file, off64_t length) {
     REAL(ftruncate64);

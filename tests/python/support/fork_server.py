@@ -18,13 +18,22 @@ import time
 from typing import Any
 
 import sparkify_lake
+from support.system_calls import refuse_system_call
 
-MODES = {"count": 0, "kill": 1, "fail": 2, "full": 3}
+MODES = {"count": 0, "kill": 1, "fail": 2, "full": 3, "refuse": 4}
 
 
 def child(task: dict[str, Any], answer: int, hit: int) -> int:
     """Runs the task, writes the result, and returns the exit code."""
     result: dict[str, Any]
+    if "errno" in task:
+        ctypes.CDLL(None).faults_refuse(task["errno"])
+    if "refused_call" in task:
+        refuse_system_call(task["refused_call"], task["errno"])
+    if "threads" in task:
+        ctypes.CDLL(None).faults_threads(ctypes.c_long(task["threads"]))
+    if "clock" in task:
+        ctypes.CDLL(None).faults_clock(ctypes.c_long(task["clock"]))
     if "mode" in task:
         arm = ctypes.CDLL(None).faults_arm
         at, like = ctypes.c_long(task.get("at", 1)), os.fsencode(task.get("like", ""))

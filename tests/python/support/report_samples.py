@@ -128,5 +128,7 @@ def checkup_mapping() -> dict[str, Any]:
         "location": "lake", "version": 3,
         "run": "20181130T120000Z-1a2b3c4d", "committed_at": "2018-11-30T12:00:00Z",
         "is_published": True, "is_guarded": False, "files": 72, "bytes": 99_000, "rows": 6891,
-        "problem_count": 2, "problems": [{"path": f"songs_table/{EVIL}", "what": "changed"}], "exit_code": 76,
+        "problem_count": 2, "problems": [{"path": f"songs_table/{EVIL}", "what": "changed"}],
+        "ignored": 1, "lost": {"files": 2, "first": ["2018/11/x.json"]}, "repair": "run with --rebuild",
+        "exit_code": 76,
     }  # fmt: skip
