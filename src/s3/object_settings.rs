@@ -71,10 +71,10 @@ impl ObjectSettings {
         [
             ("sse", self.sse.unwrap_or_default().to_owned()),
             ("sse_kms_key_id", self.sse_kms_key_id.clone().unwrap_or_default()),
-            ("bucket_key_enabled", self.bucket_key_enabled.to_string()),
+            ("bucket_key_enabled", when_set(self.bucket_key_enabled)),
             ("storage_class", self.storage_class.unwrap_or_default().to_owned()),
             ("acl", self.acl.unwrap_or_default().to_owned()),
-            ("requester_pays", self.requester_pays.to_string()),
+            ("requester_pays", when_set(self.requester_pays)),
         ]
     }
 
@@ -90,6 +90,11 @@ impl ObjectSettings {
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
     }
+}
+
+/// A flag that few users set, as text: empty if it is not set.
+pub(super) fn when_set(flag: bool) -> String {
+    if flag { "true".to_owned() } else { String::new() }
 }
 
 fn one_of(option: &'static str, value: &str, choices: &[&'static str]) -> Result<&'static str> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::s3::object_settings::ObjectSettings;
+use crate::s3::object_settings::{ObjectSettings, when_set};
 
 /// Settings that are not options: the credentials and their source. Errors and reports do not contain the credentials.
 pub const SECRETS: [&str; 4] = ["access_key_id", "secret_access_key", "session_token", "keys_origin"];
@@ -187,8 +187,8 @@ impl StoreSettings {
             ("region", self.region.clone().unwrap_or_default()),
             ("endpoint_url", self.endpoint_url.clone().unwrap_or_default()),
             ("addressing_style", self.addressing_style.name().to_owned()),
-            ("use_fips_endpoint", self.use_fips_endpoint.to_string()),
-            ("use_dualstack_endpoint", self.use_dualstack_endpoint.to_string()),
+            ("use_fips_endpoint", when_set(self.use_fips_endpoint)),
+            ("use_dualstack_endpoint", when_set(self.use_dualstack_endpoint)),
             ("profile", self.profile.clone().unwrap_or_default()),
             ("allow_http", self.allow_http.to_string()),
             ("anonymous", self.anonymous.to_string()),

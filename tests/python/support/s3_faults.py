@@ -82,6 +82,7 @@ class Request:
     body: int
     conditional: bool
     signed: bool
+    headers: dict[str, str]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -240,6 +240,7 @@ class _Session:
             body=len(body),
             conditional="if-match" in head.headers or "if-none-match" in head.headers,
             signed="authorization" in head.headers,
+            headers=head.headers,
         )
         self._proxy.requests.append(request)
         if self._proxy.latency:
