@@ -83,6 +83,7 @@ class Request:
     conditional: bool
     signed: bool
     headers: dict[str, str]
+    query: str
 
 
 @dataclass(slots=True, kw_only=True)

@@ -241,6 +241,7 @@ class _Session:
             conditional="if-match" in head.headers or "if-none-match" in head.headers,
             signed="authorization" in head.headers,
             headers=head.headers,
+            query=urlsplit(head.first[1]).query,
         )
         self._proxy.requests.append(request)
         if self._proxy.latency:
