@@ -1,4 +1,4 @@
-//! What to do about an input without a single usable record.
+//! The hints for an input without a single usable record.
 //!
 //! Invariant: the hint fits the most frequent reason. It suspects the wrong folder only if the records are those of the
 //! other content, or if there are none.

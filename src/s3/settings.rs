@@ -180,7 +180,6 @@ impl StoreSettings {
 
     /// The options as text in the form that [`Self::read`] takes, without credentials. An option that is not set is
     /// empty.
-    #[must_use]
     pub fn texts(&self) -> impl Iterator<Item = (&'static str, String)> {
         let ca_file = self.ca_file.as_deref().map(crate::error::shown);
         let access = [

@@ -1,6 +1,7 @@
 """The settings that AWS's own tools read: environment variables and the profiles in `~/.aws`.
 
-The engine reads them, as it also finds the credentials there. They have the lowest precedence, after `dl.cfg`.
+The engine reads them, as it also finds the credentials there. They have the lowest precedence, after
+`dl.cfg`.
 """
 
 from __future__ import annotations

@@ -139,13 +139,14 @@ OPTIONS: tuple[Option, ...] = (
            help="encrypt with a bucket key, for fewer requests to AWS KMS"),
     Option(name="storage_class", kind="choice", group="store", metavar="CLASS", calls=_STORING,
            choices=(
-               "STANDARD", "INTELLIGENT_TIERING", "STANDARD_IA", "ONEZONE_IA", "GLACIER_IR", "REDUCED_REDUNDANCY",
+               "STANDARD", "INTELLIGENT_TIERING", "STANDARD_IA", "ONEZONE_IA", "GLACIER_IR",
+               "REDUCED_REDUNDANCY",
            ),
            help="storage class of new objects, such as INTELLIGENT_TIERING"),
     Option(name="acl", kind="choice", group="store", metavar="ACL", calls=_STORING,
            choices=(
-               "private", "bucket-owner-full-control", "bucket-owner-read", "authenticated-read", "aws-exec-read",
-               "public-read", "public-read-write",
+               "private", "bucket-owner-full-control", "bucket-owner-read", "authenticated-read",
+               "aws-exec-read", "public-read", "public-read-write",
            ),
            help="canned access control list of new objects"),
     Option(name="tables", kind="list", group="tables", metavar="NAMES", calls=_WRITING,

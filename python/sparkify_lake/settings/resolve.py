@@ -1,7 +1,7 @@
 """Resolves the settings of one call from arguments, environment and files.
 
-Precedence: arguments, then the environment (`SPARKIFY_*`), then `lake.cfg`, then `dl.cfg`, then the settings of
-AWS's tools, then the defaults of the engine. Files are read in `files.py`, the settings of AWS's tools in
+Precedence: arguments, then the environment (`SPARKIFY_*`), then `lake.cfg`, then `dl.cfg`, then the settings
+of AWS's tools, then the defaults of the engine. Files are read in `files.py`, the settings of AWS's tools in
 `aws.py`; the engine checks the values.
 """
 

@@ -1,4 +1,4 @@
-//! What a listing leaves out, and the messages about it.
+//! The names that a listing leaves out, and the messages about them.
 //!
 //! Invariant: a hint fits the reason for which files were left out.
 

@@ -31,7 +31,7 @@ SESSION = "arn:aws:iam::123456789012:user/me"
 
 
 class Store:
-    """A server that refuses every request and remembers the key ID of its signature; it also has credentials."""
+    """A server that refuses every request and remembers its key ID; it also issues credentials."""
 
     def __init__(self) -> None:
         self.key_ids: list[str] = []

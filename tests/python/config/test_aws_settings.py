@@ -1,4 +1,4 @@
-"""The settings of AWS's tools have the same effect as with boto3, or `docs/s3.md` says that they are ignored."""
+"""The settings of AWS's tools have the effect that they have for boto3, or `docs/s3.md` says otherwise."""
 
 from __future__ import annotations
 
@@ -89,7 +89,8 @@ S3_KEYS = {"addressing_style": "path", "use_dualstack_endpoint": "true"}
 GROUPS = {
     "endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "services", "endpoint_url"),
     "ignored": (
-        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls", "AWS_ENDPOINT_URL", "endpoint_url",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls",
+        "AWS_ENDPOINT_URL", "endpoint_url",
     ),
     "certificates": ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "ca_bundle"),
     "fips": ("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
@@ -124,8 +125,12 @@ def test_a_setting_has_the_value_that_it_has_for_boto3(
 @pytest.mark.parametrize("second", [None, "one", "two"])
 @pytest.mark.parametrize("first", [None, "one", "two"])
 def test_the_profile_is_the_one_that_boto3_uses(
-    argument: str | None, first: str | None, second: str | None, aws_config: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+    argument: str | None,
+    first: str | None,
+    second: str | None,
+    aws_config: Write,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name, value in (("AWS_DEFAULT_PROFILE", first), ("AWS_PROFILE", second)):
         if value is not None:
             monkeypatch.setenv(name, value)
@@ -152,7 +157,9 @@ def test_other_sources_take_precedence_and_the_origin_is_shown(
     Path("lake.cfg").unlink()
     config = resolve("run", {"input": "s3://b/in", "output": "lake"})
     assert config.settings["endpoint_url"].origin == "AWS_ENDPOINT_URL"
-    assert resolve("run", {"input": "in", "output": "lake"}).value("endpoint_url") is None, "local locations only"
+    assert resolve("run", {"input": "in", "output": "lake"}).value("endpoint_url") is None, (
+        "local locations only"
+    )
 
 
 def test_an_invalid_setting_names_its_origin_and_not_its_value(
@@ -164,7 +171,9 @@ def test_an_invalid_setting_names_its_origin_and_not_its_value(
     assert "s3cr3t" not in str(caught.value)
 
 
-def test_plain_http_in_a_variable_needs_allow_http(aws_config: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_http_in_a_variable_needs_allow_http(
+    aws_config: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_CA_BUNDLE", "/not/read.pem")
     with pytest.raises(ConfigurationError, match="http://") as caught:
@@ -183,7 +192,12 @@ def known_to_boto3() -> set[str]:
     """Every variable and every key of a profile that boto3 reads for S3 and for credentials."""
     found = set()
     tables = (
-        botocore.configprovider.BOTOCORE_DEFAUT_SESSION_VARIABLES,
+        # botocore misspells the name of this one.
+        next(
+            table
+            for name, table in vars(botocore.configprovider).items()
+            if name.endswith("_SESSION_VARIABLES")
+        ),
         botocore.configprovider.DEFAULT_S3_CONFIG_VARS,
         botocore.configprovider.DEFAULT_PROXIES_CONFIG_VARS,
     )
@@ -209,7 +223,9 @@ NO_SETTINGS = {"profiles", "sso_sessions", "sso_session_name", "metadata", "plug
 
 
 def test_every_setting_that_boto3_reads_is_documented() -> None:
-    text = (ROOT / "docs" / "s3.md").read_text().partition("## Settings of AWS's tools")[2].partition("\n## ")[0]
+    text = (
+        (ROOT / "docs" / "s3.md").read_text().partition("## Settings of AWS's tools")[2].partition("\n## ")[0]
+    )
     documented = set(re.findall(r"`([A-Za-z0-9_.]+)`", text))
     assert len(known_to_boto3()) > 60
     assert known_to_boto3() - documented == set()

@@ -116,8 +116,13 @@ def test_a_file_that_is_reached_twice_counts_once(tmp_path: Path, source: Path, 
 
 @pytest.mark.parametrize(
     ("name", "pattern"),
-    [("stream-1-2018-11-05-00", "**/stream-*"), ("app.json.1", "**/*.json.1"), ("dump", "**/dump"), ("events.log", "**")],
-)  # fmt: skip
+    [
+        ("stream-1-2018-11-05-00", "**/stream-*"),
+        ("app.json.1", "**/*.json.1"),
+        ("dump", "**/dump"),
+        ("events.log", "**"),
+    ],
+)
 def test_a_file_that_a_pattern_names_is_read(
     tmp_path: Path, source: Path, run: Run, name: str, pattern: str
 ) -> None:
@@ -139,7 +144,12 @@ def test_a_file_that_a_pattern_names_is_read(
 
 def test_days_count_each_file_once(tmp_path: Path) -> None:
     source = tmp_path / "in"
-    for name in ("song_data/a.json", "log_data/2018-11-01.json", "log_data/2018-11-02.json", "log_data/x.json"):
+    for name in (
+        "song_data/a.json",
+        "log_data/2018-11-01.json",
+        "log_data/2018-11-02.json",
+        "log_data/x.json",
+    ):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_bytes(song(1).raw if "song" in name else play(len(name)).raw)
     with pytest.raises(NoInputError) as caught:
