@@ -53,7 +53,8 @@ pub(crate) fn restrict(
         let listed = listing.files.len();
         return Err(Error::new(ErrorKind::NoInput, format!("no log file in {} is in the range {range}", source.shown))
             .cause(format!(
-                "of {listed} files, {without_day} have no day in their path, and the others have other days"
+                "of {listed} files, {} have another day in their path, and {without_day} have none",
+                listed as u64 - without_day
             ))
             .hint("check --since and --until: the day of --until is not included")
             .context("path", source.shown.clone()));

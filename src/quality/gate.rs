@@ -17,6 +17,7 @@ use crate::input::sources::{Content, JobSpec, Source};
 use crate::lake::checkpoint::Manifest;
 use crate::lake::commit_record::CommitRecord;
 use crate::lake::read_summary::ReadSummary;
+use crate::quality::input_hints;
 use crate::quality::input_stats::InputStats;
 use crate::quality::read_stats::ReadStats;
 
@@ -50,9 +51,10 @@ pub fn accept(
         if records.loaded == 0 {
             let cause =
                 first_reject.unwrap_or_else(|| format!("files: {}, records: {}", listing.files.len(), records.read));
-            return Err(nothing_usable(content, source)
-                .cause(cause)
-                .hint(with_quarantine(wrong_folder(content), stats)));
+            return Err(nothing_usable(content, source).cause(cause).hint(with_quarantine(
+                &format!("{}; no table was changed", input_hints::nothing_usable(content, read)),
+                stats,
+            )));
         }
         let allowed = spec.config.max_bad.allowed(records.read);
         if records.quarantined > allowed {
@@ -100,13 +102,6 @@ fn nothing_usable(content: Content, source: &Source) -> Error {
         Content::Logs => "NextSong event",
     };
     Error::new(ErrorKind::DataRefused, format!("no usable {record} in {}", source.shown))
-}
-
-const fn wrong_folder(content: Content) -> &'static str {
-    match content {
-        Content::Songs => "check that this is the folder of the song metadata; no table was changed",
-        Content::Logs => "check that this is the folder of the event logs; no table was changed",
-    }
 }
 
 /// Refuses an input of less than half of its previous size: most often, the rest has not arrived yet.

@@ -51,7 +51,7 @@ fn list(server: &ObjectServer, key: &str, glob: Option<&str>) -> Result<Vec<Stri
         shown: location,
     };
     let stores = Stores::new(&server.settings(), &Cancel::default());
-    let Listing { files, .. } = list::list(&source, 2, &stores, &Cancel::default())?;
+    let Listing { files, .. } = list::list(&source, false, 2, &stores, &Cancel::default())?;
     Ok(files.iter().map(|file| file.path.to_str().unwrap().to_owned()).collect())
 }
 
