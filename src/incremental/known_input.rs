@@ -29,13 +29,18 @@ pub(crate) struct KnownInput<'l> {
 }
 
 impl<'l> KnownInput<'l> {
-    /// The manifests of a content that the tables of the run were made from, the newest first.
+    /// The manifests of a content that the tables of the run were made from, the newest first; also those of other tables
+    /// that were made from the same location.
     pub(crate) fn all(spec: &JobSpec, head: Option<&'l CommitRecord>, content: Content) -> Vec<Self> {
         let Some((head, source)) = head.zip(spec.source(content)) else { return Vec::new() };
         let location = file_identity::location(source);
         let mut known: Vec<Self> = Vec::new();
-        for checkpoint in head.inputs_of(&spec.config.table_folders()) {
+        let folders = spec.config.table_folders();
+        for checkpoint in head.checkpoints.iter().rev() {
             let Some(manifest) = checkpoint.input.get(content.name()) else { continue };
+            if !checkpoint.is_input_of(&folders) && manifest.location != location {
+                continue;
+            }
             if known.iter().all(|other| other.manifest != manifest) {
                 let listed_at = file_identity::nanoseconds(&checkpoint.listed_at).unwrap_or(i128::MIN);
                 known.push(Self { manifest, listed_at, is_same_location: manifest.location == location });

@@ -99,7 +99,7 @@ impl ReadContext<'_> {
         }
         match self.spec.source(content) {
             Some(source) if !missing.is_empty() => {
-                let (from, lake) = ((source, listing), self.stage.lake());
+                let (from, lake) = ((source, listing), self.stage.lake().state());
                 let restored = retained_input::restore(self.retained, from, &missing, lake, self.scratch)?;
                 read(SelectedFiles { listing: &restored, selection: &missing }, FileReach::Leader)
             }
@@ -125,7 +125,7 @@ impl ReadContext<'_> {
 /// [unusable]: crate::incremental::state_error::StateError::Unusable
 pub fn songs(read: &ReadContext<'_>, inputs: &mut InputFiles) -> StateResult<(Songs, ReadStats)> {
     let ReadContext { spec, increment, stage, context, .. } = *read;
-    let known = increment.map(|increment| increment.song_records(stage.lake())).transpose()?;
+    let known = increment.map(|increment| increment.song_records(stage.lake().state())).transpose()?;
     if let Some(increment) = increment {
         inputs.song_selection = Some(increment.songs.to_read());
         inputs.log_selection = Some(increment.logs.to_read());
@@ -235,7 +235,7 @@ pub fn logs(
         let mut rebuilt: BTreeSet<Month> = found.months.iter().map(|(_, month)| *month).collect();
         rebuilt.extend(increment.outdated_months());
         if config.tables.contains(&Table::Songplays) {
-            rebuilt.extend(increment.months_with_tracks(stage.lake(), &changes.track_keys)?);
+            rebuilt.extend(increment.months_with_tracks(stage.lake().state(), &changes.track_keys)?);
         }
         let others = increment.unchanged_to_read(&rebuilt);
         context.note(Level::Info, || {
@@ -283,7 +283,7 @@ pub fn write(read: &ReadContext<'_>, songs: Songs, logs: Logs) -> StateResult<In
     let same_users = months.as_ref().is_some_and(BTreeSet::is_empty) || spec.logs.is_none();
     let users = match (increment, &months) {
         _ if same_users => None,
-        (Some(increment), Some(months)) => Some(increment.users(stage.lake(), months, &results)?),
+        (Some(increment), Some(months)) => Some(increment.users(stage.lake().state(), months, &results)?),
         _ => Some(users_of(&results)),
     };
     if wants(Table::Users) {

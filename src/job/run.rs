@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::incremental::manifest::{self, ManifestBuilder};
 use crate::incremental::plan::{self, RunPlan};
-use crate::incremental::state_error::{StateError, StateResult};
+use crate::incremental::state_error::{StateError, StateResult, UNUSABLE_STATE};
 use crate::incremental::{retained_input, state, time_range};
 use crate::input::file_identity;
 use crate::input::input_files::InputFiles;
@@ -53,7 +53,7 @@ pub fn run(config: Config, context: &Context<'_>) -> Result<Report> {
         match attempt(&spec, &stores, full_reason.clone(), context) {
             Ok(report) => return Ok(report),
             Err(StateError::Unusable) => {
-                full_reason = Some("the state that earlier runs left is missing or damaged".to_owned());
+                full_reason = Some(UNUSABLE_STATE.to_owned());
             }
             // This run may have to start from the version of the other run, so it plans again.
             Err(StateError::Failed(error)) if number < MAX_ATTEMPTS && lake::was_overtaken(&error) => {

@@ -142,6 +142,15 @@ impl Extractor<'_> {
         Ok(())
     }
 
+    /// Reads log files to find the months of each file's plays, by the file's number in the listing.
+    ///
+    /// # Errors
+    /// Those of [`Self::songs`].
+    pub fn months(&self, files: SelectedFiles<'_>) -> Result<BTreeSet<(usize, Month)>> {
+        let parts = self.each_chunk(files, |_| MonthExtract::default())?;
+        Ok(parts.into_iter().flat_map(|(part, _)| part.0.months).collect())
+    }
+
     /// Passes every chunk of every file to one of the workers; returns the workers' partials and statistics.
     fn each_chunk<P: Extract>(
         &self,
@@ -223,6 +232,27 @@ impl Extract for SongExtract {
                 }
             }
             Decoded::Reject(reject) => stats.reject(chunk, &reject),
+        });
+        stats.end(chunk, &counts)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The months of the plays that one worker has read.
+#[derive(Default)]
+struct MonthExtract(FileMonths);
+
+impl Extract for MonthExtract {
+    const HAS_FINGERPRINTS: bool = false;
+
+    fn add(&mut self, chunk: &Chunk<'_>, decoder: &mut Decoder, stats: &mut ReadStats) -> Result<()> {
+        let counts = decoder.events(chunk.bytes, chunk.framing, &mut |decoded| {
+            if let Decoded::Row(event) = decoded {
+                self.0.note(chunk.file, event.ts, None);
+            }
         });
         stats.end(chunk, &counts)
     }

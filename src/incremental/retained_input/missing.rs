@@ -31,25 +31,24 @@ pub(super) struct UnlistedFile<'l> {
 }
 
 /// Returns the files of the manifests whose paths are not in the input. A file without a fingerprint gets that of its
-/// copy, if there are `packs` to read it from: older releases did not store fingerprints.
+/// copy: older releases did not store fingerprints.
 pub(super) fn unlisted_files<'l>(
     source: &Source,
     listing: &Listing,
     known: &[KnownInput<'l>],
-    mut packs: Option<&mut PackReader<'_>>,
+    packs: &mut PackReader<'_>,
 ) -> Result<Vec<UnlistedFile<'l>>> {
     let mut files = Vec::new();
     let sizes: BTreeMap<String, u64> =
         listing.files.iter().map(|file| (file_identity::name(source, file), file.size)).collect();
     for known in known {
         for (name, entry) in known.unlisted(source, listing) {
-            let content = match (&entry.content, &entry.copy, &mut packs) {
-                (Some(content), ..) => *content,
-                (None, Some(copy), Some(packs)) => content_of(copy, packs)?,
-                (None, Some(_), None) => Fingerprint::default(),
+            let content = match (&entry.content, &entry.copy) {
+                (Some(content), _) => *content,
+                (None, Some(copy)) => content_of(copy, packs)?,
                 // The folder was renamed; nothing more is known about a file without a copy and a fingerprint.
-                (None, None, _) if sizes.get(name) == Some(&entry.size) => continue,
-                (None, None, _) => return Err(has_no_copy(source, name)),
+                (None, None) if sizes.get(name) == Some(&entry.size) => continue,
+                (None, None) => return Err(has_no_copy(source, name)),
             };
             files.push(UnlistedFile { known: *known, name, entry, content });
         }

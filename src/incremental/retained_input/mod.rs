@@ -25,14 +25,14 @@ use pack::{MAX_PACK_BYTES, NewPacks, PackReader, PackWriter};
 use crate::error::{Error, ErrorKind, Result};
 use crate::incremental::known_input::{self, KnownContents, KnownInput};
 use crate::input::file_identity;
-use crate::input::fingerprint::{ContentReader, FileContent, Fingerprint};
+use crate::input::fingerprint::{ContentReader, FileContent};
 use crate::input::input_files::InputFiles;
 use crate::input::list::{InputFile, Listing, SelectedFiles, Selection, Version, modified};
 use crate::input::read::{Fetched, FileFeed, Reader};
 use crate::input::sources::{Content, JobSpec, Source};
 use crate::lake::checkpoint::{FileCopy, StateFile};
 use crate::lake::commit_record::CommitRecord;
-use crate::lake::{Lake, Stage};
+use crate::lake::{Stage, StateReader};
 use crate::runtime::context::Context;
 use crate::runtime::progress::Level;
 use crate::runtime::threads::for_tasks;
@@ -96,9 +96,9 @@ pub(crate) fn retain(
         }
     }
     let old_packs = old_packs;
-    let mut reader = PackReader::new(stage.lake(), &old_packs);
+    let mut reader = PackReader::new(stage.lake().state(), &old_packs);
     if !spec.config.keep_gone {
-        return must_allow_shrink(spec, inputs, head, Some(&mut reader), context).map(|()| RetainedFiles::default());
+        return must_allow_shrink(spec, inputs, head, &mut reader, context).map(|()| RetainedFiles::default());
     }
     let new_packs = NewPacks::new(stage, next_pack);
     let mut retained = RetainedFiles::default();
@@ -107,7 +107,7 @@ pub(crate) fn retain(
         let is_usable = |copy: &FileCopy| copy.parts.iter().all(|part| old_packs.contains_key(&part.0));
         let known = KnownInput::all(spec, head, content);
         let listing = inputs.listing(content);
-        let unlisted = unlisted_files(source, listing, &known, Some(&mut reader))?;
+        let unlisted = unlisted_files(source, listing, &known, &mut reader)?;
         let Listed { mut files, to_copy, outdated } = Listed::new(source, listing, &known, is_usable);
         retained.has_changed |= !to_copy.is_empty();
         context.note(Level::Info, || format!("{}: {} files to copy", content.name(), to_copy.len()));
@@ -154,18 +154,20 @@ fn packs_of(head: Option<&CommitRecord>) -> BTreeMap<u32, StateFile> {
 pub(crate) fn estimate(
     spec: &JobSpec,
     inputs: &mut InputFiles,
-    head: Option<&CommitRecord>,
+    (head, state): (Option<&CommitRecord>, StateReader<'_>),
     context: &Context<'_>,
 ) -> Result<Vec<(Content, Selection)>> {
+    let packs = packs_of(head);
+    let mut packs = PackReader::new(state, &packs);
     if !spec.config.keep_gone {
-        return must_allow_shrink(spec, inputs, head, None, context).map(|()| Vec::new());
+        return must_allow_shrink(spec, inputs, head, &mut packs, context).map(|()| Vec::new());
     }
     let mut all_to_copy = Vec::new();
     for content in Content::ALL {
         let Some(source) = spec.source(content) else { continue };
         let known = KnownInput::all(spec, head, content);
         let listing = inputs.listing(content);
-        let unlisted = unlisted_files(source, listing, &known, None)?;
+        let unlisted = unlisted_files(source, listing, &known, &mut packs)?;
         let Listed { files, to_copy, .. } = Listed::new(source, listing, &known, |_| true);
         let mut contents = KnownContents::default();
         files.values().for_each(|file| contents.add(file.content));
@@ -198,11 +200,11 @@ pub(crate) fn restore(
     retained: &RetainedFiles,
     (source, listing): (&Source, &Listing),
     missing: &Selection,
-    lake: &Lake,
+    state: StateReader<'_>,
     scratch: &Path,
 ) -> Result<Listing> {
     let mut files = listing.files.to_vec();
-    let mut packs = PackReader::new(lake, &retained.packs);
+    let mut packs = PackReader::new(state, &retained.packs);
     for index in missing.iter() {
         let Some(file) = files.get_mut(*index) else { continue };
         let path = scratch.join(format!("{}-{index}", source.content.name()));
@@ -230,7 +232,7 @@ fn must_allow_shrink(
     spec: &JobSpec,
     inputs: &InputFiles,
     head: Option<&CommitRecord>,
-    mut packs: Option<&mut PackReader<'_>>,
+    packs: &mut PackReader<'_>,
     context: &Context<'_>,
 ) -> Result<()> {
     if spec.config.allow_shrink {
@@ -249,12 +251,7 @@ fn must_allow_shrink(
         for known in &with_copies {
             for (name, entry) in known.unlisted(source, listing) {
                 let Some(copy) = &entry.copy else { continue };
-                let content = match (entry.content, &mut packs) {
-                    (Some(content), _) => content,
-                    (None, Some(packs)) => content_of(copy, packs)?,
-                    (None, None) => Fingerprint::default(),
-                };
-                unlisted.push((name, content));
+                unlisted.push((name, entry.content.map_or_else(|| content_of(copy, packs), Ok)?));
             }
         }
         if unlisted.is_empty() {
@@ -326,7 +323,7 @@ fn compact(retained: &mut RetainedFiles, old_packs: &BTreeMap<u32, StateFile>, n
     }
     retained.has_changed = true;
     let mut writer = PackWriter::new(new_packs);
-    let mut reader = PackReader::new(new_packs.lake(), old_packs);
+    let mut reader = PackReader::new(new_packs.state(), old_packs);
     let RetainedFiles { songs, logs, .. } = retained;
     let parts = songs.values_mut().chain(logs.values_mut()).flat_map(|file| &mut file.copy.parts);
     for part in parts.filter(|part| mostly_unused.contains(&part.0)) {

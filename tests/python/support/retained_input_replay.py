@@ -6,6 +6,7 @@ files whose contents exist under another name.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from dataclasses import replace
@@ -42,9 +43,18 @@ class RetainedInputTarget(ReplayTarget):
     def __init__(self, *arguments: object, **named: object) -> None:
         super().__init__(*arguments, **named)
         self.known: Files = {}
+        self.known_place = self.place()
         self.all = InputFolder(self.folder / "all", has_real_times=False)
 
+    def place(self) -> Path:
+        """The location of the input."""
+        return self.input.folder.resolve()
+
     def seen(self, step: Step) -> Step:
+        if self.place() != self.known_place:
+            # Equal paths at another place are not the same files.
+            self.known = {_elsewhere(path, self.known_place): file for path, file in self.known.items()}
+            self.known_place = self.place()
         present = Counter(_contents_of(path, file) for path, file in step.files.items())
         changed = {
             path: file
@@ -99,6 +109,12 @@ class RetainedInputTarget(ReplayTarget):
         # The report contains the locations.
         there = json.dumps(outcome).replace(str(self.all.folder), str(self.input.folder))
         return json.loads(there), bodies
+
+
+def _elsewhere(path: str, place: Path) -> str:
+    """A new path for a file that was read at another place."""
+    kind, _, rest = path.partition("/")
+    return f"{kind}/{hashlib.md5(str(place).encode()).hexdigest()}/{rest}"
 
 
 def _contents_of(path: str, file: File) -> tuple[str, bytes]:
