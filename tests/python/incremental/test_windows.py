@@ -20,7 +20,7 @@ import sparkify_lake
 from sparkify_lake.errors import NoInputError
 from support.rounds import Rounds
 
-pytestmark = pytest.mark.usefixtures("isolated_module")
+pytestmark = [pytest.mark.usefixtures("isolated_module"), pytest.mark.timeout(7_200)]
 
 FIRST_DAY = dt.date(2018, 11, 1)
 SONG = {

@@ -5,6 +5,7 @@ The input is also on disk, for the rebuild: a lake has the same bytes in a bucke
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 
+import sparkify_lake
+from sparkify_lake.errors import DataRefusedError
 from support.crash_harness import scratch_folder
 from support.input_mutations import FULL, Sequence, Step
 from support.lake_files import FOLDERS
@@ -105,8 +108,38 @@ def test_every_step_in_a_bucket_equals_a_rebuild(
     record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 
+@pytest.mark.parametrize("packing", [bytes, gzip.compress])
+def test_two_objects_with_the_same_content_and_other_tags_are_refused(
+    packing: Callable[[bytes], bytes], weed_bucket: Bucket, tmp_path: Path
+) -> None:
+    """Two uploads of a log have two ETags: one of them is compressed, or was uploaded in parts."""
+    sparkify_lake.sample(tmp_path / "in", songs=5, events=60, days=3, users=4, quiet=True)
+    log = next((tmp_path / "in/log_data").rglob("*.json"))
+    with log.open("ab") as file:
+        file.write(b" " * (6 << 20) + b"\n")
+    for path in (tmp_path / "in").rglob("*.json"):
+        weed_bucket.put(f"twice/{path.relative_to(tmp_path / 'in')}", path.read_bytes())
+    body = packing(log.read_bytes())
+    if packing is bytes:
+        client = weed_bucket.server.client()
+        upload = client.create_multipart_upload(Bucket=weed_bucket.name, Key="twice/log_data/again.json")
+        key = {"Bucket": weed_bucket.name, "Key": "twice/log_data/again.json", "UploadId": upload["UploadId"]}
+        parts = [
+            {"PartNumber": number, "ETag": client.upload_part(Body=part, PartNumber=number, **key)["ETag"]}
+            for number, part in ((1, body[: 5 << 20]), (2, body[5 << 20 :]))
+        ]
+        client.complete_multipart_upload(MultipartUpload={"Parts": parts}, **key)
+    else:
+        weed_bucket.put("twice/log_data/again.json.gz", body)
+    given = {**options(weed_bucket.server), **weed_bucket.server.keys.arguments, "quiet": True}
+    with pytest.raises(DataRefusedError, match="duplicate_input"):
+        sparkify_lake.run(weed_bucket.url("twice"), tmp_path / "lake", **given)
+
+
 class RetainedInputBucket(RetainedInputTarget, BucketTarget):
     """Input and lake in a bucket; missing objects keep their rows."""
+
+    has_times = False
 
 
 def test_every_step_in_a_bucket_with_retained_input_equals_a_rebuild_of_all_objects(

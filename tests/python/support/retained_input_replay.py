@@ -39,6 +39,8 @@ class RetainedInputTarget(ReplayTarget):
 
     input: InputFolder
     folder: Path
+    has_times = True
+    """Whether a file with the same bytes and another time counts as changed."""
 
     def __init__(self, *arguments: object, **named: object) -> None:
         super().__init__(*arguments, **named)
@@ -56,10 +58,11 @@ class RetainedInputTarget(ReplayTarget):
             self.known = {_elsewhere(path, self.known_place): file for path, file in self.known.items()}
             self.known_place = self.place()
         present = Counter(_contents_of(path, file) for path, file in step.files.items())
+        rewritten = {*step.touched, *step.times_set} if self.has_times else set()
         changed = {
             path: file
             for path, file in step.files.items()
-            if path in step.touched or path not in self.known or self.known[path].body != file.body
+            if path in rewritten or path not in self.known or self.known[path].body != file.body
         }
         read = {_contents_of(path, file) for path, file in changed.items()}
         available = present - Counter(
