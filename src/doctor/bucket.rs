@@ -134,12 +134,12 @@ impl BucketChecks {
     fn create(&self, checks: &mut Diagnostics) -> Result<Option<Tag>> {
         let mut created = None;
         checks.check("put", || {
-            match self.put("probe", Bytes::from_static(b"doctor"), Put::Create) {
+            match self.put("probe", Bytes::from_static(b"doctor"), Put::Always) {
                 Ok(Written::Done(tag)) => created = Some(tag),
                 Ok(Written::Refused) => {
                     return Err(failed(
                         ErrorKind::Protocol,
-                        "the store reports that a new random key already exists".to_owned(),
+                        "the store rejected a write because of a condition that it did not have".to_owned(),
                         "check for a proxy or cache between this machine and the store",
                     ));
                 }

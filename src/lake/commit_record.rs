@@ -61,7 +61,7 @@ pub struct ConditionalSupport {
 }
 
 impl ConditionalSupport {
-    /// What a lake needs.
+    /// The support that keeps all runs apart.
     pub const FULL: Self = Self { put: true, delete: true, atomic: true };
 
     fn atomic_unless_known() -> bool {

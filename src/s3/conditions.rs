@@ -1,4 +1,4 @@
-//! Which conditions of requests a store honors: found out by trying them on new objects.
+//! Determines which conditions of requests a store honors, by trying them on new objects.
 //!
 //! A run that makes the first version of a lake and `doctor` use the same probe, so they have the same answer. Some
 //! stores check a condition and write in two steps; a few requests at the same time detect most of them.
@@ -7,16 +7,16 @@
 
 use aws_lc_rs::rand;
 use bytes::Bytes;
-use futures_util::future::{join_all, try_join};
+use futures_util::future::{join_all, try_join, try_join_all};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::bucket::Bucket;
 use crate::s3::object::{Put, Tag, Written};
 
-/// Requests that compete for one object.
-const RACING_REQUESTS: u8 = 6;
+/// Requests that compete for one object. All rounds run at the same time.
+const RACING_REQUESTS: u8 = 8;
 
-/// What a store was seen to do.
+/// The conditions that a store honors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conditions {
     /// An object that exists is not created again (`If-None-Match: *` on PUT).
@@ -79,19 +79,19 @@ async fn the_rest(bucket: &Bucket, key: &str, other: &Tag, create: bool) -> Resu
 
 /// Returns false if more than one of the competing requests succeeded.
 async fn racing(bucket: &Bucket, prefix: &str, rounds: usize) -> Result<bool> {
-    let mut is_atomic = true;
-    for round in 0..rounds {
-        let key = format!("{prefix}/race-{round}");
-        let created = compete(bucket, &key, Put::Create).await?;
-        let current = bucket.get_optional(&key).await?.map(|(_, tag)| tag);
-        let replaced = match &current {
-            Some(tag) => compete(bucket, &key, Put::Replace(tag)).await?,
-            None => 0,
-        };
-        bucket.delete(&key, None).await?;
-        is_atomic &= created <= 1 && replaced <= 1;
-    }
-    Ok(is_atomic)
+    let rounds = (0..rounds).map(|round| race(bucket, format!("{prefix}/race-{round}")));
+    Ok(try_join_all(rounds).await?.into_iter().all(|is_atomic| is_atomic))
+}
+
+async fn race(bucket: &Bucket, key: String) -> Result<bool> {
+    let created = compete(bucket, &key, Put::Create).await?;
+    let current = bucket.get_optional(&key).await?.map(|(_, tag)| tag);
+    let replaced = match &current {
+        Some(tag) => compete(bucket, &key, Put::Replace(tag)).await?,
+        None => 0,
+    };
+    bucket.delete(&key, None).await?;
+    Ok(created <= 1 && replaced <= 1)
 }
 
 /// Sends writes of different bodies at the same time; returns how many succeeded.
@@ -114,8 +114,9 @@ fn honored<T>(answer: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// Returns true if the store rejected a request as not implemented or as invalid.
-fn is_not_supported(error: &Error) -> bool {
+/// Returns true if the store rejected a request with a condition as not implemented or as invalid.
+#[must_use]
+pub fn is_not_supported(error: &Error) -> bool {
     let status = error.context_values().iter().find(|(name, _)| *name == "status").map(|(_, status)| status.as_str());
     error.kind() == ErrorKind::Protocol && matches!(status, Some("400" | "501"))
 }

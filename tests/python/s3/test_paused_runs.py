@@ -1,7 +1,7 @@
 """A run that is paused at a request or at any time while other runs publish newer versions.
 
-The newest version is in place at the end, or the next run puts it there; a run never reports that it published
-a version that is not the newest one.
+The newest version is in place at the end, or the next run puts it there; a run never reports that it has
+published a version that is not the newest one.
 """
 
 from __future__ import annotations

@@ -161,5 +161,6 @@ class PausedRuns:
         assert mended["code"] == 0, f"{where}: the next run: {mended.get('error')}"
         folder = self.seen(name)
         assert contents(folder) == self.versions.held[following], where
-        assert check(folder, settled=True, bucket=True) == [], where
+        faults = check(folder, settled=True, bucket=True)
+        assert faults == [], f"{where}: {faults}"
         shutil.rmtree(folder)
