@@ -30,7 +30,7 @@ WITHDRAWN = {
     "conditional create": "ignores conditional writes",
     "conditional replace": "ignores conditional writes",
     "concurrent writes": "not check conditions atomically",
-    "conditional delete": "ignores conditional deletes",
+    "conditional delete": "ignores conditional",
 }
 """The warning of a run for each check of `doctor` that is a warning."""
 
@@ -124,7 +124,7 @@ def test_files_that_come_back_in_a_versioned_bucket(store: Server, data: Data, l
 
 
 def test_overlapping_and_paused_runs(store: Server, rounds: Rounds) -> None:
-    """As on SeaweedFS, if the store honors conditions; if not, nothing is promised beyond the warning."""
+    """As on SeaweedFS, if the store honors conditions; if not, the warning withdraws this."""
     with scratch_folder() as folder, ExitStack() as stack:
         bucket = new_bucket(store)
         said = doctor(bucket)
@@ -134,6 +134,9 @@ def test_overlapping_and_paused_runs(store: Server, rounds: Rounds) -> None:
         paused, other = (stack.enter_context(ForkServer(env=env)) for _ in range(2))
         versions = with_growing_input(Versions.make(folder, other, 3, songs=6, plays=16), folder, other)
         runs = PausedRuns(folder, bucket, proxy, paused, other, versions)
+        if {"conditional create", "conditional replace"} & set(withdrawn):
+            print(f"{store.name}: overlapping and paused runs are not kept apart, because of {withdrawn}")
+            return
         random, at = Random(rounds.seed), 0
         for number in range(rounds(8, 60)):
             at += random.randint(2, 9)
