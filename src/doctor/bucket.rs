@@ -272,7 +272,8 @@ impl BucketChecks {
             )
         })?;
         let Some(found) = probed else {
-            checks.skip(&WRITE_CHECKS[2..6], "the conditions cannot be tried");
+            let others = ["conditional replace", "conditional delete", "concurrent writes", "create again"];
+            checks.skip(&others, "the conditions cannot be tried");
             return Ok(());
         };
         checks.check("conditional replace", || {

@@ -9,10 +9,10 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -226,7 +226,10 @@ impl LakeStorage for BucketStorage {
     }
 
     fn probe_conditional_support(&self) -> Result<ConditionalSupport> {
-        let prefix = self.key(&format!("_etl/doctor/{}", conditions::random_name()?));
+        // In a staging area, so that a later run removes what a killed run left.
+        let now = DateTime::<Utc>::from(SystemTime::now()).format("%Y%m%dT%H%M%SZ");
+        let name = conditions::random_name()?;
+        let prefix = self.key(&stage_of(&format!("{now}-{}", name.get(..8).unwrap_or_default())));
         let found = self.bucket.wait(conditions::probe(&self.bucket, &prefix, PROBE_ROUNDS))?;
         Ok(ConditionalSupport { put: found.create && found.replace, delete: found.delete, atomic: found.atomic })
     }

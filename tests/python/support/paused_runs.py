@@ -84,7 +84,8 @@ class PausedRuns:
         """Stops a run at its request number `at`; returns False if it has fewer requests."""
         self.lakes += 1
         name = f"paused-{self.lakes}"
-        first, stopped = random.sample(range(len(self.versions.sources)), 2)
+        # If both are the same, the stopped run has nothing to do.
+        first, stopped = random.choices(range(len(self.versions.sources)), k=2)
         assert self.run(first, name, self.other)["code"] == 0
         self.proxy.clear()
 
