@@ -44,8 +44,8 @@ const MAX_BATCH_BYTES: usize = 8 << 20;
 /// changes a table, because it may have been paused and overtaken.
 const MAX_LOG_CHECK_AGE: Duration = Duration::from_millis(500);
 
-/// Rounds of competing writes before the first version of a lake.
-const PROBE_ROUNDS: usize = 3;
+/// Rounds of competing writes before the first version of a lake. `doctor` makes more.
+const PROBE_ROUNDS: usize = 1;
 
 /// A lake below a prefix of keys.
 #[derive(Debug)]

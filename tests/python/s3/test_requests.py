@@ -60,7 +60,7 @@ def check_counts(bucket: Bucket, proxy: Proxy, data: Data, record: RecordPropert
     state = len(bucket.names("lake/_etl/state"))
     assert state == 2 + 2 * next(table["partitions"] for table in done["tables"] if table["name"] == "time")
     # The probe of conditions writes to a few objects.
-    assert made + state <= puts <= made + state + 68, sorted(
+    assert made + state <= puts <= made + state + 32, sorted(
         key for key in proxy.keys("PUT") if "/_etl/" in key
     )
     assert counts.get("HEAD", 0) <= 2
