@@ -235,7 +235,7 @@ impl BucketChecks {
         Ok(())
     }
 
-    /// Compares the ETags of an object in the responses to PUT, LIST and GET.
+    /// Compares the `ETag` of an object in the responses to PUT, LIST and GET.
     fn tags(&self, created: &Tag) -> Result<Finding> {
         let (bucket, key) = (&self.bucket, self.key("probe"));
         let page = bucket.wait(bucket.list(&key, false, None, None))?;

@@ -18,6 +18,7 @@ const RACING_REQUESTS: u8 = 8;
 
 /// The conditions that a store honors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each condition is honored or not, independently of the others")]
 pub struct Conditions {
     /// An object that exists is not created again (`If-None-Match: *` on PUT).
     pub create: bool,
@@ -95,7 +96,7 @@ async fn race(bucket: &Bucket, key: String) -> Result<bool> {
 }
 
 /// Sends writes of different bodies at the same time; returns how many succeeded. A body that the object already has
-/// would leave its ETag, so that another condition holds too.
+/// would not change its version, so that another condition would hold too.
 async fn compete(bucket: &Bucket, key: &str, put: Put<'_>) -> Result<usize> {
     let kind = u8::from(matches!(put, Put::Create));
     let writes = (0..RACING_REQUESTS).map(|number| bucket.put(key, Bytes::copy_from_slice(&[kind, number]), put));
