@@ -66,8 +66,8 @@ wheel: $(VENV)/made  ## build the release wheel into dist/
 install: wheel  ## install the wheel into .venv
 	@$(PY) -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/*.whl
 
-airflow: wheel  ## test with a real Airflow in a separate environment: example DAGs, the operator, kills, timeouts
-	@PYTHON=$(PYTHON) sh scripts/airflow.sh
+airflow: wheel  ## test with a real Airflow in a separate environment; AIRFLOW=2.11 runs only the example DAGs there
+	@AIRFLOW=$(AIRFLOW) PYTHON=$(PYTHON) sh scripts/airflow.sh
 
 docs: install $(VENV)/tested  ## build the documentation website in target/site; a dead link is an error
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
@@ -114,7 +114,7 @@ compare: $(VENV)/tested  ## check that two builds write the same lakes: OLD=/old
 	$(PY) scripts/compare_engines.py $(OLD) $(NEW)
 
 clean:  ## remove generated files, except the compiler's output
-	rm -rf $(VENV) .venv-airflow dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-airflow* dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
 
 tools:
 	@PYTHON=$(PYTHON) sh scripts/tools.sh

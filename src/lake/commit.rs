@@ -186,6 +186,9 @@ fn carry_over(record: &mut CommitRecord, head: &CommitRecord) {
         }
         record.tables.insert(folder.clone(), table);
     }
+    let run = record.checkpoints.last();
+    let ours = run.map(|checkpoint| checkpoint.tables.clone()).unwrap_or_default();
+    let contents = run.map(|checkpoint| checkpoint.input.keys().cloned().collect()).unwrap_or_default();
     if record.options == head.options
         && record.package == head.package
         && let Some(ours) = record.checkpoints.pop()
@@ -193,16 +196,28 @@ fn carry_over(record: &mut CommitRecord, head: &CommitRecord) {
         let table = |folder: &str| record.tables.get(folder).and_then(|table| Table::from_name(&table.table));
         record.checkpoints = merge_checkpoints(ours, &head.checkpoints, &table);
     }
-    carry_over_retained_input(record, &head.checkpoints);
+    carry_over_retained_input(record, &head.checkpoints, &ours, &contents);
 }
 
-/// Retained input is kept forever: a manifest with retained files stays in the record until a newer manifest of the
-/// same content replaces it, even if later runs can no longer use its state.
-fn carry_over_retained_input(record: &mut CommitRecord, older: &[Checkpoint]) {
+/// Retained input is kept forever: a manifest with retained files stays in the record until a run for the same tables
+/// has decided about its files, even if later runs can no longer use its state. `ours` are the tables of this run, and
+/// `contents` the contents that it has read.
+fn carry_over_retained_input(
+    record: &mut CommitRecord,
+    older: &[Checkpoint],
+    ours: &BTreeSet<String>,
+    contents: &BTreeSet<String>,
+) {
+    let our_tables: BTreeSet<&String> = ours.iter().collect();
     for checkpoint in older.iter().rev() {
+        let is_decided = |content: &str| contents.contains(content) && checkpoint.is_input_of(&our_tables);
         let has_retained_files = |manifest: &Manifest| manifest.files.values().any(|file| file.copy.is_some());
-        let is_needed =
-            |content: &str, manifest: &Manifest| record.manifest(content).is_none() && has_retained_files(manifest);
+        let is_in_record = |content: &str, manifest: &Manifest| {
+            record.checkpoints.iter().any(|known| known.input.get(content) == Some(manifest))
+        };
+        let is_needed = |content: &str, manifest: &Manifest| {
+            has_retained_files(manifest) && !is_decided(content) && !is_in_record(content, manifest)
+        };
         let needed = checkpoint.input.iter().filter(|(content, manifest)| is_needed(content, manifest));
         let input: BTreeMap<String, Manifest> =
             needed.map(|(content, manifest)| (content.clone(), manifest.clone())).collect();
@@ -210,7 +225,13 @@ fn carry_over_retained_input(record: &mut CommitRecord, older: &[Checkpoint]) {
             let state = IncrementalState { packs: checkpoint.state.packs.clone(), ..IncrementalState::default() };
             record.checkpoints.insert(
                 0,
-                Checkpoint { listed_at: checkpoint.listed_at.clone(), input, state, ..Checkpoint::default() },
+                Checkpoint {
+                    listed_at: checkpoint.listed_at.clone(),
+                    retains_for: checkpoint.tables.union(&checkpoint.retains_for).cloned().collect(),
+                    input,
+                    state,
+                    ..Checkpoint::default()
+                },
             );
         }
     }

@@ -204,6 +204,11 @@ impl CommitRecord {
         self.checkpoints.iter().rev().find_map(|checkpoint| checkpoint.input.get(content))
     }
 
+    /// The checkpoints with the input of some tables, by their folders; the newest first.
+    pub(crate) fn inputs_of(&self, folders: &BTreeSet<&String>) -> impl Iterator<Item = &Checkpoint> {
+        self.checkpoints.iter().rev().filter(|checkpoint| checkpoint.is_input_of(folders))
+    }
+
     /// The checkpoint of tables that one run made together, by their folders.
     pub(crate) fn checkpoint(&self, folders: &BTreeSet<String>) -> Option<&Checkpoint> {
         self.checkpoints.iter().find(|checkpoint| folders.is_subset(&checkpoint.tables))

@@ -29,6 +29,7 @@ mod staged_table;
 mod staging;
 mod staging_sink;
 mod state_damage;
+mod state_reader;
 mod status;
 mod storage;
 pub mod table_presence;
@@ -44,7 +45,8 @@ pub(crate) use staged_table::{TableChanges, Takeover};
 pub(crate) use staging::Stage;
 pub(crate) use staging_sink::{StagedEntry, StagedFile, StagingSink};
 pub use state_damage::LostCopies;
-pub(crate) use status::{LakeVersion, Survey, damaged_copies, status, survey};
+pub use state_reader::StateReader;
+pub(crate) use status::{LakeVersion, damaged_copies, status, survey};
 pub(crate) use worker_staging::{Blob, WorkerStaging};
 
 use crate::schema::Table;

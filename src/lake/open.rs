@@ -5,12 +5,11 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::StateFile;
 use crate::lake::commit_log::Head;
-use crate::lake::commit_record::{CommitRecord, ConditionalSupport, PublishedMarker, sha256, state_path};
+use crate::lake::commit_record::{CommitRecord, ConditionalSupport, PublishedMarker, state_path};
+use crate::lake::state_reader::StateReader;
 use crate::lake::storage::LakeStorage;
 use crate::lake::storage::bucket::BucketStorage;
 use crate::lake::storage::local::LocalStorage;
@@ -82,13 +81,10 @@ impl Lake {
         self.head.iter().flat_map(CommitRecord::state_files).map(|file| file.name.clone()).collect()
     }
 
-    /// Reads a state file; `None` if it is missing or its checksum does not match.
-    ///
-    /// # Errors
-    /// Any storage error.
-    pub fn read_state(&self, file: &StateFile) -> Result<Option<Bytes>> {
-        let found = self.storage.read_optional(&state_path(&file.name))?;
-        Ok(found.filter(|bytes| sha256(bytes) == file.sha256).map(Bytes::from))
+    /// A reader of the newest version's state files.
+    #[must_use]
+    pub fn state(&self) -> StateReader<'_> {
+        StateReader { storage: &*self.storage }
     }
 
     /// Returns true if a state file exists and its checksum matches.

@@ -131,9 +131,9 @@ impl RequestEstimate {
         if work.is_idle() {
             return;
         }
-        let months = work.months.len() as u64 + work.files_without_month;
+        let months = work.months.len() as u64;
         let files = |table: &Table| match table {
-            Table::Songs => work.song_partitions,
+            Table::Songs => work.song_partitions.len() as u64,
             Table::Artists => u64::from(work.songs_changed),
             Table::Users => u64::from(months > 0),
             Table::Time | Table::Songplays => months,

@@ -9,10 +9,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::Method;
+use http::header::ETAG;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore, PutMode, PutOptions, PutPayload, UpdateVersion};
+use object_store::{GetOptions, GetRange, ObjectStore};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::connection::BucketConnection;
@@ -59,6 +63,12 @@ impl Bucket {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.connection.name
+    }
+
+    /// The URL of the bucket, without a trailing slash.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.connection.url
     }
 
     /// The region that requests are signed for.
@@ -317,22 +327,21 @@ impl Bucket {
         let mut retry = RetryLoop::new(&self.connection.shared);
         loop {
             let attempt = async {
-                let mode = match put {
-                    Put::Always => PutMode::Overwrite,
-                    Put::Create => PutMode::Create,
-                    Put::Replace(tag) => {
-                        PutMode::Update(UpdateVersion { e_tag: Some(tag.0.to_string()), version: None })
-                    }
+                path(key)?;
+                let checksum = BASE64_STANDARD.encode(digest::digest(&digest::SHA256, body));
+                let request = Request::new(Method::PUT, key).header("x-amz-checksum-sha256", &checksum);
+                let request = match put {
+                    Put::Always => request,
+                    Put::Create => request.header("if-none-match", "*"),
+                    Put::Replace(tag) => request.header("if-match", &tag.0),
                 };
-                let payload = PutPayload::from_bytes(body.clone());
-                let options = PutOptions { mode, ..PutOptions::default() };
                 self.pass_fence().await?;
-                let written = self.connection.object_store.put_opts(&path(key)?, payload, options).await;
-                written.map_err(|error| RequestFailure::from_object_store(&error))
+                request.creating(&self.connection).body(body.clone()).send(&self.connection).await
             };
             match retry.attempt(attempt).await {
-                Ok(written) => {
-                    return Ok(written.e_tag.map_or(UploadEnd::Unknown, |tag| UploadEnd::Done(Tag::spelled(&tag))));
+                Ok((headers, _)) => {
+                    let tag = headers.get(ETAG).and_then(|tag| tag.to_str().ok());
+                    return Ok(tag.map_or(UploadEnd::Unknown, |tag| UploadEnd::Done(Tag::spelled(tag))));
                 }
                 Err(failure) if failure.is_failed_condition() => {
                     return Ok(if retry.may_have_succeeded { UploadEnd::Unknown } else { UploadEnd::Refused });

@@ -3,7 +3,9 @@
 //! [`stores::Stores`] opens the buckets of a call; [`bucket::Bucket`] lists, gets, puts and deletes objects.
 
 mod adaptive_concurrency;
+pub mod aws_settings;
 pub mod bucket;
+mod bucket_url;
 mod client;
 pub mod conditions;
 mod connection;
@@ -16,6 +18,7 @@ pub mod list_parallel;
 mod list_xml;
 mod multipart;
 pub mod object;
+mod object_settings;
 pub mod request_metrics;
 mod retry;
 pub mod settings;

@@ -77,7 +77,10 @@ pub async fn upload(
     put: Put<'_>,
     message: &str,
 ) -> Result<UploadEnd> {
-    let create = || Request::new(Method::POST, key).query("uploads", "").header("x-amz-checksum-algorithm", "SHA256");
+    let create = || {
+        let request = Request::new(Method::POST, key).query("uploads", "");
+        request.header("x-amz-checksum-algorithm", "SHA256").creating(connection)
+    };
     let (_, response) = signed_request::send_with_retries(connection, message, create).await?;
     let created: CreateResult = quick_xml::de::from_reader(&*response)
         .map_err(|_| connection.invalid_response(message, "the response to the start of an upload has no upload ID"))?;

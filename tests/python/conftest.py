@@ -224,7 +224,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty working directory and an environment without settings of the package, for one test."""
     monkeypatch.chdir(tmp_path)
     for name in list(os.environ):
-        if name.startswith("SPARKIFY_"):
+        if name.startswith(("SPARKIFY_", "AWS_")) or name == "REQUESTS_CA_BUNDLE":
             monkeypatch.delenv(name)
 
 

@@ -90,6 +90,8 @@ class Request:
     body: int
     conditional: bool
     signed: bool
+    headers: dict[str, str]
+    query: str
     is_look: bool = False
 
 

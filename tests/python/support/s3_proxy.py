@@ -246,6 +246,8 @@ class _Session:
             conditional="if-match" in head.headers or "if-none-match" in head.headers,
             signed="authorization" in head.headers,
             is_look=kind == "LIST" and key.endswith("_etl/log/") and "start-after=" in head.first[1],
+            headers=head.headers,
+            query=urlsplit(head.first[1]).query,
         )
         self._proxy.requests.append(request)
         if self._proxy.latency:
