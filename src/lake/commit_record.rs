@@ -15,6 +15,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::lake::START_AGAIN;
 use crate::lake::checkpoint::{Checkpoint, Manifest, STATE, StateFile};
 
 /// The format of the files below `_etl`. A lake of a newer format is not changed.
@@ -140,7 +141,7 @@ impl CommitRecord {
         let refuse = |cause: String| {
             Error::new(ErrorKind::Protocol, format!("cannot use the commit record {shown}"))
                 .cause(cause)
-                .hint("restore the file, or choose another output; no table was changed")
+                .hint(START_AGAIN)
                 .context("path", shown)
         };
         let body = split(bytes).ok_or_else(|| refuse("it is truncated or is not a commit record".to_owned()))?;
