@@ -11,12 +11,12 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::commit_record::{CommitRecord, FileRecord, TableRecord};
+use crate::lake::commit_record::{CommitRecord, FileRecord, START_AGAIN, TableRecord};
 use crate::lake::state_damage::{self, LostCopies};
 use crate::lake::storage::bucket::BucketStorage;
 use crate::lake::storage::local::LocalStorage;
 use crate::lake::storage::{LakeStorage, ListedFile};
-use crate::lake::{START_AGAIN, SUCCESS, commit_log, in_publishing_order, is_ignored_by_readers};
+use crate::lake::{SUCCESS, commit_log, in_publishing_order, is_ignored_by_readers};
 use crate::location::Location;
 use crate::runtime::cancel::Cancel;
 use crate::s3::stores::Stores;

@@ -15,7 +15,6 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::START_AGAIN;
 use crate::lake::checkpoint::{Checkpoint, Manifest, STATE, StateFile};
 
 /// The format of the files below `_etl`. A lake of a newer format is not changed.
@@ -23,6 +22,10 @@ pub(super) const FORMAT: u64 = 1;
 
 /// The folder below a staging area for new files of tables, each at its path in the lake.
 pub(super) const TABLES: &str = "tables";
+
+/// The way out when `_etl` is damaged so that no run can continue from it.
+pub(super) const START_AGAIN: &str = "restore the file from a backup; or move _etl away and run with --adopt, which makes the \
+                           tables again from the input alone: rows that only --keep-gone retained are then lost";
 
 /// A version of the lake.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

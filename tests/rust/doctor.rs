@@ -70,8 +70,8 @@ fn store(strict: bool) -> impl Fn(usize, &Request) -> Reply + Send + Sync {
 fn a_good_store_passes_all_checks_and_is_left_clean() {
     let server = ScriptedServer::start(store(true));
     let diagnostics = examine_bucket(&server);
-    assert_eq!(names(&diagnostics, CheckStatus::Ok).len(), 14, "{diagnostics:#?}");
-    assert_eq!((diagnostics.checks.len(), diagnostics.exit_code), (14, 0));
+    assert_eq!(names(&diagnostics, CheckStatus::Ok).len(), 15, "{diagnostics:#?}");
+    assert_eq!((diagnostics.checks.len(), diagnostics.exit_code), (15, 0));
     let requests = server.requests();
     let puts: Vec<&Request> = requests.iter().filter(|request| request.method == "PUT").collect();
     assert!(puts.iter().all(|request| request.target.starts_with("/b/lake/_etl/doctor/")));
@@ -118,7 +118,7 @@ fn checking_a_folder_leaves_no_files() {
     };
     for path in ["", "not/yet"] {
         let diagnostics = examine_folder(path);
-        assert_eq!((diagnostics.checks.len(), diagnostics.exit_code), (6, 0), "{diagnostics:#?}");
+        assert_eq!((diagnostics.checks.len(), diagnostics.exit_code), (7, 0), "{diagnostics:#?}");
         assert!(names(&diagnostics, CheckStatus::Failed).is_empty());
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
