@@ -141,8 +141,7 @@ pub(super) fn open_newest(location: &Location, stores: &Stores) -> Result<(Box<d
 /// The kinds of problems that were found, which decide the way out.
 #[derive(Debug, Default)]
 struct Found {
-    is_damaged: bool,
-    has_foreign_files: bool,
+    foreign_files: u64,
     has_lost_format: bool,
     has_lost_record: bool,
 }
@@ -156,21 +155,23 @@ impl Found {
         }
         let retains = record.checkpoints.iter().any(|checkpoint| !checkpoint.state.packs.is_empty());
         let keep_gone = if retains { " --keep-gone" } else { "" };
+        let is_damaged = check.problem_count > self.foreign_files;
+        let has_foreign_files = self.foreign_files > 0;
         let mut repair = match self {
             Self { has_lost_record: true, .. } => format!(
                 "restore the newest commit record from a backup; or run with --rebuild --adopt{keep_gone}, which loses \
                  rows that only that version retained"
             ),
-            Self { has_foreign_files: true, is_damaged: true, .. } => format!(
+            _ if has_foreign_files && is_damaged => format!(
                 "run with --rebuild --adopt{keep_gone}, which removes the foreign files and writes the other files again"
             ),
-            Self { has_foreign_files: true, .. } => {
+            _ if has_foreign_files => {
                 format!("remove the foreign files, or run with --adopt{keep_gone} to have them removed")
             }
-            Self { is_damaged: true, has_lost_format: true, .. } if check.problem_count == 1 => {
+            Self { has_lost_format: true, .. } if check.problem_count == 1 => {
                 "run again, which writes the file again".to_owned()
             }
-            Self { is_damaged: true, .. } => format!("run with --rebuild{keep_gone} to write these files again"),
+            _ if is_damaged => format!("run with --rebuild{keep_gone} to write these files again"),
             _ => return None,
         };
         if check.lost.files > 0 {
@@ -184,11 +185,7 @@ impl Found {
 
     /// Adds a problem to the result.
     fn note(&mut self, check: &mut LakeCheck, path: String, what: &'static str) {
-        if what == "foreign" {
-            self.has_foreign_files = true;
-        } else {
-            self.is_damaged = true;
-        }
+        self.foreign_files += u64::from(what == "foreign");
         check.problem_count += 1;
         if check.problems.len() < MAX_LISTED_PROBLEMS {
             check.problems.push(Problem { path, what });

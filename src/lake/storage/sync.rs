@@ -1,6 +1,6 @@
 //! Making files durable on a local disk.
 //!
-//! Some file systems cannot sync a folder (CIFS, vboxsf, DrvFs of WSL), and some know no `syncfs`. A sync that the file
+//! Some file systems cannot sync a folder (CIFS, vboxsf, `DrvFs` of WSL), and some know no `syncfs`. A sync that the file
 //! system does not support is skipped or replaced by another one, because nothing else can be done there.
 //!
 //! Invariant: an error of a sync that the file system supports is never ignored.
