@@ -14,7 +14,7 @@ DELAYS ?= 0,30
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test notebooks lint wording fmt core wheel install airflow docs bench parts scaling incremental sequences executors profile remote trust fuzz fuzz-coverage compare clean tools
+.PHONY: help demo test notebooks lint wording fmt core wheel install airflow docs bench parts scaling incremental sequences executors profile remote stores trust fuzz fuzz-coverage compare clean tools
 
 help:  ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,8 +66,8 @@ wheel: $(VENV)/made  ## build the release wheel into dist/
 install: wheel  ## install the wheel into .venv
 	@$(PY) -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/*.whl
 
-airflow: wheel  ## test with a real Airflow in a separate environment: example DAGs, the operator, kills, timeouts
-	@PYTHON=$(PYTHON) sh scripts/airflow.sh
+airflow: wheel  ## test with a real Airflow in a separate environment; AIRFLOW=2.11 runs only the example DAGs there
+	@AIRFLOW=$(AIRFLOW) PYTHON=$(PYTHON) sh scripts/airflow.sh
 
 docs: install $(VENV)/tested  ## build the documentation website in target/site; a dead link is an error
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
@@ -96,8 +96,12 @@ parts: tools  ## measure the parts of the engine against their lower bounds: PAR
 remote: install $(VENV)/tested  ## compare this job with Polars on S3 in memory: DELAYS=0,30 RUNS=3
 	$(PY) benchmarks/s3.py --delays $(DELAYS) --runs $(RUNS)
 
+stores: install $(VENV)/tested  ## run the job on S3 servers of other makes: versitygw, S3Proxy, S3Mock (needs Go, Java and Maven)
+	@sh scripts/stores.sh
+	$(PY) -m pytest -s -p no:cacheprovider --stores tests/python/s3/test_stores.py
+
 trust: install $(VENV)/tested  ## run all crash tests: kills, disk faults, overlapping runs (20 minutes)
-	$(PY) -m pytest -s -p no:cacheprovider --long tests/python/crash tests/python/s3/test_crashes.py
+	$(PY) -m pytest -s -p no:cacheprovider --long tests/python/crash tests/python/s3/test_crashes.py tests/python/s3/test_paused_runs.py
 
 fuzz: tools $(VENV)/tested  ## read randomly damaged data: SECONDS=60 per kind of data
 	FUZZ_SECONDS=$(SECONDS) cargo test --locked $(CORE) --lib -- --nocapture --test-threads 2 fuzz damage_never no_value_leaves
@@ -110,7 +114,7 @@ compare: $(VENV)/tested  ## check that two builds write the same lakes: OLD=/old
 	$(PY) scripts/compare_engines.py $(OLD) $(NEW)
 
 clean:  ## remove generated files, except the compiler's output
-	rm -rf $(VENV) .venv-airflow dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-airflow* dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
 
 tools:
 	@PYTHON=$(PYTHON) sh scripts/tools.sh

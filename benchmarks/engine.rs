@@ -333,7 +333,7 @@ mod planner {
 
     /// The size of the JSON that describes a file.
     fn json_size(file: &InputFile) -> usize {
-        serde_json::to_vec(&FileWork::new(file, false).unwrap()).unwrap().len()
+        serde_json::to_vec(&FileWork::new(file).unwrap()).unwrap().len()
     }
 
     #[divan::bench]

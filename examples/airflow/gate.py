@@ -4,9 +4,13 @@ import os
 from datetime import datetime
 
 from airflow import DAG
-from airflow.sdk import task
 
 from sparkify_lake.airflow import SparkifyPublishedSensor, lake_asset
+
+try:
+    from airflow.sdk import task
+except ImportError:  # Airflow 2
+    from airflow.decorators import task
 
 LAKE = os.environ.get("SPARKIFY_LAKE", "/srv/sparkify/lake")
 

@@ -3,9 +3,13 @@
 from datetime import datetime
 
 from airflow import DAG
-from airflow.providers.standard.operators.python import PythonOperator
 
 from sparkify_lake.etl import create_spark_session, process_log_data, process_song_data
+
+try:
+    from airflow.providers.standard.operators.python import PythonOperator
+except ImportError:  # Airflow 2
+    from airflow.operators.python import PythonOperator
 
 with DAG(
     "sparkify_spark_era",

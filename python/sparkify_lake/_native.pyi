@@ -17,6 +17,7 @@ class TablePresence(TypedDict):
 
     tables: dict[str, bool]
     region: str | None  # of the bucket; None for a local lake
+    url: str | None  # of the bucket; None for a local lake
 
 class TableSchema(TypedDict):
     """The schema of one table."""
@@ -74,3 +75,6 @@ def lake_layout(options: Mapping[str, object]) -> dict[str, str]:
 
 def look(options: Mapping[str, object]) -> TablePresence:
     """Finds out which tables exist at `output`."""
+
+def aws_settings(profile: str | None = None) -> tuple[list[tuple[str, str, str]], str | None]:
+    """Returns the options that AWS's tools set, as (name, value, origin), and why profiles cannot be read."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sparkify_lake import _engine
 from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.results.diagnostics import Checkup, Examination, Status
+from sparkify_lake.settings.aws import with_aws_settings
 from sparkify_lake.settings.config import Config
 from sparkify_lake.settings.locations import as_unicode
 from sparkify_lake.settings.options import BY_NAME, mask_secrets, plain_value
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from sparkify_lake.settings.options import DoctorOptions, StatusOptions, StoreOptions
+    from sparkify_lake.settings.options import DoctorOptions, ObjectOptions, StatusOptions, StoreOptions
 
 
 def doctor(location: str | PathLike[str] | None = None, **options: Unpack[DoctorOptions]) -> Examination:
@@ -86,7 +87,7 @@ def status(
     return status_with(resolve("status", {"output": output, "input": input, **options}))
 
 
-def recover(output: str | PathLike[str] | None = None, **options: Unpack[StoreOptions]) -> Checkup:
+def recover(output: str | PathLike[str] | None = None, **options: Unpack[ObjectOptions]) -> Checkup:
     """Publishes the version that a stopped run committed. The next run would do the same.
 
     Args:
@@ -111,7 +112,7 @@ def doctor_with(location: object, config: Config) -> Examination:
         raise UsageError("there is no location to examine", hint="pass a local path or an s3:// URL")
     place = as_unicode("location", str(plain_value(BY_NAME["output"], location)))
     # Set as the output, because that decides whether the engine receives the credentials.
-    config = config.with_values("argument location", output=place)
+    config = with_aws_settings(config.with_values("argument location", output=place))
     _engine.log_warnings(config)
     executor = _engine.executor_binding(config)
     result = _engine.call(

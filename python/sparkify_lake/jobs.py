@@ -65,6 +65,9 @@ def plan(
 ) -> Plan:
     """Returns what `run` would read and write with the same arguments; writes nothing.
 
+    If the lake has tables already, the new and changed input files are read: they determine the partitions to
+    rebuild.
+
     Args:
         input: Root folder that contains `song_data/` and `log_data/`.
         output: Root of the lake.

@@ -94,7 +94,7 @@ class Lake(Displayed):
         self._config = config.without_entries()
         self._layout = dict(layout)
         self._exists = presence["tables"]
-        self._scan_options = _scan_options(config, presence["region"]) if self.is_remote else {}
+        self._scan_options = _scan_options(config, presence) if self.is_remote else {}
 
     @property
     def songs(self) -> LazyFrame:
@@ -245,11 +245,20 @@ def _scan(table: str, folder: str, options: Mapping[str, Any]) -> LazyFrame:
     return frame.select(list(schema))
 
 
-def _scan_options(config: Config, region: str | None) -> dict[str, Any]:
+# The options that change the URL of a bucket, in addition to the endpoint.
+_ADDRESSING = ("addressing_style", "use_fips_endpoint", "use_dualstack_endpoint")
+
+
+def _scan_options(config: Config, presence: TablePresence) -> dict[str, Any]:
     """Returns how Polars accesses the store. Without given credentials, Polars finds its own."""
     names = {"endpoint_url": "aws_endpoint_url", "profile": "aws_profile"}
-    values = {"aws_region": region} | {key: config.value(name) for name, key in names.items()}
+    values = {"aws_region": presence["region"]} | {key: config.value(name) for name, key in names.items()}
     options = {key: str(value).rstrip("/") for key, value in values.items() if value is not None}
+    if any(config.value(name) is not None for name in _ADDRESSING):
+        # For Polars, an endpoint in this style contains the bucket.
+        options |= {"aws_endpoint_url": str(presence["url"]), "aws_virtual_hosted_style_request": "true"}
+    if as_bool(config.value("requester_pays")):
+        options["aws_request_payer"] = "true"
     if as_bool(config.value("allow_http")):
         options["allow_http"] = "true"
     if as_bool(config.value("anonymous")):

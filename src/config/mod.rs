@@ -8,7 +8,7 @@
 
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use chrono::NaiveDate;
@@ -34,6 +34,8 @@ pub struct Config {
     pub log_data: Option<String>,
     /// The root folder of the lake.
     pub output: Option<String>,
+    /// Whether symlinks below a local input are followed.
+    pub follow_symlinks: bool,
     /// The tables to write, in the order of [`Table`].
     pub tables: Vec<Table>,
     /// The folder name of each table.
@@ -75,11 +77,12 @@ pub struct Config {
 }
 
 /// The names of all options with their defaults as text, for `--help` and for finding unknown names.
-pub const DEFAULTS: [(&str, &str); 30] = [
+pub const DEFAULTS: [(&str, &str); 40] = [
     ("input", ""),
     ("output", ""),
     ("song_data", "<input>/song_data"),
     ("log_data", "<input>/log_data"),
+    ("follow_symlinks", "false"),
     ("tables", "songs,artists,users,time,songplays"),
     ("match", "title_artist_duration"),
     ("unmatched", "keep"),
@@ -101,11 +104,20 @@ pub const DEFAULTS: [(&str, &str); 30] = [
     ("until", ""),
     ("region", "the bucket's own"),
     ("endpoint_url", "AWS"),
+    ("addressing_style", "auto"),
+    ("use_fips_endpoint", "false"),
+    ("use_dualstack_endpoint", "false"),
     ("profile", ""),
     ("allow_http", "false"),
     ("anonymous", "false"),
     ("ca_file", "the system's certificates"),
     ("store_patience", "60s"),
+    ("requester_pays", "false"),
+    ("sse", "the bucket's own"),
+    ("sse_kms_key_id", ""),
+    ("bucket_key_enabled", "false"),
+    ("storage_class", "STANDARD"),
+    ("acl", "the bucket's own"),
 ];
 
 impl Config {
@@ -130,6 +142,7 @@ impl Config {
             song_data: location("song_data"),
             log_data: location("log_data"),
             output: location("output"),
+            follow_symlinks: boolean("follow_symlinks")?,
             tables: text("tables").map_or_else(|| Ok(Table::ALL.to_vec()), tables)?,
             folders: folders(text("table_names").unwrap_or("classic"))?,
             matching: choice(
@@ -166,6 +179,11 @@ impl Config {
 }
 
 impl Config {
+    /// The folders of the selected tables.
+    pub(crate) fn table_folders(&self) -> BTreeSet<&String> {
+        self.tables.iter().filter_map(|table| self.folders.get(table)).collect()
+    }
+
     /// The options that determine the rows of the tables and the bytes of the files.
     #[must_use]
     pub fn table_options(&self) -> BTreeMap<String, String> {
@@ -219,6 +237,7 @@ impl Config {
             ("max_bad", max_bad),
             ("on_bad_file", on_bad_file.to_owned()),
             ("ts_window", format!("{}..{}", date(self.ts_window.start), date(self.ts_window.end))),
+            ("follow_symlinks", self.follow_symlinks.to_string()),
             ("adopt", self.adopt.to_string()),
             ("allow_duplicates", self.allow_duplicates.to_string()),
             ("allow_shrink", self.allow_shrink.to_string()),

@@ -113,6 +113,20 @@ pub fn cut(bytes: &[u8]) -> Option<usize> {
     None
 }
 
+/// The end of the last complete record in the bytes of a file that is still being written: a record is complete when
+/// the line with its end is. For sequences of values only.
+#[must_use]
+pub fn complete_end(bytes: &[u8]) -> usize {
+    let lines = memchr::memrchr2(b'\n', b'\r', bytes).map_or(0, |end| end + 1);
+    let bytes = bytes.get(..lines).unwrap_or_default();
+    let last = cut(bytes).unwrap_or(0);
+    match bytes.get(last..).map(|record| (space_end(record, 0), record)) {
+        Some((start, record)) if !matches!(record.get(start), Some(b'{' | b'[')) => last + record.len(),
+        Some((start, record)) if balanced_end(record, start).is_some() => lines,
+        _ => last,
+    }
+}
+
 /// The first position in `bytes`, from 1 on, at which a record begins. For sequences of values only.
 ///
 /// To read a range of a file from position `k` on, pass the bytes from `k - 1` on: `first_start` then finds the first

@@ -21,7 +21,6 @@ use crate::distributed::shuffle::ShuffleFile;
 use crate::distributed::{split, worker};
 use crate::error::{Error, ErrorKind, Result};
 use crate::incremental::state_files;
-use crate::input::duplicate_files::SameSized;
 use crate::input::list::{Listing, SelectedFiles};
 use crate::input::sources::JobSpec;
 use crate::lake::Stage;
@@ -80,10 +79,8 @@ impl<'l> Leader<'l> {
     pub(crate) fn songs(&self, files: SelectedFiles<'_>, reach: FileReach) -> Result<(SongsRead, ReadStats)> {
         let listing = files.listing;
         let shards = self.split(files);
-        let work = shards
-            .iter()
-            .enumerate()
-            .map(|(number, files)| Ok(ShardWork::Songs(files_of(listing, files, number, None)?)));
+        let work =
+            shards.iter().enumerate().map(|(number, files)| Ok(ShardWork::Songs(files_of(listing, files, number)?)));
         let (mut read, mut stats, mut records) = (SongsRead::default(), ReadStats::default(), BTreeMap::new());
         self.run_shards(work.collect::<Result<_>>()?, reach, &mut |number, result, attachments| {
             let (ShardResult::Songs(shard_stats, count), Some(files)) = (result, shards.get(number)) else {
@@ -120,14 +117,14 @@ impl<'l> Leader<'l> {
     ) -> Result<Vec<ShuffleFile>> {
         let listing = files.listing;
         let shards = self.split(files);
-        let same_sized = (!self.spec.config.allow_duplicates).then(|| SameSized::new(listing));
         let months: Option<Vec<String>> = wanted.map(|months| months.iter().map(ToString::to_string).collect());
         // Shards of all calls have different numbers, because the names of reject files contain them.
         let first = read.shards;
         read.shards += shards.len();
-        let work = shards.iter().enumerate().map(|(number, files)| {
-            Ok(ShardWork::Plays(files_of(listing, files, first + number, same_sized.as_ref())?, months.clone()))
-        });
+        let work = shards
+            .iter()
+            .enumerate()
+            .map(|(number, files)| Ok(ShardWork::Plays(files_of(listing, files, first + number)?, months.clone())));
         let mut shuffled = BTreeMap::new();
         self.run_shards(work.collect::<Result<_>>()?, reach, &mut |number, result, _| {
             let (ShardResult::Plays(shard_stats, months, file), Some(files)) = (result, shards.get(number)) else {
@@ -286,11 +283,9 @@ impl<'l> Leader<'l> {
     }
 }
 
-fn files_of(listing: &Listing, files: &[usize], number: usize, same_sized: Option<&SameSized>) -> Result<ShardFiles> {
+fn files_of(listing: &Listing, files: &[usize], number: usize) -> Result<ShardFiles> {
     let bucket = listing.bucket.as_ref().map(|bucket| bucket.name().to_owned());
-    let listed = files.iter().filter_map(|index| Some((index, listing.files.get(*index)?)));
-    let has_twin = |index: usize| same_sized.is_some_and(|same_sized| same_sized.has(index));
-    let files = listed.map(|(index, file)| FileWork::new(file, has_twin(*index)));
+    let files = files.iter().filter_map(|index| listing.files.get(*index)).map(FileWork::new);
     Ok(ShardFiles { number, bucket, files: files.collect::<Result<_>>()? })
 }
 

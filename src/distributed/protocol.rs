@@ -78,8 +78,6 @@ pub struct FileWork {
     path: FilePath,
     size: u64,
     version: String,
-    /// Whether another input file has the same size.
-    pub has_twin: bool,
 }
 
 /// A path; it is text unless it is not UTF-8.
@@ -95,7 +93,7 @@ impl FileWork {
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] when the current folder is unknown.
-    pub fn new(file: &InputFile, has_twin: bool) -> Result<Self> {
+    pub fn new(file: &InputFile) -> Result<Self> {
         let (path, version) = match &file.version {
             Version::Tag(tag) => (file.path.clone(), tag.0.to_string()),
             Version::Modified(time) => {
@@ -108,7 +106,7 @@ impl FileWork {
             Some(text) => FilePath::Text(text.to_owned()),
             None => FilePath::Bytes(path.as_os_str().as_bytes().to_vec()),
         };
-        Ok(Self { path, size: file.size, version, has_twin })
+        Ok(Self { path, size: file.size, version })
     }
 
     /// Returns the file as it was listed.
@@ -293,7 +291,7 @@ mod tests {
         for name in [&b"/a/b.json"[..], b"/a/\xff.json"] {
             let path = OsString::from_vec(name.to_vec()).into();
             let file = InputFile { path, size: 7, version: Version::Modified(-5), is_missing: false };
-            let json = serde_json::to_string(&FileWork::new(&file, true).unwrap()).unwrap();
+            let json = serde_json::to_string(&FileWork::new(&file).unwrap()).unwrap();
             let back: FileWork = serde_json::from_str(&json).unwrap();
             assert_eq!(back.listed(true).unwrap(), file);
         }

@@ -19,7 +19,6 @@ use crate::distributed::{protocol, shuffle};
 use crate::doctor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::incremental::state_files;
-use crate::input::duplicate_files::SameSized;
 use crate::input::list::{InputFile, Listing, SelectedFiles};
 use crate::lake::WorkerStaging;
 use crate::lake::commit_record::sha256;
@@ -159,8 +158,6 @@ impl Worker<'_> {
     /// Reads log files, and writes their plays to a shuffle file in the stage.
     fn plays(&self, files: &ShardFiles, months: Option<&[String]>) -> Result<ShardResult> {
         let listing = self.listing(files)?;
-        let same_sized = SameSized::known(files.files.iter().map(|file| file.has_twin).collect());
-        let same_sized = (!self.config.allow_duplicates).then_some(same_sized);
         let wanted: Option<BTreeSet<Month>> =
             months.map(|months| months.iter().filter_map(|month| Month::parse(month)).collect());
         let runs = RunBuffer::new(extract::runs_budget(self.config), self.staging.scratch().to_owned());
@@ -169,7 +166,7 @@ impl Worker<'_> {
         let target = PlayTarget { songs: &no_songs, runs: &runs, months: wanted.as_ref() };
         let selected = SelectedFiles { listing: &listing, selection: &listing.all() };
         let mut read = LogsRead::default();
-        self.extractor().plays(selected, target, same_sized.as_ref(), &mut read)?;
+        self.extractor().plays(selected, target, &mut read)?;
         let draft = self.staging.draft()?;
         let plays_by_month = shuffle::write(&runs.finish(), &read.dictionaries, draft.as_file())?;
         let shuffled = if plays_by_month.is_empty() {

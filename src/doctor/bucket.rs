@@ -5,7 +5,6 @@
 
 use std::time::Instant;
 
-use aws_lc_rs::rand;
 use bytes::Bytes;
 
 use crate::config::Config;
@@ -14,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::location::ObjectPath;
 use crate::runtime::context::Context;
 use crate::s3::bucket::Bucket;
+use crate::s3::conditions;
 use crate::s3::object::{Object, Put, Tag, Written};
 use crate::s3::stores::Stores;
 
@@ -30,11 +30,27 @@ const THROUGHPUT_BYTES: usize = 8 << 20;
 const LATENCY_READS: usize = 10;
 
 /// The checks after `put`, which need write access.
-const WRITE_CHECKS: [&str; 6] =
-    ["conditional create", "conditional replace", "multipart", "throughput", "conditional delete", "delete"];
+const WRITE_CHECKS: [&str; 9] = [
+    "tags",
+    "conditional create",
+    "conditional replace",
+    "conditional delete",
+    "concurrent writes",
+    "create again",
+    "multipart",
+    "throughput",
+    "delete",
+];
+
+/// Rounds of competing writes.
+const RACES: usize = 8;
 
 /// The hint for a store without conditional requests.
 const UNSAFE: &str = "make sure that only one run at a time writes here: concurrent runs could damage the lake";
+
+/// The hint for a store without conditional deletes.
+const UNSAFE_DELETE: &str =
+    "no setting is needed: a paused run could remove a file of a newer version, which the next run writes again";
 
 /// Checks `place`.
 pub fn examine(checks: &mut Diagnostics, config: &Config, place: &ObjectPath, context: &Context<'_>) -> Result<()> {
@@ -61,10 +77,7 @@ struct BucketChecks {
 
 impl BucketChecks {
     fn new(bucket: Bucket, place: &ObjectPath) -> Result<Self> {
-        let mut random = [0; 8];
-        rand::fill(&mut random)
-            .map_err(|_| Error::new(ErrorKind::Internal, "the operating system returns no random bytes"))?;
-        let name = format!("_etl/doctor/{:016x}", u64::from_le_bytes(random));
+        let name = format!("_etl/doctor/{}", conditions::random_name()?);
         Ok(Self { bucket, folder: place.join(&name), place: place.clone() })
     }
 
@@ -172,24 +185,9 @@ impl BucketChecks {
     }
 
     fn write(&self, checks: &mut Diagnostics, created: &Tag) -> Result<()> {
-        let other = Tag::spelled("00000000000000000000000000000000");
         let body = || Bytes::from_static(b"another");
-        let rejected = |what: &str| Finding::Passed(format!("{what} is rejected, as required"));
-        let mut current = created.clone();
-        checks.check("conditional create", || match self.put("probe", body(), Put::Create)? {
-            Written::Refused => Ok(rejected("creating an object twice")),
-            Written::Done(tag) => {
-                current = tag;
-                Ok(Finding::Warning("If-None-Match is ignored: an object can be created twice".to_owned(), UNSAFE))
-            }
-        })?;
-        checks.check("conditional replace", || match self.put("probe", body(), Put::Replace(&other))? {
-            Written::Refused => Ok(rejected("replacing another version")),
-            Written::Done(tag) => {
-                current = tag;
-                Ok(Finding::Warning("If-Match is ignored: any version can be replaced".to_owned(), UNSAFE))
-            }
-        })?;
+        checks.check("tags", || self.tags(created))?;
+        self.conditions(checks)?;
         checks.check("multipart", || {
             if self.put_in_parts("parts", body())? == Written::Refused {
                 return Err(failed(
@@ -222,20 +220,6 @@ impl BucketChecks {
             }
             Ok(Finding::Passed(format!("{up:.0} MiB/s up, {down:.0} MiB/s down, one object of 8 MiB")))
         })?;
-        let delete = |tag: Option<&Tag>| {
-            let key = self.key("probe");
-            self.bucket.wait(self.bucket.delete(&key, tag))
-        };
-        checks.check("conditional delete", || {
-            let kept = !delete(Some(&other))?;
-            Ok(if kept && delete(Some(&current))? {
-                rejected("deleting another version")
-            } else if kept {
-                Finding::Warning("the current version cannot be deleted by its ETag".to_owned(), UNSAFE)
-            } else {
-                Finding::Warning("If-Match is ignored: any version can be deleted".to_owned(), UNSAFE)
-            })
-        })?;
         checks.check("delete", || {
             let key = self.key("load");
             self.bucket.wait(self.bucket.delete(&key, None))?;
@@ -247,6 +231,84 @@ impl BucketChecks {
                     "use a store with strong consistency",
                 )),
             }
+        })?;
+        Ok(())
+    }
+
+    /// Compares the ETags of an object in the responses to PUT, LIST and GET.
+    fn tags(&self, created: &Tag) -> Result<Finding> {
+        let (bucket, key) = (&self.bucket, self.key("probe"));
+        let page = bucket.wait(bucket.list(&key, false, None, None))?;
+        let listed = page.objects.into_iter().find(|object| object.key == key).map(|object| object.tag);
+        let read = bucket.wait(bucket.get_optional(&key))?.map(|(_, tag)| tag);
+        if listed.as_ref() == Some(created) && read.as_ref() == Some(created) {
+            return Ok(Finding::Passed("PUT, LIST and GET return the same ETag".to_owned()));
+        }
+        let shown = |tag: &Option<Tag>| tag.as_ref().map_or("none".to_owned(), |tag| tag.0.to_string());
+        Err(failed(
+            ErrorKind::Protocol,
+            format!("the ETag is {} after PUT, {} in LIST, {} in GET", created.0, shown(&listed), shown(&read)),
+            "use another store: an ETag must identify the version of an object",
+        ))
+    }
+
+    /// Tries the conditions of requests, with the probe that a run uses before its first version.
+    fn conditions(&self, checks: &mut Diagnostics) -> Result<()> {
+        let mut probed = None;
+        let mut probe = || {
+            let found = self.bucket.wait(conditions::probe(&self.bucket, &self.key("conditions"), RACES))?;
+            probed = Some(found);
+            Ok(found)
+        };
+        let verdict = |is_honored: bool, passed: &str, ignored: &str, hint: &'static str| {
+            Ok(if is_honored { Finding::Passed(passed.to_owned()) } else { Finding::Warning(ignored.to_owned(), hint) })
+        };
+        checks.check("conditional create", || {
+            verdict(
+                probe()?.create,
+                "creating an object twice is rejected, as required",
+                "If-None-Match is ignored: an object can be created twice",
+                UNSAFE,
+            )
+        })?;
+        let Some(found) = probed else {
+            checks.skip(&WRITE_CHECKS[2..6], "the conditions cannot be tried");
+            return Ok(());
+        };
+        checks.check("conditional replace", || {
+            verdict(
+                found.replace,
+                "replacing another version is rejected, as required",
+                "If-Match is ignored: any version can be replaced",
+                UNSAFE,
+            )
+        })?;
+        checks.check("conditional delete", || {
+            verdict(
+                found.delete,
+                "deleting another version is rejected, as required",
+                "If-Match is ignored: any version can be deleted",
+                UNSAFE_DELETE,
+            )
+        })?;
+        checks.check("concurrent writes", || {
+            if !(found.create && found.replace) {
+                return Ok(Finding::Skipped("conditions are ignored"));
+            }
+            verdict(
+                found.atomic,
+                "of several conditional writes at the same time, one succeeds, as required",
+                "conditions are not atomic: of several writes at the same time, more than one succeeds",
+                UNSAFE,
+            )
+        })?;
+        checks.check("create again", || {
+            verdict(
+                found.create_again,
+                "an object that was deleted can be created again",
+                "a deleted object cannot be created again with If-None-Match, as its deletion marker counts as an object",
+                "if a lake was deleted here, choose another output, or remove the deletion markers of its keys",
+            )
         })?;
         Ok(())
     }

@@ -24,8 +24,8 @@ pub(crate) struct InputDiff<'m> {
 }
 
 impl<'m> InputDiff<'m> {
-    /// Compares a listing with a manifest whose files were listed at `listed_at`. Returns `None` if the manifest
-    /// belongs to another location. A file whose entry is not `is_usable` counts as changed.
+    /// Compares a listing with a manifest whose files were listed at `listed_at`, by the paths below their locations. A
+    /// file whose entry is not `is_usable` counts as changed.
     #[must_use]
     pub(crate) fn new(
         source: &Source,
@@ -33,10 +33,7 @@ impl<'m> InputDiff<'m> {
         manifest: &'m Manifest,
         listed_at: i128,
         is_usable: impl Fn(&ManifestEntry) -> bool,
-    ) -> Option<Self> {
-        if manifest.location != file_identity::location(source) {
-            return None;
-        }
+    ) -> Self {
         let mut diff = Self {
             missing: manifest.files.iter().map(|(name, entry)| (name.as_str(), entry)).collect(),
             ..Self::default()
@@ -53,7 +50,7 @@ impl<'m> InputDiff<'m> {
                 Some((_, entry)) => diff.changed.push((index, entry)),
             }
         }
-        Some(diff)
+        diff
     }
 
     /// Returns true if nothing has changed.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::decode::UnknownKeys;
 use crate::incremental::retained_input::RetainedFiles;
 use crate::input::file_identity;
+use crate::input::fingerprint::Fingerprint;
 use crate::input::input_files::InputFiles;
 use crate::input::sources::{Content, JobSpec};
 use crate::lake::checkpoint::{Checkpoint, Manifest, ManifestEntry};
@@ -45,16 +46,21 @@ impl ManifestBuilder<'_> {
             let Some(source) = spec.source(content) else { continue };
             let known = self.checkpoint.and_then(|checkpoint| checkpoint.input.get(content.name()));
             let newest = self.head.and_then(|head| head.manifest(content.name()));
+            let is_logs = content == Content::Logs;
             let selection = inputs.selection(content);
             let mut selected = selection.iter().peekable();
             let mut counts = read_stats.files.iter().peekable();
+            let contents = read_stats.parts.fingerprints();
+            let retained = self.retained.of(content);
             let mut bad = read_stats.bad_files.iter().peekable();
             let files = listing.files.iter().enumerate().map(|(index, file)| {
                 let name = file_identity::name(source, file);
                 let was_read = selected.next_if_eq(&&index).is_some();
-                let copy = self.retained.of(content).get(&name).cloned();
+                let copied = retained.get(&name);
+                let copy = copied.map(|retained| retained.copy.clone());
+                let content = copied.map(|retained| retained.content);
                 if let (false, Some(entry)) = (was_read, known.and_then(|known| known.files.get(&name))) {
-                    return (name, ManifestEntry { copy, ..entry.clone() });
+                    return (name, ManifestEntry { copy, content: content.or(entry.content), ..entry.clone() });
                 }
                 let count = counts.next_if(|count| count.file == index).copied().unwrap_or_default();
                 let remarks = read_stats.remarks.get(&index).cloned().unwrap_or_default();
@@ -68,11 +74,13 @@ impl ManifestBuilder<'_> {
                     reasons: remarks.reasons,
                     unknown_keys: remarks.unknown_keys.iter().map(|(key, count)| (key.to_owned(), count)).collect(),
                     rejects: None,
+                    first_rejects: read_stats.first_rejects(index).map(|reject| read_stats.example(reject)).collect(),
                     bad: bad.next_if(|(file, _)| *file == index).map(|(_, reason)| reason.to_string()),
+                    content: same_content(contents.get(&index).copied(), content),
                     months: BTreeSet::new(),
                     copy,
                 };
-                if content == Content::Logs {
+                if is_logs {
                     while let Some((_, month)) = months.next_if(|(file, _)| *file == index) {
                         entry.months.insert(month.to_string());
                     }
@@ -100,6 +108,15 @@ impl ManifestBuilder<'_> {
     }
 }
 
+/// The content of a file, as it was read and as it was copied. A log that grew in between has two contents: then none is
+/// stored, and the next run reads the file again.
+fn same_content(read: Option<Fingerprint>, copied: Option<Fingerprint>) -> Option<Fingerprint> {
+    match (read, copied) {
+        (Some(read), Some(copied)) => Some(read).filter(|_| read == copied),
+        (read, copied) => read.or(copied),
+    }
+}
+
 /// Sums up the manifests and adds the first rejects. The counts of plays and partitions are added later. `before` is
 /// the summary of the last run, if this run is incremental.
 pub(crate) fn summarize(
@@ -111,11 +128,10 @@ pub(crate) fn summarize(
 ) -> ReadSummary {
     let mut summary = ReadSummary { quarantine: stats.quarantine.clone(), ..ReadSummary::default() };
     for (content, listing) in inputs.each() {
-        let read_stats = stats.of(content);
         let (Some(source), Some(manifest)) = (spec.source(content), manifests.get(content.name())) else { continue };
         add_counts(&mut summary, content, manifest);
         // Few files have rejects, so the others are skipped.
-        let mut rejects: Vec<(usize, LocatedReject)> = Vec::new();
+        let mut rejects: Vec<LocatedReject> = Vec::new();
         let selection = inputs.selection(content);
         for (index, file) in listing.files.iter().enumerate() {
             let Some(entry) = manifest.files.get(&file_identity::name(source, file)) else { continue };
@@ -126,28 +142,19 @@ pub(crate) fn summarize(
             if let Some(reason) = &entry.bad {
                 summary.bad_files.push(BadFile { file: shown.clone(), reason: reason.clone() });
             }
+            rejects.extend(entry.first_rejects.iter().map(|reject| reject.located(&shown)));
             if selection.binary_search(&index).is_err()
                 && let Some(before) = before
             {
-                let earlier = before.rejects.iter().filter(|reject| reject.file == shown);
-                rejects.extend(earlier.map(|reject| (index, reject.clone())));
+                if entry.first_rejects.is_empty() {
+                    rejects.extend(before.rejects.iter().filter(|reject| reject.file == shown).cloned());
+                }
                 if summary.quarantine.is_none() {
                     summary.quarantine.clone_from(&before.quarantine);
                 }
             }
         }
-        rejects.extend(read_stats.first.iter().filter_map(|located| {
-            let reject = LocatedReject {
-                file: listing.shown(located.file)?,
-                line: read_stats.line(located),
-                offset: located.offset,
-                reason: located.reason.to_string(),
-                key: located.key.clone(),
-            };
-            Some((located.file, reject))
-        }));
-        rejects.sort_by_key(|(file, reject)| (*file, reject.offset));
-        summary.rejects.extend(rejects.into_iter().take(MAX_LOCATED_REJECTS).map(|(_, reject)| reject));
+        summary.rejects.extend(rejects.into_iter().take(MAX_LOCATED_REJECTS));
     }
     summary
 }

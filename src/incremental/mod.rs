@@ -5,6 +5,7 @@
 //! [`state`] loads and saves what a run uses in place of the input.
 
 pub(crate) mod diff;
+pub(crate) mod known_input;
 pub(crate) mod manifest;
 pub(crate) mod plan;
 pub(crate) mod retained_input;

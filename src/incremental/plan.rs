@@ -13,7 +13,7 @@ use crate::incremental::diff::InputDiff;
 use crate::input::file_identity;
 use crate::input::input_files::InputFiles;
 use crate::input::list::Selection;
-use crate::input::sources::JobSpec;
+use crate::input::sources::{Content, JobSpec};
 use crate::lake::checkpoint::{Checkpoint, ManifestEntry};
 use crate::lake::commit_record::CommitRecord;
 use crate::lake::read_summary::ReadSummary;
@@ -78,8 +78,7 @@ pub(crate) fn choose<'l>(
     if head.options != config.table_options() {
         return full("options that shape rows or files have changed");
     }
-    let folders: BTreeSet<String> =
-        config.tables.iter().filter_map(|table| config.folders.get(table)).cloned().collect();
+    let folders: BTreeSet<String> = config.table_folders().into_iter().cloned().collect();
     let Some(checkpoint) = head.checkpoint(&folders) else {
         return full("some tables are new, or were not written by the same run");
     };
@@ -96,12 +95,16 @@ pub(crate) fn choose<'l>(
             diffs.push(InputDiff::default());
             continue;
         };
-        // A file that could not be read is read again if such files are no longer accepted.
-        let is_usable = |entry: &ManifestEntry| entry.bad.is_none() || config.on_bad_file == OnBadFile::Quarantine;
-        let Some(diff) = InputDiff::new(source, listing, manifest, listed_at, is_usable) else {
+        if manifest.location != file_identity::location(source) {
             return RunPlan::Full(Some(format!("the lake was made from another location: {}", manifest.location)));
+        }
+        // A file that could not be read is read again if such files are no longer accepted; a log whose content is
+        // unknown, because an older release read it, is read again to know it.
+        let is_usable = |entry: &ManifestEntry| match &entry.bad {
+            Some(_) => config.on_bad_file == OnBadFile::Quarantine,
+            None => content == Content::Songs || entry.content.is_some() || entry.read() == 0,
         };
-        diffs.push(diff);
+        diffs.push(InputDiff::new(source, listing, manifest, listed_at, is_usable));
     }
     let mut diffs = diffs.into_iter();
     let (songs, logs) = (diffs.next().unwrap_or_default(), diffs.next().unwrap_or_default());
@@ -119,21 +122,10 @@ impl Increment<'_> {
         self.logs.outdated_entries().flat_map(|entry| &entry.months).filter_map(|month| Month::parse(month)).collect()
     }
 
-    /// Returns the unchanged log files that have to be read too: those with plays in `months`, and those that may be
-    /// duplicates of a new file.
-    pub(crate) fn unchanged_to_read(&self, spec: &JobSpec, inputs: &InputFiles, months: &BTreeSet<Month>) -> Selection {
+    /// Returns the unchanged log files that have to be read too: those with plays in `months`.
+    pub(crate) fn unchanged_to_read(&self, months: &BTreeSet<Month>) -> Selection {
         let months: HashSet<String> = months.iter().map(ToString::to_string).collect();
-        let files = &inputs.logs.files;
-        // In a bucket, duplicates are found by size and ETag, without reading.
-        let reads_duplicates = inputs.logs.bucket.is_none() && !spec.config.allow_duplicates;
-        let sizes: HashSet<u64> = if reads_duplicates {
-            self.logs.to_read().iter().filter_map(|index| files.get(*index)).map(|file| file.size).collect()
-        } else {
-            HashSet::new()
-        };
-        let is_needed = |entry: &ManifestEntry| {
-            entry.months.iter().any(|month| months.contains(month)) || sizes.contains(&entry.size)
-        };
+        let is_needed = |entry: &ManifestEntry| entry.months.iter().any(|month| months.contains(month));
         let unchanged = self.logs.unchanged.values();
         let mut needed: Vec<usize> = unchanged.filter(|(_, entry)| is_needed(entry)).map(|(index, _)| *index).collect();
         needed.sort_unstable();

@@ -13,7 +13,7 @@ use crate::incremental::state_files;
 use crate::input::sources::Content;
 use crate::lake::checkpoint::{IncrementalState, MonthState, StateFile};
 use crate::lake::read_summary::ReadSummary;
-use crate::lake::{Lake, Stage};
+use crate::lake::{Stage, StateReader};
 use crate::schema::Table;
 use crate::tables::song_record::SongRecord;
 use crate::tables::time::Month;
@@ -34,11 +34,11 @@ impl Increment<'_> {
     ///
     /// # Errors
     /// [`StateError::Unusable`], and storage errors.
-    pub(crate) fn song_records(&self, lake: &Lake) -> StateResult<KnownSongs> {
+    pub(crate) fn song_records(&self, state: StateReader<'_>) -> StateResult<KnownSongs> {
         let Some(manifest) = self.checkpoint.input.get(Content::Songs.name()) else {
             return Ok(KnownSongs::default());
         };
-        let bytes = load(lake, self.checkpoint.state.songs.as_ref())?;
+        let bytes = load(state, self.checkpoint.state.songs.as_ref())?;
         let number = |name: &str| self.songs.unchanged.get(name).map_or(usize::MAX, |(index, _)| *index);
         let files = manifest.files.iter().map(|(name, entry)| (number(name), entry.loaded));
         let records = state_files::songs_from_bytes(bytes, files).map_err(|_| StateError::Unusable)?;
@@ -50,14 +50,18 @@ impl Increment<'_> {
     ///
     /// # Errors
     /// [`StateError::Unusable`], and storage errors.
-    pub(crate) fn months_with_tracks(&self, lake: &Lake, track_keys: &HashSet<u64>) -> StateResult<BTreeSet<Month>> {
+    pub(crate) fn months_with_tracks(
+        &self,
+        state: StateReader<'_>,
+        track_keys: &HashSet<u64>,
+    ) -> StateResult<BTreeSet<Month>> {
         let mut months = BTreeSet::new();
         if track_keys.is_empty() {
             return Ok(months);
         }
-        for (name, state) in &self.checkpoint.state.months {
+        for (name, known) in &self.checkpoint.state.months {
             let month = Month::parse(name).ok_or(StateError::Unusable)?;
-            let bytes = load(lake, Some(&state.tracks))?;
+            let bytes = load(state, Some(&known.tracks))?;
             let tracks = state_files::tracks_from_bytes(bytes).map_err(|_| StateError::Unusable)?;
             if tracks.iter().any(|track| track_keys.contains(track)) {
                 months.insert(month);
@@ -72,22 +76,22 @@ impl Increment<'_> {
     /// [`StateError::Unusable`], and storage errors.
     pub(crate) fn users(
         &self,
-        lake: &Lake,
+        state: StateReader<'_>,
         rebuilt: &BTreeSet<Month>,
         results: &[MonthResult],
     ) -> StateResult<Vec<User>> {
-        let state = &self.checkpoint.state;
+        let known = &self.checkpoint.state;
         // If no file has changed or is missing, a user's row can only be replaced by a later event: the one file with
         // the users of all months is enough.
         let files: Vec<&StateFile> = if self.logs.outdated_entries().next().is_none() {
-            state.users.iter().collect()
+            known.users.iter().collect()
         } else {
             let is_reused = |name: &str| Month::parse(name).is_some_and(|month| !rebuilt.contains(&month));
-            state.months.iter().filter(|(name, _)| is_reused(name)).map(|(_, month)| &month.users).collect()
+            known.months.iter().filter(|(name, _)| is_reused(name)).map(|(_, month)| &month.users).collect()
         };
         let mut users = UsersPartial::default();
         for file in files {
-            let bytes = load(lake, Some(file))?;
+            let bytes = load(state, Some(file))?;
             let rows = state_files::users_from_bytes(bytes).map_err(|_| StateError::Unusable)?;
             for (user_id, row) in rows {
                 users.add(user_id, row);
@@ -101,9 +105,9 @@ impl Increment<'_> {
 }
 
 /// Loads a state file and checks its bytes.
-fn load(lake: &Lake, file: Option<&StateFile>) -> StateResult<Bytes> {
+fn load(state: StateReader<'_>, file: Option<&StateFile>) -> StateResult<Bytes> {
     let file = file.ok_or(StateError::Unusable)?;
-    lake.read_state(file)?.ok_or(StateError::Unusable)
+    state.read(file)?.ok_or(StateError::Unusable)
 }
 
 /// Stages the state files of a run and returns its state. `saved` is the part of the earlier state that is still

@@ -2,6 +2,9 @@
 
 use crate::error::Error;
 
+/// Why the entire input is read if the state cannot be used.
+pub(crate) const UNUSABLE_STATE: &str = "the state that earlier runs left is missing or damaged";
+
 /// An error of an incremental run.
 #[derive(Debug)]
 pub(crate) enum StateError {

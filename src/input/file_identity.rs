@@ -5,6 +5,8 @@
 //! Invariant: nothing here opens a file.
 
 use std::ffi::OsStr;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -49,10 +51,22 @@ const SECOND: i128 = 1_000_000_000;
 fn is_settled(file: &InputFile, listed_at: i128) -> bool {
     match &file.version {
         // File systems may store whole seconds, or only even ones.
-        Version::Modified(time) if time % SECOND == 0 => *time <= listed_at - 2 * SECOND,
-        Version::Modified(time) => *time <= listed_at + SECOND / 1000,
+        Version::Modified(time) => is_before(*time, listed_at) || (*time > listed_at && is_old(&file.path, listed_at)),
         Version::Tag(_) => true,
     }
+}
+
+/// Returns true if a time of a file system is so long before the listing that any later change has another time. File
+/// systems may store whole seconds, or only even ones.
+const fn is_before(time: i128, listed_at: i128) -> bool {
+    if time % SECOND == 0 { time <= listed_at - 2 * SECOND } else { time <= listed_at + SECOND / 1000 }
+}
+
+/// Returns true if the file has not changed since the listing, by the time of its last change of any kind: programs can
+/// set the modification time, even to the future, but not this time.
+fn is_old(path: &Path, listed_at: i128) -> bool {
+    let changed_at = |metadata: Metadata| i128::from(metadata.ctime()) * SECOND + i128::from(metadata.ctime_nsec());
+    std::fs::metadata(path).is_ok_and(|metadata| is_before(changed_at(metadata), listed_at - CLOCK_TICK_NS))
 }
 
 /// An RFC 3339 time, such as those of commit records, in nanoseconds since 1970.
@@ -90,7 +104,17 @@ pub fn name(source: &Source, file: &InputFile) -> String {
         [] => file.path.file_name().map_or(&[][..], OsStr::as_encoded_bytes),
         below => below,
     };
-    str::from_utf8(bytes).map_or_else(|_| bytes.escape_ascii().to_string(), str::to_owned)
+    // The path of a listed file never begins with two slashes, so no other file has this name.
+    str::from_utf8(bytes).map_or_else(|_| format!("//{}", bytes.escape_ascii()), str::to_owned)
+}
+
+/// The name of a file that an earlier run has read from `location`, for a run whose source is `source`.
+#[must_use]
+pub fn name_in(source: &Source, earlier_location: &str, earlier_name: &str) -> String {
+    if earlier_location == location(source) || earlier_name.starts_with('/') || earlier_name.contains("://") {
+        return earlier_name.to_owned();
+    }
+    format!("{}/{earlier_name}", earlier_location.trim_end_matches('/'))
 }
 
 /// The part of a path below a folder. This compares bytes, because a run computes the names of all files several times,

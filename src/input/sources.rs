@@ -65,7 +65,9 @@ impl Content {
         }
     }
 
-    const fn option(self) -> &'static str {
+    /// The option that sets its location.
+    #[must_use]
+    pub const fn option(self) -> &'static str {
         match self {
             Self::Songs => "song_data",
             Self::Logs => "log_data",
@@ -288,7 +290,10 @@ fn must_exist(option: &'static str, path: &Path) -> Result<()> {
 }
 
 /// Refuses locations that are the same or contain each other. A local folder and a bucket never overlap.
-fn refuse_overlap(input: &Location, output: &Location) -> Result<()> {
+///
+/// # Errors
+/// [`ErrorKind::Configuration`] if they overlap.
+pub fn refuse_overlap(input: &Location, output: &Location) -> Result<()> {
     let paths = match (input, output) {
         (Location::Local(input), Location::Local(output)) => [resolved(input), resolved(output)],
         // Keys contain neither `..` nor symlinks, so they can be compared as paths.

@@ -34,7 +34,7 @@ pub fn build(config: Config, context: &Context<'_>) -> Result<(Star, Report)> {
     })?;
     let runs = RunBuffer::new(extract::runs_budget(&spec.config), scratch.path().to_owned());
     let mut inputs = list_input(&spec, &stores, context)?;
-    time_range::restrict(&spec, &mut inputs, None)?;
+    time_range::restrict(&spec, &mut inputs, None, context)?;
     clock.end("discover");
     let pipeline::InMemory { finished, stats } = pipeline::all(&spec, &inputs, runs, &mut clock, context)?;
     let manifests = ManifestBuilder {
@@ -49,7 +49,7 @@ pub fn build(config: Config, context: &Context<'_>) -> Result<(Star, Report)> {
     .build();
     let mut summary = manifest::summarize(&spec, &inputs, &stats, &manifests, None);
     note_records(&summary, context);
-    gate::accept(&spec, &inputs, &stats, &summary, &manifests)?;
+    gate::accept(&spec, &inputs, &stats, &summary, &manifests, None)?;
     clock.end("logs");
     let (star, plays) = in_memory::build(&finished, &spec.config, context)?;
     clock.end("write");

@@ -3,9 +3,10 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::input_files::InputFiles;
 use crate::input::list::{self, Listing};
-use crate::input::sources::{JobSpec, Source};
+use crate::input::sources::{JobSpec, Source, refuse_overlap};
 use crate::job::notes::note_ignored_files;
 use crate::lake::{Lake, Stage, Takeover};
+use crate::location::Location;
 use crate::runtime::context::Context;
 use crate::runtime::progress::Phase;
 use crate::runtime::threads;
@@ -15,17 +16,23 @@ use crate::schema::Table;
 /// Lists song files and log files at the same time, because listing a bucket is mostly waiting.
 ///
 /// # Errors
-/// Those of [`list::list`].
+/// Those of [`list::list`], and [`ErrorKind::Configuration`] if a followed symlink leads into the output.
 pub fn list_input(spec: &JobSpec, stores: &Stores, context: &Context<'_>) -> Result<InputFiles> {
     context.begin(Phase::Discover, 0);
+    let config = &spec.config;
     let list = |source: &Option<Source>| -> Result<Listing> {
         source.as_ref().map_or_else(
             || Ok(Listing::default()),
-            |source| list::list(source, spec.config.threads, stores, &context.cancel),
+            |source| list::list(source, config.follow_symlinks, config.threads, stores, &context.cancel),
         )
     };
     let (songs, logs) = threads::both(|| list(&spec.songs), || list(&spec.logs))?;
-    Ok(InputFiles { songs: songs?, logs: logs?, ..InputFiles::default() })
+    let inputs = InputFiles { songs: songs?, logs: logs?, ..InputFiles::default() };
+    if let Some(output) = &spec.output {
+        let links = inputs.each().into_iter().flat_map(|(_, listing)| &listing.links);
+        links.cloned().try_for_each(|link| refuse_overlap(&Location::Local(link), output))?;
+    }
+    Ok(inputs)
 }
 
 /// Lists the input and opens the lake for writing at the same time, because both wait for a bucket.

@@ -16,7 +16,6 @@ use crate::incremental::retained_input::{self, RetainedFiles};
 use crate::incremental::song_changes::{SongChanges, songs_table};
 use crate::incremental::state::{self, KnownSongs};
 use crate::incremental::state_error::StateResult;
-use crate::input::duplicate_files::SameSized;
 use crate::input::file_identity;
 use crate::input::input_files::InputFiles;
 use crate::input::list::{SelectedFiles, Selection};
@@ -100,7 +99,7 @@ impl ReadContext<'_> {
         }
         match self.spec.source(content) {
             Some(source) if !missing.is_empty() => {
-                let (from, lake) = ((source, listing), self.stage.lake());
+                let (from, lake) = ((source, listing), self.stage.lake().state());
                 let restored = retained_input::restore(self.retained, from, &missing, lake, self.scratch)?;
                 read(SelectedFiles { listing: &restored, selection: &missing }, FileReach::Leader)
             }
@@ -126,7 +125,7 @@ impl ReadContext<'_> {
 /// [unusable]: crate::incremental::state_error::StateError::Unusable
 pub fn songs(read: &ReadContext<'_>, inputs: &mut InputFiles) -> StateResult<(Songs, ReadStats)> {
     let ReadContext { spec, increment, stage, context, .. } = *read;
-    let known = increment.map(|increment| increment.song_records(stage.lake())).transpose()?;
+    let known = increment.map(|increment| increment.song_records(stage.lake().state())).transpose()?;
     if let Some(increment) = increment {
         inputs.song_selection = Some(increment.songs.to_read());
         inputs.log_selection = Some(increment.logs.to_read());
@@ -216,14 +215,13 @@ pub fn logs(
     let (leader, mut shuffled) = (read.leader(), Vec::new());
     let mut found = LogsRead::default();
     let selection = inputs.selection(Content::Logs);
-    let same_sized = || (!config.allow_duplicates).then(|| SameSized::new(&inputs.logs));
     let mut take = |selection: &Selection, months: Option<&BTreeSet<Month>>, found: &mut LogsRead| {
         context.begin(Phase::Logs, inputs.logs.bytes_of(selection));
         let files = SelectedFiles { listing: &inputs.logs, selection };
         read.each(Content::Logs, files, |files, reach| match &leader {
             None => {
                 let target = PlayTarget { songs: &songs.index, runs: &runs, months };
-                read.extractor().plays(files, target, same_sized().as_ref(), found)
+                read.extractor().plays(files, target, found)
             }
             Some(leader) => {
                 shuffled.extend(leader.plays(files, months, reach, found)?);
@@ -237,9 +235,9 @@ pub fn logs(
         let mut rebuilt: BTreeSet<Month> = found.months.iter().map(|(_, month)| *month).collect();
         rebuilt.extend(increment.outdated_months());
         if config.tables.contains(&Table::Songplays) {
-            rebuilt.extend(increment.months_with_tracks(stage.lake(), &changes.track_keys)?);
+            rebuilt.extend(increment.months_with_tracks(stage.lake().state(), &changes.track_keys)?);
         }
-        let others = increment.unchanged_to_read(spec, inputs, &rebuilt);
+        let others = increment.unchanged_to_read(&rebuilt);
         context.note(Level::Info, || {
             format!("{} months are rebuilt, from {} more log files", rebuilt.len(), others.len())
         });
@@ -285,7 +283,7 @@ pub fn write(read: &ReadContext<'_>, songs: Songs, logs: Logs) -> StateResult<In
     let same_users = months.as_ref().is_some_and(BTreeSet::is_empty) || spec.logs.is_none();
     let users = match (increment, &months) {
         _ if same_users => None,
-        (Some(increment), Some(months)) => Some(increment.users(stage.lake(), months, &results)?),
+        (Some(increment), Some(months)) => Some(increment.users(stage.lake().state(), months, &results)?),
         _ => Some(users_of(&results)),
     };
     if wants(Table::Users) {
@@ -340,10 +338,9 @@ pub fn all(
     let mut logs = LogsRead::default();
     let selection = inputs.selection(Content::Logs);
     context.begin(Phase::Logs, inputs.logs.bytes());
-    let same_sized = (!config.allow_duplicates).then(|| SameSized::new(&inputs.logs));
     let target = PlayTarget { songs: &index, runs: &runs, months: None };
     let files = SelectedFiles { listing: &inputs.logs, selection: &selection };
-    extractor.plays(files, target, same_sized.as_ref(), &mut logs)?;
+    extractor.plays(files, target, &mut logs)?;
     let stats = InputStats { songs: its_stats, logs: logs.stats, months: logs.months, quarantine: None };
     let mut dimensions = Vec::new();
     if config.tables.contains(&Table::Artists) {

@@ -16,5 +16,5 @@ pub fn plan(config: Config, context: &Context<'_>) -> Result<DryRun> {
     let stores = Stores::new(&config.store, &context.cancel);
     let spec = JobSpec::new(config, true, &stores)?;
     let mut inputs = list_input(&spec, &stores, context)?;
-    DryRun::new(&spec, &mut inputs, &stores)
+    DryRun::new(&spec, &mut inputs, &stores, context)
 }

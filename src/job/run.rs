@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::incremental::manifest::{self, ManifestBuilder};
 use crate::incremental::plan::{self, RunPlan};
-use crate::incremental::state_error::{StateError, StateResult};
+use crate::incremental::state_error::{StateError, StateResult, UNUSABLE_STATE};
 use crate::incremental::{retained_input, state, time_range};
 use crate::input::file_identity;
 use crate::input::input_files::InputFiles;
@@ -53,7 +53,7 @@ pub fn run(config: Config, context: &Context<'_>) -> Result<Report> {
         match attempt(&spec, &stores, full_reason.clone(), context) {
             Ok(report) => return Ok(report),
             Err(StateError::Unusable) => {
-                full_reason = Some("the state that earlier runs left is missing or damaged".to_owned());
+                full_reason = Some(UNUSABLE_STATE.to_owned());
             }
             // This run may have to start from the version of the other run, so it plans again.
             Err(StateError::Failed(error)) if number < MAX_ATTEMPTS && lake::was_overtaken(&error) => {
@@ -72,7 +72,7 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
         executor.name().clone_into(&mut report.executor);
     }
     let (mut inputs, mut stage) = list_and_open(spec, stores, &report.run_id, context)?;
-    time_range::restrict(spec, &mut inputs, stage.lake().record())?;
+    time_range::restrict(spec, &mut inputs, stage.lake().record(), context)?;
     let retained = retained_input::retain(spec, &mut inputs, &stage, context)?;
     if full_reason.is_some() {
         stage.distrust_state();
@@ -86,6 +86,7 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
     if let Some(increment) = increment.filter(|increment| increment.is_idle() && !retained.has_changed)
         && let Some(current) = stage.intact_version()
     {
+        stage.lake().must_be_newest()?;
         clock.end("discover");
         context.note(Level::Info, || format!("nothing has changed since version {}", current.version));
         context.begin(Phase::Done, 0);
@@ -94,7 +95,6 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
         return Ok(report.published(spec, &inputs, summary, &current, clock).with_stores(stores));
     }
     file_identity::outwait_fresh_files(&inputs, &report.started_at);
-    gate::must_not_shrink(spec, &inputs, stage.lake().record())?;
     let scratch = stage.scratch()?;
     clock.end("discover");
 
@@ -117,6 +117,7 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
     context.begin(Phase::Commit, 0);
     let checkpoint = Checkpoint {
         tables: BTreeSet::new(),
+        retains_for: BTreeSet::new(),
         listed_at: report.started_at.clone(),
         input: rest.manifests,
         summaries: BTreeMap::from([(spec.config.read_options(), rest.summary.clone())]),
@@ -160,7 +161,7 @@ fn write_the_rest(
     let before = increment.map(|increment| increment.summary);
     let mut summary = manifest::summarize(spec, &inputs, &stats, &manifests, before);
     note_records(&summary, context);
-    gate::accept(spec, &inputs, &stats, &summary, &manifests)?;
+    gate::accept(spec, &inputs, &stats, &summary, &manifests, head)?;
     clock.end("logs");
     let mut new_state = pipeline::write(read, songs, logs)?;
     new_state.packs.clone_from(&retained.packs);

@@ -11,7 +11,8 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::commit_record::{CommitRecord, FileRecord, START_AGAIN, TableRecord};
+use crate::lake::commit_record::{CommitRecord, ConditionalSupport, FileRecord, START_AGAIN, TableRecord};
+use crate::lake::older_versions::OlderVersions;
 use crate::lake::state_damage::{self, LostCopies};
 use crate::lake::storage::bucket::BucketStorage;
 use crate::lake::storage::local::LocalStorage;
@@ -64,7 +65,7 @@ pub struct LakeCheck {
 pub struct Problem {
     /// The path below the lake's root.
     pub path: String,
-    /// `missing`, `changed` or `foreign`.
+    /// `missing`, `changed`, `outdated` (it has the bytes of an earlier version) or `foreign`.
     pub what: &'static str,
 }
 
@@ -83,7 +84,7 @@ pub fn check(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<La
         run: record.run.clone(),
         committed_at: record.committed_at.clone(),
         is_published: head.is_published,
-        is_guarded: record.conditional.put,
+        is_guarded: record.conditional == ConditionalSupport::FULL,
         files: 0,
         bytes: 0,
         rows: 0,
@@ -142,6 +143,7 @@ pub(super) fn open_newest(location: &Location, stores: &Stores) -> Result<(Box<d
 #[derive(Debug, Default)]
 struct Found {
     foreign_files: u64,
+    outdated_files: u64,
     has_lost_format: bool,
     has_lost_record: bool,
 }
@@ -155,14 +157,15 @@ impl Found {
         }
         let retains = record.checkpoints.iter().any(|checkpoint| !checkpoint.state.packs.is_empty());
         let keep_gone = if retains { " --keep-gone" } else { "" };
-        let is_damaged = check.problem_count > self.foreign_files;
         let has_foreign_files = self.foreign_files > 0;
+        let has_outdated_files = self.outdated_files > 0;
+        let is_damaged = check.problem_count > self.foreign_files + self.outdated_files;
         let mut repair = match self {
             Self { has_lost_record: true, .. } => format!(
                 "restore the newest commit record from a backup; or run with --rebuild --adopt{keep_gone}, which loses \
                  rows that only that version retained"
             ),
-            _ if has_foreign_files && is_damaged => format!(
+            _ if has_foreign_files && (is_damaged || has_outdated_files) => format!(
                 "run with --rebuild --adopt{keep_gone}, which removes the foreign files and writes the other files again"
             ),
             _ if has_foreign_files => {
@@ -172,6 +175,10 @@ impl Found {
                 "run again, which writes the file again".to_owned()
             }
             _ if is_damaged => format!("run with --rebuild{keep_gone} to write these files again"),
+            _ if has_outdated_files => format!(
+                "run again{keep_gone}: a late request of an overtaken run put these files back, and the next run replaces \
+                 them"
+            ),
             _ => return None,
         };
         if check.lost.files > 0 {
@@ -185,7 +192,11 @@ impl Found {
 
     /// Adds a problem to the result.
     fn note(&mut self, check: &mut LakeCheck, path: String, what: &'static str) {
-        self.foreign_files += u64::from(what == "foreign");
+        match what {
+            "foreign" => self.foreign_files += 1,
+            "outdated" => self.outdated_files += 1,
+            _ => {}
+        }
         check.problem_count += 1;
         if check.problems.len() < MAX_LISTED_PROBLEMS {
             check.problems.push(Problem { path, what });
@@ -203,6 +214,14 @@ fn check_table(
 ) -> Result<()> {
     let mut entries: HashMap<String, ListedFile> =
         entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
+    let (mut older, newest) = (None, check.version);
+    let mut is_outdated = |path: &str| -> Result<bool> {
+        let older = match &older {
+            Some(read) => read,
+            None => older.insert(OlderVersions::read(storage, newest)?),
+        };
+        Ok(older.checksum(storage, folder, path)?.is_some())
+    };
     let mut note = |path: &str, what| found.note(check, format!("{folder}/{path}"), what);
     if entries.remove(SUCCESS).is_none() {
         note(SUCCESS, "missing");
@@ -212,14 +231,14 @@ fn check_table(
         match entries.remove(path) {
             None => note(path, "missing"),
             Some(entry) if is_same(storage, folder, &entry, file, reads_bytes)? => {}
-            Some(_) => note(path, "changed"),
+            Some(_) => note(path, if is_outdated(path)? { "outdated" } else { "changed" }),
         }
     }
     let (ignored, mut foreign): (Vec<String>, Vec<String>) =
         entries.into_keys().partition(|path| is_ignored_by_readers(path));
     foreign.sort_unstable();
     for path in foreign {
-        note(&path, "foreign");
+        note(&path, if is_outdated(&path)? { "outdated" } else { "foreign" });
     }
     check.ignored += ignored.len() as u64;
     check.files += table.files.len() as u64;

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::lake::read_summary::ReadSummary;
+use crate::input::fingerprint::Fingerprint;
+use crate::lake::read_summary::{LocatedReject, ReadSummary};
 
 /// The folder of state files, as a path below the lake's root.
 pub(super) const STATE: &str = "_etl/state";
@@ -21,6 +22,9 @@ pub(super) const STATE: &str = "_etl/state";
 pub struct Checkpoint {
     /// The folders of these tables.
     pub tables: BTreeSet<String>,
+    /// The folders of tables that have rows of retained files of this checkpoint, although its state is outdated.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub retains_for: BTreeSet<String>,
     /// When the run that listed the input began; RFC 3339, UTC.
     pub listed_at: String,
     /// The manifests, by content (`songs` and `logs`).
@@ -33,6 +37,16 @@ pub struct Checkpoint {
     pub state: IncrementalState,
 }
 
+impl Checkpoint {
+    /// Returns true if any of the tables contains rows of this checkpoint's input. A checkpoint of an older release that
+    /// only keeps retained files does not know its tables, so it counts for all of them.
+    #[must_use]
+    pub(crate) fn is_input_of(&self, folders: &BTreeSet<&String>) -> bool {
+        let mut tables = self.tables.iter().chain(&self.retains_for).peekable();
+        tables.peek().is_none() || tables.any(|table| folders.contains(table))
+    }
+}
+
 /// The input files of one content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -40,6 +54,13 @@ pub struct Manifest {
     pub location: String,
     /// The files, by path below the location.
     pub files: BTreeMap<String, ManifestEntry>,
+}
+
+impl Manifest {
+    /// The records that were found in all files.
+    pub(crate) fn records(&self) -> u64 {
+        self.files.values().map(ManifestEntry::read).sum()
+    }
 }
 
 /// An input file as it was read, with record counts per outcome.
@@ -70,15 +91,43 @@ pub struct ManifestEntry {
     /// The id of the run whose quarantine has the rejects of this file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejects: Option<String>,
+    /// The first rejected records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first_rejects: Vec<RejectExample>,
     /// Why the entire file was left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bad: Option<String>,
+    /// The content of the file; known of every event log that was read, and of every file with a copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Fingerprint>,
     /// The months of its plays, such as `2018-11`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub months: BTreeSet<String>,
     /// The retained copy of the file (`--keep-gone`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy: Option<FileCopy>,
+}
+
+/// A rejected record of a file, without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectExample {
+    /// Line number, from 1.
+    pub line: u64,
+    /// Byte offset in the uncompressed file.
+    pub offset: u64,
+    /// Reason code (`docs/bad_input.md`).
+    pub reason: String,
+    /// The JSON key at fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl RejectExample {
+    /// The example with the file that contains it.
+    pub(crate) fn located(&self, file: &str) -> LocatedReject {
+        let Self { line, offset, reason, key } = self.clone();
+        LocatedReject { file: file.to_owned(), line, offset, reason, key }
+    }
 }
 
 /// The retained copy of an input file, without the compression of the input.

@@ -13,6 +13,7 @@ use crate::lake::staged_table::TableChanges;
 use crate::lake::staging::Stage;
 use crate::lake::{commit_log, write_fence};
 use crate::runtime::cancel::Cancel;
+use crate::runtime::clock::Moment;
 use crate::schema::Table;
 
 /// The part of a commit record that comes from the run.
@@ -39,8 +40,15 @@ pub struct Staged {
 pub struct Committed {
     stage: Stage,
     /// `None` if the newest version already has the same content.
-    record: Option<CommitRecord>,
+    record: Option<NewVersion>,
     changes: BTreeMap<Table, TableChanges>,
+}
+
+/// A committed version, and when its commit looked for a newer one.
+#[derive(Debug)]
+struct NewVersion {
+    record: CommitRecord,
+    looked: Moment,
 }
 
 /// Published tables.
@@ -92,11 +100,12 @@ impl Staged {
                 return Ok(Committed { stage, record: None, changes });
             }
         }
-        if let Err(error) = commit_log::commit(&*stage.lake.storage, &record) {
-            return Err(commit_error(&stage, &record, error));
-        }
+        let looked = match commit_log::commit(&*stage.lake.storage, &record) {
+            Ok(looked) => looked,
+            Err(error) => return Err(commit_error(&stage, &record, error)),
+        };
         stage.retain_state_files();
-        Ok(Committed { stage, record: Some(record), changes })
+        Ok(Committed { stage, record: Some(NewVersion { record, looked }), changes })
     }
 }
 
@@ -110,25 +119,30 @@ impl Committed {
         let Self { stage, record, changes } = self;
         let warnings = stage.lake.warnings();
         let storage = &*stage.lake.storage;
-        let Some(record) = record else {
+        let Some(NewVersion { record, looked }) = record else {
             let version = stage.lake.head.as_ref().map_or(0, |head| head.version);
+            stage.lake.must_be_newest()?;
             return Ok(Published { tables: changes, version, is_new: false, was_idle: false, warnings });
         };
         let version = record.version;
         let finish = || {
             write_fence::wait_out_stale_writers(storage, &record, stage.lake.head.as_ref(), cancel)?;
-            let stamps = storage.replay(&record, Some(&*stage.storage), cancel)?;
+            let stamps = storage.replay(&record, Some(&*stage.storage), looked, cancel)?;
             commit_log::mark_published(storage, &PublishedMarker { version, run: Some(record.run.clone()), stamps })?;
             storage.remove(&outdated_state_files(&record, stage.lake.head.as_ref()))?;
             storage.remove_stage(&record)?;
             storage.clean_up_after(&record.run, &record.state_files().map(|file| file.name.clone()).collect())
         };
         match finish() {
-            Ok(()) => Ok(Published { tables: changes, version, is_new: true, was_idle: false, warnings }),
+            Ok(()) => {
+                // After the last request, so that nothing of this run is still on its way.
+                commit_log::must_be_newest(storage, version)?;
+                Ok(Published { tables: changes, version, is_new: true, was_idle: false, warnings })
+            }
             Err(error) => {
                 // A later run publishes from this staging area.
                 stage.leave_for_recovery();
-                Err(not_published(&error, version))
+                if commit_log::was_replaced(&error) { Err(error) } else { Err(not_published(&error, version)) }
             }
         }
     }
@@ -168,6 +182,9 @@ fn carry_over(record: &mut CommitRecord, head: &CommitRecord) {
         }
         record.tables.insert(folder.clone(), table);
     }
+    let run = record.checkpoints.last();
+    let ours = run.map(|checkpoint| checkpoint.tables.clone()).unwrap_or_default();
+    let contents = run.map(|checkpoint| checkpoint.input.keys().cloned().collect()).unwrap_or_default();
     if record.options == head.options
         && record.package == head.package
         && let Some(ours) = record.checkpoints.pop()
@@ -175,16 +192,28 @@ fn carry_over(record: &mut CommitRecord, head: &CommitRecord) {
         let table = |folder: &str| record.tables.get(folder).and_then(|table| Table::from_name(&table.table));
         record.checkpoints = merge_checkpoints(ours, &head.checkpoints, &table);
     }
-    carry_over_retained_input(record, &head.checkpoints);
+    carry_over_retained_input(record, &head.checkpoints, &ours, &contents);
 }
 
-/// Retained input is kept forever: a manifest with retained files stays in the record until a newer manifest of the
-/// same content replaces it, even if later runs can no longer use its state.
-fn carry_over_retained_input(record: &mut CommitRecord, older: &[Checkpoint]) {
+/// Retained input is kept forever: a manifest with retained files stays in the record until a run for the same tables
+/// has decided about its files, even if later runs can no longer use its state. `ours` are the tables of this run, and
+/// `contents` the contents that it has read.
+fn carry_over_retained_input(
+    record: &mut CommitRecord,
+    older: &[Checkpoint],
+    ours: &BTreeSet<String>,
+    contents: &BTreeSet<String>,
+) {
+    let our_tables: BTreeSet<&String> = ours.iter().collect();
     for checkpoint in older.iter().rev() {
+        let is_decided = |content: &str| contents.contains(content) && checkpoint.is_input_of(&our_tables);
         let has_retained_files = |manifest: &Manifest| manifest.files.values().any(|file| file.copy.is_some());
-        let is_needed =
-            |content: &str, manifest: &Manifest| record.manifest(content).is_none() && has_retained_files(manifest);
+        let is_in_record = |content: &str, manifest: &Manifest| {
+            record.checkpoints.iter().any(|known| known.input.get(content) == Some(manifest))
+        };
+        let is_needed = |content: &str, manifest: &Manifest| {
+            has_retained_files(manifest) && !is_decided(content) && !is_in_record(content, manifest)
+        };
         let needed = checkpoint.input.iter().filter(|(content, manifest)| is_needed(content, manifest));
         let input: BTreeMap<String, Manifest> =
             needed.map(|(content, manifest)| (content.clone(), manifest.clone())).collect();
@@ -192,7 +221,13 @@ fn carry_over_retained_input(record: &mut CommitRecord, older: &[Checkpoint]) {
             let state = IncrementalState { packs: checkpoint.state.packs.clone(), ..IncrementalState::default() };
             record.checkpoints.insert(
                 0,
-                Checkpoint { listed_at: checkpoint.listed_at.clone(), input, state, ..Checkpoint::default() },
+                Checkpoint {
+                    listed_at: checkpoint.listed_at.clone(),
+                    retains_for: checkpoint.tables.union(&checkpoint.retains_for).cloned().collect(),
+                    input,
+                    state,
+                    ..Checkpoint::default()
+                },
             );
         }
     }

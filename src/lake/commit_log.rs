@@ -11,17 +11,27 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::commit_record::{CommitRecord, ConditionalSupport, FORMAT, PublishedMarker};
 use crate::lake::storage::LakeStorage;
+use crate::runtime::clock::Moment;
 
 /// Number of versions that the log keeps; records and markers of older versions are removed.
 pub const KEPT_VERSIONS: u64 = 16;
 
+/// The limit of looks in a row that take too long, as in a store that is too slow.
+const MAX_LOOKS: u32 = 3;
+
 /// Marks the error of a run that lost its version to another run.
 const OVERTAKEN: &str = "overtaken";
+
+/// Marks the error of a run whose version is not the newest one anymore.
+const NEWEST: &str = "newest";
 
 pub(super) const FORMAT_PATH: &str = "_etl/FORMAT";
 
 /// The folder of the markers, as a path below the lake's root.
 pub(super) const DONE: &str = "_etl/done";
+
+/// The folder of the commit records.
+pub(super) const LOG: &str = "_etl/log";
 
 /// The newest version, and whether it is published in full.
 #[derive(Debug)]
@@ -31,7 +41,7 @@ pub(super) struct Head {
 }
 
 pub(super) fn record_path(version: u64) -> String {
-    format!("_etl/log/{version:020}.json")
+    format!("{LOG}/{version:020}.json")
 }
 
 fn marker_path(version: u64) -> String {
@@ -67,17 +77,18 @@ pub(super) fn initialize(storage: &dyn LakeStorage, is_new: bool) -> Result<Cond
     if is_new {
         write_format(storage)?;
     }
-    storage.probe_conditional_support(FORMAT_PATH, format_file().as_bytes())
+    storage.probe_conditional_support()
 }
 
 /// Writes the format file if it does not exist.
 pub(super) fn write_format(storage: &dyn LakeStorage) -> Result<()> {
-    // Returns false if another run created the file first, which has the same effect.
-    storage.create(FORMAT_PATH, format_file().as_bytes()).map(drop)
-}
-
-fn format_file() -> String {
-    format!("{{\"format\":{FORMAT}}}\n")
+    let bytes = format!("{{\"format\":{FORMAT}}}\n");
+    // If another run created the file first, it has the same content. A store may also refuse to create a file that was
+    // deleted before.
+    if !storage.create(FORMAT_PATH, bytes.as_bytes())? && !has_format(storage)? {
+        storage.write(FORMAT_PATH, bytes.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// The newest version; `None` before the first.
@@ -110,7 +121,7 @@ pub(super) fn record(storage: &dyn LakeStorage, version: u64) -> Result<Option<C
 
 /// The number of the newest version.
 pub(super) fn newest(storage: &dyn LakeStorage) -> Result<Option<u64>> {
-    let entries = storage.list_many(&["_etl/log"])?.concat();
+    let entries = storage.list_many(&[LOG])?.concat();
     Ok(entries.iter().filter_map(|entry| version_of(&entry.path)).max())
 }
 
@@ -131,17 +142,29 @@ fn marker(storage: &dyn LakeStorage, record: &CommitRecord) -> Result<Option<Pub
 
 /// Commits a version by writing its record: from now on the version will be published, by this run or a later one.
 ///
+/// Returns when it began to look for a newer version, of which there is none.
+///
 /// # Errors
 /// [`ErrorKind::Retry`] when another run has committed this version.
-pub(super) fn commit(storage: &dyn LakeStorage, record: &CommitRecord) -> Result<()> {
+pub(super) fn commit(storage: &dyn LakeStorage, record: &CommitRecord) -> Result<Moment> {
     let path = record_path(record.version);
     if storage.create(&path, &record.to_bytes()?)? {
+        let looked = Moment::now();
         if newest(storage)? == Some(record.version) {
-            return Ok(());
+            return Ok(looked);
         }
         // A run that was paused for more than `KEPT_VERSIONS` versions can create the record of a version that was
         // already removed.
         storage.remove(&[path])?;
+    } else if newest(storage)?.is_none_or(|newest| newest < record.version) {
+        let shown = storage.shown(&path);
+        return Err(Error::new(
+            ErrorKind::Protocol,
+            format!("the store refused to create {shown}, although it does not exist"),
+        )
+        .cause("a lake was deleted here, and the store takes the marker of a deletion for an object")
+        .hint("choose another output, or remove the deletion markers of the old lake's keys")
+        .context("path", shown));
     }
     Err(Error::new(
         ErrorKind::Retry,
@@ -163,11 +186,67 @@ pub(super) fn mark_published(storage: &dyn LakeStorage, marker: &PublishedMarker
         let found = found.and_then(|bytes| serde_json::from_slice::<PublishedMarker>(&bytes).ok());
         if found.is_none_or(|found| found.run != marker.run) {
             storage.remove(std::slice::from_ref(&path))?;
-            storage.create(&path, &bytes)?;
+            // A store may refuse to create a file that was deleted before.
+            if !storage.create(&path, &bytes)? {
+                storage.write(&path, &bytes)?;
+            }
         }
     }
     let Some(old) = marker.version.checked_sub(KEPT_VERSIONS).filter(|old| *old > 0) else { return Ok(()) };
     storage.remove(&[record_path(old), marker_path(old)])
+}
+
+/// Checks that no run has committed a newer version than `version`, at the end of a run that published it: its report
+/// must not be about a lake that looks different now. On a local disk the lock makes sure of that.
+///
+/// # Errors
+/// [`ErrorKind::Retry`] when there is a newer version.
+pub(super) fn must_be_newest(storage: &dyn LakeStorage, version: u64) -> Result<()> {
+    match young_newest(storage)? {
+        Some(newest) if newest > version => Err(replaced_by_newer(version, newest)),
+        _ => Ok(()),
+    }
+}
+
+/// The number of the newest version in a bucket; `None` also on a local disk, where no other run can have committed one.
+/// A look that took as long as a pause may have is repeated, because its answer may be from before the pause.
+fn young_newest(storage: &dyn LakeStorage) -> Result<Option<u64>> {
+    let Some(window) = storage.stale_writer_window() else { return Ok(None) };
+    for _ in 1..MAX_LOOKS {
+        let looked = Moment::now();
+        let newest = newest(storage)?;
+        if looked.elapsed() < window / 2 {
+            return Ok(newest);
+        }
+    }
+    newest(storage)
+}
+
+/// Checks that the newest version is still the one that a run started from.
+///
+/// # Errors
+/// [`ErrorKind::Retry`] when another run has committed a version since; see [`was_overtaken`].
+pub(super) fn must_be_unchanged(storage: &dyn LakeStorage, version: Option<u64>) -> Result<()> {
+    if storage.stale_writer_window().is_none() || young_newest(storage)? == version {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Retry, format!("another run has committed a version of {}", storage.shown("")))
+        .hint("run again; this run changed nothing")
+        .context(OVERTAKEN, version.unwrap_or_default().to_string()))
+}
+
+/// Returns true for the error of [`replaced_by_newer`].
+pub(super) fn was_replaced(error: &Error) -> bool {
+    error.context_values().iter().any(|(name, _)| *name == NEWEST)
+}
+
+/// The error of a run whose version is not the newest one anymore.
+pub(super) fn replaced_by_newer(version: u64, newest: u64) -> Error {
+    Error::new(ErrorKind::Retry, format!("version {version} of the lake was replaced: version {newest} is there now"))
+        .cause("another run committed it while this run was working or paused")
+        .hint("run again if the lake should have the input of this run; no data is lost")
+        .context("version", version.to_string())
+        .context(NEWEST, newest.to_string())
 }
 
 /// Returns true if another run committed the version that this run wanted to commit: the run may plan again.

@@ -53,12 +53,30 @@ pub struct CommitRecord {
 
 /// The conditional requests that a store supports. A local disk needs none, because only one run at a time holds the
 /// lock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConditionalSupport {
     /// `If-None-Match` and `If-Match` on PUT requests.
     pub put: bool,
     /// `If-Match` on DELETE requests.
     pub delete: bool,
+    /// Whether a condition also holds among requests at the same time; absent in records of 0.1.0.
+    #[serde(default = "ConditionalSupport::atomic_unless_known")]
+    pub atomic: bool,
+}
+
+impl ConditionalSupport {
+    /// What a lake needs.
+    pub const FULL: Self = Self { put: true, delete: true, atomic: true };
+
+    fn atomic_unless_known() -> bool {
+        Self::FULL.atomic
+    }
+}
+
+impl Default for ConditionalSupport {
+    fn default() -> Self {
+        Self::FULL
+    }
 }
 
 /// A table at a version.
@@ -190,6 +208,11 @@ impl CommitRecord {
         self.checkpoints.iter().rev().find_map(|checkpoint| checkpoint.input.get(content))
     }
 
+    /// The checkpoints with the input of some tables, by their folders; the newest first.
+    pub(crate) fn inputs_of(&self, folders: &BTreeSet<&String>) -> impl Iterator<Item = &Checkpoint> {
+        self.checkpoints.iter().rev().filter(|checkpoint| checkpoint.is_input_of(folders))
+    }
+
     /// The checkpoint of tables that one run made together, by their folders.
     pub(crate) fn checkpoint(&self, folders: &BTreeSet<String>) -> Option<&Checkpoint> {
         self.checkpoints.iter().find(|checkpoint| folders.is_subset(&checkpoint.tables))
@@ -319,7 +342,7 @@ mod tests {
             package: "0".to_owned(),
             committed_at: "2026-01-02T03:04:05Z".to_owned(),
             options: BTreeMap::new(),
-            conditional: ConditionalSupport { put: true, delete: true },
+            conditional: ConditionalSupport::FULL,
             tables: BTreeMap::from([("songs_table".to_owned(), table)]),
             checkpoints: vec![Checkpoint::default()],
         }

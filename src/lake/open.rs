@@ -5,18 +5,18 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::StateFile;
 use crate::lake::commit_log::Head;
-use crate::lake::commit_record::{CommitRecord, ConditionalSupport, PublishedMarker, sha256, state_path};
+use crate::lake::commit_record::{CommitRecord, ConditionalSupport, PublishedMarker, state_path};
+use crate::lake::state_reader::StateReader;
 use crate::lake::storage::LakeStorage;
 use crate::lake::storage::bucket::BucketStorage;
 use crate::lake::storage::local::LocalStorage;
 use crate::lake::{commit_log, write_fence};
 use crate::location::Location;
 use crate::runtime::cancel::Cancel;
+use crate::runtime::clock::Moment;
 use crate::s3::stores::Stores;
 
 /// A lake that a run may write to.
@@ -81,13 +81,10 @@ impl Lake {
         self.head.iter().flat_map(CommitRecord::state_files).map(|file| file.name.clone()).collect()
     }
 
-    /// Reads a state file; `None` if it is missing or its checksum does not match.
-    ///
-    /// # Errors
-    /// Any storage error.
-    pub fn read_state(&self, file: &StateFile) -> Result<Option<Bytes>> {
-        let found = self.storage.read_optional(&state_path(&file.name))?;
-        Ok(found.filter(|bytes| sha256(bytes) == file.sha256).map(Bytes::from))
+    /// A reader of the newest version's state files.
+    #[must_use]
+    pub fn state(&self) -> StateReader<'_> {
+        StateReader { storage: &*self.storage }
     }
 
     /// Returns true if a state file exists and its checksum matches.
@@ -115,24 +112,37 @@ impl Lake {
         if self.format_was_missing {
             warnings.push(format!("{} was missing and is there again", self.shown(commit_log::FORMAT_PATH)));
         }
+        let lake = self.shown("");
+        let ConditionalSupport { put, delete, atomic } = self.conditional;
         if let Some(cause) = self.storage.unguarded() {
             warnings.push(format!("{cause}: overlapping runs can overwrite each other's files"));
-        } else if !self.conditional.put {
-            let lake = self.shown("");
+            return warnings;
+        }
+        if !put {
             warnings.push(format!(
                 "the store of {lake} ignores conditional writes: overlapping runs can overwrite each other's files"
+            ));
+        } else if !atomic {
+            warnings.push(format!(
+                "the store of {lake} does not check conditions atomically: overlapping runs can overwrite each \
+                 other's files"
+            ));
+        }
+        if put && !delete {
+            warnings.push(format!(
+                "the store of {lake} ignores conditional deletes: a paused run can remove a file of a newer version, \
+                 which the next run writes again"
             ));
         }
         warnings
     }
 
     /// Checks that no other run has committed since the lake was opened. If one has, unknown files may be its files.
-    pub(super) fn must_be_newest(&self) -> Result<()> {
-        if commit_log::newest(&*self.storage)? == self.head.as_ref().map(|head| head.version) {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Retry, format!("another run is writing to {}", self.shown("")))
-            .hint("try again after it has ended; this run changed nothing"))
+    ///
+    /// # Errors
+    /// [`ErrorKind::Retry`] when there is a newer version; the run may plan again.
+    pub fn must_be_newest(&self) -> Result<()> {
+        commit_log::must_be_unchanged(&*self.storage, self.head.as_ref().map(|head| head.version))
     }
 
     /// A path below the lake, for display.
@@ -151,7 +161,9 @@ fn recover(storage: &dyn LakeStorage, mut record: CommitRecord, cancel: &Cancel)
     };
     let replay = || {
         write_fence::wait_out_stale_writers(storage, &record, before.as_ref(), cancel)?;
-        storage.replay(&record, None, cancel)
+        let looked = Moment::now();
+        commit_log::must_be_newest(storage, record.version)?;
+        storage.replay(&record, None, looked, cancel)
     };
     let stamps = replay().map_err(|error| not_published(&error, record.version))?;
     let marker = PublishedMarker { version: record.version, run: Some(record.run.clone()), stamps };

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::commit_record::{FileRecord, TableRecord};
+use crate::lake::older_versions::OlderVersions;
 use crate::lake::open::Lake;
 use crate::lake::staging_sink::relative;
 use crate::lake::storage::{LakeStorage, ListedFile, StagedImage};
@@ -53,8 +54,11 @@ impl Takeover {
 struct PublishedFile {
     size: u64,
     stamp: String,
-    /// The checksum in the newest version's record; `None` for an adopted file.
+    /// The checksum; `None` for an adopted file.
     sha256: Option<String>,
+    /// Whether the newest version has these bytes. If not, the file is to be replaced or removed: it is adopted, or a
+    /// late request of an older version left it.
+    is_current: bool,
     /// Whether the new version has a file of this name.
     is_kept: AtomicBool,
 }
@@ -92,6 +96,7 @@ impl StagedTable {
             unchanged: AtomicU64::new(0),
             files: Mutex::default(),
         };
+        let mut older = None;
         let reads_back = takeover.rebuild && !lake.storage.stamps_prove_bytes();
         for ListedFile { path, size, stamp } in entries {
             if path == SUCCESS {
@@ -104,12 +109,16 @@ impl StagedTable {
                 continue;
             }
             let entry = ListedFile { path, size, stamp };
-            let sha256 = match recorded {
+            let mut sha256 = match recorded {
                 // `Self::add` reads the bytes if it would keep the file.
                 Some(file) if reads_back => Some(file.sha256.clone()).filter(|_| file.size == entry.size),
                 _ => known_checksum(&*lake.storage, folder, &entry, known)?,
             };
             let ListedFile { path, size, stamp } = entry;
+            let is_current = sha256.is_some();
+            if !is_current {
+                sha256 = checksum_of_older_version(lake, folder, &path, &mut older)?;
+            }
             if sha256.is_none() && !takeover.adopt && !(takeover.rebuild && recorded.is_some()) {
                 lake.must_be_newest()?;
                 return Err(match recorded {
@@ -117,7 +126,8 @@ impl StagedTable {
                     None => foreign_file(lake, folder, &path),
                 });
             }
-            staged.published.insert(path, PublishedFile { size, stamp, sha256, is_kept: AtomicBool::new(false) });
+            let is_kept = AtomicBool::new(false);
+            staged.published.insert(path, PublishedFile { size, stamp, sha256, is_current, is_kept });
         }
         Ok(staged)
     }
@@ -132,7 +142,7 @@ impl StagedTable {
         let files = &known.files;
         let is_intact = self.is_marked
             && self.published.len() == files.len()
-            && self.published.values().all(|file| file.sha256.is_some());
+            && self.published.values().all(|file| file.is_current);
         is_intact.then(|| TableChanges {
             rows: files.values().map(|file| file.rows).sum(),
             files: files.len() as u64,
@@ -171,7 +181,7 @@ impl StagedTable {
     ) -> Result<()> {
         let published = self.published.get(&name);
         let is_same = |file: &PublishedFile| -> Result<bool> {
-            if file.size != record.size || file.sha256.as_deref() != Some(&record.sha256) {
+            if !file.is_current || file.size != record.size || file.sha256.as_deref() != Some(&record.sha256) {
                 return Ok(false);
             }
             if !self.takeover.rebuild || storage.stamps_prove_bytes() {
@@ -284,6 +294,21 @@ fn changed_file(lake: &Lake, folder: &str, path: &str) -> Error {
         .cause("its bytes are not those in the commit log, as after a disk error or a restore of an older copy")
         .hint("run `sparkify-lake check` to list all such files, then run with --rebuild to write them again")
         .context("path", shown)
+}
+
+/// The checksum of a file that has the bytes of an older version; `older` are these versions once they are read.
+fn checksum_of_older_version(
+    lake: &Lake,
+    folder: &str,
+    path: &str,
+    older: &mut Option<OlderVersions>,
+) -> Result<Option<String>> {
+    let Some(head) = &lake.head else { return Ok(None) };
+    let older = match older {
+        Some(read) => read,
+        None => older.insert(OlderVersions::read(&*lake.storage, head.version)?),
+    };
+    older.checksum(&*lake.storage, folder, path)
 }
 
 /// The checksum of a published file if it belongs to the newest version, `None` for a foreign or changed file. A file

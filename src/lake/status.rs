@@ -13,6 +13,8 @@ use crate::lake::checkpoint::StateFile;
 use crate::lake::commit_record::{CommitRecord, TableRecord};
 use crate::lake::staged_table::known_checksum;
 use crate::lake::state_damage::{LostCopies, damaged_state, lost_copies, packs_of};
+use crate::lake::state_reader::StateReader;
+use crate::lake::storage::LakeStorage;
 use crate::lake::storage::ListedFile;
 use crate::lake::{SUCCESS, commit_log, is_ignored_by_readers};
 use crate::location::Location;
@@ -81,8 +83,16 @@ pub struct Survey {
     pub record: Option<CommitRecord>,
     /// Whether the files of every table match that version.
     pub is_intact: bool,
-    /// Number of files in each of the folders.
+    /// Number of data files in each of the folders.
     pub files: Vec<u64>,
+    storage: Box<dyn LakeStorage>,
+}
+
+impl Survey {
+    /// A reader of the newest version's state files.
+    pub(crate) fn state(&self) -> StateReader<'_> {
+        StateReader { storage: &*self.storage }
+    }
 }
 
 /// Reads the newest version of a lake and lists the folders of some tables, as a run does before it reads its input.
@@ -103,12 +113,12 @@ pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<
         let is_named = |path: &str| path == SUCCESS || known.is_some_and(|known| known.files.contains_key(path));
         let entries: Vec<ListedFile> =
             entries.into_iter().filter(|entry| is_named(&entry.path) || !is_ignored_by_readers(&entry.path)).collect();
-        files.push(entries.len() as u64);
+        files.push(entries.iter().filter(|entry| entry.path != SUCCESS).count() as u64);
         is_intact &= known.is_some_and(|known| entries.len() == known.files.len() + 1);
         for entry in &entries {
             is_intact =
                 is_intact && (entry.path == SUCCESS || known_checksum(&*storage, folder, entry, known)?.is_some());
         }
     }
-    Ok(Survey { record, is_intact, files })
+    Ok(Survey { record, is_intact, files, storage })
 }

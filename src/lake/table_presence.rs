@@ -40,6 +40,8 @@ pub struct TablePresence {
     pub tables: BTreeMap<&'static str, bool>,
     /// The bucket's region; `None` for a local lake.
     pub region: Option<String>,
+    /// The bucket's URL; `None` for a local lake.
+    pub url: Option<String>,
 }
 
 /// Finds the tables of the lake in the configuration.
@@ -48,7 +50,7 @@ pub struct TablePresence {
 /// Any error of the store.
 pub fn find_tables(config: &Config, context: &Context<'_>) -> Result<TablePresence> {
     let stores = Stores::new(&config.store, &context.cancel);
-    let mut presence = TablePresence { tables: BTreeMap::new(), region: None };
+    let mut presence = TablePresence { tables: BTreeMap::new(), region: None, url: None };
     let mut remote = Vec::new();
     for (table, location) in locations(config)? {
         match location {
@@ -70,6 +72,7 @@ pub fn find_tables(config: &Config, context: &Context<'_>) -> Result<TablePresen
         });
         presence.tables.extend(bucket.wait(try_join_all(requests))?);
         presence.region = Some(bucket.region().to_owned());
+        presence.url = Some(bucket.url().to_owned());
     }
     Ok(presence)
 }
@@ -106,7 +109,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join("songs_table")).unwrap();
         std::fs::write(root.path().join("user_table"), "a file").unwrap();
-        let TablePresence { tables, region } =
+        let TablePresence { tables, region, .. } =
             find_tables(&config(root.path().to_str().unwrap()), &Context::default()).unwrap();
         assert_eq!(tables.into_iter().filter(|(_, there)| *there).collect::<Vec<_>>(), [("songs", true)]);
         assert_eq!(region, None);

@@ -230,6 +230,19 @@ fn look(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<PyAny>> {
     convert::to_python(py, &presence)
 }
 
+/// Returns the options that the environment variables and the profiles of AWS set, each with its value and its origin,
+/// and why the files of the profiles cannot be used.
+#[pyfunction]
+#[pyo3(signature = (profile = None))]
+fn aws_settings(
+    py: Python<'_>,
+    profile: Option<&str>,
+) -> PyResult<(Vec<(&'static str, String, String)>, Option<String>)> {
+    let aws = bridge::call(py, None, |_| crate::s3::aws_settings::read_environment(profile))?;
+    let settings = aws.settings().into_iter().map(|found| (found.option, found.value, found.origin));
+    Ok((settings.collect(), aws.failure))
+}
+
 fn configuration(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Config> {
     let settings = convert::settings(options)?;
     Config::from_settings(&settings).map_err(|error| errors::raise(py, &error))
@@ -252,6 +265,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
     module.add_function(wrap_pyfunction!(lake_layout, module)?)?;
     module.add_function(wrap_pyfunction!(look, module)?)?;
+    module.add_function(wrap_pyfunction!(aws_settings, module)?)?;
     module.add_function(wrap_pyfunction!(kernel, module)?)?;
     Ok(())
 }

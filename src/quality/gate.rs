@@ -6,20 +6,23 @@
 //!
 //! Invariant: a run that passes has loaded something from every content that it needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::input::file_identity;
+use crate::input::fingerprint::Fingerprint;
 use crate::input::input_files::InputFiles;
-use crate::input::list::{InputFile, Listing};
+use crate::input::list::Listing;
 use crate::input::sources::{Content, JobSpec, Source};
-use crate::input::{duplicate_files, file_identity};
 use crate::lake::checkpoint::Manifest;
 use crate::lake::commit_record::CommitRecord;
 use crate::lake::read_summary::ReadSummary;
+use crate::quality::input_hints;
 use crate::quality::input_stats::InputStats;
 use crate::quality::read_stats::ReadStats;
 
 /// Accepts or rejects the input of the tables: the files that this run has read, and those that earlier runs have read.
+/// `newest` is the newest version of the lake.
 ///
 /// # Errors
 /// [`ErrorKind::DataRefused`], which names the first bad record; [`ErrorKind::Internal`] if a record was not counted.
@@ -29,21 +32,18 @@ pub fn accept(
     stats: &InputStats,
     summary: &ReadSummary,
     manifests: &BTreeMap<String, Manifest>,
+    newest: Option<&CommitRecord>,
 ) -> Result<()> {
+    must_not_shrink(spec, inputs, manifests, newest)?;
     for (content, listing) in inputs.each() {
         let Some(source) = spec.source(content) else { continue };
         let read = stats.of(content);
         must_be_balanced(listing, read)?;
         // Two copies of a song are one song; two copies of a play would be two plays.
         if content == Content::Logs && !spec.config.allow_duplicates {
-            let manifest = manifests.get(content.name());
-            let has_records = |file: &InputFile| {
-                let known = manifest.and_then(|manifest| manifest.files.get(&file_identity::name(source, file)));
-                known.is_some_and(|file| file.read() > 0)
-            };
-            refuse_duplicates(listing, read, has_records)?;
+            manifests.get(content.name()).map_or(Ok(()), |manifest| refuse_duplicates(source, listing, manifest))?;
         }
-        let first_reject = read.first.first().and_then(|reject| {
+        let first_reject = read.first.values().flatten().next().and_then(|reject| {
             let file = listing.shown(reject.file)?;
             Some(format!("the first bad record is in {file} at byte {}: {}", reject.offset, reject.reason))
         });
@@ -51,9 +51,10 @@ pub fn accept(
         if records.loaded == 0 {
             let cause =
                 first_reject.unwrap_or_else(|| format!("files: {}, records: {}", listing.files.len(), records.read));
-            return Err(nothing_usable(content, source)
-                .cause(cause)
-                .hint(with_quarantine(wrong_folder(content), stats)));
+            return Err(nothing_usable(content, source).cause(cause).hint(with_quarantine(
+                &format!("{}; no table was changed", input_hints::nothing_usable(content, read)),
+                stats,
+            )));
         }
         let allowed = spec.config.max_bad.allowed(records.read);
         if records.quarantined > allowed {
@@ -78,16 +79,21 @@ fn must_be_balanced(listing: &Listing, read: &ReadStats) -> Result<()> {
     Err(Error::new(ErrorKind::Internal, format!("the record counts of {file} do not add up")))
 }
 
-/// Refuses two event logs with the same content.
-fn refuse_duplicates(listing: &Listing, read: &ReadStats, has_records: impl Fn(&InputFile) -> bool) -> Result<()> {
-    let counts = |file: usize| listing.files.get(file).is_some_and(&has_records);
-    let Some((file, other)) = duplicate_files::first(listing, &read.heads, counts)? else {
-        return Ok(());
-    };
-    let (file, other) = (listing.shown(file).unwrap_or_default(), listing.shown(other).unwrap_or_default());
-    Err(Error::new(ErrorKind::DataRefused, format!("{file} has the same content as {other}: duplicate_input"))
+/// Refuses two event logs with the same content, in any compression. Files without records are not duplicates.
+fn refuse_duplicates(source: &Source, listing: &Listing, manifest: &Manifest) -> Result<()> {
+    let mut seen: HashMap<Fingerprint, usize> = HashMap::new();
+    for (index, file) in listing.files.iter().enumerate() {
+        let entry = manifest.files.get(&file_identity::name(source, file)).filter(|entry| entry.read() > 0);
+        let Some(other) = entry.and_then(|entry| seen.insert(entry.content?, index)) else { continue };
+        let (file, other) = (listing.shown(index).unwrap_or_default(), listing.shown(other).unwrap_or_default());
+        return Err(Error::new(
+            ErrorKind::DataRefused,
+            format!("{file} has the same content as {other}: duplicate_input"),
+        )
         .hint("remove one of the two files, or set --allow-duplicates to count its plays twice")
-        .context("path", file))
+        .context("path", file));
+    }
+    Ok(())
 }
 
 fn nothing_usable(content: Content, source: &Source) -> Error {
@@ -98,25 +104,27 @@ fn nothing_usable(content: Content, source: &Source) -> Error {
     Error::new(ErrorKind::DataRefused, format!("no usable {record} in {}", source.shown))
 }
 
-const fn wrong_folder(content: Content) -> &'static str {
-    match content {
-        Content::Songs => "check that this is the folder of the song metadata; no table was changed",
-        Content::Logs => "check that this is the folder of the event logs; no table was changed",
-    }
-}
-
 /// Refuses an input of less than half of its previous size: most often, the rest has not arrived yet.
-///
-/// # Errors
-/// [`ErrorKind::DataRefused`], with both sizes.
-pub fn must_not_shrink(spec: &JobSpec, inputs: &InputFiles, newest: Option<&CommitRecord>) -> Result<()> {
+fn must_not_shrink(
+    spec: &JobSpec,
+    inputs: &InputFiles,
+    manifests: &BTreeMap<String, Manifest>,
+    newest: Option<&CommitRecord>,
+) -> Result<()> {
     let Some(newest) = newest.filter(|_| !spec.config.allow_shrink) else { return Ok(()) };
+    let folders = spec.config.table_folders();
     for (content, listing) in inputs.each() {
-        let (Some(source), Some(before)) = (spec.source(content), newest.manifest(content.name())) else { continue };
+        let before = newest.inputs_of(&folders).find_map(|checkpoint| checkpoint.input.get(content.name()));
+        let now = manifests.get(content.name());
+        let (Some(source), Some(before), Some(now)) = (spec.source(content), before, now) else { continue };
         let bytes_before: u64 = before.files.values().map(|file| file.size).sum();
         let (files_before, files, bytes) = (before.files.len(), listing.files.len(), listing.bytes());
-        // Fewer files may be joined files, and fewer bytes compressed files; fewer of both is less input.
-        if files >= files_before.div_ceil(2) || bytes >= bytes_before.div_ceil(2) {
+        // Fewer files may be joined files, and fewer bytes compressed files. Fewer of both may be both, so the records
+        // decide.
+        if files >= files_before.div_ceil(2)
+            || bytes >= bytes_before.div_ceil(2)
+            || now.records() >= before.records().div_ceil(2)
+        {
             continue;
         }
         return Err(Error::new(

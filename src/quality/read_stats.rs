@@ -12,12 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::decode::{ChunkCounts, Reject, UnknownKeys};
 use crate::error::Result;
-use crate::input::duplicate_files::FileHead;
+use crate::input::fingerprint::FileParts;
 use crate::input::read::Chunk;
+use crate::lake::checkpoint::RejectExample;
 use crate::quality::quarantine::Quarantine;
 
-/// How many of the first rejects are kept with their location.
+/// How many rejects of a file are kept with their location.
 const MAX_LOCATED_REJECTS: usize = 20;
+
+/// How many files with rejects keep the location of some.
+const MAX_LOCATED_FILES: usize = 500;
 
 /// How many different reasons are counted with their key; further ones are counted without it.
 const MAX_REASONS: usize = 1000;
@@ -93,12 +97,12 @@ pub struct ReadStats {
     pub remarks: BTreeMap<usize, Remarks>,
     /// Quarantined records by reason.
     pub reasons: BTreeMap<String, u64>,
-    /// The first rejects in the order of the listing.
-    pub first: Vec<RejectLocation>,
+    /// The first rejects of the first files with rejects, by the file's number in the listing.
+    pub first: BTreeMap<usize, Vec<RejectLocation>>,
     /// Files that were skipped as a whole (numbers in the listing), with the reason.
     pub bad_files: Vec<(usize, Cow<'static, str>)>,
-    /// Checksums of the first chunks of files that have the same size as another file.
-    pub heads: Vec<FileHead>,
+    /// The contents of the files; only of event logs.
+    pub parts: FileParts,
     /// Whether a worker of a distributed run has written rejects already.
     pub has_written: bool,
     #[serde(skip)]
@@ -135,6 +139,18 @@ impl ReadStats {
         self.quarantine.finish()
     }
 
+    /// The first rejects of a file.
+    pub fn first_rejects(&self, file: usize) -> impl Iterator<Item = &RejectLocation> {
+        self.first.get(&file).into_iter().flatten()
+    }
+
+    /// A reject for the manifest. Correct only after all parts are merged.
+    #[must_use]
+    pub fn example(&self, reject: &RejectLocation) -> RejectExample {
+        let RejectLocation { offset, reason, key, .. } = reject.clone();
+        RejectExample { line: self.line(reject), offset, reason: reason.to_string(), key }
+    }
+
     /// The line of a reject, counted from 1. Correct only after all parts are merged.
     #[must_use]
     pub fn line(&self, reject: &RejectLocation) -> u64 {
@@ -162,15 +178,16 @@ impl ReadStats {
     /// written: line breaks count from the beginning of each file, and `number` translates the file numbers.
     #[must_use]
     pub fn closed(mut self, number: impl Fn(usize) -> usize) -> Self {
-        for reject in &mut self.first {
-            reject.breaks += self.line_breaks.before(reject.file, reject.chunk);
-            reject.file = number(reject.file);
+        for reject in std::mem::take(&mut self.first).into_values().flatten() {
+            let breaks = reject.breaks + self.line_breaks.before(reject.file, reject.chunk);
+            let file = number(reject.file);
+            self.first.entry(file).or_default().push(RejectLocation { file, breaks, ..reject });
         }
         self.files.iter_mut().for_each(|count| count.file = number(count.file));
         self.remarks =
             std::mem::take(&mut self.remarks).into_iter().map(|(file, remarks)| (number(file), remarks)).collect();
         self.bad_files.iter_mut().for_each(|(file, _)| *file = number(*file));
-        self.heads.iter_mut().for_each(|head| head.renumber(&number));
+        self.parts.renumber(&number);
         (self.quarantine, self.line_breaks) = (Quarantine::default(), LineBreaks::default());
         self
     }
@@ -241,12 +258,12 @@ impl ReadStats {
                 *ours.reasons.entry(reason).or_default() += count;
             }
         }
-        for reject in other.first {
+        for reject in other.first.into_values().flatten() {
             self.locate(reject);
         }
         self.bad_files.extend(other.bad_files);
         self.bad_files.sort_unstable();
-        self.heads.extend(other.heads);
+        self.parts.merge(other.parts);
         self.has_written |= other.has_written;
         self.quarantine.merge(other.quarantine);
         self.line_breaks.merge(other.line_breaks);
@@ -254,10 +271,14 @@ impl ReadStats {
 
     /// Keeps a reject if it is among the first ones.
     fn locate(&mut self, reject: RejectLocation) {
-        let position = self.first.partition_point(|known| *known < reject);
+        let rejects = self.first.entry(reject.file).or_default();
+        let position = rejects.partition_point(|known| *known < reject);
         if position < MAX_LOCATED_REJECTS {
-            self.first.insert(position, reject);
-            self.first.truncate(MAX_LOCATED_REJECTS);
+            rejects.insert(position, reject);
+            rejects.truncate(MAX_LOCATED_REJECTS);
+        }
+        if self.first.len() > MAX_LOCATED_FILES {
+            self.first.pop_last();
         }
     }
 }

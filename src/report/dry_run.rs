@@ -12,11 +12,12 @@ use crate::incremental::{plan, retained_input, time_range};
 use crate::input::input_files::InputFiles;
 use crate::input::list::{Listing, Selection};
 use crate::input::sources::{Content, JobSpec};
+use crate::lake;
 use crate::lake::commit_record::TableRecord;
-use crate::lake::{self, Survey};
 use crate::report::request_cost::{EstimatedRun, RequestEstimate};
 use crate::report::run_report::InputSummary;
 use crate::report::work_estimate::{IncrementalWork, WorkEstimate};
+use crate::runtime::context::Context;
 use crate::s3::stores::Stores;
 use crate::schema::Table;
 use crate::tables::partition_path;
@@ -60,8 +61,6 @@ pub struct DryRunTable {
     /// The partitions that would be rebuilt, with their current size ('' for a table without partitions); `None` means
     /// all partitions.
     pub partitions: Option<Vec<DryRunPartition>>,
-    /// Upper bound for the further partitions that would be rebuilt and are only known when files are read.
-    pub more_partitions: u64,
 }
 
 /// A partition that would be rebuilt.
@@ -91,17 +90,17 @@ impl DryRunPartition {
     }
 }
 
-/// Returns the partitions of a table that a run would rebuild, and an upper bound for further ones.
-fn partitions(table: Table, work: &IncrementalWork, record: Option<&TableRecord>) -> (Vec<DryRunPartition>, u64) {
+/// Returns the partitions of a table that a run would rebuild.
+fn partitions(table: Table, work: &IncrementalWork, record: Option<&TableRecord>) -> Vec<DryRunPartition> {
     let single_if =
         |is_rebuilt: bool| is_rebuilt.then(|| DryRunPartition::new(String::new(), record)).into_iter().collect();
     match table {
-        Table::Songs => (Vec::new(), work.song_partitions),
-        Table::Artists => (single_if(work.songs_changed), 0),
-        Table::Users => (single_if(work.logs_changed), 0),
+        Table::Songs => work.song_partitions.iter().map(|path| DryRunPartition::new(path.clone(), record)).collect(),
+        Table::Artists => single_if(work.songs_changed),
+        Table::Users => single_if(!work.months.is_empty()),
         Table::Time | Table::Songplays => {
             let of_month = |month: &Month| DryRunPartition::new(partition_path::of_month(*month), record);
-            (work.months.iter().map(of_month).collect(), work.files_without_month)
+            work.months.iter().map(of_month).collect()
         }
     }
 }
@@ -112,18 +111,19 @@ impl DryRun {
     /// # Errors
     /// Storage errors when the folder of a table cannot be listed, and those of [`crate::job::run::run`] that the listing
     /// alone causes.
-    pub fn new(spec: &JobSpec, inputs: &mut InputFiles, stores: &Stores) -> Result<Self> {
+    pub fn new(spec: &JobSpec, inputs: &mut InputFiles, stores: &Stores, context: &Context<'_>) -> Result<Self> {
         let folders: Vec<&str> =
             spec.config.tables.iter().filter_map(|table| spec.config.folders.get(table)).map(String::as_str).collect();
         let Some(output) = &spec.output else {
             return Err(Error::new(ErrorKind::Internal, "the job has no output"));
         };
-        let Survey { record, is_intact, files } = lake::survey(output, stores, &folders)?;
-        time_range::restrict(spec, inputs, record.as_ref())?;
-        let to_copy = retained_input::estimate(spec, inputs, record.as_ref())?;
+        let survey = lake::survey(output, stores, &folders)?;
+        let (record, state) = (survey.record.as_ref(), survey.state());
+        time_range::restrict(spec, inputs, record, context)?;
+        let to_copy = retained_input::estimate(spec, inputs, (record, state), context)?;
         let inputs = &*inputs;
-        let run_plan = plan::choose(spec, inputs, record.as_ref(), || is_intact);
-        let estimate = WorkEstimate::new(spec, inputs, &run_plan, to_copy.clone());
+        let run_plan = plan::choose(spec, inputs, record, || survey.is_intact);
+        let estimate = WorkEstimate::new(spec, inputs, &run_plan, to_copy.clone(), (state, context))?;
         let to_read = |content: Content, listing: &Listing| match (&estimate, content) {
             (WorkEstimate::Full(_), _) => listing.all(),
             (WorkEstimate::Incremental(work), Content::Songs) => Selection::clone(&work.songs),
@@ -143,22 +143,20 @@ impl DryRun {
             warnings.extend(listing.warnings.iter().cloned());
         }
         let mut tables = Vec::new();
-        for (table, files) in spec.config.tables.iter().zip(files) {
+        for (table, files) in spec.config.tables.iter().zip(&survey.files) {
             let Some(root) = spec.table_root(*table) else { continue };
+            let files = *files;
             let exists = files > 0 || root.local().is_some_and(Path::is_dir);
             let folder = spec.config.folders.get(table).cloned().unwrap_or_default();
-            let known = record.as_ref().and_then(|record| record.tables.get(&folder));
-            let (partitions, more_partitions) = match &estimate {
-                WorkEstimate::Full(_) => (None, 0),
-                WorkEstimate::Incremental(work) => {
-                    let (partitions, more) = partitions(*table, work, known);
-                    (Some(partitions), more)
-                }
+            let known = record.and_then(|record| record.tables.get(&folder));
+            let partitions = match &estimate {
+                WorkEstimate::Full(_) => None,
+                WorkEstimate::Incremental(work) => Some(partitions(*table, work, known)),
             };
             let (name, location) = (table.name(), root.to_string());
-            tables.push(DryRunTable { name, folder, location, exists, files, partitions, more_partitions });
+            tables.push(DryRunTable { name, folder, location, exists, files, partitions });
         }
-        let version = record.as_ref().map(|record| record.version);
+        let version = record.map(|record| record.version);
         let run = EstimatedRun { estimate: &estimate, version, to_copy: &to_copy };
         let requests = RequestEstimate::new(spec, inputs, &run, &stores.usage());
         let (outlook, rebuilt) = match estimate {

@@ -145,10 +145,8 @@ pub(crate) fn input_changes(
         let manifest = checkpoint.and_then(|checkpoint| checkpoint.input.get(content.name()));
         let listed_at = checkpoint.and_then(|checkpoint| file_identity::nanoseconds(&checkpoint.listed_at));
         let listed_at = listed_at.unwrap_or(i128::MIN);
-        let diff = manifest.and_then(|manifest| InputDiff::new(source, listing, manifest, listed_at, |_| true));
-        // If the lake was made from another location, all files are new, regardless of their names.
-        let diff =
-            diff.unwrap_or_else(|| InputDiff { new: (0..listing.files.len()).collect(), ..InputDiff::default() });
+        let none = Manifest::default();
+        let diff = InputDiff::new(source, listing, manifest.unwrap_or(&none), listed_at, |_| true);
         let last_known_day = manifest.and_then(last_day);
         let name_and_size = |index: usize| {
             listing.files.get(index).map(|file| (file_identity::name(source, file), file.size)).unwrap_or_default()

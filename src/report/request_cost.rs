@@ -35,7 +35,7 @@ const UNITS_PER_DOLLAR: f64 = 1e7;
 
 /// Upper bound for the objects that a full run writes in addition to tables and state: markers, the commit record, the
 /// stage, and the objects that test conditional writes.
-const MAX_CONTROL_OBJECTS: u64 = 20;
+const MAX_CONTROL_OBJECTS: u64 = 32;
 
 struct Prices {
     list: u64,
@@ -46,9 +46,10 @@ struct Prices {
 /// The estimated requests of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RequestEstimate {
-    /// LIST requests; for a full run, those of listing the input and the lake.
+    /// LIST requests; for a full run, those of listing the input and the lake. Without those by which a writer looks a
+    /// few times per second whether another run has overtaken it.
     pub list: u64,
-    /// GET requests, without those by which a writer checks twice per second that no other run has overtaken it.
+    /// GET requests.
     pub get: u64,
     /// PUT requests, as an upper bound: files that are in place already are not written again.
     pub put: u64,
@@ -125,12 +126,14 @@ impl RequestEstimate {
         // The test whether the run is allowed to delete.
         self.delete += 1;
         self.put_is_at_most = !work.is_idle();
+        // At its end, a run looks whether its version is still the newest one.
+        self.list += 1;
         if work.is_idle() {
             return;
         }
-        let months = work.months.len() as u64 + work.files_without_month;
+        let months = work.months.len() as u64;
         let files = |table: &Table| match table {
-            Table::Songs => work.song_partitions,
+            Table::Songs => work.song_partitions.len() as u64,
             Table::Artists => u64::from(work.songs_changed),
             Table::Users => u64::from(months > 0),
             Table::Time | Table::Songplays => months,

@@ -254,10 +254,6 @@ impl Report {
             if let Some(count) = summary.silent.get(content.name()).filter(|count| **count > 0) {
                 self.warnings.push(format!("{count} files in {} have no record", source.shown));
             }
-            if listing.other > 0 {
-                self.warnings
-                    .push(format!("{} files in {} do not end in .json and were not read", listing.other, source.shown));
-            }
         }
         let ReadSummary { records, filtered, reasons, coerced, unknown_keys, rejects, bad_files, .. } = summary;
         (self.records, self.filtered, self.reasons) = (records, filtered, reasons);

@@ -1,22 +1,27 @@
-//! Estimates the work of a run from the names, sizes and times of its files, for the dry run.
+//! The work of a run, for the dry run.
 //!
-//! The month of a new log file is known if its path contains a date. The partitions of a new song file are only known
-//! when the file is read.
+//! For an incremental run, the new and changed files are read: they determine the partitions of the songs, the months of
+//! the plays, and the months with plays that match another song now.
 //!
-//! Invariant: the estimate is never less than the actual work, provided that log files contain plays of the month in
-//! their path.
+//! Invariant: an incremental run reads exactly these files, and changes only these partitions.
 
 use std::collections::BTreeSet;
 
-use chrono::Datelike;
-
+use crate::error::Result;
 use crate::incremental::plan::{Increment, RunPlan};
+use crate::incremental::song_changes::{SongChanges, songs_table};
+use crate::incremental::state::KnownSongs;
+use crate::incremental::state_error::{StateError, StateResult, UNUSABLE_STATE};
 use crate::input::input_files::InputFiles;
-use crate::input::list::Selection;
+use crate::input::list::{SelectedFiles, Selection};
 use crate::input::sources::{Content, JobSpec};
-use crate::input::{file_identity, path_dates};
+use crate::lake::StateReader;
 use crate::lake::checkpoint::Checkpoint;
+use crate::runtime::context::Context;
+use crate::schema::Table;
+use crate::tables::song_index::SongIndex;
 use crate::tables::time::Month;
+use crate::transform::extract::Extractor;
 
 /// The work of a run.
 #[derive(Debug)]
@@ -40,12 +45,10 @@ pub(crate) struct IncrementalWork {
     pub(crate) songs_changed: bool,
     /// Whether any log file is new, changed or missing.
     pub(crate) logs_changed: bool,
-    /// Upper bound for the partitions of songs that change.
-    pub(crate) song_partitions: u64,
-    /// The months to rebuild, except those that are not known yet.
+    /// The partitions of songs that change.
+    pub(crate) song_partitions: BTreeSet<String>,
+    /// The months to rebuild.
     pub(crate) months: BTreeSet<Month>,
-    /// The number of log files whose month is only known when they are read.
-    pub(crate) files_without_month: u64,
     /// The number of state files to read.
     pub(crate) state_files_read: u64,
     /// Upper bound for the state files to write.
@@ -60,34 +63,37 @@ impl IncrementalWork {
         !self.songs_changed && !self.logs_changed && self.to_copy.iter().all(|(_, files)| files.is_empty())
     }
 
-    fn new(spec: &JobSpec, inputs: &InputFiles, increment: &Increment<'_>, to_copy: Vec<(Content, Selection)>) -> Self {
+    fn new(
+        spec: &JobSpec,
+        inputs: &InputFiles,
+        increment: &Increment<'_>,
+        to_copy: Vec<(Content, Selection)>,
+        (state, context): (StateReader<'_>, &Context<'_>),
+    ) -> StateResult<Self> {
         let Increment { checkpoint, songs, logs, .. } = increment;
         let (songs_changed, logs_changed) = (!songs.is_empty(), !logs.is_empty());
         let mut work = Self { songs_changed, logs_changed, songs: songs.to_read(), to_copy, ..Self::default() };
         if work.is_idle() {
-            return work;
+            return Ok(work);
         }
-        // A changed file may contain other songs than before.
-        work.song_partitions = (songs.new.len() + 2 * songs.changed.len() + songs.missing.len()) as u64;
         work.months = increment.outdated_months();
-        if let Some(source) = &spec.logs {
-            for index in logs.to_read().iter() {
-                let Some(file) = inputs.logs.files.get(*index) else { continue };
-                match path_dates::span(&file_identity::name(source, file)) {
-                    Some(days) => {
-                        let first = days.start;
-                        work.months.insert(Month { year: first.year(), month: first.month().cast_signed() });
-                    }
-                    None => work.files_without_month += 1,
-                }
+        if songs_changed {
+            let changes = song_changes(spec, inputs, increment, state, context)?;
+            work.song_partitions = changes.partitions;
+            if spec.config.tables.contains(&Table::Songplays) {
+                work.months.extend(increment.months_with_tracks(state, &changes.track_keys)?);
             }
         }
+        let (present, _) = inputs.logs.split_missing(&logs.to_read());
+        let files = SelectedFiles { listing: &inputs.logs, selection: &present };
+        let found = Extractor { config: &spec.config, scratch: None, context }.months(files)?;
+        work.months.extend(found.into_iter().map(|(_, month)| month));
         let mut to_read: Vec<usize> = logs.to_read().iter().copied().collect();
-        to_read.extend(increment.unchanged_to_read(spec, inputs, &work.months).iter());
+        to_read.extend(increment.unchanged_to_read(&work.months).iter());
         to_read.sort_unstable();
         work.logs = to_read.into();
         work.count_state_files(checkpoint, logs.outdated_entries().next().is_some());
-        work
+        Ok(work)
     }
 
     fn count_state_files(&mut self, checkpoint: &Checkpoint, has_outdated_logs: bool) {
@@ -109,19 +115,44 @@ impl IncrementalWork {
     }
 }
 
+/// Reads the new and changed song files to find the changes of the songs table.
+fn song_changes(
+    spec: &JobSpec,
+    inputs: &InputFiles,
+    increment: &Increment<'_>,
+    state: StateReader<'_>,
+    context: &Context<'_>,
+) -> StateResult<SongChanges> {
+    let KnownSongs { unchanged, outdated } = increment.song_records(state)?;
+    let (present, _) = inputs.songs.split_missing(&increment.songs.to_read());
+    let files = SelectedFiles { listing: &inputs.songs, selection: &present };
+    let (mut found, _) = Extractor { config: &spec.config, scratch: None, context }.songs(files)?;
+    let before = songs_table(unchanged.iter().chain(&outdated));
+    unchanged.iter().for_each(|record| found.songs.add(&record.song()));
+    let matching = spec.config.matching;
+    let now = SongIndex::new(found.songs.finish(), matching);
+    Ok(SongChanges::between(&before, now.rows(), matching))
+}
+
 impl WorkEstimate {
     /// Estimates the work of a run with this plan.
+    ///
+    /// # Errors
+    /// Those of reading the new song files and the state.
     pub(crate) fn new(
         spec: &JobSpec,
         inputs: &InputFiles,
         plan: &RunPlan<'_>,
         to_copy: Vec<(Content, Selection)>,
-    ) -> Self {
+        reader: (StateReader<'_>, &Context<'_>),
+    ) -> Result<Self> {
         match plan {
-            RunPlan::Full(reason) => Self::Full(reason.clone()),
-            RunPlan::Incremental(increment) => {
-                Self::Incremental(IncrementalWork::new(spec, inputs, increment, to_copy))
-            }
+            RunPlan::Full(reason) => Ok(Self::Full(reason.clone())),
+            RunPlan::Incremental(increment) => match IncrementalWork::new(spec, inputs, increment, to_copy, reader) {
+                Ok(work) => Ok(Self::Incremental(work)),
+                Err(StateError::Unusable) => Ok(Self::Full(Some(UNUSABLE_STATE.to_owned()))),
+                Err(StateError::Failed(error)) => Err(error),
+            },
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The time of each phase of a run, and the peak memory of the process.
+//! The time of each phase of a run, a clock that does not stop, and the peak memory of the process.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -40,6 +40,30 @@ impl PhaseClock {
     #[must_use]
     pub fn finish(self) -> (f64, Vec<PhaseTime>) {
         (self.started.elapsed().as_secs_f64(), self.phases)
+    }
+}
+
+/// A moment on a clock that does not stop while the process is stopped or the machine sleeps. (`Instant` stops in a
+/// suspended machine; both stop in a virtual machine that its host has paused.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(Duration);
+
+impl Moment {
+    /// This moment.
+    #[must_use]
+    pub fn now() -> Self {
+        #[cfg(target_os = "linux")]
+        let clock = rustix::time::ClockId::Boottime;
+        #[cfg(not(target_os = "linux"))]
+        let clock = rustix::time::ClockId::Monotonic;
+        let now = rustix::time::clock_gettime(clock);
+        Self(Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0)))
+    }
+
+    /// The time since this moment.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
+        Self::now().0.saturating_sub(self.0)
     }
 }
 

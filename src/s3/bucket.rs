@@ -9,16 +9,21 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::Method;
+use http::header::ETAG;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore, PutMode, PutOptions, PutPayload, UpdateVersion};
+use object_store::{GetOptions, GetRange, ObjectStore};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::connection::BucketConnection;
 use crate::s3::failure::RequestFailure;
+use crate::s3::fence::Fence;
 use crate::s3::multipart::UploadEnd;
-use crate::s3::object::{Page, Put, Tag, Written};
+use crate::s3::object::{Object, Page, Put, Tag, Written};
 use crate::s3::retry::RetryLoop;
 use crate::s3::signed_request::Request;
 use crate::s3::{list_xml, multipart};
@@ -36,49 +41,65 @@ struct Write<'w> {
 
 /// An open bucket; clones share its connection. It can be used until its [`crate::s3::stores::Stores`] is dropped.
 #[derive(Clone, Debug)]
-pub struct Bucket(Arc<BucketConnection>);
+pub struct Bucket {
+    connection: Arc<BucketConnection>,
+    /// What writes have to pass.
+    fence: Option<Arc<Fence>>,
+}
 
 impl Bucket {
     /// The bucket of a connection.
     pub(super) fn new(connection: BucketConnection) -> Self {
-        Self(Arc::new(connection))
+        Self { connection: Arc::new(connection), fence: None }
+    }
+
+    /// The same bucket, whose objects can be written and deleted only while the fence is open.
+    #[must_use]
+    pub fn behind(&self, fence: Fence) -> Self {
+        Self { connection: Arc::clone(&self.connection), fence: Some(Arc::new(fence)) }
     }
 
     /// The name of the bucket.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.connection.name
+    }
+
+    /// The URL of the bucket, without a trailing slash.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.connection.url
     }
 
     /// The region that requests are signed for.
     #[must_use]
     pub fn region(&self) -> &str {
-        &self.0.region
+        &self.connection.region
     }
 
     /// The host of the store, with the port.
     #[must_use]
     pub fn host(&self) -> &str {
-        &self.0.host
+        &self.connection.host
     }
 
     /// Whether the store has responded in this call.
     #[must_use]
     pub fn has_responded(&self) -> bool {
-        self.0.shared.reachability.has_responded()
+        self.connection.shared.reachability.has_responded()
     }
 
     /// Seconds by which this machine's clock is ahead of that of the store, if known.
     #[must_use]
     pub fn clock_ahead(&self) -> Option<i64> {
-        self.0.shared.reachability.clock_ahead()
+        self.connection.shared.reachability.clock_ahead()
     }
 
     /// The URL of a key for display.
     #[must_use]
     pub fn shown(&self, key: &str) -> String {
         let key = if key.chars().any(char::is_control) { key.escape_debug().to_string() } else { key.to_owned() };
-        format!("s3://{}/{key}", self.0.name)
+        format!("s3://{}/{key}", self.connection.name)
     }
 
     /// One page of the keys that begin with `prefix` and follow the key `after`; `token` continues an earlier page.
@@ -86,7 +107,7 @@ impl Bucket {
     /// # Errors
     /// Any error of the store, after the retries.
     pub async fn list(&self, prefix: &str, delimiter: bool, after: Option<&str>, token: Option<&str>) -> Result<Page> {
-        let connection = &*self.0;
+        let connection = &*self.connection;
         let mut retry = RetryLoop::new(&connection.shared);
         loop {
             let mut request = Request::new(Method::GET, "").query("list-type", "2").query("encoding-type", "url");
@@ -102,7 +123,13 @@ impl Bucket {
             }
             let page = async { list_xml::parse(&request.send(connection).await?.1) };
             match retry.attempt(page).await {
-                Ok(page) => return Ok(page),
+                Ok(page) => {
+                    let has_tag = |object: &&Object| object.key.ends_with('/') || !object.tag.0.is_empty();
+                    return match page.objects.iter().find(|object| !has_tag(object)) {
+                        None => Ok(page),
+                        Some(object) => Err(self.without_tag(&object.key)),
+                    };
+                }
                 Err(failure) => retry.pause_or_fail(failure).await.map_err(|failure| {
                     connection.explain(&failure, &self.cannot("list", prefix), &retry).context("key", prefix)
                 })?,
@@ -125,7 +152,7 @@ impl Bucket {
                 .hint("run again when no other program writes to it")
                 .context("key", key)
         };
-        let mut retry = RetryLoop::new(&self.0.shared);
+        let mut retry = RetryLoop::new(&self.connection.shared);
         loop {
             match retry.attempt(self.get_once(key, range.clone(), tag)).await {
                 Ok((bytes, _)) => return Ok(bytes),
@@ -135,7 +162,7 @@ impl Bucket {
                 Err(failure) if tag.is_some() && failure.is_missing_object() => return Err(changed("it was deleted")),
                 Err(failure) if failure.is_out_of_range() => return Err(changed("it is shorter now")),
                 Err(failure) => retry.pause_or_fail(failure).await.map_err(|failure| {
-                    self.0.explain(&failure, &self.cannot("read", key), &retry).context("key", key)
+                    self.connection.explain(&failure, &self.cannot("read", key), &retry).context("key", key)
                 })?,
             }
         }
@@ -146,13 +173,13 @@ impl Bucket {
     /// # Errors
     /// Any error of the store.
     pub async fn get_optional(&self, key: &str) -> Result<Option<(Bytes, Tag)>> {
-        let mut retry = RetryLoop::new(&self.0.shared);
+        let mut retry = RetryLoop::new(&self.connection.shared);
         loop {
             match retry.attempt(self.get_once(key, None, None)).await {
                 Ok(found) => return Ok(Some(found)),
                 Err(failure) if failure.is_missing_object() => return Ok(None),
                 Err(failure) => retry.pause_or_fail(failure).await.map_err(|failure| {
-                    self.0.explain(&failure, &self.cannot("read", key), &retry).context("key", key)
+                    self.connection.explain(&failure, &self.cannot("read", key), &retry).context("key", key)
                 })?,
             }
         }
@@ -177,13 +204,21 @@ impl Bucket {
     /// Any error of the store.
     pub async fn put_in_parts(&self, key: &str, body: Bytes, put: Put<'_>) -> Result<Written> {
         let message = self.cannot("write", key);
-        path(key).map_err(|failure| self.0.explain(&failure, &message, &RetryLoop::new(&self.0.shared)))?;
-        let ended = multipart::upload(&self.0, key, &body, put, &message).await;
+        path(key)
+            .map_err(|failure| self.connection.explain(&failure, &message, &RetryLoop::new(&self.connection.shared)))?;
+        let ended = multipart::upload(&self.connection, self.fence.as_deref(), key, &body, put, &message).await;
         self.resolve(ended, &Write { key, body: &body, put, message }).await
     }
 
     fn cannot(&self, verb: &str, key: &str) -> String {
         format!("cannot {verb} {}", self.shown(key))
+    }
+
+    fn without_tag(&self, key: &str) -> Error {
+        Error::new(ErrorKind::Protocol, format!("{} lists {} without an ETag", self.host(), self.shown(key)))
+            .cause("without an ETag, a changed object cannot be told from an unchanged one")
+            .hint("use another store, or a release of this one that lists ETags")
+            .context("key", key)
     }
 
     /// The result of a write. If it is unknown because a response was lost, the object is read back.
@@ -209,13 +244,14 @@ impl Bucket {
     /// # Errors
     /// Any error of the store.
     pub async fn delete(&self, key: &str, tag: Option<&Tag>) -> Result<bool> {
-        let connection = &*self.0;
+        let connection = &*self.connection;
         let mut retry = RetryLoop::new(&connection.shared);
         loop {
             let attempt = async {
                 path(key)?;
                 let request = Request::new(Method::DELETE, key);
                 let request = if let Some(tag) = tag { request.header("if-match", &tag.0) } else { request };
+                self.pass_fence().await?;
                 request.send(connection).await
             };
             match retry.attempt(attempt).await {
@@ -235,7 +271,7 @@ impl Bucket {
     /// # Errors
     /// The error of `future`, or [`ErrorKind::Interrupted`] soon after a stop was requested.
     pub fn wait<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
-        self.0.shared.wait(future)
+        self.connection.shared.wait(future)
     }
 
     /// Starts `future` on the runtime, which ends when its [`crate::s3::stores::Stores`] is dropped.
@@ -243,7 +279,14 @@ impl Bucket {
         &self,
         future: impl Future<Output = T> + Send + 'static,
     ) -> tokio::task::JoinHandle<T> {
-        self.0.shared.runtime.spawn(future)
+        self.connection.shared.runtime.spawn(future)
+    }
+
+    async fn pass_fence(&self) -> Result<(), RequestFailure> {
+        match &self.fence {
+            Some(fence) => fence.pass(&self.connection).await,
+            None => Ok(()),
+        }
     }
 
     async fn get_once(
@@ -258,7 +301,7 @@ impl Bucket {
             ..GetOptions::default()
         };
         let response = self
-            .0
+            .connection
             .object_store
             .get_opts(&path(key)?, options)
             .await
@@ -281,24 +324,24 @@ impl Bucket {
     }
 
     async fn put_once(&self, key: &str, body: &Bytes, put: Put<'_>, message: &str) -> Result<UploadEnd> {
-        let mut retry = RetryLoop::new(&self.0.shared);
+        let mut retry = RetryLoop::new(&self.connection.shared);
         loop {
             let attempt = async {
-                let mode = match put {
-                    Put::Always => PutMode::Overwrite,
-                    Put::Create => PutMode::Create,
-                    Put::Replace(tag) => {
-                        PutMode::Update(UpdateVersion { e_tag: Some(tag.0.to_string()), version: None })
-                    }
+                path(key)?;
+                let checksum = BASE64_STANDARD.encode(digest::digest(&digest::SHA256, body));
+                let request = Request::new(Method::PUT, key).header("x-amz-checksum-sha256", &checksum);
+                let request = match put {
+                    Put::Always => request,
+                    Put::Create => request.header("if-none-match", "*"),
+                    Put::Replace(tag) => request.header("if-match", &tag.0),
                 };
-                let payload = PutPayload::from_bytes(body.clone());
-                let options = PutOptions { mode, ..PutOptions::default() };
-                let written = self.0.object_store.put_opts(&path(key)?, payload, options).await;
-                written.map_err(|error| RequestFailure::from_object_store(&error))
+                self.pass_fence().await?;
+                request.creating(&self.connection).body(body.clone()).send(&self.connection).await
             };
             match retry.attempt(attempt).await {
-                Ok(written) => {
-                    return Ok(written.e_tag.map_or(UploadEnd::Unknown, |tag| UploadEnd::Done(Tag::spelled(&tag))));
+                Ok((headers, _)) => {
+                    let tag = headers.get(ETAG).and_then(|tag| tag.to_str().ok());
+                    return Ok(tag.map_or(UploadEnd::Unknown, |tag| UploadEnd::Done(Tag::spelled(tag))));
                 }
                 Err(failure) if failure.is_failed_condition() => {
                     return Ok(if retry.may_have_succeeded { UploadEnd::Unknown } else { UploadEnd::Refused });
@@ -308,7 +351,10 @@ impl Bucket {
                     return Ok(UploadEnd::Refused);
                 }
                 Err(failure) => {
-                    retry.pause_or_fail(failure).await.map_err(|failure| self.0.explain(&failure, message, &retry))?;
+                    retry
+                        .pause_or_fail(failure)
+                        .await
+                        .map_err(|failure| self.connection.explain(&failure, message, &retry))?;
                 }
             }
         }

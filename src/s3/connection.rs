@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::s3::client::SharedClient;
 use crate::s3::error_messages::FailureContext;
 use crate::s3::failure::RequestFailure;
+use crate::s3::object_settings::ObjectSettings;
 use crate::s3::retry::RetryLoop;
 
 /// The connection to a bucket.
@@ -23,6 +24,8 @@ pub struct BucketConnection {
     pub host: String,
     /// The region that requests are signed for.
     pub region: String,
+    /// The settings for requests and for the objects that a run writes.
+    pub objects: ObjectSettings,
     /// The client of `object_store` for this bucket.
     pub object_store: AmazonS3,
     /// The state that all buckets of a call share.

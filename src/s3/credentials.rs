@@ -13,10 +13,9 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use aws_config::ecs::EcsCredentialsProvider;
-use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::imds;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
@@ -27,6 +26,7 @@ use object_store::aws::AwsCredential;
 use tokio::sync::Mutex;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::s3::aws_settings::AwsEnvironment;
 use crate::s3::failure::RequestFailure;
 use crate::s3::settings::{Keys, Secret, StoreSettings};
 
@@ -34,6 +34,8 @@ use crate::s3::settings::{Keys, Secret, StoreSettings};
 const RENEWAL_LEAD_TIME: Duration = Duration::from_secs(5 * 60);
 /// The name of the last source, which is tried on every machine.
 const INSTANCE_METADATA: &str = "instance metadata";
+/// The name of the profile if it is not set as an option.
+const DEFAULT_PROFILE: &str = "profile (~/.aws)";
 /// The time limit for one source.
 const SOURCE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -74,7 +76,8 @@ impl Provider {
         }
         let mut failed = None;
         let mut metadata_error = None;
-        for (source_name, provider) in sources(settings).await {
+        let aws = AwsEnvironment::load(settings.profile.as_deref()).await;
+        for (source_name, provider) in sources(settings, &aws) {
             match fetch(&provider).await {
                 Ok(found) => {
                     let cached = cached(&found, SystemTime::now()).map_err(|cause| unusable(&cause, &source_name))?;
@@ -84,8 +87,14 @@ impl Provider {
                 // This source is also tried on machines outside of AWS, where it always fails.
                 Err(error) if source_name == INSTANCE_METADATA => metadata_error = Some(message_chain(&error)),
                 Err(error) => {
-                    failed = Some(unusable(&message_chain(&error), &source_name));
-                    break;
+                    let error = unusable(&message_chain(&error), &source_name);
+                    // `aws login` stays in the default profile of machines that also have other credentials.
+                    if source_name == DEFAULT_PROFILE && aws.profile.is_none() && aws.has_login_session() {
+                        failed = Some(error.hint("run aws login again, or set other credentials"));
+                    } else {
+                        failed = Some(error);
+                        break;
+                    }
                 }
             }
             if settings.profile.is_some() && source_name.starts_with("profile") {
@@ -172,16 +181,6 @@ impl CredentialProvider for Provider {
     }
 }
 
-/// The region in the environment or in the profile.
-pub async fn configured_region(profile: Option<&str>) -> Option<String> {
-    let mut file = ProfileFileRegionProvider::builder();
-    if let Some(profile) = profile {
-        file = file.profile_name(profile);
-    }
-    let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new()).or_else(file.build());
-    chain.region().await.map(|region| region.as_ref().to_owned())
-}
-
 fn from_keys(keys: &Keys) -> Result<Provider> {
     let Keys { access_key_id, secret_access_key, session_token, origin } = keys;
     let token = session_token.as_ref().map(Secret::reveal);
@@ -192,20 +191,16 @@ fn from_keys(keys: &Keys) -> Result<Provider> {
 }
 
 /// The sources of credentials in the order of AWS's tools, with their names.
-async fn sources(settings: &StoreSettings) -> Vec<(String, SharedCredentialsProvider)> {
-    let profile = settings.profile.as_deref();
-    let region = match &settings.region {
-        Some(region) => Some(region.clone()),
-        None => configured_region(profile).await,
-    };
+fn sources(settings: &StoreSettings, aws: &AwsEnvironment) -> Vec<(String, SharedCredentialsProvider)> {
+    let region = settings.region.clone().or_else(|| aws.region());
     let region = aws_config::Region::new(region.unwrap_or_else(|| "us-east-1".to_owned()));
     let config = ProviderConfig::without_region().with_region(Some(region));
     let mut file = ProfileFileCredentialsProvider::builder().configure(&config);
-    if let Some(profile) = profile {
+    if let Some(profile) = &aws.profile {
         file = file.profile_name(profile);
     }
     let file = SharedCredentialsProvider::new(file.build());
-    if let Some(profile) = profile {
+    if let Some(profile) = &settings.profile {
         // A profile in the settings takes precedence over all other sources.
         return vec![(format!("profile {profile} (~/.aws)"), file)];
     }
@@ -224,7 +219,7 @@ async fn sources(settings: &StoreSettings) -> Vec<(String, SharedCredentialsProv
             "environment variables".to_owned(),
             SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()),
         ),
-        ("profile (~/.aws)".to_owned(), file),
+        (DEFAULT_PROFILE.to_owned(), file),
         ("web identity".to_owned(), SharedCredentialsProvider::new(web)),
         ("container".to_owned(), SharedCredentialsProvider::new(container)),
         (INSTANCE_METADATA.to_owned(), SharedCredentialsProvider::new(metadata)),

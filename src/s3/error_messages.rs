@@ -33,7 +33,7 @@ impl FailureContext<'_> {
     #[must_use]
     pub fn explain(&self, failure: &RequestFailure) -> Error {
         let Self { bucket, host, region, .. } = self;
-        match failure {
+        let error = match failure {
             RequestFailure::Response(response) => self.explain_response(failure, response),
             RequestFailure::Network(NetworkFailure::Tls, message) => {
                 let (cause, hint) = explain_tls(message);
@@ -51,13 +51,18 @@ impl FailureContext<'_> {
             RequestFailure::Credentials(message) => {
                 self.error(ErrorKind::Access, message.clone()).hint(self.correct_credentials())
             }
+            RequestFailure::Fenced(_) => {
+                self.error(ErrorKind::Retry, failure.to_string()).hint("run again: another run has overtaken this one")
+            }
             RequestFailure::UnsupportedKey(message) => self
                 .error(ErrorKind::Configuration, message.clone())
                 .hint("rename the object: a key must not contain control characters, or parts that are empty, . or .."),
+        };
+        let error = error.context("bucket", *bucket).context("host", *host).context("region", *region);
+        match failure {
+            RequestFailure::Response(response) => error.context("status", response.status.to_string()),
+            _ => error,
         }
-        .context("bucket", *bucket)
-        .context("host", *host)
-        .context("region", *region)
     }
 
     fn explain_response(&self, failure: &RequestFailure, response: &ErrorResponse) -> Error {

@@ -70,6 +70,8 @@ pub enum RequestFailure {
     Credentials(String),
     /// `object_store` cannot represent the key.
     UnsupportedKey(String),
+    /// The request was not sent, because this newer key exists; see [`crate::s3::fence`].
+    Fenced(String),
 }
 
 /// The remedy for a failure.
@@ -97,6 +99,7 @@ impl fmt::Display for RequestFailure {
                     (false, false) => write!(formatter, "the store responded with {code}: {message} (status {status})"),
                 }
             }
+            Self::Fenced(newer) => write!(formatter, "the newer object {newer} exists"),
             Self::Network(_, message)
             | Self::InvalidResponse(message)
             | Self::Credentials(message)
@@ -206,7 +209,7 @@ impl RequestFailure {
             Self::Response(response) => response.status >= 500 || response.status < 300 || self.is_timeout(),
             Self::Network(failure, _) => matches!(failure, NetworkFailure::Timeout | NetworkFailure::Broken),
             Self::InvalidResponse(_) => true,
-            Self::Credentials(_) | Self::UnsupportedKey(_) => false,
+            Self::Credentials(_) | Self::UnsupportedKey(_) | Self::Fenced(_) => false,
         }
     }
 
@@ -236,7 +239,10 @@ impl RequestFailure {
                 }
                 _ => Remedy::None,
             },
-            Self::Network(NetworkFailure::Tls, _) | Self::Credentials(_) | Self::UnsupportedKey(_) => Remedy::None,
+            Self::Network(NetworkFailure::Tls, _)
+            | Self::Credentials(_)
+            | Self::UnsupportedKey(_)
+            | Self::Fenced(_) => Remedy::None,
             Self::Network(..) | Self::InvalidResponse(_) => Remedy::Retry,
         }
     }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::s3::connection::BucketConnection;
+use crate::s3::fence::Fence;
 use crate::s3::object::{Put, Tag};
 use crate::s3::retry::RetryLoop;
 use crate::s3::signed_request::{self, Request};
@@ -70,16 +71,20 @@ pub enum UploadEnd {
 /// Any error of the store.
 pub async fn upload(
     connection: &BucketConnection,
+    fence: Option<&Fence>,
     key: &str,
     body: &Bytes,
     put: Put<'_>,
     message: &str,
 ) -> Result<UploadEnd> {
-    let create = || Request::new(Method::POST, key).query("uploads", "").header("x-amz-checksum-algorithm", "SHA256");
+    let create = || {
+        let request = Request::new(Method::POST, key).query("uploads", "");
+        request.header("x-amz-checksum-algorithm", "SHA256").creating(connection)
+    };
     let (_, response) = signed_request::send_with_retries(connection, message, create).await?;
     let created: CreateResult = quick_xml::de::from_reader(&*response)
         .map_err(|_| connection.invalid_response(message, "the response to the start of an upload has no upload ID"))?;
-    let upload = Upload { connection, key, id: &created.upload_id, message };
+    let upload = Upload { connection, fence, key, id: &created.upload_id, message };
     let ended = match upload.send_parts(body).await {
         Ok(parts) => upload.complete(parts, put).await,
         Err(error) => Err(error),
@@ -93,6 +98,8 @@ pub async fn upload(
 /// A multipart upload that was started.
 struct Upload<'u> {
     connection: &'u BucketConnection,
+    /// What the completion has to pass; parts are not visible.
+    fence: Option<&'u Fence>,
     key: &'u str,
     id: &'u str,
     message: &'u str,
@@ -132,7 +139,13 @@ impl Upload<'_> {
                 Put::Create => request.header("if-none-match", "*"),
                 Put::Replace(tag) => request.header("if-match", &tag.0),
             };
-            let failure = match retry.attempt(request.send(self.connection)).await {
+            let attempt = async {
+                if let Some(fence) = self.fence {
+                    fence.pass(self.connection).await?;
+                }
+                request.send(self.connection).await
+            };
+            let failure = match retry.attempt(attempt).await {
                 Ok((_, response)) => {
                     let completed: Result<CompleteResult, _> = quick_xml::de::from_reader(&*response);
                     return Ok(completed.map_or(UploadEnd::Unknown, |ended| UploadEnd::Done(Tag::spelled(&ended.tag))));

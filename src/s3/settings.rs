@@ -11,6 +11,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::s3::object_settings::{ObjectSettings, when_set};
 
 /// Settings that are not options: the credentials and their source. Errors and reports do not contain the credentials.
 pub const SECRETS: [&str; 4] = ["access_key_id", "secret_access_key", "session_token", "keys_origin"];
@@ -55,13 +56,52 @@ pub struct Keys {
     pub origin: String,
 }
 
+/// Where a URL has the name of the bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AddressingStyle {
+    /// In the host at AWS, and in the path at another endpoint.
+    #[default]
+    Auto,
+    /// In the host, unless the name is not allowed there.
+    Virtual,
+    /// In the path.
+    Path,
+}
+
+impl AddressingStyle {
+    const ALL: [Self; 3] = [Self::Auto, Self::Virtual, Self::Path];
+
+    /// The style with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|style| style.name() == name)
+    }
+
+    /// The name of the style.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Virtual => "virtual",
+            Self::Path => "path",
+        }
+    }
+}
+
 /// The settings for object stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag of the command line")]
 pub struct StoreSettings {
     /// The bucket's region; by default the bucket is asked for it.
     pub region: Option<String>,
-    /// The URL of a server other than AWS, such as MinIO; it gets path-style requests.
+    /// The URL of a server other than AWS, such as MinIO.
     pub endpoint_url: Option<String>,
+    /// Where a URL has the name of the bucket.
+    pub addressing_style: AddressingStyle,
+    /// Whether AWS is reached at its FIPS endpoints.
+    pub use_fips_endpoint: bool,
+    /// Whether AWS is reached at its endpoints for IPv4 and IPv6.
+    pub use_dualstack_endpoint: bool,
     /// A profile of `~/.aws/config` and `~/.aws/credentials`.
     pub profile: Option<String>,
     /// Whether `endpoint_url` may be `http://`.
@@ -72,6 +112,8 @@ pub struct StoreSettings {
     pub ca_file: Option<PathBuf>,
     /// How long to keep retrying an operation.
     pub patience: Duration,
+    /// The settings for requests and for the objects that a run writes.
+    pub objects: ObjectSettings,
     /// Credentials that the user specified.
     pub keys: Option<Keys>,
 }
@@ -81,11 +123,15 @@ impl Default for StoreSettings {
         Self {
             region: None,
             endpoint_url: None,
+            addressing_style: AddressingStyle::Auto,
+            use_fips_endpoint: false,
+            use_dualstack_endpoint: false,
             profile: None,
             allow_http: false,
             anonymous: false,
             ca_file: None,
             patience: DEFAULT_PATIENCE,
+            objects: ObjectSettings::default(),
             keys: None,
         }
     }
@@ -119,29 +165,36 @@ impl StoreSettings {
         Ok(Self {
             region: text("region").map(region).transpose()?,
             endpoint_url: text("endpoint_url").map(endpoint).transpose()?,
+            addressing_style: text("addressing_style").map_or(Ok(AddressingStyle::Auto), addressing_style)?,
+            use_fips_endpoint: flag("use_fips_endpoint")?,
+            use_dualstack_endpoint: flag("use_dualstack_endpoint")?,
             profile: text("profile").map(str::to_owned),
             allow_http: flag("allow_http")?,
             anonymous: flag("anonymous")?,
             ca_file: text("ca_file").map(PathBuf::from),
             patience: text("store_patience").map_or(Ok(DEFAULT_PATIENCE), patience)?,
+            objects: ObjectSettings::read(&text, &flag)?,
             keys,
         })
     }
 
     /// The options as text in the form that [`Self::read`] takes, without credentials. An option that is not set is
     /// empty.
-    #[must_use]
-    pub fn texts(&self) -> [(&'static str, String); 7] {
+    pub fn texts(&self) -> impl Iterator<Item = (&'static str, String)> {
         let ca_file = self.ca_file.as_deref().map(crate::error::shown);
-        [
+        let access = [
             ("region", self.region.clone().unwrap_or_default()),
             ("endpoint_url", self.endpoint_url.clone().unwrap_or_default()),
+            ("addressing_style", self.addressing_style.name().to_owned()),
+            ("use_fips_endpoint", when_set(self.use_fips_endpoint)),
+            ("use_dualstack_endpoint", when_set(self.use_dualstack_endpoint)),
             ("profile", self.profile.clone().unwrap_or_default()),
             ("allow_http", self.allow_http.to_string()),
             ("anonymous", self.anonymous.to_string()),
             ("ca_file", ca_file.unwrap_or_default()),
             ("store_patience", patience_text(self.patience)),
-        ]
+        ];
+        access.into_iter().chain(self.objects.texts())
     }
 }
 
@@ -173,6 +226,13 @@ fn endpoint(value: &str) -> Result<String> {
         return wrong("contains a query or a fragment", "remove ? or #, and everything after it");
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn addressing_style(value: &str) -> Result<AddressingStyle> {
+    AddressingStyle::from_name(value).ok_or_else(|| {
+        let message = format!("addressing_style cannot be {value:?}");
+        invalid("addressing_style", message, "it takes one of auto, virtual, path")
+    })
 }
 
 fn patience(value: &str) -> Result<Duration> {
@@ -209,10 +269,10 @@ mod tests {
 
     #[test]
     fn settings_survive_a_round_trip_through_text() {
-        let pairs = [("region", "eu-west-1"), ("endpoint_url", "https://h:9000/"), ("store_patience", "2s")];
+        let pairs = [("endpoint_url", "https://h:9000/"), ("addressing_style", "virtual"), ("store_patience", "2s")];
         let settings = read(&pairs).unwrap();
         assert_eq!(settings.endpoint_url.as_deref(), Some("https://h:9000"));
-        let texts: std::collections::BTreeMap<_, _> = settings.texts().into_iter().collect();
+        let texts: std::collections::BTreeMap<_, _> = settings.texts().collect();
         let again = StoreSettings::read(
             |name| texts.get(name).map(String::as_str).filter(|value| !value.is_empty()),
             |name| Ok(texts[name] == "true"),
@@ -226,7 +286,7 @@ mod tests {
         let settings = read(&[("access_key_id", "AKID7"), ("secret_access_key", "s3cr3t"), ("session_token", "t0k3n")]);
         let settings = settings.unwrap();
         assert_eq!(settings.keys.as_ref().map(|keys| keys.origin.as_str()), Some("arguments"));
-        let shown = format!("{settings:?} {:?}", settings.texts());
+        let shown = format!("{settings:?} {:?}", settings.texts().collect::<Vec<_>>());
         assert!(["AKID7", "s3cr3t", "t0k3n"].iter().all(|secret| !shown.contains(secret)), "{shown}");
         for single in ["access_key_id", "secret_access_key"] {
             let error = read(&[(single, "s3cr3t")]).unwrap_err();
@@ -244,6 +304,7 @@ mod tests {
             ("endpoint_url", "https://h?key=s3cr3t"),
             ("region", "eu west"),
             ("region", "a/b"),
+            ("addressing_style", "host"),
             ("store_patience", "soon"),
             ("store_patience", "2h"),
             ("store_patience", "99999999999999999999s"),

@@ -56,6 +56,15 @@ impl<'r> Request<'r> {
         self
     }
 
+    /// Adds the headers of a request that creates an object: its encryption, storage class and access control.
+    #[must_use]
+    pub fn creating(mut self, connection: &BucketConnection) -> Self {
+        for (name, value) in connection.objects.headers() {
+            self = self.header(name, value);
+        }
+        self
+    }
+
     /// Adds a body.
     #[must_use]
     pub fn body(mut self, body: Bytes) -> Self {
@@ -87,6 +96,9 @@ impl<'r> Request<'r> {
         *request.uri_mut() = url.parse().map_err(unsupported)?;
         *request.headers_mut() = self.headers;
         request.headers_mut().insert(http::header::CONTENT_LENGTH, length.into());
+        if connection.objects.requester_pays {
+            request.headers_mut().insert("x-amz-request-payer", HeaderValue::from_static("requester"));
+        }
         if let Some(provider) = &connection.shared.provider {
             let credential =
                 provider.get_credential().await.map_err(|error| RequestFailure::from_object_store(&error))?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use object_store::aws::{AmazonS3Builder, Checksum};
+use object_store::aws::AmazonS3Builder;
 use object_store::client::{HttpClient, HttpRequest};
 use object_store::{BackoffConfig, RetryConfig};
 use rustix::process::{Resource, getrlimit};
@@ -18,10 +18,12 @@ use tokio::runtime::{Handle, Runtime};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::cancel::Cancel;
 use crate::s3::adaptive_concurrency::ConcurrencyLimit;
+use crate::s3::aws_settings::AwsEnvironment;
 use crate::s3::bucket::Bucket;
+use crate::s3::bucket_url::{aws_endpoint, bucket_url};
 use crate::s3::client::SharedClient;
 use crate::s3::connection::BucketConnection;
-use crate::s3::credentials::{Provider, configured_region};
+use crate::s3::credentials::Provider;
 use crate::s3::failure::RequestFailure;
 use crate::s3::http_transport::{Connector, HttpTransport, Reachability};
 use crate::s3::request_metrics::{RequestMetrics, Usage};
@@ -71,7 +73,7 @@ impl Stores {
             return Err(Error::new(ErrorKind::Configuration, format!("{bucket:?} is not a valid bucket name"))
                 .hint("write s3://bucket/folder; a bucket name has only letters, digits, - and ."));
         }
-        let endpoint = self.endpoint()?;
+        self.check_endpoint()?;
         if state.runtime.is_none() {
             state.runtime = Some(runtime()?);
         }
@@ -82,10 +84,7 @@ impl Stores {
         };
         state.shared = Some(Arc::clone(&shared));
         let region = shared.wait(self.region(bucket, &shared))?;
-        let url = match endpoint {
-            Some(endpoint) => format!("{endpoint}/{bucket}"),
-            None => aws_url(bucket, &region),
-        };
+        let url = bucket_url(&self.settings, bucket, &region);
         let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default().to_owned();
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(bucket)
@@ -93,7 +92,7 @@ impl Stores {
             // The URL already contains the bucket.
             .with_endpoint(&url)
             .with_virtual_hosted_style_request(true)
-            .with_checksum_algorithm(Checksum::SHA256)
+            .with_request_payer(self.settings.objects.requester_pays)
             .with_http_connector(Connector(shared.http.clone()))
             .with_retry(RetryConfig {
                 backoff: BackoffConfig::default(),
@@ -109,7 +108,15 @@ impl Stores {
                 .cause(RequestFailure::from_object_store(&error).to_string())
                 .hint("check the bucket's name, --region and --endpoint-url")
         })?;
-        let opened = Bucket::new(BucketConnection { name: bucket.to_owned(), url, host, region, object_store, shared });
+        let opened = Bucket::new(BucketConnection {
+            name: bucket.to_owned(),
+            url,
+            host,
+            region,
+            objects: self.settings.objects.clone(),
+            object_store,
+            shared,
+        });
         state.buckets.insert(bucket.to_owned(), opened.clone());
         Ok(opened)
     }
@@ -127,15 +134,15 @@ impl Stores {
         state.shared.as_ref().map(|shared| shared.credentials_source().to_owned())
     }
 
-    /// The endpoint without a trailing slash; `http://` only if it is allowed.
-    fn endpoint(&self) -> Result<Option<&str>> {
-        let Some(endpoint) = self.settings.endpoint_url.as_deref() else { return Ok(None) };
-        if endpoint.starts_with("http://") && !self.settings.allow_http {
+    /// Refuses an endpoint with `http://` unless it is allowed.
+    fn check_endpoint(&self) -> Result<()> {
+        let is_plain = self.settings.endpoint_url.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
+        if is_plain && !self.settings.allow_http {
             return Err(Error::new(ErrorKind::Configuration, "endpoint_url is http://, which is not allowed")
                 .cause("requests and data would be sent without encryption")
                 .hint("use https://, or set --allow-http for a store on this machine or in a trusted network"));
         }
-        Ok(Some(endpoint.trim_end_matches('/')))
+        Ok(())
     }
 
     fn connect(&self, runtime: &Handle) -> Result<SharedClient> {
@@ -164,14 +171,25 @@ impl Stores {
         if let Some(region) = &self.settings.region {
             return Ok(region.clone());
         }
-        if self.settings.endpoint_url.is_some() {
-            return Ok(DEFAULT_REGION.to_owned());
-        }
-        if let Some(region) = bucket_region(bucket, shared).await {
+        if self.settings.endpoint_url.is_none()
+            && let Some(region) = self.region_of(bucket, shared).await
+        {
             return Ok(region);
         }
-        let configured = configured_region(self.settings.profile.as_deref()).await;
+        let configured = AwsEnvironment::load(self.settings.profile.as_deref()).await.region();
         Ok(configured.unwrap_or_else(|| DEFAULT_REGION.to_owned()))
+    }
+
+    /// The bucket's region, which S3 reports to every client, with or without permissions.
+    async fn region_of(&self, bucket: &str, shared: &SharedClient) -> Option<String> {
+        let mut request = HttpRequest::new(Bytes::new().into());
+        *request.method_mut() = Method::HEAD;
+        let endpoint = aws_endpoint(&self.settings, DEFAULT_REGION);
+        *request.uri_mut() = format!("{endpoint}/{bucket}").parse().ok()?;
+        match shared.http.execute(request).await {
+            Ok(response) => response.headers().get("x-amz-bucket-region")?.to_str().ok().map(str::to_owned),
+            Err(error) => RequestFailure::from_http(&error).region(),
+        }
     }
 }
 
@@ -199,38 +217,9 @@ fn runtime() -> Result<Runtime> {
     built.map_err(|error| Error::io_unnamed(ErrorKind::Storage, "start the threads for network requests", &error))
 }
 
-/// The bucket's region, which S3 reports to every client, with or without permissions.
-async fn bucket_region(bucket: &str, shared: &SharedClient) -> Option<String> {
-    let mut request = HttpRequest::new(Bytes::new().into());
-    *request.method_mut() = Method::HEAD;
-    *request.uri_mut() = format!("https://s3.amazonaws.com/{bucket}").parse().ok()?;
-    match shared.http.execute(request).await {
-        Ok(response) => response.headers().get("x-amz-bucket-region")?.to_str().ok().map(str::to_owned),
-        Err(error) => RequestFailure::from_http(&error).region(),
-    }
-}
-
-/// The bucket's URL in AWS. It contains the bucket in the host, unless a dot in its name would not match the
-/// certificate.
-fn aws_url(bucket: &str, region: &str) -> String {
-    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-    if bucket.contains('.') {
-        format!("https://s3.{region}.{domain}/{bucket}")
-    } else {
-        format!("https://{bucket}.s3.{region}.{domain}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls_of_aws() {
-        assert_eq!(aws_url("b", "eu-west-1"), "https://b.s3.eu-west-1.amazonaws.com");
-        assert_eq!(aws_url("a.b", "us-east-1"), "https://s3.us-east-1.amazonaws.com/a.b");
-        assert_eq!(aws_url("b", "cn-north-1"), "https://b.s3.cn-north-1.amazonaws.com.cn");
-    }
 
     #[test]
     fn nothing_starts_before_a_bucket_is_named() {

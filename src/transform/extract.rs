@@ -11,7 +11,6 @@ use std::path::Path;
 use crate::config::{Config, OnBadFile};
 use crate::decode::{Decoded, Decoder, Limits};
 use crate::error::Result;
-use crate::input::duplicate_files::SameSized;
 use crate::input::list::SelectedFiles;
 use crate::input::read::{Chunk, Fetched, FileFeed, Listed, Reader, Reading};
 use crate::quality::read_stats::ReadStats;
@@ -106,7 +105,7 @@ impl Extractor<'_> {
     pub fn songs(&self, files: SelectedFiles<'_>) -> Result<(SongsRead, ReadStats)> {
         let begin =
             |_| SongExtract { read: SongsRead::default(), text: String::new(), needs_records: self.scratch.is_some() };
-        let parts = self.each_chunk(files, None, begin)?;
+        let parts = self.each_chunk(files, begin)?;
         let (mut read, mut stats) = (SongsRead::default(), ReadStats::default());
         for (part, part_stats) in parts {
             read.merge(part.read);
@@ -115,18 +114,11 @@ impl Extractor<'_> {
         Ok((read, stats))
     }
 
-    /// Reads log files into sorted runs of plays, and adds the rest of their content to `read`. The first bytes of the
-    /// files in `same_sized` are stored, to find duplicates.
+    /// Reads log files into sorted runs of plays, and adds the rest of their content, with its fingerprints, to `read`.
     ///
     /// # Errors
     /// Those of [`Self::songs`], and [`crate::error::ErrorKind::Storage`] when a run cannot be written to disk.
-    pub fn plays(
-        &self,
-        files: SelectedFiles<'_>,
-        target: PlayTarget<'_>,
-        same_sized: Option<&SameSized>,
-        read: &mut LogsRead,
-    ) -> Result<()> {
+    pub fn plays(&self, files: SelectedFiles<'_>, target: PlayTarget<'_>, read: &mut LogsRead) -> Result<()> {
         let run_length = plays_per_run(self.config);
         // A buffer is checked after each chunk, so it can hold one chunk more than a run.
         let max_events = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX) / MIN_EVENT_BYTES;
@@ -142,7 +134,7 @@ impl Extractor<'_> {
             target,
             context: self.context,
         };
-        for (part, part_stats) in self.each_chunk(files, same_sized, begin)? {
+        for (part, part_stats) in self.each_chunk(files, begin)? {
             read.dictionaries.push(part.plays.into_dictionary());
             read.months.extend(part.file_months.months);
             read.stats.merge(part_stats);
@@ -150,11 +142,19 @@ impl Extractor<'_> {
         Ok(())
     }
 
+    /// Reads log files to find the months of each file's plays, by the file's number in the listing.
+    ///
+    /// # Errors
+    /// Those of [`Self::songs`].
+    pub fn months(&self, files: SelectedFiles<'_>) -> Result<BTreeSet<(usize, Month)>> {
+        let parts = self.each_chunk(files, |_| MonthExtract::default())?;
+        Ok(parts.into_iter().flat_map(|(part, _)| part.0.months).collect())
+    }
+
     /// Passes every chunk of every file to one of the workers; returns the workers' partials and statistics.
     fn each_chunk<P: Extract>(
         &self,
         files: SelectedFiles<'_>,
-        same_sized: Option<&SameSized>,
         begin: impl Fn(usize) -> P + Sync,
     ) -> Result<Vec<(P, ReadStats)>> {
         let Self { config, scratch, context } = *self;
@@ -174,7 +174,9 @@ impl Extractor<'_> {
                 feed.read(reader, task, &context.cancel, &mut |fetched| match fetched {
                     Fetched::Chunk(chunk) => {
                         context.cancel.check()?;
-                        stats.heads.extend(same_sized.and_then(|same_sized| same_sized.head(&chunk)));
+                        if P::HAS_FINGERPRINTS {
+                            stats.parts.add(&chunk);
+                        }
                         partial.add(&chunk, decoder, stats)?;
                         context.add(chunk.bytes.len() as u64);
                         Ok(())
@@ -197,6 +199,9 @@ impl Extractor<'_> {
 
 /// The partial result of one worker.
 trait Extract: Send {
+    /// Whether the fingerprints of the files are needed.
+    const HAS_FINGERPRINTS: bool;
+
     /// Adds the records of a chunk.
     fn add(&mut self, chunk: &Chunk<'_>, decoder: &mut Decoder, stats: &mut ReadStats) -> Result<()>;
 
@@ -213,6 +218,9 @@ struct SongExtract {
 }
 
 impl Extract for SongExtract {
+    // Two copies of a song file are one song.
+    const HAS_FINGERPRINTS: bool = false;
+
     fn add(&mut self, chunk: &Chunk<'_>, decoder: &mut Decoder, stats: &mut ReadStats) -> Result<()> {
         let Self { read, text, needs_records } = self;
         let counts = decoder.songs(chunk.bytes, chunk.framing, &mut |decoded| match decoded {
@@ -233,6 +241,27 @@ impl Extract for SongExtract {
     }
 }
 
+/// The months of the plays that one worker has read.
+#[derive(Default)]
+struct MonthExtract(FileMonths);
+
+impl Extract for MonthExtract {
+    const HAS_FINGERPRINTS: bool = false;
+
+    fn add(&mut self, chunk: &Chunk<'_>, decoder: &mut Decoder, stats: &mut ReadStats) -> Result<()> {
+        let counts = decoder.events(chunk.bytes, chunk.framing, &mut |decoded| {
+            if let Decoded::Row(event) = decoded {
+                self.0.note(chunk.file, event.ts, None);
+            }
+        });
+        stats.end(chunk, &counts)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// The plays that one worker has read since its last run.
 struct PlayExtract<'p> {
     worker: usize,
@@ -244,6 +273,8 @@ struct PlayExtract<'p> {
 }
 
 impl Extract for PlayExtract<'_> {
+    const HAS_FINGERPRINTS: bool = true;
+
     fn add(&mut self, chunk: &Chunk<'_>, decoder: &mut Decoder, stats: &mut ReadStats) -> Result<()> {
         let Self { worker, plays, file_months, run_length, target, context } = self;
         let counts = decoder.events(chunk.bytes, chunk.framing, &mut |decoded| match decoded {

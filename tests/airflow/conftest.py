@@ -77,7 +77,10 @@ def lake() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def dag_of() -> Callable[[Path | str], Any]:
     """``dag_of(file)`` -> the only DAG in a file of the DAG folder."""
-    from airflow.dag_processing.dagbag import DagBag
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow 2
+        from airflow.models.dagbag import DagBag
 
     def load(file: Path | str) -> Any:
         bag = DagBag(str(DAGS / file))

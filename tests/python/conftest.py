@@ -49,6 +49,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--large", action="store_true", help="run tests that take minutes: 15,000 songs in a bucket"
     )
+    parser.addoption(
+        "--stores", action="store_true", help="run the tests on S3 servers of other makes: make stores"
+    )
     group = parser.getgroup("random rounds")
     group.addoption(
         "--long", action="store_true", help="run random tests with all their rounds: minutes each"
@@ -221,7 +224,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty working directory and an environment without settings of the package, for one test."""
     monkeypatch.chdir(tmp_path)
     for name in list(os.environ):
-        if name.startswith("SPARKIFY_"):
+        if name.startswith(("SPARKIFY_", "AWS_")) or name == "REQUESTS_CA_BUNDLE":
             monkeypatch.delenv(name)
 
 

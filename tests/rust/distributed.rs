@@ -125,6 +125,6 @@ fn a_large_input_is_divided_into_small_shards() {
     assert!((1_600..=2_800).contains(&shards.len()), "{} shards", shards.len());
     let longest = shards.iter().map(Vec::len).max().unwrap();
     assert!(longest <= 5, "{longest} files in a shard");
-    let bytes = serde_json::to_vec(&FileWork::new(&files[0], false).unwrap()).unwrap().len();
+    let bytes = serde_json::to_vec(&FileWork::new(&files[0]).unwrap()).unwrap().len();
     assert!(bytes < 200, "{bytes} bytes per file");
 }

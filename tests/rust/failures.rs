@@ -178,11 +178,48 @@ fn a_file_that_changed_since_it_was_listed_ends_the_run() {
     assert!(read(listed.clone()).is_ok());
     for file in [
         InputFile { size: listed.size + 1, ..listed.clone() },
-        InputFile { size: listed.size - 1, ..listed.clone() },
         InputFile { version: Version::Modified(modified(&metadata) - 1), ..listed.clone() },
         InputFile { path: listed.path.with_file_name("gone.json"), ..listed.clone() },
     ] {
         assert_eq!(read(file).unwrap_err().kind(), ErrorKind::Retry);
+    }
+}
+
+#[test]
+fn a_file_that_grew_since_it_was_listed_is_read_to_the_last_complete_line_of_its_listed_size() {
+    let song = |number: usize| {
+        let (id, text) = (format!("SO{number:04}"), "x".repeat(number % 7));
+        format!(r#"{{"song_id": "{id}", "title": "{text}", "artist_id": "AR", "duration": 1.5, "year": 0}}"#)
+    };
+    let pretty = |number: usize| song(number).replace(", ", ",\n  ");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("songs.json");
+    for (records, chunk_size) in [
+        ((0..40).map(song).collect::<Vec<_>>(), 1 << 10),
+        ((0..40).map(pretty).collect(), 1 << 10),
+        ((0..12).map(song).collect(), 1 << 20),
+        ((0..12).map(pretty).collect(), 1 << 20),
+    ] {
+        let body = records.join("\n") + "\n";
+        fs::write(&path, &body).unwrap();
+        let config = Config { chunk_size, threads: 2, ..TestFolder::new(&TINY).config("lake") };
+        for size in 0..body.len() {
+            // The file was listed with this size, at another time.
+            let file =
+                InputFile { path: path.clone(), size: size as u64, version: Version::Modified(0), is_missing: false };
+            let listing = Listing { files: [file].into(), ..Listing::default() };
+            let (songs, stats) =
+                Extractor { config: &config, scratch: Some(folder.path()), context: &Context::default() }
+                    .songs(SelectedFiles { listing: &listing, selection: &listing.all() })
+                    .unwrap();
+            let mut end = 0;
+            let complete = records.iter().take_while(|record| {
+                end += record.len() + 1;
+                end <= size
+            });
+            assert_eq!(songs.records.len(), complete.count(), "{size} bytes of {body:.80}");
+            assert_eq!(stats.counts.quarantined, 0, "{size} bytes of {body:.80}");
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 //! - [`distributed`]: a run on an executor writes the same lake.
 //! - [`s3_input`]: an input in a bucket gives the same lake, with the promised number of requests.
 //! - [`doctor`]: a good location passes all checks, problems are detected, and no file is left.
+//! - [`fence`]: a writer that was overtaken sends no further request.
 //! - [`s3_client`]: the client retries temporary failures of a store, and reports permanent ones.
 //!
 //! [`test_folder`] creates an input and runs the job. [`object_server`] is an S3 server in memory, [`scripted_server`]
@@ -26,6 +27,8 @@ mod distributed;
 mod doctor;
 #[cfg(test)]
 mod failures;
+#[cfg(test)]
+mod fence;
 #[cfg(test)]
 mod merge_order;
 #[cfg(test)]

@@ -56,13 +56,18 @@ pub fn error(status: u16, code: &str) -> Reply {
 
 /// A page of a listing with these keys, which are already encoded.
 pub fn page(keys: &[&str]) -> Vec<u8> {
-    let entry = |key: &&str| {
+    tagged_page(keys.iter().map(|key| (*key, "0f")))
+}
+
+/// A page of a listing, of keys with ETags.
+pub fn tagged_page<'k>(keys: impl Iterator<Item = (&'k str, &'k str)>) -> Vec<u8> {
+    let entry = |(key, tag): (&str, &str)| {
         let time = "<LastModified>2020-01-01T00:00:00Z</LastModified>";
-        format!("<Contents><Key>{key}</Key>{time}<ETag>&quot;0f&quot;</ETag><Size>1</Size></Contents>")
+        format!("<Contents><Key>{key}</Key>{time}<ETag>&quot;{tag}&quot;</ETag><Size>1</Size></Contents>")
     };
     let start =
         "<?xml version=\"1.0\"?><ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>";
-    let entries: String = keys.iter().map(entry).collect();
+    let entries: String = keys.map(entry).collect();
     format!("{start}{entries}</ListBucketResult>").into_bytes()
 }
 

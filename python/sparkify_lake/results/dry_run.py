@@ -36,7 +36,6 @@ class PlannedTable:
         exists: Whether the folder exists.
         files: Number of files in it now.
         partitions: The partitions that a run would rewrite; None for all partitions.
-        more_partitions: The maximum number of further partitions; only reading the input shows which.
     """
 
     name: str
@@ -45,7 +44,6 @@ class PlannedTable:
     exists: bool
     files: int
     partitions: Sequence[PlannedPartition] | None
-    more_partitions: int
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PlannedTable:
@@ -61,10 +59,7 @@ class PlannedTable:
             return "all"
         if self.partitions and not self.partitions[0].partition:
             return "its file"
-        parts = [f"{format_count(len(self.partitions))} partitions"] if self.partitions else []
-        if self.more_partitions:
-            parts.append(f"at most {format_count(self.more_partitions)} more")
-        return ", ".join(parts) or "nothing"
+        return f"{format_count(len(self.partitions))} partitions" if self.partitions else "nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

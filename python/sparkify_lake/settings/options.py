@@ -22,7 +22,7 @@ from sparkify_lake.settings.locations import normalized
 Kind = Literal["location", "choice", "list", "size", "number", "text", "flag", "path"]
 Call = Literal["run", "plan", "build", "open_lake", "doctor", "check", "recover", "status", "program"]
 Group = Literal["locations", "store", "tables", "limits", "program"]
-Source = Literal["argument", "environment", "file"]
+Source = Literal["argument", "environment", "file", "aws"]
 
 
 # The groups of options, in order, with their headings in `--help` and in the documentation.
@@ -38,6 +38,7 @@ _WRITING: frozenset[Call] = frozenset({"run", "plan"})
 _READING: frozenset[Call] = frozenset({"run", "plan", "build"})
 _OPENING: frozenset[Call] = frozenset({"open_lake", "check", "recover", "status"})
 _ALL_CALLS: frozenset[Call] = _READING | _OPENING | {"doctor"}
+_STORING: frozenset[Call] = _WRITING | {"recover", "doctor"}
 _RUN_ONLY: frozenset[Call] = frozenset({"run"})
 _PROGRAM_ONLY: frozenset[Call] = frozenset({"program"})
 
@@ -99,6 +100,8 @@ OPTIONS: tuple[Option, ...] = (
            help="song files, if in another place: folder, file or glob"),
     Option(name="log_data", kind="location", group="locations", metavar="PATH", calls=_READING | {"status"},
            help="log files, if in another place: folder, file or glob"),
+    Option(name="follow_symlinks", kind="flag", group="locations", calls=_READING | {"status"},
+           help="follow symlinks to files and folders below a local input"),
     Option(name="config", kind="path", group="locations", metavar="PATH", native=False,
            calls=_ALL_CALLS, sources=frozenset({"argument", "environment"}),
            help="folder that contains dl.cfg and lake.cfg, or one of these files"),
@@ -108,6 +111,13 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="endpoint_url", kind="text", group="store", metavar="URL", calls=_ALL_CALLS,
            older_keys=("AWS_ENDPOINT_URL",),
            help="URL of the S3 server, if it is not AWS (for example MinIO)"),
+    Option(name="addressing_style", kind="choice", group="store", metavar="STYLE", calls=_ALL_CALLS,
+           choices=("auto", "virtual", "path"),
+           help="bucket in the host (virtual) or in the path; auto: path at --endpoint-url"),
+    Option(name="use_fips_endpoint", kind="flag", group="store", calls=_ALL_CALLS,
+           help="use the FIPS endpoints of AWS"),
+    Option(name="use_dualstack_endpoint", kind="flag", group="store", calls=_ALL_CALLS,
+           help="use the endpoints of AWS for IPv4 and IPv6"),
     Option(name="profile", kind="text", group="store", metavar="NAME", calls=_ALL_CALLS,
            older_keys=("AWS_PROFILE",), help="profile in ~/.aws/config and ~/.aws/credentials"),
     Option(name="anonymous", kind="flag", group="store", calls=_ALL_CALLS,
@@ -118,6 +128,27 @@ OPTIONS: tuple[Option, ...] = (
            help="additional CA certificates to trust (PEM)"),
     Option(name="store_patience", kind="text", group="store", metavar="TIME", calls=_ALL_CALLS,
            help="how long to keep retrying a failed request"),
+    Option(name="requester_pays", kind="flag", group="store", calls=_ALL_CALLS,
+           help="pay for requests to the buckets of others"),
+    Option(name="sse", kind="choice", group="store", metavar="METHOD", calls=_STORING,
+           choices=("AES256", "aws:kms", "aws:kms:dsse"),
+           help="encryption of new objects: AES256, aws:kms or aws:kms:dsse"),
+    Option(name="sse_kms_key_id", kind="text", group="store", metavar="KEY", calls=_STORING,
+           help="key of AWS KMS for new objects: ID, ARN or alias"),
+    Option(name="bucket_key_enabled", kind="flag", group="store", calls=_STORING,
+           help="encrypt with a bucket key, for fewer requests to AWS KMS"),
+    Option(name="storage_class", kind="choice", group="store", metavar="CLASS", calls=_STORING,
+           choices=(
+               "STANDARD", "INTELLIGENT_TIERING", "STANDARD_IA", "ONEZONE_IA", "GLACIER_IR",
+               "REDUCED_REDUNDANCY",
+           ),
+           help="storage class of new objects, such as INTELLIGENT_TIERING"),
+    Option(name="acl", kind="choice", group="store", metavar="ACL", calls=_STORING,
+           choices=(
+               "private", "bucket-owner-full-control", "bucket-owner-read", "authenticated-read",
+               "aws-exec-read", "public-read", "public-read-write",
+           ),
+           help="canned access control list of new objects"),
     Option(name="tables", kind="list", group="tables", metavar="NAMES", calls=_WRITING,
            choices=("songs", "artists", "users", "time", "songplays"),
            help="tables to write, separated by commas"),
@@ -194,14 +225,28 @@ class StoreOptions(TypedDict, total=False):
     config: Location | None
     region: str | None
     endpoint_url: str | None
+    addressing_style: str | None
+    use_fips_endpoint: bool | None
+    use_dualstack_endpoint: bool | None
     profile: str | None
     anonymous: bool | None
     allow_http: bool | None
     ca_file: Location | None
     store_patience: str | None
+    requester_pays: bool | None
     access_key_id: str | Secret | None
     secret_access_key: str | Secret | None
     session_token: str | Secret | None
+
+
+class ObjectOptions(StoreOptions, total=False):
+    """Keyword arguments of `recover`, which may write objects, in addition to output."""
+
+    sse: str | None
+    sse_kms_key_id: str | None
+    bucket_key_enabled: bool | None
+    storage_class: str | None
+    acl: str | None
 
 
 class ReadOptions(StoreOptions, total=False):
@@ -209,6 +254,7 @@ class ReadOptions(StoreOptions, total=False):
 
     song_data: Location | None
     log_data: Location | None
+    follow_symlinks: bool | None
     match: str | None
     unmatched: str | None
     ts_window: str | tuple[object, object] | None
@@ -225,7 +271,7 @@ class ReadOptions(StoreOptions, total=False):
     quiet: bool | None
 
 
-class PlanOptions(ReadOptions, total=False):
+class PlanOptions(ReadOptions, ObjectOptions, total=False):
     """Keyword arguments of `plan`, in addition to input and output."""
 
     tables: str | Sequence[str] | None
@@ -245,7 +291,7 @@ class RunOptions(PlanOptions, total=False):
     shard_size: int | str | None
 
 
-class DoctorOptions(StoreOptions, total=False):
+class DoctorOptions(ObjectOptions, total=False):
     """Keyword arguments of `doctor`, in addition to the location."""
 
     executor: object
@@ -256,6 +302,7 @@ class StatusOptions(StoreOptions, total=False):
 
     song_data: Location | None
     log_data: Location | None
+    follow_symlinks: bool | None
 
 
 class LakeOptions(StoreOptions, total=False):

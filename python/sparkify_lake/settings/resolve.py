@@ -1,7 +1,8 @@
 """Resolves the settings of one call from arguments, environment and files.
 
-Precedence: arguments, then the environment (`SPARKIFY_*`), then `lake.cfg`, then `dl.cfg`, then the defaults
-of the engine. Files are read in `files.py`; the engine checks the values.
+Precedence: arguments, then the environment (`SPARKIFY_*`), then `lake.cfg`, then `dl.cfg`, then the settings
+of AWS's tools, then the defaults of the engine. Files are read in `files.py`, the settings of AWS's tools in
+`aws.py`; the engine checks the values.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from sparkify_lake.errors import AccessDeniedError, ConfigurationError, UsageError
 from sparkify_lake.secret import Secret
+from sparkify_lake.settings.aws import with_aws_settings
 from sparkify_lake.settings.config import Config, Credential, Setting
 from sparkify_lake.settings.environment import own_variables
 from sparkify_lake.settings.files import (
@@ -92,9 +94,10 @@ def resolve(
         if keys
         else _credentials_from_files(files, settings.get("profile"), warnings)
     )
-    return Config(
+    config = Config(
         call=call, settings=settings, credentials=credentials, warnings=tuple(warnings), executor=executor
     )
+    return with_aws_settings(config)
 
 
 def _add(

@@ -2,36 +2,40 @@
 //!
 //! Before anything else, each file that the lake has no copy of is read once and packed into the state. A missing file
 //! is added to the listing again, with its copy in place of the file, so all later steps treat it as an unchanged file.
-//! If another file has the same bytes, the file was only moved and does not count as missing.
+//! A file whose content is in the input, under any path, name or compression, was only moved: it is not missing. Neither
+//! is a file whose content is the beginning of another file, because it grew before it was moved.
 //!
 //! Invariant: with `--keep-gone`, every file of the manifest that has records has a copy of exactly the bytes that were
 //! read. A file counts as missing only if the lake has a copy of it.
 
+mod missing;
 mod pack;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
+pub(crate) use missing::RetainedFile;
+use missing::{
+    Listed, content_of, has_no_copy, input_file, lost_copy, missing_files, replaced_warning, unlisted_files,
+};
 use pack::{MAX_PACK_BYTES, NewPacks, PackReader, PackWriter};
 
-use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
+use crate::incremental::known_input::{self, KnownContents, KnownInput};
 use crate::input::file_identity;
+use crate::input::fingerprint::{ContentReader, FileContent};
 use crate::input::input_files::InputFiles;
 use crate::input::list::{InputFile, Listing, SelectedFiles, Selection, Version, modified};
-use crate::input::read::{Fetched, FileFeed, Reader, Reading};
+use crate::input::read::{Fetched, FileFeed, Reader};
 use crate::input::sources::{Content, JobSpec, Source};
-use crate::lake::checkpoint::{Checkpoint, FileCopy, Manifest, ManifestEntry, StateFile};
+use crate::lake::checkpoint::{FileCopy, StateFile};
 use crate::lake::commit_record::CommitRecord;
-use crate::lake::{Lake, Stage};
-use crate::location::Location;
+use crate::lake::{Stage, StateReader};
 use crate::runtime::context::Context;
 use crate::runtime::progress::Level;
 use crate::runtime::threads::for_tasks;
-use crate::s3::object::Tag;
-use crate::transform::extract;
 
 /// A pack is rewritten when less than one part in this many of its bytes is still needed.
 const MIN_NEEDED_FRACTION: u64 = 2;
@@ -39,8 +43,8 @@ const MIN_NEEDED_FRACTION: u64 = 2;
 /// The copies of a run's input files.
 #[derive(Debug, Default)]
 pub(crate) struct RetainedFiles {
-    songs: BTreeMap<String, FileCopy>,
-    logs: BTreeMap<String, FileCopy>,
+    songs: BTreeMap<String, RetainedFile>,
+    logs: BTreeMap<String, RetainedFile>,
     /// The packs that contain the copies.
     pub(crate) packs: BTreeMap<u32, StateFile>,
     /// Whether this run made any copy or rewrote a pack.
@@ -49,14 +53,14 @@ pub(crate) struct RetainedFiles {
 
 impl RetainedFiles {
     /// Returns the copies of one content, by the names that the manifest uses.
-    pub(crate) const fn of(&self, content: Content) -> &BTreeMap<String, FileCopy> {
+    pub(crate) const fn of(&self, content: Content) -> &BTreeMap<String, RetainedFile> {
         match content {
             Content::Songs => &self.songs,
             Content::Logs => &self.logs,
         }
     }
 
-    const fn of_mut(&mut self, content: Content) -> &mut BTreeMap<String, FileCopy> {
+    const fn of_mut(&mut self, content: Content) -> &mut BTreeMap<String, RetainedFile> {
         match content {
             Content::Songs => &mut self.songs,
             Content::Logs => &mut self.logs,
@@ -64,32 +68,8 @@ impl RetainedFiles {
     }
 
     fn all(&self) -> impl Iterator<Item = &FileCopy> {
-        self.songs.values().chain(self.logs.values())
+        self.songs.values().chain(self.logs.values()).map(|file| &file.copy)
     }
-}
-
-/// The newest checkpoint with the manifest of a content.
-#[derive(Clone, Copy)]
-struct Known<'l> {
-    checkpoint: &'l Checkpoint,
-    manifest: &'l Manifest,
-}
-
-impl<'l> Known<'l> {
-    /// Finds the newest manifest of a source; `None` if that manifest belongs to another location.
-    fn newest(head: Option<&'l CommitRecord>, content: Content, source: &Source) -> Option<Self> {
-        let mut checkpoints = head?.checkpoints.iter().rev();
-        checkpoints
-            .find_map(|checkpoint| Some(Self { checkpoint, manifest: checkpoint.input.get(content.name())? }))
-            .filter(|known| known.manifest.location == file_identity::location(source))
-    }
-}
-
-/// A file of the manifest that has records and is no longer listed.
-struct MissingFile<'l> {
-    name: &'l str,
-    entry: &'l ManifestEntry,
-    copy: &'l FileCopy,
 }
 
 /// Copies the files that the lake has no copy of, and adds missing files to the listings.
@@ -104,13 +84,9 @@ pub(crate) fn retain(
     context: &Context<'_>,
 ) -> Result<RetainedFiles> {
     let head = stage.lake().record();
-    if !spec.config.keep_gone {
-        return must_allow_shrink(spec, inputs, head).map(|()| RetainedFiles::default());
-    }
-    let mut old_packs: BTreeMap<u32, StateFile> =
-        head.iter().flat_map(|head| &head.checkpoints).flat_map(|checkpoint| checkpoint.state.packs.clone()).collect();
-    let new_packs = NewPacks::new(stage, old_packs.last_key_value().map_or(0, |(last, _)| last + 1));
-    if spec.config.rebuild {
+    let mut old_packs = packs_of(head);
+    let next_pack = old_packs.last_key_value().map_or(0, |(last, _)| last + 1);
+    if spec.config.keep_gone && spec.config.rebuild {
         // A rebuild copies input files again if their copies are damaged.
         for (number, pack) in old_packs.clone() {
             context.cancel.check()?;
@@ -119,63 +95,100 @@ pub(crate) fn retain(
             }
         }
     }
+    let old_packs = old_packs;
+    let mut reader = PackReader::new(stage.lake().state(), &old_packs);
+    if !spec.config.keep_gone {
+        return must_allow_shrink(spec, inputs, head, &mut reader, context).map(|()| RetainedFiles::default());
+    }
+    let new_packs = NewPacks::new(stage, next_pack);
     let mut retained = RetainedFiles::default();
     for content in Content::ALL {
         let Some(source) = spec.source(content) else { continue };
-        let known = Known::newest(head, content, source);
         let is_usable = |copy: &FileCopy| copy.parts.iter().all(|part| old_packs.contains_key(&part.0));
-        let (mut copies, to_copy) = find_copies(source, inputs.listing(content), known, is_usable);
+        let known = KnownInput::all(spec, head, content);
+        let listing = inputs.listing(content);
+        let unlisted = unlisted_files(source, listing, &known, &mut reader)?;
+        let Listed { mut files, to_copy, outdated } = Listed::new(source, listing, &known, is_usable);
         retained.has_changed |= !to_copy.is_empty();
         context.note(Level::Info, || format!("{}: {} files to copy", content.name(), to_copy.len()));
-        let listing = inputs.listing(content);
-        for (index, copy) in copy_files(listing, &to_copy, &new_packs, &spec.config, context)? {
-            copies.extend(listing.files.get(index).map(|file| (file_identity::name(source, file), copy)));
+        let lengths = known_input::lengths(unlisted.iter().map(|file| file.content).chain(outdated.values().copied()));
+        let mut contents = KnownContents::default();
+        files.values().for_each(|file| contents.add(file.content));
+        let unchanged: Vec<String> = files.keys().cloned().collect();
+        for (copy, content) in copy_files(listing, &to_copy, &lengths, (spec, &new_packs, context))? {
+            contents.add_read(&content);
+            let name = listing.files.get(content.file).map(|file| file_identity::name(source, file));
+            files.extend(name.map(|name| (name, RetainedFile { copy, content: content.content })));
         }
-        let present: HashSet<String> = copies.values().map(|copy| copy.sha256.clone()).collect();
+        let warning = replaced_warning(source, &outdated, &contents);
         let mut missing = Vec::new();
-        for MissingFile { name, entry, copy } in missing_files(source, listing, known)? {
-            if !present.contains(&copy.sha256) {
-                if !is_usable(copy) {
-                    return Err(lost_copy(source, name));
-                }
-                missing.extend(input_file(source, name, entry));
-                copies.insert(name.to_owned(), copy.clone());
+        for (name, file) in missing_files((spec, source, listing), &known, &unlisted, &unchanged, contents) {
+            let copy = file.entry.copy.clone().ok_or_else(|| has_no_copy(source, file.name))?;
+            if !is_usable(&copy) {
+                return Err(lost_copy(source, file.name));
             }
+            missing.push(input_file(source, &name, file.entry));
+            files.insert(name, RetainedFile { copy, content: file.content });
         }
-        inputs.listing_mut(content).add_missing(missing);
-        *retained.of_mut(content) = copies;
+        let listing = inputs.listing_mut(content);
+        listing.add_missing(missing);
+        listing.warnings.extend(warning);
+        *retained.of_mut(content) = files;
     }
     compact(&mut retained, &old_packs, &new_packs)?;
     let needed: BTreeSet<u32> = retained.all().flat_map(|copy| &copy.parts).map(|part| part.0).collect();
-    let packs = old_packs.into_iter().chain(new_packs.into_written());
+    let packs = old_packs.iter().map(|(number, pack)| (*number, pack.clone())).chain(new_packs.into_written());
     retained.packs = packs.filter(|(number, _)| needed.contains(number)).collect();
     Ok(retained)
 }
 
-/// Adds missing files to the listings for a dry run, without reading: moved files count as missing too. Returns the
-/// files that a run would copy, by content.
+fn packs_of(head: Option<&CommitRecord>) -> BTreeMap<u32, StateFile> {
+    head.iter().flat_map(|head| &head.checkpoints).flat_map(|checkpoint| checkpoint.state.packs.clone()).collect()
+}
+
+/// Adds missing files to the listings for a dry run: reads the files that a run would copy, but writes nothing. Returns
+/// these files, by content.
 ///
 /// # Errors
-/// As [`retain`], except those of reading.
+/// As [`retain`].
 pub(crate) fn estimate(
     spec: &JobSpec,
     inputs: &mut InputFiles,
-    head: Option<&CommitRecord>,
+    (head, state): (Option<&CommitRecord>, StateReader<'_>),
+    context: &Context<'_>,
 ) -> Result<Vec<(Content, Selection)>> {
+    let packs = packs_of(head);
+    let mut packs = PackReader::new(state, &packs);
     if !spec.config.keep_gone {
-        return must_allow_shrink(spec, inputs, head).map(|()| Vec::new());
+        return must_allow_shrink(spec, inputs, head, &mut packs, context).map(|()| Vec::new());
     }
-    let mut to_copy = Vec::new();
+    let mut all_to_copy = Vec::new();
     for content in Content::ALL {
         let Some(source) = spec.source(content) else { continue };
-        let known = Known::newest(head, content, source);
-        let missing = missing_files(source, inputs.listing(content), known)?;
-        let missing = missing.iter().filter_map(|file| input_file(source, file.name, file.entry)).collect();
+        let known = KnownInput::all(spec, head, content);
+        let listing = inputs.listing(content);
+        let unlisted = unlisted_files(source, listing, &known, &mut packs)?;
+        let Listed { files, to_copy, .. } = Listed::new(source, listing, &known, |_| true);
+        let mut contents = KnownContents::default();
+        files.values().for_each(|file| contents.add(file.content));
+        if !unlisted.is_empty() {
+            let lengths = known_input::lengths(unlisted.iter().map(|file| file.content));
+            let selected = SelectedFiles { listing, selection: &to_copy };
+            let read = known_input::read_contents(selected, &lengths, &spec.config, context)?;
+            read.iter().for_each(|file| contents.add_read(file));
+        }
+        let unchanged: Vec<String> = files.into_keys().collect();
+        let mut missing = Vec::new();
+        for (name, file) in missing_files((spec, source, listing), &known, &unlisted, &unchanged, contents) {
+            if file.entry.copy.is_none() {
+                return Err(has_no_copy(source, file.name));
+            }
+            missing.push(input_file(source, &name, file.entry));
+        }
         inputs.listing_mut(content).add_missing(missing);
-        let (_, without_copy) = find_copies(source, inputs.listing(content), known, |_| true);
-        to_copy.push((content, without_copy));
+        all_to_copy.push((content, to_copy));
     }
-    Ok(to_copy)
+    Ok(all_to_copy)
 }
 
 /// Writes the copies of missing files to the folder `scratch`. Returns the listing with these files in place of the
@@ -187,18 +200,18 @@ pub(crate) fn restore(
     retained: &RetainedFiles,
     (source, listing): (&Source, &Listing),
     missing: &Selection,
-    lake: &Lake,
+    state: StateReader<'_>,
     scratch: &Path,
 ) -> Result<Listing> {
     let mut files = listing.files.to_vec();
-    let mut packs = PackReader::new(lake, &retained.packs);
+    let mut packs = PackReader::new(state, &retained.packs);
     for index in missing.iter() {
         let Some(file) = files.get_mut(*index) else { continue };
         let path = scratch.join(format!("{}-{index}", source.content.name()));
         let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &path, &error);
         let mut scratch_file = File::create(&path).map_err(failed)?;
         let copy = retained.of(source.content).get(&file_identity::name(source, file));
-        for part in copy.into_iter().flat_map(|copy| &copy.parts) {
+        for part in copy.into_iter().flat_map(|file| &file.copy.parts) {
             scratch_file.write_all(&packs.frames(*part)?).map_err(failed)?;
         }
         let metadata = scratch_file.metadata().map_err(failed)?;
@@ -213,79 +226,40 @@ pub(crate) fn max_packs(bytes: u64, threads: usize) -> u64 {
     threads as u64 + bytes / MAX_PACK_BYTES as u64
 }
 
-/// Finds the copies that the lake has of listed files and that are usable; also returns the files without such a copy.
-fn find_copies(
-    source: &Source,
-    listing: &Listing,
-    known: Option<Known<'_>>,
-    is_usable: impl Fn(&FileCopy) -> bool,
-) -> (BTreeMap<String, FileCopy>, Selection) {
-    let listed_at =
-        known.and_then(|known| file_identity::nanoseconds(&known.checkpoint.listed_at)).unwrap_or(i128::MIN);
-    let (mut copies, mut to_copy) = (BTreeMap::new(), Vec::new());
-    for (index, file) in listing.files.iter().enumerate().filter(|(_, file)| !file.is_missing) {
-        let name = file_identity::name(source, file);
-        let entry = known.and_then(|known| known.manifest.files.get(&name));
-        match entry.filter(|entry| file_identity::is_unchanged(file, (entry.size, &entry.version), listed_at)) {
-            Some(ManifestEntry { copy: Some(copy), .. }) if is_usable(copy) => drop(copies.insert(name, copy.clone())),
-            // It has no records, so there is nothing to retain.
-            Some(entry) if entry.read() == 0 => {}
-            _ => to_copy.push(index),
-        }
-    }
-    (copies, to_copy.into())
-}
-
-/// Returns the files of the manifest that have records and are no longer listed.
-fn missing_files<'l>(source: &Source, listing: &Listing, known: Option<Known<'l>>) -> Result<Vec<MissingFile<'l>>> {
-    let listed: HashSet<String> = listing.files.iter().map(|file| file_identity::name(source, file)).collect();
-    let entries = known.into_iter().flat_map(|known| &known.manifest.files);
-    let missing = entries.filter(|(name, entry)| !listed.contains(*name) && entry.read() > 0);
-    missing
-        .map(|(name, entry)| {
-            let copy = entry.copy.as_ref().ok_or_else(|| {
-                Error::new(
-                    ErrorKind::DataRefused,
-                    format!("{name} is missing from {}, and the lake has no copy of it", source.shown),
-                )
-                .cause("it was read by a run without --keep-gone, and such a run makes no copies")
-                .hint("restore the file and run once with --keep-gone; or run without --keep-gone to remove its rows")
-                .context("path", name.clone())
-            })?;
-            Ok(MissingFile { name, entry, copy })
-        })
-        .collect()
-}
-
-/// The error for a missing file whose only copy is missing or damaged.
-fn lost_copy(source: &Source, name: &str) -> Error {
-    Error::new(
-        ErrorKind::Protocol,
-        format!("{name} is missing from {}, and its copy in the lake is missing or damaged", source.shown),
-    )
-    .cause("the rows of this file cannot be rebuilt")
-    .hint(
-        "restore the file, or the packs that `sparkify-lake check` names; or run with --allow-shrink without \
-         --keep-gone, which removes its rows permanently",
-    )
-    .context("path", name)
-}
-
 /// Refuses a run without `--keep-gone` that would remove rows of missing files which an earlier run retained, unless
 /// `--allow-shrink` is set.
-fn must_allow_shrink(spec: &JobSpec, inputs: &InputFiles, head: Option<&CommitRecord>) -> Result<()> {
+fn must_allow_shrink(
+    spec: &JobSpec,
+    inputs: &InputFiles,
+    head: Option<&CommitRecord>,
+    packs: &mut PackReader<'_>,
+    context: &Context<'_>,
+) -> Result<()> {
     if spec.config.allow_shrink {
         return Ok(());
     }
     for content in Content::ALL {
         let Some(source) = spec.source(content) else { continue };
-        let Some(Known { manifest, .. }) = Known::newest(head, content, source) else { continue };
-        if manifest.files.values().all(|entry| entry.copy.is_none()) {
+        let known: Vec<KnownInput<'_>> = KnownInput::all(spec, head, content);
+        let with_copies: Vec<KnownInput<'_>> = known
+            .iter()
+            .filter(|known| known.manifest.files.values().any(|entry| entry.copy.is_some()))
+            .copied()
+            .collect();
+        let listing = inputs.listing(content);
+        let mut unlisted = Vec::new();
+        for known in &with_copies {
+            for (name, entry) in known.unlisted(source, listing) {
+                let Some(copy) = &entry.copy else { continue };
+                unlisted.push((name, entry.content.map_or_else(|| content_of(copy, packs), Ok)?));
+            }
+        }
+        if unlisted.is_empty() {
             continue;
         }
-        let listed: HashSet<String> =
-            inputs.listing(content).files.iter().map(|file| file_identity::name(source, file)).collect();
-        let mut missing = manifest.files.iter().filter(|(name, entry)| entry.copy.is_some() && !listed.contains(*name));
+        let lengths = known_input::lengths(unlisted.iter().map(|(_, content)| *content));
+        let contents = known_input::contents_of_listing(source, listing, &known, &lengths, (&spec.config, context))?;
+        let mut missing = unlisted.iter().filter(|(_, content)| !contents.contain(content));
         if let Some((first, _)) = missing.next() {
             let count = 1 + missing.count();
             return Err(Error::new(
@@ -300,39 +274,37 @@ fn must_allow_shrink(spec: &JobSpec, inputs: &InputFiles, head: Option<&CommitRe
     Ok(())
 }
 
-/// Turns an entry of the manifest into a missing input file.
-fn input_file(source: &Source, name: &str, entry: &ManifestEntry) -> Option<InputFile> {
-    let (path, version) = match &source.root {
-        Location::Local(root) => (root.join(name), Version::Modified(entry.version.parse().ok()?)),
-        Location::Object(root) => (Path::new(&root.key).join(name), Version::Tag(Tag(entry.version.as_str().into()))),
-    };
-    Some(InputFile { path, size: entry.size, version, is_missing: true })
-}
-
-/// Reads files completely and packs their content. Files that cannot be read as JSON get no copy.
+/// Reads files completely and packs their content; returns their copies, and their contents with the beginnings of the
+/// given lengths. Files that cannot be read as JSON get no copy.
 fn copy_files(
     listing: &Listing,
     selection: &Selection,
-    packs: &NewPacks<'_>,
-    config: &Config,
-    context: &Context<'_>,
-) -> Result<Vec<(usize, FileCopy)>> {
-    let reading = Reading { verify_first: true, in_order: true, ..extract::reading(config) };
-    let feed = FileFeed::new(SelectedFiles { listing, selection }, reading)?;
-    let writers = for_tasks(
-        config.threads,
+    lengths: &[u64],
+    (spec, packs, context): (&JobSpec, &NewPacks<'_>, &Context<'_>),
+) -> Result<Vec<(FileCopy, FileContent)>> {
+    let feed = FileFeed::new(SelectedFiles { listing, selection }, known_input::whole_files(&spec.config))?;
+    let workers = for_tasks(
+        spec.config.threads,
         feed.tasks(),
         &context.cancel,
-        |_| (PackWriter::new(packs), Reader::default()),
-        |(writer, reader), task| {
+        |_| (PackWriter::new(packs), ContentReader::new(lengths), Reader::default()),
+        |(writer, contents, reader), task| {
             feed.read(reader, task, &context.cancel, &mut |fetched| match fetched {
-                Fetched::Chunk(chunk) => context.cancel.check().and_then(|()| writer.add(chunk.file, chunk.bytes)),
+                Fetched::Chunk(chunk) => {
+                    context.cancel.check()?;
+                    contents.add(&chunk);
+                    writer.add(chunk.file, chunk.bytes)
+                }
                 Fetched::Bad { .. } => Ok(()),
             })
         },
-        |(writer, _)| writer.finish(),
+        |(writer, ..)| writer.finish(),
     )?;
-    Ok(writers.into_iter().flat_map(|(writer, _)| writer.into_copies()).collect())
+    // A worker has copied and fingerprinted its files in the same order.
+    let pairs = |(writer, contents, _): (PackWriter<'_>, ContentReader<'_>, Reader)| {
+        writer.into_copies().into_iter().map(|(_, copy)| copy).zip(contents.finish())
+    };
+    Ok(workers.into_iter().flat_map(pairs).collect())
 }
 
 /// Moves the needed parts of packs that are mostly unused to new packs.
@@ -351,9 +323,9 @@ fn compact(retained: &mut RetainedFiles, old_packs: &BTreeMap<u32, StateFile>, n
     }
     retained.has_changed = true;
     let mut writer = PackWriter::new(new_packs);
-    let mut reader = PackReader::new(new_packs.lake(), old_packs);
+    let mut reader = PackReader::new(new_packs.state(), old_packs);
     let RetainedFiles { songs, logs, .. } = retained;
-    let parts = songs.values_mut().chain(logs.values_mut()).flat_map(|copy| &mut copy.parts);
+    let parts = songs.values_mut().chain(logs.values_mut()).flat_map(|file| &mut file.copy.parts);
     for part in parts.filter(|part| mostly_unused.contains(&part.0)) {
         *part = writer.add_frames(&reader.frames(*part)?)?;
     }

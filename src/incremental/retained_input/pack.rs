@@ -13,8 +13,8 @@ use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::{FileCopy, Part, StateFile};
-use crate::lake::commit_record::{hex, state_path};
-use crate::lake::{Lake, Stage};
+use crate::lake::commit_record::hex;
+use crate::lake::{Stage, StateReader};
 
 /// A pack that has reached this size is written, and the next copies go to another pack.
 pub(super) const MAX_PACK_BYTES: usize = 16 << 20;
@@ -36,8 +36,8 @@ impl<'s> NewPacks<'s> {
         Self { stage, next_number: AtomicU32::new(first), written: Mutex::default() }
     }
 
-    pub(super) fn lake(&self) -> &'s Lake {
-        self.stage.lake()
+    pub(super) fn state(&self) -> StateReader<'s> {
+        self.stage.lake().state()
     }
 
     /// Returns the packs that were written, by number.
@@ -138,14 +138,14 @@ impl<'p> PackWriter<'p> {
 /// Reads parts of packs; keeps the pack that was read last in memory.
 #[derive(Debug)]
 pub(super) struct PackReader<'l> {
-    lake: &'l Lake,
+    state: StateReader<'l>,
     packs: &'l BTreeMap<u32, StateFile>,
     last: Option<(u32, Bytes)>,
 }
 
 impl<'l> PackReader<'l> {
-    pub(super) const fn new(lake: &'l Lake, packs: &'l BTreeMap<u32, StateFile>) -> Self {
-        Self { lake, packs, last: None }
+    pub(super) const fn new(state: StateReader<'l>, packs: &'l BTreeMap<u32, StateFile>) -> Self {
+        Self { state, packs, last: None }
     }
 
     /// Returns the frames of a part.
@@ -154,7 +154,7 @@ impl<'l> PackReader<'l> {
             Some((last, bytes)) if *last == number => bytes.clone(),
             _ => {
                 let file = self.packs.get(&number).ok_or_else(|| self.damaged(number))?;
-                let bytes = self.lake.read_state(file)?.ok_or_else(|| self.damaged(number))?;
+                let bytes = self.state.read(file)?.ok_or_else(|| self.damaged(number))?;
                 self.last.insert((number, bytes)).1.clone()
             }
         };
@@ -166,8 +166,7 @@ impl<'l> PackReader<'l> {
     }
 
     fn damaged(&self, number: u32) -> Error {
-        let name = self.packs.get(&number).map(|file| state_path(&file.name));
-        let shown = self.lake.shown(&name.unwrap_or_default());
+        let shown = self.packs.get(&number).map(|file| self.state.shown(file)).unwrap_or_default();
         Error::new(ErrorKind::Protocol, format!("{shown} is missing, or does not match the newest version of the lake"))
             .cause("it contains the copies of missing input files")
             .hint(

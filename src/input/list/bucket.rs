@@ -5,10 +5,12 @@
 //! Invariant: every key below the prefix is handled once, in any form: it is listed, it is counted as ignored, or it
 //! ends the run with an error that names it.
 
+use std::path::Path;
+
 use globset::GlobMatcher;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::input::list::file_names::{is_hidden, is_json};
+use crate::input::list::file_names::{is_hidden, is_input};
 use crate::input::list::listing::Found;
 use crate::input::list::{InputFile, Version};
 use crate::location::ObjectPath;
@@ -38,13 +40,12 @@ pub(super) fn list(bucket: &Bucket, root: &ObjectPath, glob: Option<&GlobMatcher
         if object.key.ends_with('/') {
             // A marker that consoles create for a folder.
         } else if parts.any(|part| is_hidden(part.as_bytes()) && !matches!(part, "." | "..")) {
-            found.hidden += 1;
-        } else if !is_json(name.as_bytes()) {
-            found.other += 1;
-        } else if glob.is_none_or(|glob| glob.is_match(&object.key)) {
-            if !is_addressable(&object.key) {
-                return Err(unaddressable(bucket, &object.key));
-            }
+            found.skipped.hidden += 1;
+        } else if !is_input(name.as_bytes(), Path::new(&object.key), glob) {
+            found.skipped.other += 1;
+        } else if !is_addressable(&object.key) {
+            return Err(unaddressable(bucket, &object.key));
+        } else {
             found.files.push(input_file(object));
         }
     }

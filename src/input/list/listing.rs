@@ -7,7 +7,9 @@ use std::cmp::Ordering;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::shown;
+use crate::error::{Result, shown};
+use crate::input::list::skipped::Skipped;
+use crate::input::sources::Source;
 use crate::s3::bucket::Bucket;
 use crate::s3::object::Tag;
 
@@ -43,10 +45,8 @@ pub struct Listing {
     pub files: Arc<[InputFile]>,
     /// The bucket of the files; `None` for local files.
     pub bucket: Option<Bucket>,
-    /// The number of hidden and temporary names, which are ignored.
-    pub hidden: u64,
-    /// The number of files that are not JSON by their name, which are ignored.
-    pub other: u64,
+    /// The targets of the symlinks to folders that were followed.
+    pub links: Vec<PathBuf>,
     /// Warnings for the report.
     pub warnings: Vec<String>,
 }
@@ -118,26 +118,33 @@ impl Listing {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) files: Vec<InputFile>,
-    pub(super) hidden: u64,
-    pub(super) other: u64,
+    pub(super) links: Vec<PathBuf>,
+    pub(super) skipped: Skipped,
     pub(super) warnings: Vec<String>,
 }
 
 impl Found {
     pub(super) fn merge(&mut self, other: Self) {
         self.files.extend(other.files);
-        self.hidden += other.hidden;
-        self.other += other.other;
+        self.links.extend(other.links);
+        self.skipped.merge(other.skipped);
         self.warnings.extend(other.warnings);
     }
 
     /// Sorts the files and removes duplicates.
-    pub(super) fn listing(mut self, bucket: Option<Bucket>) -> Listing {
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::NoInput`] if there are no files.
+    pub(super) fn listing(mut self, source: &Source, bucket: Option<Bucket>) -> Result<Listing> {
+        if self.files.is_empty() {
+            return Err(self.skipped.nothing_to_read(source));
+        }
         self.files.sort_unstable_by(in_order);
         self.files.dedup_by(|left, right| left == right && in_order(left, right).is_eq());
         self.warnings.sort_unstable();
-        let Self { files, hidden, other, warnings } = self;
-        Listing { files: files.into(), bucket, hidden, other, warnings }
+        self.warnings.extend(self.skipped.warnings(source));
+        let Self { files, links, warnings, .. } = self;
+        Ok(Listing { files: files.into(), bucket, links, warnings })
     }
 }
 

@@ -73,12 +73,14 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Cuts the unpacked bytes of a file into chunks.
+    /// Cuts the unpacked bytes of a file into chunks. Before the last chunk is passed on, `check` gets it with its
+    /// framing, and returns how many of its bytes are complete.
     pub(super) fn stream(
         &mut self,
         file: Listed<'_>,
         unpacker: &mut Unpacker<'_>,
         reading: Reading,
+        check: &dyn Fn(Framing, &[u8]) -> Result<usize>,
         visit: &mut Visit<'_>,
     ) -> Result<()> {
         let index = file.index;
@@ -105,7 +107,7 @@ impl Reader {
                 },
             };
             let end = match cutter {
-                _ if is_last => bytes.len(),
+                (framing, _) if is_last => check(*framing, bytes)?,
                 (Framing::Values, _) => framing::cut(bytes).unwrap_or(0),
                 (Framing::Array, cutter) => {
                     let new = bytes.get(filled..).unwrap_or_default();

@@ -1,10 +1,13 @@
 //! Local files: small files are read whole, many per task; a large plain file is read in ranges that are decoded
 //! independently; compressed files and large top-level arrays are read as streams.
 //!
-//! Invariant: the size and the modification time of a file are compared with the listing after its last byte is read:
-//! before its chunk is passed on, or, for a stream, before the task is complete.
+//! A log that is still being written grows after the listing. It is read up to its listed size, to the last complete
+//! line; the next run reads the rest.
+//!
+//! Invariant: the size and the modification time of a file are compared with the listing after its last byte is read,
+//! before its last chunk is passed on. The bytes of a file that has grown are read twice, and must be the same.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -99,12 +102,18 @@ impl Reader {
             self.buffer.resize(size, 0);
         }
         let read = read_up_to(&mut file, self.buffer.get_mut(..size).unwrap_or_default(), listed)?;
-        must_be_unchanged(&file, listed, read as u64)?;
+        if read < size {
+            return Err(listed.changed());
+        }
         let bytes = self.buffer.get(..read).unwrap_or_default();
         if decompress::format(bytes).is_some() {
             return self.stream_local(listed, reading, visit);
         }
-        visit_whole(listed.index, bytes, visit)
+        let end = match framing::sniff(bytes) {
+            Ok(framing) => complete_end(&file, listed, framing, (0, bytes))?,
+            Err(_) => must_be_unchanged(&file, listed).map(|()| bytes.len())?,
+        };
+        visit_whole(listed.index, bytes.get(..end).unwrap_or_default(), visit)
     }
 
     fn part(&mut self, listed: Listed<'_>, range: &Range<u64>, visit: &mut Visit<'_>) -> Result<()> {
@@ -140,8 +149,8 @@ impl Reader {
             }
             wanted = filled * 2;
         };
-        must_be_unchanged(&file, listed, size)?;
         let bytes = self.buffer.get(..end).unwrap_or_default();
+        let complete = complete_end(&file, listed, Framing::Values, (from, bytes))?;
         let start = if skipped == 0 { Some(0) } else { next_record(bytes, skipped) };
         let Some(start) = start.filter(|start| *start < target.max(1)) else {
             // No record begins in this range; the record that spans it belongs to an earlier range.
@@ -152,23 +161,33 @@ impl Reader {
             offset: from + start as u64,
             lines_before: None,
             framing: Framing::Values,
-            bytes: bytes.get(start..).unwrap_or_default(),
+            bytes: bytes.get(start..complete).unwrap_or_default(),
         };
-        visit(Fetched::Chunk(chunk))
+        if chunk.bytes.is_empty() { Ok(()) } else { visit(Fetched::Chunk(chunk)) }
     }
 
     fn stream_local(&mut self, listed: Listed<'_>, reading: Reading, visit: &mut Visit<'_>) -> Result<()> {
+        let open_listed = || open(listed).map(|file| file.take(listed.file.size));
         if reading.verify_first {
-            let file = open(listed)?;
-            let mut unpacker = Unpacker::new(&file).map_err(|error| listed.failed(error))?;
+            let mut file = open_listed()?;
+            let mut unpacker = Unpacker::new(&mut file).map_err(|error| listed.failed(error))?;
             if let Some(code) = verify(listed, &mut unpacker)? {
+                drop(unpacker);
+                must_be_unchanged(file.get_ref(), listed)?;
                 return visit(Fetched::Bad { file: listed.index, code });
             }
         }
         let file = open(listed)?;
-        let mut unpacker = Unpacker::new(&file).map_err(|error| listed.failed(error))?;
-        self.stream(listed, &mut unpacker, reading, visit)?;
-        must_be_unchanged(&file, listed, listed.file.size)
+        let mut unpacker = Unpacker::new((&file).take(listed.file.size)).map_err(|error| listed.failed(error))?;
+        let is_packed = unpacker.is_packed();
+        let check = |framing, bytes: &[u8]| {
+            if is_packed {
+                return must_be_unchanged(&file, listed).map(|()| bytes.len());
+            }
+            let start = listed.file.size.checked_sub(bytes.len() as u64).ok_or_else(|| listed.changed())?;
+            complete_end(&file, listed, framing, (start, bytes))
+        };
+        self.stream(listed, &mut unpacker, reading, &check, visit)
     }
 }
 
@@ -200,11 +219,35 @@ fn read_up_to(file: &mut File, buffer: &mut [u8], listed: Listed<'_>) -> Result<
     Ok(filled)
 }
 
-fn must_be_unchanged(file: &File, listed: Listed<'_>, read: u64) -> Result<()> {
-    let metadata = file.metadata().map_err(|error| listed.failed(error))?;
-    let size = listed.file.size;
-    if read == size && metadata.len() == size && Version::Modified(modified(&metadata)) == listed.file.version {
+fn must_be_unchanged(file: &File, listed: Listed<'_>) -> Result<()> {
+    if is_unchanged(&file.metadata().map_err(|error| listed.failed(error))?, listed) {
         return Ok(());
     }
     Err(listed.changed())
+}
+
+fn is_unchanged(metadata: &Metadata, listed: Listed<'_>) -> bool {
+    metadata.len() == listed.file.size && Version::Modified(modified(metadata)) == listed.file.version
+}
+
+/// How many of the bytes at `start` of a plain file are complete records: all of them, unless the file has grown since
+/// the listing. Then a record at its listed end may have been written only in part.
+fn complete_end(file: &File, listed: Listed<'_>, framing: Framing, (start, bytes): (u64, &[u8])) -> Result<usize> {
+    let metadata = file.metadata().map_err(|error| listed.failed(error))?;
+    let end = start + bytes.len() as u64;
+    if is_unchanged(&metadata, listed) {
+        return Ok(bytes.len());
+    }
+    let has_grown = metadata.len() > listed.file.size && framing == Framing::Values;
+    if !has_grown || !contains_at(file, start, bytes).map_err(|error| listed.failed(error))? {
+        return Err(listed.changed());
+    }
+    Ok(if end == listed.file.size { framing::complete_end(bytes) } else { bytes.len() })
+}
+
+/// Returns true if the file has these bytes at `start`.
+fn contains_at(file: &File, start: u64, bytes: &[u8]) -> std::io::Result<bool> {
+    let mut again = vec![0; bytes.len()];
+    file.read_exact_at(&mut again, start)?;
+    Ok(again == bytes)
 }

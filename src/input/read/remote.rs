@@ -334,6 +334,6 @@ impl Reader {
             }
             unpacker = open().map_err(|error| listed.failed(error))?;
         }
-        self.stream(listed, &mut unpacker, reading, visit)
+        self.stream(listed, &mut unpacker, reading, &|_, bytes| Ok(bytes.len()), visit)
     }
 }

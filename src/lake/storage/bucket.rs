@@ -1,33 +1,35 @@
 //! A lake in a bucket.
 //!
 //! A bucket has neither locks nor renames, so requests are conditional. The next commit record is created only if it
-//! does not exist, and every changed file is written only if it is still the file that the version replaces. So a run
-//! that was paused and overtaken cannot change files of a later version (`docs/format.md` states the limit). If a
-//! condition fails, there are three cases: another run already published this version, a later version exists, or
-//! another program wrote the file.
+//! does not exist, and every changed file is written only if it is still the file that the version replaces, and if the
+//! commit log had no later version a moment ago. So a run that was paused and overtaken cannot change files of a later
+//! version; `docs/format.md` states the limit, and who repairs the files beyond it.
 //!
 //! Invariant: no key outside the lake's prefix is ever written or deleted.
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{NaiveDate, TimeDelta};
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tokio::sync::Mutex;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::commit_log::record_path;
+use crate::lake::commit_log::{self, LOG, record_path};
 use crate::lake::commit_record::{
     CommitRecord, ConditionalSupport, FileRecord, Image, TableRecord, pack_name, sha256, stage_of,
 };
+use crate::lake::storage::fenced_writer::{FencedWriter, FileChange};
 use crate::lake::storage::pack_writer::PackWriter;
 use crate::lake::storage::{LakeStorage, ListedFile, StageStorage, Stamps};
 use crate::lake::{SUCCESS, in_publishing_order};
 use crate::runtime::cancel::Cancel;
+use crate::runtime::clock::Moment;
 use crate::s3::bucket::Bucket;
+use crate::s3::conditions;
+use crate::s3::fence::Fence;
 use crate::s3::list_parallel;
 use crate::s3::object::{Put, Tag, Written};
 use crate::schema::Table;
@@ -38,9 +40,9 @@ const MAX_IN_FLIGHT: usize = 512;
 /// A batch of files in transfer gets no further file once it has this many bytes.
 const MAX_BATCH_BYTES: usize = 8 << 20;
 
-/// A writer that has not checked the commit log for this long checks it again before it changes the next file, because
-/// it may have been paused and overtaken.
-const LOG_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// A writer that has not checked the commit log for this long checks it again before it sends the next request that
+/// changes a table, because it may have been paused and overtaken.
+const MAX_LOG_CHECK_AGE: Duration = Duration::from_millis(500);
 
 /// A lake below a prefix of keys.
 #[derive(Debug)]
@@ -93,7 +95,7 @@ impl BucketStorage {
                 return Err(damaged_stage(&self.shown(&record.stage())));
             }
             let replaces = file.replaces.as_deref().map(|stamp| Tag(stamp.into()));
-            Ok(FileChange { key: self.key(&path), path, sha256: file.sha256.clone(), replaces, body })
+            Ok(FileChange { path, sha256: file.sha256.clone(), replaces, body })
         })
     }
 
@@ -122,19 +124,43 @@ impl BucketStorage {
         Ok(stamps)
     }
 
+    /// Publishes a version, as long as it is the newest one.
+    fn publish(
+        &self,
+        record: &CommitRecord,
+        stage: Option<&dyn StageStorage>,
+        looked: Moment,
+        cancel: &Cancel,
+    ) -> Result<Stamps> {
+        let own = self.key(&record_path(record.version));
+        let fence = Fence::new(self.key(&format!("{LOG}/")), own, MAX_LOG_CHECK_AGE, Some(looked));
+        let writer = Arc::new(FencedWriter::new(self.bucket.behind(fence), self.key(""), record));
+        let mut stamps = Stamps::new();
+        // Dimensions before facts, so that a play never refers to a song that is not visible yet.
+        let tables = in_publishing_order(record);
+        let is_fact =
+            |table: &TableRecord| matches!(Table::from_name(&table.table), Some(Table::Time | Table::Songplays));
+        let (facts, dimensions): (Vec<_>, Vec<_>) = tables.iter().partition(|(_, table)| is_fact(table));
+        for tables in [dimensions, facts] {
+            cancel.check()?;
+            for (path, stamp) in self.put_in_place(record, &tables, stage, &writer)? {
+                let Some((folder, path)) = path.split_once('/') else { continue };
+                stamps.entry(folder.to_owned()).or_default().insert(path.to_owned(), stamp);
+            }
+        }
+        self.clear_and_mark(&tables, &writer)?;
+        Ok(stamps)
+    }
+
     /// Removes the files that the version no longer has, then creates the missing `_SUCCESS` markers.
     fn clear_and_mark(&self, tables: &[(&str, &TableRecord)], writer: &Arc<FencedWriter>) -> Result<()> {
         let removals = tables.iter().flat_map(|(folder, table)| {
             let removed = table.removed.iter();
-            removed.map(move |(path, stamp)| (self.key(&format!("{folder}/{path}")), Tag(stamp.as_str().into())))
+            removed.map(move |(path, stamp)| (format!("{folder}/{path}"), Tag(stamp.as_str().into())))
         });
-        self.run_all(removals.map(|(key, tag)| Arc::clone(writer).delete(key, tag)))?;
+        self.run_all(removals.map(|(path, tag)| Arc::clone(writer).delete(path, tag)))?;
         let unmarked = tables.iter().filter(|(_, table)| !table.marked);
-        let markers = unmarked.map(|(folder, _)| {
-            let (bucket, key) = (self.bucket.clone(), self.key(&format!("{folder}/{SUCCESS}")));
-            async move { bucket.put(&key, Bytes::new(), Put::Always).await }
-        });
-        self.run_all(markers).map(drop)
+        self.run_all(unmarked.map(|(folder, _)| Arc::clone(writer).mark(format!("{folder}/{SUCCESS}")))).map(drop)
     }
 
     /// Runs all tasks on the runtime's threads, many at a time, until the first error. A task takes kilobytes, so each
@@ -185,18 +211,14 @@ impl LakeStorage for BucketStorage {
         self.bucket.wait(try_join_all(listings))
     }
 
-    fn probe_conditional_support(&self, path: &str, bytes: &[u8]) -> Result<ConditionalSupport> {
-        let put = !self.create(path, bytes)?;
-        let key = self.key(path);
-        let delete = !self.bucket.wait(self.bucket.delete(&key, Some(&Tag("\"0\"".into()))))?;
-        if !delete {
-            self.write(path, bytes)?;
-        }
-        Ok(ConditionalSupport { put, delete })
+    fn probe_conditional_support(&self) -> Result<ConditionalSupport> {
+        let prefix = self.key(&format!("_etl/doctor/{}", conditions::random_name()?));
+        let found = self.bucket.wait(conditions::probe(&self.bucket, &prefix, 1))?;
+        Ok(ConditionalSupport { put: found.create && found.replace, delete: found.delete, atomic: found.atomic })
     }
 
     fn stale_writer_window(&self) -> Option<Duration> {
-        Some(2 * LOG_CHECK_INTERVAL)
+        Some(2 * MAX_LOG_CHECK_AGE)
     }
 
     fn folds_case(&self) -> bool {
@@ -210,28 +232,22 @@ impl LakeStorage for BucketStorage {
         Ok(Box::new(PackWriter::new(&self.bucket, self.key(&stage_of(run)))?))
     }
 
-    fn replay(&self, record: &CommitRecord, stage: Option<&dyn StageStorage>, cancel: &Cancel) -> Result<Stamps> {
-        let writer = Arc::new(FencedWriter {
-            bucket: self.bucket.clone(),
-            conditional: record.conditional,
-            next_record: self.key(&record_path(record.version + 1)),
-            checked_log: Mutex::new(Instant::now()),
-        });
-        let mut stamps = Stamps::new();
-        // Dimensions before facts, so that a play never refers to a song that is not visible yet.
-        let tables = in_publishing_order(record);
-        let is_fact =
-            |table: &TableRecord| matches!(Table::from_name(&table.table), Some(Table::Time | Table::Songplays));
-        let (facts, dimensions): (Vec<_>, Vec<_>) = tables.iter().partition(|(_, table)| is_fact(table));
-        for tables in [dimensions, facts] {
-            cancel.check()?;
-            for (path, stamp) in self.put_in_place(record, &tables, stage, &writer)? {
-                let Some((folder, path)) = path.split_once('/') else { continue };
-                stamps.entry(folder.to_owned()).or_default().insert(path.to_owned(), stamp);
-            }
+    fn replay(
+        &self,
+        record: &CommitRecord,
+        stage: Option<&dyn StageStorage>,
+        looked: Moment,
+        cancel: &Cancel,
+    ) -> Result<Stamps> {
+        let error = match self.publish(record, stage, looked, cancel) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => error,
+            ended => return ended,
+        };
+        // Another run may be the reason.
+        match commit_log::newest(self) {
+            Ok(Some(newest)) if newest > record.version => Err(commit_log::replaced_by_newer(record.version, newest)),
+            _ => Err(error),
         }
-        self.clear_and_mark(&tables, &writer)?;
-        Ok(stamps)
     }
 
     fn remove(&self, paths: &[String]) -> Result<()> {
@@ -293,93 +309,6 @@ pub(in crate::lake) async fn entries(bucket: &Bucket, key: &str) -> Result<Vec<L
             stamp: object.tag.0.into_string(),
         })
         .collect())
-}
-
-/// The change of one file.
-struct FileChange {
-    path: String,
-    key: String,
-    sha256: String,
-    replaces: Option<Tag>,
-    body: Bytes,
-}
-
-/// Changes files of one version, as long as it is the newest version.
-struct FencedWriter {
-    bucket: Bucket,
-    conditional: ConditionalSupport,
-    /// The key of the record that would overtake this version.
-    next_record: String,
-    /// When the commit log was last checked. A task holds the lock while it checks again, and the other tasks wait for
-    /// its result.
-    checked_log: Mutex<Instant>,
-}
-
-impl FencedWriter {
-    /// Writes a file to its final key; returns its path and its stamp.
-    async fn put(self: Arc<Self>, change: FileChange) -> Result<(String, String)> {
-        self.must_not_be_overtaken().await?;
-        let FileChange { path, key, sha256: expected, replaces, body } = change;
-        let put = match &replaces {
-            _ if !self.conditional.put => Put::Always,
-            Some(tag) => Put::Replace(tag),
-            None => Put::Create,
-        };
-        if let Written::Done(Tag(tag)) = self.bucket.put(&key, body, put).await? {
-            return Ok((path, tag.into_string()));
-        }
-        match self.bucket.get_optional(&key).await? {
-            // The new bytes are in place already: another run published them, or the committing run did before it
-            // stopped.
-            Some((bytes, Tag(tag))) if sha256(&bytes) == expected => Ok((path, tag.into_string())),
-            _ => Err(self.conflict(&key).await),
-        }
-    }
-
-    async fn delete(self: Arc<Self>, key: String, tag: Tag) -> Result<()> {
-        self.must_not_be_overtaken().await?;
-        let condition = self.conditional.delete.then_some(&tag);
-        if self.bucket.delete(&key, condition).await? {
-            return Ok(());
-        }
-        match self.bucket.get_optional(&key).await? {
-            None => Ok(()),
-            Some(_) => Err(self.conflict(&key).await),
-        }
-    }
-
-    /// Checks the commit log again if the last check is too old.
-    async fn must_not_be_overtaken(&self) -> Result<()> {
-        let mut checked = self.checked_log.lock().await;
-        if checked.elapsed() < LOG_CHECK_INTERVAL {
-            return Ok(());
-        }
-        let now = Instant::now();
-        if self.bucket.get_optional(&self.next_record).await?.is_some() {
-            return Err(overtaken());
-        }
-        *checked = now;
-        Ok(())
-    }
-
-    /// The error for a file that is no longer the one that this version replaces.
-    async fn conflict(&self, key: &str) -> Error {
-        match self.bucket.get_optional(&self.next_record).await {
-            Ok(Some(_)) => overtaken(),
-            Ok(None) => {
-                let shown = self.bucket.shown(key);
-                Error::new(ErrorKind::Protocol, format!("another program wrote {shown} while it was being published"))
-                    .hint("stop the other program: only sparkify-lake may write here; --adopt replaces its files")
-                    .context("path", shown)
-            }
-            Err(error) => error,
-        }
-    }
-}
-
-fn overtaken() -> Error {
-    Error::new(ErrorKind::Retry, "a later run has committed a newer version of the lake")
-        .hint("no data is lost: before its own version, the later run also published this one")
 }
 
 fn damaged_stage(stage: &str) -> Error {

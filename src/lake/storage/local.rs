@@ -25,6 +25,7 @@ use crate::lake::storage::lock::{self, Lock};
 use crate::lake::storage::{LakeStorage, ListedFile, StageStorage, Stamps, file_tree, sync};
 use crate::lake::{SUCCESS, in_publishing_order};
 use crate::runtime::cancel::Cancel;
+use crate::runtime::clock::Moment;
 
 /// The folder of a lake.
 #[derive(Debug)]
@@ -181,9 +182,9 @@ impl LakeStorage for LocalStorage {
     }
 
     /// The lock replaces conditions.
-    fn probe_conditional_support(&self, _: &str, _: &[u8]) -> Result<ConditionalSupport> {
+    fn probe_conditional_support(&self) -> Result<ConditionalSupport> {
         let is_guarded = self.unguarded().is_none();
-        Ok(ConditionalSupport { put: is_guarded, delete: is_guarded })
+        Ok(ConditionalSupport { put: is_guarded, delete: is_guarded, atomic: is_guarded })
     }
 
     fn unguarded(&self) -> Option<String> {
@@ -208,7 +209,13 @@ impl LakeStorage for LocalStorage {
         Ok(Box::new(LocalStage::create(&self.root, run)?))
     }
 
-    fn replay(&self, record: &CommitRecord, stage: Option<&dyn StageStorage>, cancel: &Cancel) -> Result<Stamps> {
+    fn replay(
+        &self,
+        record: &CommitRecord,
+        stage: Option<&dyn StageStorage>,
+        _: Moment,
+        cancel: &Cancel,
+    ) -> Result<Stamps> {
         let staged = self.root.join(record.stage()).join(TABLES);
         if stage.is_none() {
             self.must_be_complete(&staged, record)?;

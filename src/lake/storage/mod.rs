@@ -6,6 +6,7 @@
 //! Invariant: only [`LakeStorage::replay`] of a committed record changes files that a reader of the tables sees.
 
 pub(in crate::lake) mod bucket;
+mod fenced_writer;
 pub(in crate::lake) mod file_tree;
 pub(in crate::lake) mod local;
 mod local_stage;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::lake::commit_record::{CommitRecord, ConditionalSupport, Image, TableRecord, sha256};
 use crate::runtime::cancel::Cancel;
+use crate::runtime::clock::Moment;
 
 /// The stamps of changed files by the table's folder and the path below it.
 pub(in crate::lake) type Stamps = BTreeMap<String, BTreeMap<String, String>>;
@@ -75,9 +77,8 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
         self.list_many(&folders)
     }
 
-    /// Determines which conditional requests the store supports, by trying them on the control file at `path`, which
-    /// contains `bytes` before and after.
-    fn probe_conditional_support(&self, path: &str, bytes: &[u8]) -> Result<ConditionalSupport>;
+    /// Determines which conditional requests the store supports, by trying them.
+    fn probe_conditional_support(&self) -> Result<ConditionalSupport>;
 
     /// Why nothing keeps overlapping runs apart here, for a warning; `None` if the lock or conditional writes do.
     fn unguarded(&self) -> Option<String> {
@@ -95,8 +96,18 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
     fn stage(&self, run: &str) -> Result<Box<dyn StageStorage>>;
 
     /// Publishes the remaining files of a committed version; returns the stamps that the record does not have. `stage`
-    /// is the staging area of this run if the run itself committed the version, and `None` in a recovery.
-    fn replay(&self, record: &CommitRecord, stage: Option<&dyn StageStorage>, cancel: &Cancel) -> Result<Stamps>;
+    /// is the staging area of this run if the run itself committed the version, and `None` in a recovery. `looked` is
+    /// the start of the last listing of the commit log, in which `record` was the newest version.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Retry`] when a newer version exists; otherwise any storage error.
+    fn replay(
+        &self,
+        record: &CommitRecord,
+        stage: Option<&dyn StageStorage>,
+        looked: Moment,
+        cancel: &Cancel,
+    ) -> Result<Stamps>;
 
     /// Removes control files. A missing file is not an error.
     fn remove(&self, paths: &[String]) -> Result<()>;

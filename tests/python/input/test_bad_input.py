@@ -203,7 +203,7 @@ def test_a_file_name_that_is_not_utf8_is_escaped(tmp_path: Path, run: Callable[.
     assert line["file"].endswith("caf\ufffd\\n.json"), "the name is shown on one line"
     record = json.loads(next((tmp_path / "lake" / "_etl" / "log").iterdir()).read_bytes())["record"]
     assert [name for name in record["bases"][0]["input"]["logs"]["files"] if "caf" in name] == [
-        "caf\\xe9\\n.json"
+        "//caf\\xe9\\n.json"
     ]
 
 

@@ -24,6 +24,7 @@ ALLOWED: Mapping[tuple[str, str], str] = {
         "executors.worker",
         "_native",
     ): "the function runs on a worker, which has no settings and calls the engine",
+    ("settings.aws", "_native"): "the engine finds credentials and settings in the same files of AWS",
 }
 # Folders whose modules may import each other in circles.
 CIRCULAR: Mapping[str, str] = {

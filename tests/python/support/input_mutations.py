@@ -147,6 +147,8 @@ class Step:
         files: All files of the input.
         moves: Renamed files, old to new path; they keep their times.
         touched: Files that were rewritten with the same bytes.
+        times_set: Files whose modification time was set, to so many seconds from now.
+        root: The path of the input below the folder of the sequence; only on a disk.
         options: The options of the runs.
         calls: The tables of each run.
         is_legacy: Whether the functions of the Spark job are called.
@@ -157,6 +159,8 @@ class Step:
     files: Files
     moves: Mapping[str, str] = field(default_factory=dict)
     touched: frozenset[str] = frozenset()
+    times_set: Mapping[str, int] = field(default_factory=dict)
+    root: str = "input"
     options: Mapping[str, Any] = field(default_factory=dict)
     calls: tuple[str, ...] = FULL
     is_legacy: bool = False
@@ -235,6 +239,7 @@ class InputState:
             self.options["on_bad_file"] = "quarantine"
         self.has_real_times = random.random() < 0.1
         self.numbers = 0
+        self.root = "input"
         self.repair: Callable[[], None] | None = None
         self.begin()
 
@@ -242,6 +247,7 @@ class InputState:
         """Forgets the changes of the last step."""
         self.moves: dict[str, str] = {}
         self.touched: set[str] = set()
+        self.times_set: dict[str, int] = {}
         self.once: dict[str, Any] = {}
         self.calls: tuple[str, ...] = FULL
         self.is_legacy = False
@@ -254,6 +260,8 @@ class InputState:
             files=dict(self.files),
             moves={old: new for old, new in self.moves.items() if new in self.files},
             touched=frozenset(self.touched),
+            times_set={path: time for path, time in self.times_set.items() if path in self.files},
+            root=self.root,
             options={**self.options, **self.once},
             calls=self.calls,
             is_legacy=self.is_legacy,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
-from support import file_mutations, record_mutations
+from support import file_mutations, place_mutations, record_mutations
 from support.input_mutations import DAY, FULL, MONTHS, MUTATIONS, SONG_IDS, InputState, Sequence, event, song
 
-KINDS = (record_mutations, file_mutations)
+KINDS = (record_mutations, file_mutations, place_mutations)
 """The modules with the mutations; importing them adds these to ``MUTATIONS``."""
 
 

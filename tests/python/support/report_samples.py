@@ -79,7 +79,6 @@ def plan_mapping() -> dict[str, Any]:
                 "exists": True,
                 "files": 3,
                 "partitions": [],
-                "more_partitions": 2,
             },
             {
                 "name": "users",
@@ -88,7 +87,6 @@ def plan_mapping() -> dict[str, Any]:
                 "exists": False,
                 "files": 0,
                 "partitions": None,
-                "more_partitions": 0,
             },
         ],
         "warnings": [],

@@ -131,10 +131,11 @@ class Proxy:
         first: int = 1,
         count: int = 1,
         key: str = "",
+        header: str = "",
         call: Callable[[], None] | None = None,
     ) -> Injection:
         """Injects a fault into later requests; see `Injection`."""
-        one = Injection(fault=fault, kind=kind, first=first, count=count, key=key, call=call)
+        one = Injection(fault=fault, kind=kind, first=first, count=count, key=key, header=header, call=call)
         self.injections.append(one)
         return one
 
@@ -144,7 +145,7 @@ class Proxy:
         A failed run may have requests whose answers it did not wait for. They would be counted for the next
         run.
         """
-        self._loop.call_soon_threadsafe(self._release)
+        self.release()
         late = time.monotonic() + 10
         while self._tasks:
             assert time.monotonic() < late, f"{len(self._tasks)} clients are still connected"
@@ -152,6 +153,10 @@ class Proxy:
         self.injections = []
         self.requests = []
         self._numbers = Counter()
+
+    def release(self) -> None:
+        """Releases hanging and held requests."""
+        self._loop.call_soon_threadsafe(self._release)
 
     def _release(self) -> None:
         self._released.set()
@@ -199,8 +204,8 @@ class Proxy:
             session.close()
             self._tasks.discard(task)
 
-    def _strikes(self, kind: Kind, key: str) -> Injection | None:
-        return next((one for one in list(self.injections) if one.strikes(kind, key)), None)
+    def _strikes(self, kind: Kind, key: str, head: _Head) -> Injection | None:
+        return next((one for one in list(self.injections) if one.strikes(kind, key, head.headers)), None)
 
 
 class _Session:
@@ -229,7 +234,7 @@ class _Session:
         kind, bucket, key = _operation(head)
         self._proxy._numbers[kind] += 1
         number = self._proxy._numbers[kind]
-        injection = self._proxy._strikes(kind, key)
+        injection = self._proxy._strikes(kind, key, head)
         # Recorded before the answer, so that a client with the last answer can count all requests.
         request = Request(
             kind=kind,
@@ -240,6 +245,9 @@ class _Session:
             body=len(body),
             conditional="if-match" in head.headers or "if-none-match" in head.headers,
             signed="authorization" in head.headers,
+            is_look=kind == "LIST" and key.endswith("_etl/log/") and "start-after=" in head.first[1],
+            headers=head.headers,
+            query=urlsplit(head.first[1]).query,
         )
         self._proxy.requests.append(request)
         if self._proxy.latency:
@@ -249,8 +257,10 @@ class _Session:
 
     async def _answer(self, head: _Head, body: bytes, injection: Injection | None) -> int:
         fault = injection.fault if injection else None
-        if fault == "call" and injection and injection.call:
+        if fault in ("call", "call held") and injection and injection.call:
             injection.call()
+        if fault == "call held":
+            await self._proxy._released.wait()
         if fault == "hang":
             self._proxy.waiting += 1
             await self._proxy._released.wait()
@@ -260,6 +270,8 @@ class _Session:
         if fault in ERRORS:
             status, code, message = ERRORS[fault]
             return await self._refuse(head, status, code, message)
+        if fault == "ignore condition":
+            head = _Head(_Head(head.without("if-match")).without("if-none-match"))
         answer, content = await self._forward(head, body)
         if fault == "call after" and injection and injection.call:
             injection.call()
@@ -268,10 +280,16 @@ class _Session:
         if fault == "error 500 after":
             return await self._refuse(head, *ERRORS["error 500"])
         raw = answer.raw
-        if fault in ("cut page", "wrong length", "cut body") and "transfer-encoding" in answer.headers:
+        if (
+            fault in ("cut page", "wrong length", "cut body", "no tags")
+            and "transfer-encoding" in answer.headers
+        ):
             content = _unchunked(content)
             raw = _Head(answer.without("transfer-encoding")).changed("Content-Length", str(len(content)))
             answer = _Head(raw)
+        if fault == "no tags":
+            content = re.sub(rb"<ETag>.*?</ETag>", b"", content)
+            raw = answer.changed("Content-Length", str(len(content)))
         if fault == "cut page":
             content = content[: len(content) // 2]
             raw = answer.changed("Content-Length", str(len(content)))

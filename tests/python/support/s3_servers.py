@@ -1,7 +1,8 @@
 """S3 servers on this machine, which the tests start and stop, and a client for them with boto3.
 
 SeaweedFS is a real server: it checks signatures and supports atomic conditional writes. moto is independent
-of it, checks signatures and permissions, and keeps unusual keys unchanged. nanio ignores If-None-Match.
+of it, checks signatures and permissions, and keeps unusual keys unchanged. nanio ignores If-None-Match. The
+in-memory server of ``tests/servers`` is fast, and checks conditions under a lock.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from support.processes import ROOT
 
 REGION = "us-east-1"
 PUBLIC = "public"
@@ -146,7 +149,14 @@ def _client(url: str, keys: Keys, service: str) -> Any:
         region_name=REGION,
         aws_access_key_id=keys.id,
         aws_secret_access_key=keys.secret,
-        config=Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}, max_pool_connections=16),
+        config=Config(
+            retries={"max_attempts": 2},
+            s3={"addressing_style": "path"},
+            max_pool_connections=16,
+            # Some stores reject the checksums that boto3 adds by default.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
     )
 
 
@@ -189,7 +199,7 @@ def wait_until(
 
 @contextmanager
 def process(
-    command: list[str], folder: Path, environment: dict[str, str]
+    command: list[str], folder: Path, environment: dict[str, str], stdin: int = subprocess.DEVNULL
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """Runs a server in its own process group, and kills the group at the end."""
     log = folder / "log"
@@ -198,7 +208,7 @@ def process(
             command,
             cwd=folder,
             env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=out,
             stderr=out,
             start_new_session=True,
@@ -297,6 +307,33 @@ def nanio(folder: Path) -> Iterator[Server]:
     with process(command, folder, environment) as (child, log):
         server = Server(name="nanio", port=port, keys=keys)
         wait_until(lambda: answers(server), child, log)
+        yield server
+
+
+def memory_program() -> Path:
+    """The program of ``tests/servers``, built with cargo."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", Path.home() / ".cache/sparkify-lake/target")) / "servers"
+    manifest = ROOT / "tests" / "servers" / "Cargo.toml"
+    command = ["cargo", "build", "--locked", "--quiet", "--manifest-path", str(manifest)]
+    subprocess.run(command, env={**os.environ, "CARGO_TARGET_DIR": str(target)}, check=True)
+    return target / "debug" / "servers"
+
+
+@contextmanager
+def memory(folder: Path, *, has_keys: bool = True) -> Iterator[Server]:
+    """The in-memory server of ``tests/servers``; without keys, it checks no signatures."""
+    keys = Keys(id="AKIAMEMORY0000000001", secret="memory-secret-t8WqLz5RfY")
+    (port,) = free_ports(1)
+    with ExitStack() as stack:
+        # The server ends when its standard input is closed.
+        reading, writing = os.pipe()
+        stack.callback(os.close, writing)
+        command = [str(memory_program()), "memory", "--port", str(port)]
+        environment = keys.environment if has_keys else {}
+        child, log = stack.enter_context(process(command, folder, environment, stdin=reading))
+        os.close(reading)
+        server = Server(name="memory", port=port, keys=keys)
+        wait_until(lambda: server.client().create_bucket(Bucket="first") is not None, child, log)
         yield server
 
 

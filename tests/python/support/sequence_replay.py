@@ -257,6 +257,7 @@ class InputFolder:
     def __init__(self, folder: Path, has_real_times: bool) -> None:
         self.folder, self.has_real_times = folder, has_real_times
         self.held: FileBodies = {}
+        self.links = 0
         # Every file gets a different time, an hour ago, so that no run waits for the clock.
         self.clock = time.time_ns() - 3_600 * 10**9
         for name in ("song_data", "log_data"):
@@ -281,7 +282,28 @@ class InputFolder:
         written = [path for path, body in new.items() if self.held.get(path) != body or path in step.touched]
         for path in written:
             self._write(path, new[path])
+        for path, seconds in step.times_set.items():
+            self.clock += 1_000_003
+            at = self.clock + seconds * 10**9
+            os.utime(self.folder / path, ns=(at, at))
         return sorted({*written, *moves.values()}), sorted({*removed, *moves} - new.keys())
+
+    def move_to(self, folder: Path) -> None:
+        """Renames the folder; a folder named ``symlink`` is a symlink to a new folder."""
+        if folder == self.folder:
+            return
+        real = self.folder.resolve()
+        if self.folder.is_symlink():
+            self.folder.unlink()
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.name == "symlink":
+            self.links += 1
+            target = folder.with_name(f"target-{self.links}")
+            real.rename(target)
+            folder.symlink_to(target, target_is_directory=True)
+        else:
+            real.rename(folder)
+        self.folder = folder
 
     def _write(self, path: str, body: bytes) -> None:
         file = self.folder / path
@@ -331,6 +353,8 @@ class DiskTarget(ReplayTarget):
 
     def take(self, step: Step) -> None:
         self.input.take(step)
+        if step.calls == FULL:
+            self.input.move_to(self.folder / step.root)
 
     def run(self, step: Step, tables: str) -> RunOutcome | None:
         return run_job(str(self.input.folder), str(self.lake), tables, step)

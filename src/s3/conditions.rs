@@ -1,0 +1,121 @@
+//! Which conditions of requests a store honors: found out by trying them on new objects.
+//!
+//! A run that makes the first version of a lake and `doctor` use the same probe, so they have the same answer. Some
+//! stores check a condition and write in two steps; a few requests at the same time detect most of them.
+//!
+//! Invariant: only objects below the given prefix are written, and all are removed.
+
+use aws_lc_rs::rand;
+use bytes::Bytes;
+use futures_util::future::{join_all, try_join};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::s3::bucket::Bucket;
+use crate::s3::object::{Put, Tag, Written};
+
+/// Requests that compete for one object.
+const RACING_REQUESTS: u8 = 6;
+
+/// What a store was seen to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conditions {
+    /// An object that exists is not created again (`If-None-Match: *` on PUT).
+    pub create: bool,
+    /// An object of another version is not replaced (`If-Match` on PUT).
+    pub replace: bool,
+    /// An object of another version is not deleted (`If-Match` on DELETE).
+    pub delete: bool,
+    /// An object that was deleted can be created again. If not, the bucket has versioning, and the store takes the
+    /// marker of the deletion for an object.
+    pub create_again: bool,
+    /// Of several creates or replaces at the same time, exactly one succeeds.
+    pub atomic: bool,
+}
+
+/// A random name for the objects of a probe.
+///
+/// # Errors
+/// [`ErrorKind::Internal`] when the operating system returns no random bytes.
+pub fn random_name() -> Result<String> {
+    let mut random = [0; 8];
+    rand::fill(&mut random)
+        .map_err(|_| Error::new(ErrorKind::Internal, "the operating system returns no random bytes"))?;
+    Ok(format!("{:016x}", u64::from_le_bytes(random)))
+}
+
+/// Tries every condition on objects below `prefix`, and makes `rounds` of competing requests.
+///
+/// # Errors
+/// Any error of the store, except that it does not support a condition.
+pub async fn probe(bucket: &Bucket, prefix: &str, rounds: usize) -> Result<Conditions> {
+    let (mut found, atomic) =
+        try_join(one_at_a_time(bucket, &format!("{prefix}/probe")), racing(bucket, prefix, rounds)).await?;
+    found.atomic = atomic || !found.create || !found.replace;
+    Ok(found)
+}
+
+/// Tries the conditions one after another.
+async fn one_at_a_time(bucket: &Bucket, key: &str) -> Result<Conditions> {
+    let other = Tag::spelled("00000000000000000000000000000000");
+    let body = |text: &'static str| Bytes::from_static(text.as_bytes());
+    let Some(_) = honored(bucket.put(key, body("first"), Put::Create).await)? else {
+        // The store does not know the condition at all.
+        bucket.put(key, body("first"), Put::Always).await?;
+        return the_rest(bucket, key, &other, false).await;
+    };
+    let create = is_refused(bucket.put(key, body("second"), Put::Create).await)?;
+    the_rest(bucket, key, &other, create).await
+}
+
+async fn the_rest(bucket: &Bucket, key: &str, other: &Tag, create: bool) -> Result<Conditions> {
+    let body = |text: &'static str| Bytes::from_static(text.as_bytes());
+    let replace = is_refused(bucket.put(key, body("third"), Put::Replace(other)).await)?;
+    let delete = honored(bucket.delete(key, Some(other)).await)? == Some(false);
+    bucket.delete(key, None).await?;
+    let create_again = !create || bucket.put(key, body("fourth"), Put::Create).await? != Written::Refused;
+    bucket.delete(key, None).await?;
+    Ok(Conditions { create, replace, delete, create_again, atomic: true })
+}
+
+/// Returns false if more than one of the competing requests succeeded.
+async fn racing(bucket: &Bucket, prefix: &str, rounds: usize) -> Result<bool> {
+    let mut is_atomic = true;
+    for round in 0..rounds {
+        let key = format!("{prefix}/race-{round}");
+        let created = compete(bucket, &key, Put::Create).await?;
+        let current = bucket.get_optional(&key).await?.map(|(_, tag)| tag);
+        let replaced = match &current {
+            Some(tag) => compete(bucket, &key, Put::Replace(tag)).await?,
+            None => 0,
+        };
+        bucket.delete(&key, None).await?;
+        is_atomic &= created <= 1 && replaced <= 1;
+    }
+    Ok(is_atomic)
+}
+
+/// Sends writes of different bodies at the same time; returns how many succeeded.
+async fn compete(bucket: &Bucket, key: &str, put: Put<'_>) -> Result<usize> {
+    let writes = (0..RACING_REQUESTS).map(|number| bucket.put(key, Bytes::copy_from_slice(&[number; 32]), put));
+    let ended = join_all(writes).await.into_iter().map(honored).collect::<Result<Vec<_>>>()?;
+    Ok(ended.iter().filter(|written| matches!(written, Some(Written::Done(_)))).count())
+}
+
+fn is_refused(written: Result<Written>) -> Result<bool> {
+    Ok(honored(written)? == Some(Written::Refused))
+}
+
+/// The answer to a request with a condition; `None` if the store does not support the condition.
+fn honored<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if is_not_supported(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns true if the store rejected a request as not implemented or as invalid.
+fn is_not_supported(error: &Error) -> bool {
+    let status = error.context_values().iter().find(|(name, _)| *name == "status").map(|(_, status)| status.as_str());
+    error.kind() == ErrorKind::Protocol && matches!(status, Some("400" | "501"))
+}

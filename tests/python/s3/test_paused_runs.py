@@ -1,0 +1,50 @@
+"""A run that is paused at a request or at any time while other runs publish newer versions.
+
+The newest version is in place at the end, or the next run puts it there; a run never reports that it published
+a version that is not the newest one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from random import Random
+
+import pytest
+
+from support.crash_harness import ForkServer, Versions, print_counts, scratch_folder
+from support.paused_runs import MOMENTS, PausedRuns, with_growing_input
+from support.rounds import Rounds
+from support.s3_jobs import home, new_bucket
+from support.s3_proxy import Proxy
+from support.s3_servers import Server
+
+pytestmark = pytest.mark.timeout(3_600)
+
+
+@pytest.fixture(scope="module", params=["seaweedfs", "memory_server"])
+def paused_runs(request: pytest.FixtureRequest) -> Iterator[PausedRuns]:
+    server: Server = request.getfixturevalue(request.param)
+    with scratch_folder() as folder, ExitStack() as stack:
+        bucket = new_bucket(server)
+        proxy = stack.enter_context(Proxy(server.address))
+        env = {**home(folder), **server.keys.environment}
+        paused, other = (stack.enter_context(ForkServer(env=env)) for _ in range(2))
+        versions = with_growing_input(Versions.make(folder, other, 3, songs=6, plays=16), folder, other)
+        yield PausedRuns(folder, bucket, proxy, paused, other, versions)
+
+
+def test_a_paused_run_harms_no_newer_version(paused_runs: PausedRuns, rounds: Rounds) -> None:
+    """Every request of a run in turn, in each of the ways to stop there, and random times."""
+    random = Random(rounds.seed)
+    print(f"seed {rounds.seed}")
+    at = made = 0
+    while made < rounds(10, 150):
+        at += 1 if rounds.is_long else random.randint(2, 9)
+        moment = MOMENTS[made % len(MOMENTS)] if rounds.is_long else random.choice(MOMENTS)
+        made += 1
+        where = f"seed {rounds.seed}, round {made}, stopped {moment} request {at}"
+        if not paused_runs.round(random, at, moment, where):
+            at = 0
+    print_counts("paused runs", paused_runs.ends)
+    assert paused_runs.ends["exit 75"] >= 1, "no pause was long enough"
