@@ -175,10 +175,9 @@ impl Found {
                 "run again, which writes the file again".to_owned()
             }
             _ if is_damaged => format!("run with --rebuild{keep_gone} to write these files again"),
-            _ if has_outdated_files => format!(
-                "run again{keep_gone}: a late request of an overtaken run put these files back, and the next run replaces \
-                 them"
-            ),
+            _ if has_outdated_files => {
+                format!("run again{keep_gone}, which replaces these files: they have the bytes of an earlier version")
+            }
             _ => return None,
         };
         if check.lost.files > 0 {
