@@ -2,15 +2,12 @@
 //!
 //! Invariant: temporary files of the checks are removed when the checks end.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use rustix::fs::FlockOperation;
-use rustix::io::Errno;
-
 use crate::doctor::{Diagnostics, Finding, failed};
 use crate::error::{Error, ErrorKind, Result, shown};
+use crate::lake;
 
 /// The hint for a file system without locks.
 const NO_LOCKS: &str = "make sure that only one run at a time writes here: overlapping runs could damage the lake";
@@ -51,23 +48,22 @@ pub fn examine(checks: &mut Diagnostics, path: &Path) -> Result<()> {
         let failed_sync = |error: &std::io::Error| Error::io(ErrorKind::Storage, "sync a file in", folder, error);
         probe.write_all(b"doctor").map_err(|error| failed_sync(&error))?;
         probe.as_file().sync_all().map_err(|error| failed_sync(&error))?;
-        match File::open(folder).and_then(|folder| folder.sync_all()) {
-            Ok(()) => Ok(Finding::Passed("files and folders can be synced".to_owned())),
-            Err(error) if is_unsupported(&error) => Ok(Finding::Warning(
+        Ok(if lake::supports_folder_syncs(folder).map_err(|error| failed_sync(&error))? {
+            Finding::Passed("files and folders can be synced".to_owned())
+        } else {
+            Finding::Warning(
                 "the file system cannot sync folders".to_owned(),
-                "after a power failure, the newest version may be missing; run again then",
-            )),
-            Err(error) => Err(failed_sync(&error)),
-        }
+                "run again after a power failure, because the newest version may then be missing",
+            )
+        })
     })?;
     checks.check("lock", || {
-        match rustix::fs::flock(probe.as_file(), FlockOperation::NonBlockingLockExclusive).map_err(Into::into) {
-            Ok(()) => Ok(Finding::Passed("files can be locked".to_owned())),
-            Err(error) if is_unsupported(&error) => {
-                Ok(Finding::Warning("the file system does not support locks".to_owned(), NO_LOCKS))
-            }
-            Err(error) => Err(Error::io(ErrorKind::Output, "lock a file in", folder, &error)),
-        }
+        let failed = |error: &std::io::Error| Error::io(ErrorKind::Output, "lock a file in", folder, error);
+        Ok(if lake::supports_locks(probe.as_file()).map_err(|error| failed(&error))? {
+            Finding::Passed("files can be locked".to_owned())
+        } else {
+            Finding::Warning("the file system does not support locks".to_owned(), NO_LOCKS)
+        })
     })?;
     checks.check("space", || {
         let found = rustix::fs::statvfs(folder).map_err(|error| {
@@ -104,10 +100,4 @@ pub fn examine_scratch(checks: &mut Diagnostics) -> Result<()> {
             .hint("set TMPDIR to a writable folder with free space")),
     };
     checks.check("scratch", scratch).map(drop)
-}
-
-/// Returns true if a file system does not support a call; see `lake/storage`, where a run passes over it.
-fn is_unsupported(error: &std::io::Error) -> bool {
-    let unsupported = [Errno::INVAL, Errno::OPNOTSUPP, Errno::NOSYS, Errno::NOLCK];
-    Errno::from_io_error(error).is_some_and(|errno| unsupported.contains(&errno))
 }

@@ -11,13 +11,13 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::commit_record::{CommitRecord, ConditionalSupport, FileRecord, TableRecord};
+use crate::lake::commit_record::{CommitRecord, ConditionalSupport, FileRecord, START_AGAIN, TableRecord};
 use crate::lake::older_versions::OlderVersions;
 use crate::lake::state_damage::{self, LostCopies};
 use crate::lake::storage::bucket::BucketStorage;
 use crate::lake::storage::local::LocalStorage;
 use crate::lake::storage::{LakeStorage, ListedFile};
-use crate::lake::{START_AGAIN, SUCCESS, commit_log, in_publishing_order, is_ignored_by_readers};
+use crate::lake::{SUCCESS, commit_log, in_publishing_order, is_ignored_by_readers};
 use crate::location::Location;
 use crate::runtime::cancel::Cancel;
 use crate::s3::stores::Stores;
@@ -142,9 +142,8 @@ pub(super) fn open_newest(location: &Location, stores: &Stores) -> Result<(Box<d
 /// The kinds of problems that were found, which decide the way out.
 #[derive(Debug, Default)]
 struct Found {
-    is_damaged: bool,
-    has_outdated_files: bool,
-    has_foreign_files: bool,
+    foreign_files: u64,
+    outdated_files: u64,
     has_lost_format: bool,
     has_lost_record: bool,
 }
@@ -158,26 +157,27 @@ impl Found {
         }
         let retains = record.checkpoints.iter().any(|checkpoint| !checkpoint.state.packs.is_empty());
         let keep_gone = if retains { " --keep-gone" } else { "" };
+        let has_foreign_files = self.foreign_files > 0;
+        let has_outdated_files = self.outdated_files > 0;
+        let is_damaged = check.problem_count > self.foreign_files + self.outdated_files;
         let mut repair = match self {
             Self { has_lost_record: true, .. } => format!(
                 "restore the newest commit record from a backup; or run with --rebuild --adopt{keep_gone}, which loses \
                  rows that only that version retained"
             ),
-            Self { has_foreign_files: true, is_damaged: true, .. }
-            | Self { has_foreign_files: true, has_outdated_files: true, .. } => format!(
+            _ if has_foreign_files && (is_damaged || has_outdated_files) => format!(
                 "run with --rebuild --adopt{keep_gone}, which removes the foreign files and writes the other files again"
             ),
-            Self { has_foreign_files: true, .. } => {
+            _ if has_foreign_files => {
                 format!("remove the foreign files, or run with --adopt{keep_gone} to have them removed")
             }
-            Self { is_damaged: true, has_lost_format: true, .. } if check.problem_count == 1 => {
+            Self { has_lost_format: true, .. } if check.problem_count == 1 => {
                 "run again, which writes the file again".to_owned()
             }
-            Self { is_damaged: true, .. } => format!("run with --rebuild{keep_gone} to write these files again"),
-            Self { has_outdated_files: true, .. } => format!(
-                "run again{keep_gone}: a late request of an overtaken run put these files back, and the next run replaces \
-                 them"
-            ),
+            _ if is_damaged => format!("run with --rebuild{keep_gone} to write these files again"),
+            _ if has_outdated_files => {
+                format!("run again{keep_gone}, which replaces these files: they have the bytes of an earlier version")
+            }
             _ => return None,
         };
         if check.lost.files > 0 {
@@ -192,9 +192,9 @@ impl Found {
     /// Adds a problem to the result.
     fn note(&mut self, check: &mut LakeCheck, path: String, what: &'static str) {
         match what {
-            "foreign" => self.has_foreign_files = true,
-            "outdated" => self.has_outdated_files = true,
-            _ => self.is_damaged = true,
+            "foreign" => self.foreign_files += 1,
+            "outdated" => self.outdated_files += 1,
+            _ => {}
         }
         check.problem_count += 1;
         if check.problems.len() < MAX_LISTED_PROBLEMS {

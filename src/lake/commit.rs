@@ -135,7 +135,7 @@ impl Committed {
         };
         match finish() {
             Ok(()) => {
-                // After the last request, so that nothing of this run is still on its way.
+                // After the last request, so that no request of this run is in flight.
                 commit_log::must_be_newest(storage, version)?;
                 Ok(Published { tables: changes, version, is_new: true, was_idle: false, warnings })
             }
@@ -153,6 +153,10 @@ impl Committed {
 /// staging area.
 fn commit_error(stage: &Stage, record: &CommitRecord, error: Error) -> Error {
     let storage = &*stage.lake.storage;
+    if commit_log::was_replaced(&error) {
+        stage.leave_for_recovery();
+        return error;
+    }
     match (storage.read_optional(&commit_log::record_path(record.version)), record.to_bytes()) {
         (Ok(None), _) => error,
         (Ok(Some(found)), Ok(ours)) if found != ours => error,

@@ -150,12 +150,15 @@ pub(super) fn commit(storage: &dyn LakeStorage, record: &CommitRecord) -> Result
     let path = record_path(record.version);
     if storage.create(&path, &record.to_bytes()?)? {
         let looked = Moment::now();
-        if newest(storage)? == Some(record.version) {
-            return Ok(looked);
+        match newest(storage)? {
+            Some(newest) if newest == record.version => return Ok(looked),
+            // The run was paused after the store had created the record; another run has published the version.
+            Some(newest) if newest > record.version && newest - record.version < KEPT_VERSIONS => {
+                return Err(replaced_by_newer(record.version, newest));
+            }
+            // A run that was paused before it can create the record of a version that has left the log.
+            _ => storage.remove(&[path])?,
         }
-        // A run that was paused for more than `KEPT_VERSIONS` versions can create the record of a version that was
-        // already removed.
-        storage.remove(&[path])?;
     } else if newest(storage)?.is_none_or(|newest| newest < record.version) {
         let shown = storage.shown(&path);
         return Err(Error::new(

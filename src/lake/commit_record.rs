@@ -23,6 +23,10 @@ pub(super) const FORMAT: u64 = 1;
 /// The folder below a staging area for new files of tables, each at its path in the lake.
 pub(super) const TABLES: &str = "tables";
 
+/// The way out when `_etl` is damaged so that no run can continue from it.
+pub(super) const START_AGAIN: &str = "restore the file from a backup; or move _etl away and run with --adopt, which makes the \
+                           tables again from the input alone: rows that only --keep-gone retained are then lost";
+
 /// A version of the lake.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitRecord {
@@ -61,7 +65,7 @@ pub struct ConditionalSupport {
 }
 
 impl ConditionalSupport {
-    /// What a lake needs.
+    /// The support that keeps all runs apart.
     pub const FULL: Self = Self { put: true, delete: true, atomic: true };
 
     fn atomic_unless_known() -> bool {
@@ -158,7 +162,7 @@ impl CommitRecord {
         let refuse = |cause: String| {
             Error::new(ErrorKind::Protocol, format!("cannot use the commit record {shown}"))
                 .cause(cause)
-                .hint("restore the file, or choose another output; no table was changed")
+                .hint(START_AGAIN)
                 .context("path", shown)
         };
         let body = split(bytes).ok_or_else(|| refuse("it is truncated or is not a commit record".to_owned()))?;

@@ -47,16 +47,13 @@ pub(crate) use staging_sink::{StagedEntry, StagedFile, StagingSink};
 pub use state_damage::LostCopies;
 pub use state_reader::StateReader;
 pub(crate) use status::{LakeVersion, damaged_copies, status, survey};
+pub(crate) use storage::{supports_folder_syncs, supports_locks};
 pub(crate) use worker_staging::{Blob, WorkerStaging};
 
 use crate::schema::Table;
 
 /// The empty file that marks a complete table for readers such as Spark.
 const SUCCESS: &str = "_SUCCESS";
-
-/// The way out when `_etl` is damaged so that no run can continue from it.
-const START_AGAIN: &str = "restore the file from a backup; or move _etl away and run with --adopt, which makes the \
-                           tables again from the input alone: rows that only --keep-gone retained are then lost";
 
 /// Returns true for the path of a file that readers of tables ignore, because its name begins with `.` or `_`.
 fn is_ignored_by_readers(path: &str) -> bool {

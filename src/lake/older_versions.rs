@@ -1,7 +1,7 @@
 //! The versions that the commit log still has, to recognize files of earlier versions.
 //!
 //! In a bucket, a request of an overtaken writer can arrive after a newer version was published: it puts back a file of
-//! its own, older version, or removes a file. Such a file is recognized by its path and its SHA-256. It is not foreign,
+//! the older version, or removes a file. Such a file is recognized by its path and its SHA-256. It is not foreign,
 //! so the next run replaces or removes it (`docs/format.md`).
 //!
 //! Invariant: only bytes that a recorded version had, or replaced, at the same path are recognized.
@@ -34,7 +34,7 @@ impl OlderVersions {
         )
     }
 
-    /// The checksum of a file that lies in the folder of a table, if one of these versions had its bytes; `None` for a
+    /// The checksum of a file in the folder of a table, if one of these versions had its bytes; `None` for a
     /// foreign file. The file is read only if a version had a file of this name.
     ///
     /// # Errors

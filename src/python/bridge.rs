@@ -60,8 +60,7 @@ pub fn call_on<T: Send>(
             drop(sender.send(result));
         };
         if let Err(error) = std::thread::Builder::new().name("sparkify-run".to_owned()).spawn_scoped(scope, job) {
-            let refused = Error::new(ErrorKind::Storage, "the system cannot start a thread").cause(error.to_string());
-            return (Err(refused), None);
+            return (Err(no_thread(error.to_string())), None);
         }
         let mut raised = None;
         loop {
@@ -134,6 +133,12 @@ fn flush(py: Python<'_>, progress: &Progress) -> PyResult<()> {
     Ok(())
 }
 
+fn no_thread(cause: String) -> Error {
+    Error::new(ErrorKind::Storage, "the operating system cannot start another thread")
+        .cause(cause)
+        .hint("raise the limit of processes and threads (ulimit -u, or the limit of the container)")
+}
+
 /// Converts a panic to an error. The messages of panics are written in this package, so they contain no input.
 fn bug(panic: &(dyn Any + Send)) -> Error {
     let text = panic
@@ -143,9 +148,7 @@ fn bug(panic: &(dyn Any + Send)) -> Error {
         .unwrap_or_else(|| "a panic without a message".to_owned());
     // Libraries panic if they cannot start a thread.
     if text.starts_with("OS can't spawn worker thread") {
-        return Error::new(ErrorKind::Storage, "the operating system cannot start another thread")
-            .cause(text)
-            .hint("raise the limit of processes and threads (ulimit -u, or the limit of the container)");
+        return no_thread(text);
     }
     Error::new(ErrorKind::Internal, "sparkify-lake has a bug")
         .cause(text)

@@ -35,7 +35,7 @@ const UNITS_PER_DOLLAR: f64 = 1e7;
 
 /// Upper bound for the objects that a full run writes in addition to tables and state: markers, the commit record, the
 /// stage, and the objects that test conditional writes.
-const MAX_CONTROL_OBJECTS: u64 = 32;
+const MAX_CONTROL_OBJECTS: u64 = 44;
 
 struct Prices {
     list: u64,

@@ -43,7 +43,7 @@ struct Write<'w> {
 #[derive(Clone, Debug)]
 pub struct Bucket {
     connection: Arc<BucketConnection>,
-    /// What writes have to pass.
+    /// The fence that writes have to pass.
     fence: Option<Arc<Fence>>,
 }
 
@@ -55,7 +55,7 @@ impl Bucket {
 
     /// The same bucket, whose objects can be written and deleted only while the fence is open.
     #[must_use]
-    pub fn behind(&self, fence: Fence) -> Self {
+    pub fn with_fence(&self, fence: Fence) -> Self {
         Self { connection: Arc::clone(&self.connection), fence: Some(Arc::new(fence)) }
     }
 
@@ -216,7 +216,7 @@ impl Bucket {
 
     fn without_tag(&self, key: &str) -> Error {
         Error::new(ErrorKind::Protocol, format!("{} lists {} without an ETag", self.host(), self.shown(key)))
-            .cause("without an ETag, a changed object cannot be told from an unchanged one")
+            .cause("without an ETag, a change of an object cannot be detected")
             .hint("use another store, or a release of this one that lists ETags")
             .context("key", key)
     }

@@ -1,23 +1,24 @@
-//! Which conditions of requests a store honors: found out by trying them on new objects.
+//! Determines which conditions of requests a store honors, by trying them on new objects.
 //!
 //! A run that makes the first version of a lake and `doctor` use the same probe, so they have the same answer. Some
 //! stores check a condition and write in two steps; a few requests at the same time detect most of them.
 //!
-//! Invariant: only objects below the given prefix are written, and all are removed.
+//! Invariant: only objects below the given prefix are written, and all are removed unless a request fails.
 
 use aws_lc_rs::rand;
 use bytes::Bytes;
-use futures_util::future::{join_all, try_join};
+use futures_util::future::{join_all, try_join, try_join_all};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::bucket::Bucket;
 use crate::s3::object::{Put, Tag, Written};
 
-/// Requests that compete for one object.
-const RACING_REQUESTS: u8 = 6;
+/// Requests that compete for one object. All rounds run at the same time.
+const RACING_REQUESTS: u8 = 8;
 
-/// What a store was seen to do.
+/// The conditions that a store honors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each condition is honored or not, independently of the others")]
 pub struct Conditions {
     /// An object that exists is not created again (`If-None-Match: *` on PUT).
     pub create: bool,
@@ -79,24 +80,26 @@ async fn the_rest(bucket: &Bucket, key: &str, other: &Tag, create: bool) -> Resu
 
 /// Returns false if more than one of the competing requests succeeded.
 async fn racing(bucket: &Bucket, prefix: &str, rounds: usize) -> Result<bool> {
-    let mut is_atomic = true;
-    for round in 0..rounds {
-        let key = format!("{prefix}/race-{round}");
-        let created = compete(bucket, &key, Put::Create).await?;
-        let current = bucket.get_optional(&key).await?.map(|(_, tag)| tag);
-        let replaced = match &current {
-            Some(tag) => compete(bucket, &key, Put::Replace(tag)).await?,
-            None => 0,
-        };
-        bucket.delete(&key, None).await?;
-        is_atomic &= created <= 1 && replaced <= 1;
-    }
-    Ok(is_atomic)
+    let rounds = (0..rounds).map(|round| race(bucket, format!("{prefix}/race-{round}")));
+    Ok(try_join_all(rounds).await?.into_iter().all(|is_atomic| is_atomic))
 }
 
-/// Sends writes of different bodies at the same time; returns how many succeeded.
+async fn race(bucket: &Bucket, key: String) -> Result<bool> {
+    let created = compete(bucket, &key, Put::Create).await?;
+    let current = bucket.get_optional(&key).await?.map(|(_, tag)| tag);
+    let replaced = match &current {
+        Some(tag) => compete(bucket, &key, Put::Replace(tag)).await?,
+        None => 0,
+    };
+    bucket.delete(&key, None).await?;
+    Ok(created <= 1 && replaced <= 1)
+}
+
+/// Sends writes of different bodies at the same time; returns how many succeeded. A body that the object already has
+/// would not change its version, so that another condition would hold too.
 async fn compete(bucket: &Bucket, key: &str, put: Put<'_>) -> Result<usize> {
-    let writes = (0..RACING_REQUESTS).map(|number| bucket.put(key, Bytes::copy_from_slice(&[number; 32]), put));
+    let kind = u8::from(matches!(put, Put::Create));
+    let writes = (0..RACING_REQUESTS).map(|number| bucket.put(key, Bytes::copy_from_slice(&[kind, number]), put));
     let ended = join_all(writes).await.into_iter().map(honored).collect::<Result<Vec<_>>>()?;
     Ok(ended.iter().filter(|written| matches!(written, Some(Written::Done(_)))).count())
 }
@@ -114,8 +117,9 @@ fn honored<T>(answer: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// Returns true if the store rejected a request as not implemented or as invalid.
-fn is_not_supported(error: &Error) -> bool {
+/// Returns true if the store rejected a request with a condition as not implemented or as invalid.
+#[must_use]
+pub fn is_not_supported(error: &Error) -> bool {
     let status = error.context_values().iter().find(|(name, _)| *name == "status").map(|(_, status)| status.as_str());
     error.kind() == ErrorKind::Protocol && matches!(status, Some("400" | "501"))
 }

@@ -98,7 +98,7 @@ pub async fn upload(
 /// A multipart upload that was started.
 struct Upload<'u> {
     connection: &'u BucketConnection,
-    /// What the completion has to pass; parts are not visible.
+    /// The fence that the completion has to pass; parts are not visible.
     fence: Option<&'u Fence>,
     key: &'u str,
     id: &'u str,

@@ -14,8 +14,8 @@ use crate::scripted_server::{Reply, Request, ScriptedServer, error, page, tagged
 
 const OWN: &str = "log/2.json";
 
-fn behind(bucket: &Bucket, max_age: Duration, looked: Option<Moment>) -> Bucket {
-    bucket.behind(Fence::new("log/".to_owned(), OWN.to_owned(), max_age, looked))
+fn with_fence(bucket: &Bucket, max_age: Duration, looked: Option<Moment>) -> Bucket {
+    bucket.with_fence(Fence::new("log/".to_owned(), OWN.to_owned(), max_age, looked))
 }
 
 fn looks(server: &ScriptedServer) -> usize {
@@ -45,7 +45,7 @@ fn every_attempt_is_preceded_by_a_look() {
     for writes in [0, 1, 3] {
         let server = overtaken_after(writes);
         let (bucket, _stores) = server.bucket();
-        let written = behind(&bucket, Duration::ZERO, None);
+        let written = with_fence(&bucket, Duration::ZERO, None);
         let ended = written.wait(written.put("k", Bytes::from_static(b"x"), Put::Replace(&Tag::spelled("1"))));
         assert_eq!(ended.unwrap_err().kind(), ErrorKind::Retry);
         let sent = server.methods().iter().filter(|method| *method == "PUT").count();
@@ -57,7 +57,7 @@ fn every_attempt_is_preceded_by_a_look() {
 fn deletes_and_multipart_uploads_pass_the_fence_too() {
     let server = overtaken_after(0);
     let (bucket, _stores) = server.bucket();
-    let written = behind(&bucket, Duration::from_secs(60), None);
+    let written = with_fence(&bucket, Duration::from_secs(60), None);
     assert_eq!(written.wait(written.delete("k", None)).unwrap_err().kind(), ErrorKind::Retry);
     assert!(server.requests().iter().all(is_list), "the delete is not sent");
 
@@ -67,7 +67,7 @@ fn deletes_and_multipart_uploads_pass_the_fence_too() {
         _ => tagged("part", b""),
     });
     let (bucket, _stores) = server.bucket();
-    let written = behind(&bucket, Duration::from_secs(60), None);
+    let written = with_fence(&bucket, Duration::from_secs(60), None);
     let large = Bytes::from(vec![0; MULTIPART_THRESHOLD + 1]);
     assert_eq!(written.wait(written.put("k", large, Put::Create)).unwrap_err().kind(), ErrorKind::Retry);
     let completions = server.requests().into_iter().filter(|request| request.method == "POST").count();
@@ -80,13 +80,13 @@ fn a_young_look_is_shared() {
         if is_list(request) { Reply::Answer(200, String::new(), page(&[OWN])) } else { tagged("0f", b"") }
     });
     let (bucket, _stores) = server.bucket();
-    let written = behind(&bucket, Duration::from_secs(60), Some(Moment::now()));
+    let written = with_fence(&bucket, Duration::from_secs(60), Some(Moment::now()));
     for _ in 0..5 {
         written.wait(written.put("k", Bytes::new(), Put::Always)).unwrap();
     }
     assert_eq!(looks(&server), 0);
     std::thread::sleep(Duration::from_millis(30));
-    let written = behind(&bucket, Duration::from_millis(20), Some(Moment::now()));
+    let written = with_fence(&bucket, Duration::from_millis(20), Some(Moment::now()));
     std::thread::sleep(Duration::from_millis(30));
     written.wait(written.put("k", Bytes::new(), Put::Always)).unwrap();
     assert!(looks(&server) >= 1, "the look was too old");
@@ -102,7 +102,7 @@ fn a_store_that_answers_looks_too_late_is_not_waited_for_forever() {
         tagged("0f", b"")
     });
     let (bucket, _stores) = server.bucket();
-    let written = behind(&bucket, Duration::from_millis(1), None);
+    let written = with_fence(&bucket, Duration::from_millis(1), None);
     written.wait(written.put("k", Bytes::new(), Put::Always)).unwrap();
     assert_eq!(looks(&server), 3);
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sparkify_lake.errors import ConfigurationError, UsageError
+from sparkify_lake.errors import AccessDeniedError, ConfigurationError, UsageError
 from sparkify_lake.secret import Secret
 from sparkify_lake.settings.aws import with_aws_settings
 from sparkify_lake.settings.config import Config, Credential, Setting
@@ -196,6 +196,20 @@ def _read_files(config: Setting | None, directory: Path | None) -> list[ConfigFi
             # Services and `sudo -u` often start in a folder that nobody chose for its files.
             why = "the current folder cannot be searched"
             return [ConfigFile(warnings=(f"{LAKE_FILE} and {SECRET_FILE} are not read, because {why}",))]
+    try:
+        return _read_named(config)
+    except PermissionError as error:
+        denied = str(error.filename)
+    raise AccessDeniedError(
+        f"{denied} cannot be read",
+        cause="permission denied",
+        hint=f"check {config.origin}, and the permissions of the folder",
+        context={"option": "config", "path": denied},
+    )
+
+
+def _read_named(config: Setting) -> list[ConfigFile]:
+    """Reads the file, or the two files, that the option `config` names."""
     named = Path(str(config.value))
     if named.is_dir():
         found = _read_pair(named)

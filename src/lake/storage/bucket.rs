@@ -9,10 +9,10 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -43,6 +43,9 @@ const MAX_BATCH_BYTES: usize = 8 << 20;
 /// A writer that has not checked the commit log for this long checks it again before it sends the next request that
 /// changes a table, because it may have been paused and overtaken.
 const MAX_LOG_CHECK_AGE: Duration = Duration::from_millis(500);
+
+/// Rounds of competing writes before the first version of a lake. `doctor` makes more.
+const PROBE_ROUNDS: usize = 1;
 
 /// A lake below a prefix of keys.
 #[derive(Debug)]
@@ -134,7 +137,7 @@ impl BucketStorage {
     ) -> Result<Stamps> {
         let own = self.key(&record_path(record.version));
         let fence = Fence::new(self.key(&format!("{LOG}/")), own, MAX_LOG_CHECK_AGE, Some(looked));
-        let writer = Arc::new(FencedWriter::new(self.bucket.behind(fence), self.key(""), record));
+        let writer = Arc::new(FencedWriter::new(self.bucket.with_fence(fence), self.key(""), record));
         let mut stamps = Stamps::new();
         // Dimensions before facts, so that a play never refers to a song that is not visible yet.
         let tables = in_publishing_order(record);
@@ -192,7 +195,18 @@ impl LakeStorage for BucketStorage {
 
     fn create(&self, path: &str, bytes: &[u8]) -> Result<bool> {
         let body = Bytes::copy_from_slice(bytes);
-        Ok(self.bucket.wait(self.bucket.put(&self.key(path), body, Put::Create))? != Written::Refused)
+        match self.bucket.wait(self.bucket.put(&self.key(path), body, Put::Create)) {
+            Ok(written) => Ok(written != Written::Refused),
+            // Such a store does not keep overlapping runs apart, and every report has a warning.
+            Err(error) if conditions::is_not_supported(&error) => {
+                let is_new = self.read_optional(path)?.is_none();
+                if is_new {
+                    self.write(path, bytes)?;
+                }
+                Ok(is_new)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn write(&self, path: &str, bytes: &[u8]) -> Result<()> {
@@ -212,8 +226,11 @@ impl LakeStorage for BucketStorage {
     }
 
     fn probe_conditional_support(&self) -> Result<ConditionalSupport> {
-        let prefix = self.key(&format!("_etl/doctor/{}", conditions::random_name()?));
-        let found = self.bucket.wait(conditions::probe(&self.bucket, &prefix, 1))?;
+        // In a staging area, so that a later run removes what a killed run left.
+        let now = DateTime::<Utc>::from(SystemTime::now()).format("%Y%m%dT%H%M%SZ");
+        let name = conditions::random_name()?;
+        let prefix = self.key(&stage_of(&format!("{now}-{}", name.get(..8).unwrap_or_default())));
+        let found = self.bucket.wait(conditions::probe(&self.bucket, &prefix, PROBE_ROUNDS))?;
         Ok(ConditionalSupport { put: found.create && found.replace, delete: found.delete, atomic: found.atomic })
     }
 

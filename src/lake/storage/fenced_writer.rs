@@ -33,7 +33,7 @@ pub(super) struct FileChange {
 
 /// Changes files of one version.
 pub(super) struct FencedWriter {
-    /// The bucket behind the fence of this version.
+    /// The bucket with the fence of this version.
     bucket: Bucket,
     /// The prefix of the lake's keys: empty, or with a trailing slash.
     prefix: String,

@@ -17,13 +17,13 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Result, shown};
 use crate::lake::checkpoint::STATE;
 use crate::lake::commit_log::DONE;
-use crate::lake::commit_record::{CommitRecord, ConditionalSupport, TABLES, TableRecord, state_path};
+use crate::lake::commit_record::{CommitRecord, ConditionalSupport, START_AGAIN, TABLES, TableRecord, state_path};
 use crate::lake::staging_sink::size_and_checksum;
 use crate::lake::storage::file_tree::{FileTime, SingleFiles};
 use crate::lake::storage::local_stage::LocalStage;
 use crate::lake::storage::lock::{self, Lock};
 use crate::lake::storage::{LakeStorage, ListedFile, StageStorage, Stamps, file_tree, sync};
-use crate::lake::{START_AGAIN, SUCCESS, in_publishing_order};
+use crate::lake::{SUCCESS, in_publishing_order};
 use crate::runtime::cancel::Cancel;
 use crate::runtime::clock::Moment;
 

@@ -38,11 +38,9 @@ pub(super) fn acquire(root: &Path) -> Result<Lock> {
         .append(true)
         .open(&path)
         .map_err(|error| Error::io(ErrorKind::Output, "write to", &path, &error))?;
-    let lock = || rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
-    match rustix::io::retry_on_intr(lock) {
+    match lock(&file) {
         Ok(()) => Ok(Lock { _file: file, unsupported: None }),
-        // NFS without a lock manager, some FUSE file systems, sandboxes.
-        Err(error @ (Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP | Errno::INVAL)) => {
+        Err(error) if is_unsupported(error) => {
             Ok(Lock { _file: file, unsupported: Some(std::io::Error::from(error).to_string()) })
         }
         Err(Errno::WOULDBLOCK) => {
@@ -53,4 +51,25 @@ pub(super) fn acquire(root: &Path) -> Result<Lock> {
         }
         Err(error) => Err(Error::io(ErrorKind::Output, "lock", &path, &error.into())),
     }
+}
+
+/// Returns true if the file system of an unlocked file supports locks.
+///
+/// # Errors
+/// Any other error of the operating system.
+pub fn is_supported(file: &File) -> std::io::Result<bool> {
+    match lock(file) {
+        Ok(()) => Ok(true),
+        Err(error) if is_unsupported(error) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn lock(file: &File) -> Result<(), Errno> {
+    rustix::io::retry_on_intr(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive))
+}
+
+/// The answers of file systems without locks: NFS without a lock manager, some FUSE file systems, sandboxes.
+fn is_unsupported(error: Errno) -> bool {
+    matches!(error, Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP | Errno::INVAL)
 }

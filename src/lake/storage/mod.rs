@@ -14,6 +14,9 @@ mod lock;
 mod pack_writer;
 mod sync;
 
+pub(crate) use lock::is_supported as supports_locks;
+pub(crate) use sync::is_supported as supports_folder_syncs;
+
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::fs::File;

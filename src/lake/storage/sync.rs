@@ -1,6 +1,6 @@
 //! Making files durable on a local disk.
 //!
-//! Some file systems cannot sync a folder (CIFS, vboxsf, DrvFs of WSL), and some know no `syncfs`. A sync that the file
+//! Some file systems cannot sync a folder (CIFS, vboxsf, `DrvFs` of WSL), and some know no `syncfs`. A sync that the file
 //! system does not support is skipped or replaced by another one, because nothing else can be done there.
 //!
 //! Invariant: an error of a sync that the file system supports is never ignored.
@@ -66,10 +66,23 @@ pub fn files(root: &Path, files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
+/// Returns true if the file system can sync a folder.
+///
+/// # Errors
+/// Any other error of the operating system.
+pub fn is_supported(folder: &Path) -> io::Result<bool> {
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Ok(()) => Ok(true),
+        Err(error) if is_unsupported(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Turns the error of a file system that does not support the sync into a success.
 fn if_supported(synced: io::Result<()>) -> io::Result<()> {
-    synced.or_else(|error| match Errno::from_io_error(&error) {
-        Some(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
-        _ => Err(error),
-    })
+    synced.or_else(|error| if is_unsupported(&error) { Ok(()) } else { Err(error) })
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS))
 }

@@ -1,4 +1,4 @@
-"""A run on a local disk that is paused at a random time: it keeps the lock, so that no other run can overtake it."""
+"""A run on a local disk that is paused at a random time keeps the lock, so no other run can overtake it."""
 
 from __future__ import annotations
 

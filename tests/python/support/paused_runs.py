@@ -84,7 +84,8 @@ class PausedRuns:
         """Stops a run at its request number `at`; returns False if it has fewer requests."""
         self.lakes += 1
         name = f"paused-{self.lakes}"
-        first, stopped = random.sample(range(len(self.versions.sources)), 2)
+        # If both are the same, the stopped run has nothing to do.
+        first, stopped = random.choices(range(len(self.versions.sources)), k=2)
         assert self.run(first, name, self.other)["code"] == 0
         self.proxy.clear()
 
@@ -121,6 +122,27 @@ class PausedRuns:
         ended["version"] = report["version"] if report else None
         self.assert_result(random, name, ended, has_ended, f"{where}: {ended}")
         return is_stopped
+
+    def reverted(self, fault: Fault, key: str) -> dict[str, Any]:
+        """Stops a run at a PUT of a key, makes the version before it again, and continues; returns its end.
+
+        The lake is `paused-{lakes}`; its newest version, 3, is that of the first input.
+        """
+        self.lakes += 1
+        name = f"paused-{self.lakes}"
+        assert self.run(0, name, self.other)["code"] == 0
+        self.proxy.clear()
+        injection = self.proxy.inject(
+            fault, "PUT", key=key, call=lambda: os.kill(self.paused.child, signal.SIGSTOP)
+        )
+        given = {**options(self.proxy), "store_patience": "60s"}
+        self.paused.start(self.versions.sources[1], self.bucket.url(name), options=given)
+        assert self.wait_until_stopped(f"at {key}")
+        assert injection.hits
+        assert self.run(0, name, self.other)["code"] == 0
+        os.kill(self.paused.child, signal.SIGCONT)
+        self.proxy.release()
+        return self.paused.end()
 
     def wait_until_stopped(self, where: str) -> bool:
         """Waits until the run is stopped; returns False if it ended first."""
@@ -161,5 +183,6 @@ class PausedRuns:
         assert mended["code"] == 0, f"{where}: the next run: {mended.get('error')}"
         folder = self.seen(name)
         assert contents(folder) == self.versions.held[following], where
-        assert check(folder, settled=True, bucket=True) == [], where
+        faults = check(folder, settled=True, bucket=True)
+        assert faults == [], f"{where}: {faults}"
         shutil.rmtree(folder)

@@ -141,6 +141,7 @@ class Bucket:
 def _client(url: str, keys: Keys, service: str) -> Any:
     """A cached client, because creating one takes longer than many requests."""
     import boto3
+    from botocore import UNSIGNED
     from botocore.config import Config
 
     return boto3.client(
@@ -150,6 +151,7 @@ def _client(url: str, keys: Keys, service: str) -> Any:
         aws_access_key_id=keys.id,
         aws_secret_access_key=keys.secret,
         config=Config(
+            signature_version=None if keys.id else UNSIGNED,
             retries={"max_attempts": 2},
             s3={"addressing_style": "path"},
             max_pool_connections=16,
@@ -320,20 +322,21 @@ def memory_program() -> Path:
 
 
 @contextmanager
-def memory(folder: Path, *, has_keys: bool = True) -> Iterator[Server]:
-    """The in-memory server of ``tests/servers``; without keys, it checks no signatures."""
+def memory(folder: Path, *, open_bucket: str = "") -> Iterator[Server]:
+    """The in-memory server of ``tests/servers``; with an open bucket, it accepts only unsigned requests."""
     keys = Keys(id="AKIAMEMORY0000000001", secret="memory-secret-t8WqLz5RfY")
     (port,) = free_ports(1)
+    command, environment = [str(memory_program()), "memory", "--port", str(port)], keys.environment
+    if open_bucket:
+        command, environment, keys = [*command, "--bucket", open_bucket], {}, Keys(id="", secret="")
     with ExitStack() as stack:
         # The server ends when its standard input is closed.
         reading, writing = os.pipe()
         stack.callback(os.close, writing)
-        command = [str(memory_program()), "memory", "--port", str(port)]
-        environment = keys.environment if has_keys else {}
         child, log = stack.enter_context(process(command, folder, environment, stdin=reading))
         os.close(reading)
         server = Server(name="memory", port=port, keys=keys)
-        wait_until(lambda: server.client().create_bucket(Bucket="first") is not None, child, log)
+        wait_until(lambda: socket.create_connection(("127.0.0.1", port), 1).close() is None, child, log)
         yield server
 
 

@@ -46,6 +46,8 @@ def s3proxy(folder: Path) -> Iterator[Server]:
         "s3proxy.authorization": "aws-v2-or-v4",
         "s3proxy.identity": KEYS.id,
         "s3proxy.credential": KEYS.secret,
+        # Without it, S3Proxy rejects the checksums of requests (501).
+        "s3proxy.ignore-unknown-headers": "true",
         "jclouds.provider": "filesystem-nio2",
         "jclouds.identity": "local",
         "jclouds.credential": "local",
