@@ -1,4 +1,4 @@
-"""The native module, written in Rust. Only `_engine.py` imports it, and the kernel on a worker.
+"""The native module, written in Rust. Only `_engine`, `settings.aws` and the kernel on a worker import it.
 
 Plain mappings go in and out; tables are returned as Polars DataFrames. Credentials go in as `Secret`. Errors
 are the classes of `sparkify_lake.errors`. An exception that a Python signal handler raises interrupts a call.

@@ -20,8 +20,10 @@ def with_aws_settings(config: Config) -> Config:
     """
     if not config.is_remote():
         return config
-    from sparkify_lake._native import aws_settings
-
+    try:
+        from sparkify_lake._native import aws_settings
+    except ImportError:
+        return config  # the call itself reports that the engine is missing
     profile = config.value("profile")
     found, failure = aws_settings(None if profile is None else str(profile))
     settings = dict(config.settings)
