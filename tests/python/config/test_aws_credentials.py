@@ -35,6 +35,7 @@ class Store:
 
     def __init__(self) -> None:
         self.key_ids: list[str] = []
+        self.regions: list[str] = []
         store = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -42,8 +43,11 @@ class Store:
                 if self.path == "/container":
                     self.answer(200, json.dumps(temporary("CONTAINER")))
                     return
-                signature = re.search(r"Credential=([^/]+)/", self.headers.get("Authorization", ""))
+                signature = re.search(
+                    r"Credential=([^/]+)/\d+/([^/]+)/", self.headers.get("Authorization", "")
+                )
                 store.key_ids.append(signature[1] if signature else "unsigned")
+                store.regions.append(signature[2] if signature else "unsigned")
                 self.answer(403, "<Error><Code>AccessDenied</Code></Error>")
 
             do_PUT = do_HEAD = do_DELETE = do_POST = do_GET
@@ -65,6 +69,7 @@ class Store:
     def key_id(self, **options: object) -> str:
         """The key ID that our requests are signed with."""
         self.key_ids.clear()
+        self.regions.clear()
         sparkify_lake.doctor("s3://bucket/x", endpoint_url=self.url, allow_http=True, **options)
         (found,) = set(self.key_ids)
         return found
@@ -151,6 +156,23 @@ def test_a_process_is_asked_like_by_boto3(
     if "file" in order:
         (home / "credentials").write_text(f"[other]\n{pair('OTHER')}")
     assert store.key_id() == botocore.session.Session().get_credentials().access_key
+
+
+@pytest.mark.parametrize("in_profile", [False, True])
+@pytest.mark.parametrize("in_variable", [False, True])
+def test_the_region_at_an_endpoint_is_that_of_boto3(
+    store: Store, home: Path, monkeypatch: pytest.MonkeyPatch, in_profile: bool, in_variable: bool
+) -> None:
+    (home / "config").write_text(
+        f"[default]\n{pair('DEFAULT')}" + ("region = eu-north-1\n" if in_profile else "")
+    )
+    if in_variable:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-south-1")
+    store.key_id()
+    expected = botocore.session.Session().get_config_variable("region") or "us-east-1"
+    assert set(store.regions) == {expected}
+    store.key_id(region="ap-east-1")
+    assert set(store.regions) == {"ap-east-1"}
 
 
 def log_in(home: Path) -> None:

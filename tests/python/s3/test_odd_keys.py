@@ -54,6 +54,23 @@ def test_empty_objects_are_read(moto_bucket: Bucket, data: Data, lake_run: LakeR
     assert sum(source["files"] for source in run_report["input"].values()) == data.files + 2
 
 
+@pytest.mark.parametrize("ending", ["", ".json.1", "-0a1b2c"])
+def test_objects_that_a_pattern_names_are_read(
+    moto_bucket: Bucket, data: Data, lake_run: LakeRun, ending: str
+) -> None:
+    """Firehose writes objects without an ending, and logrotate appends a number."""
+    bucket = moto_bucket
+    bucket.upload(data.input, "in")
+    for key in bucket.names("in/log_data/"):
+        bucket.put(key.removesuffix(".json") + ending, bucket.get(key))
+        bucket.delete(key)
+    refused = run(lake_run, bucket)
+    assert_error(refused, 66, "not JSON by name", "--log-data")
+    run_report = report(run(lake_run, bucket, f"--log-data={bucket.url('in/log_data/**')}"))
+    assert differences(bucket.contents("lake"), data.lake) == []
+    assert sum(source["files"] for source in run_report["input"].values()) == data.files
+
+
 @pytest.mark.parametrize(
     "name",
     [
