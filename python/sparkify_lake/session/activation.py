@@ -6,6 +6,7 @@ Nothing on disk is changed. `deactivate` restores every attribute that `activate
 from __future__ import annotations
 
 import sys
+import warnings
 from functools import cache
 from typing import Any
 
@@ -26,6 +27,7 @@ def activate() -> bool:
             "a session of Spark with a JVM is active in this process",
             hint="stop it with spark.stop(), or restart the kernel, and call activate() before it is created",
         )
+    _prepare()
     try:
         import pyspark
         from pyspark.sql import session as classic_session
@@ -45,13 +47,22 @@ def activate() -> bool:
     _replace(classic_session.SparkSession.Builder, "getOrCreate", get_or_create)
     _replace(classic_session.SparkSession.Builder, "enableHiveSupport", lambda builder: builder)
     _replace(classic_session.SparkSession, "getActiveSession", staticmethod(context.active_session))
+    _replace(classic_session.SparkSession, "__new__", staticmethod(connection.session_of_context))
     for name, value in connection.patched_properties().items():
         _replace(DataFrame, name, value)
-    _replace(pyspark, "SparkContext", context.Context)
+    _replace(pyspark, "SparkContext", context.SparkContext)
     for module in ("pyspark.sql", "pyspark.sql.context"):
-        for name in ("SQLContext", "HiveContext"):
-            _replace(sys.modules[module], name, context.SQLContext)
+        for one in (context.SQLContext, context.HiveContext):
+            _replace(sys.modules[module], one.__name__, one)
     return True
+
+
+def _prepare() -> None:
+    # Without a file, pyspark 4.2 takes the program for its own tests, and ends it (python -c).
+    main = sys.modules["__main__"]
+    if not hasattr(main, "__file__"):
+        main.__file__ = "<string>"
+    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas >= 3")
 
 
 def active(options: dict[str, Any]) -> Any:

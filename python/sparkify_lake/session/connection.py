@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from functools import cached_property
 from threading import Thread
@@ -16,9 +17,10 @@ from pyspark.sql.connect.client import DefaultChannelBuilder
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter
 from pyspark.sql.connect.session import SparkSession
+from pyspark.sql.session import SparkSession as ClassicSession
 
 from sparkify_lake.session import server
-from sparkify_lake.session.context import Context, Settings, rows_of_frame
+from sparkify_lake.session.context import Rows, Settings, SparkContext, rows_of_frame
 from sparkify_lake.session.reader import Reader
 from sparkify_lake.session.requests import Requests
 from sparkify_lake.session.writer import Writer
@@ -26,10 +28,16 @@ from sparkify_lake.session.writer import Writer
 DEFAULTS = {"spark.sql.session.timeZone": "UTC", "spark.app.name": "sparkify-lake"}
 
 
-class SailSession(SparkSession):
+_PATHS = re.compile(r"\b(parquet|json|csv|text)\.`([^`]+)`", re.IGNORECASE)
+_S3 = re.compile(r"\bs3[an]?://")
+
+
+class SailSession(SparkSession, ClassicSession):
     """A session of Spark Connect on the Sail server of this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: Any = None, *_: Any, **__: Any) -> None:
+        if context is not None:
+            return  # SparkSession(context), which is the session of the context
         self.server = server.running()
         self._s3 = Settings()
         builder = DefaultChannelBuilder(f"sc://127.0.0.1:{self.server.port}/")
@@ -54,9 +62,9 @@ class SailSession(SparkSession):
         return Reader(self)
 
     @cached_property
-    def sparkContext(self) -> Context:
+    def sparkContext(self) -> SparkContext:
         """What notebooks use of the context."""
-        return Context(self)
+        return SparkContext(self)
 
     def take_setting(self, key: str, value: str) -> None:
         """Keeps a setting of Hadoop if it is about S3."""
@@ -69,8 +77,24 @@ class SailSession(SparkSession):
         return access.file_system()
 
     @property
-    def _jsc(self) -> Context:
+    def _jsc(self) -> SparkContext:
         return self.sparkContext
+
+    def createDataFrame(self, data: Any, *arguments: Any, **options: Any) -> Any:
+        """Returns a frame of rows, which may be those of an RDD."""
+        return super().createDataFrame(
+            data.collect() if isinstance(data, Rows) else data, *arguments, **options
+        )
+
+    def sql(self, sqlQuery: str, *arguments: Any, **options: Any) -> Any:
+        """Returns the result of a query; paths in it are read by this session's reader."""
+        for number, (source, path) in enumerate(_PATHS.findall(sqlQuery)):
+            view = f"_path_{number}"
+            self.read.format(source).load(path).createOrReplaceTempView(view)
+            sqlQuery = sqlQuery.replace(f"{source}.`{path}`", view)
+        if _S3.search(sqlQuery):
+            self.s3()
+        return super().sql(sqlQuery, *arguments, **options)
 
     def newSession(self) -> SailSession:
         """Returns a session with its own views and settings."""
@@ -114,6 +138,11 @@ def create(options: dict[str, Any]) -> SparkSession:
             SparkSession._set_default_and_active_session(session)
         builder._apply_options(session)
     return session
+
+
+def session_of_context(cls: type, *arguments: Any, **_: Any) -> Any:
+    """Returns the session for `SparkSession(context)`, and a new object for a class of this module."""
+    return object.__new__(cls) if issubclass(cls, SailSession) else create({})
 
 
 def patched_properties() -> dict[str, Any]:

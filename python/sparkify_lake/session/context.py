@@ -22,7 +22,7 @@ def active_session() -> Any:
     return SparkSession.getActiveSession() or SparkSession._get_default_session()
 
 
-class Context:
+class SparkContext:
     """The context of a session: names, settings for Hadoop, and lists of rows."""
 
     def __init__(self, session: Any = None, *_: Any, **__: Any) -> None:
@@ -32,9 +32,9 @@ class Context:
         self._session = session if is_session else SparkSession.builder.getOrCreate()
 
     @classmethod
-    def getOrCreate(cls, conf: Any = None) -> Context:
+    def getOrCreate(cls, conf: Any = None) -> SparkContext:
         """Returns the context of the active session."""
-        return Context(conf)._session.sparkContext  # type: ignore[no-any-return]
+        return SparkContext(conf)._session.sparkContext  # type: ignore[no-any-return]
 
     @property
     def appName(self) -> str:
@@ -64,7 +64,7 @@ class Context:
 
         return SparkConf().setAll(list(self._session.conf.getAll.items()))
 
-    def hadoopConfiguration(self) -> Context:
+    def hadoopConfiguration(self) -> SparkContext:
         """Returns an object whose `set` takes the settings for S3."""
         return self
 
@@ -106,6 +106,10 @@ class SQLContext:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.sparkSession, name)
+
+
+class HiveContext(SQLContext):
+    """The entry point with Hive; temporary views need no metastore."""
 
 
 class Rows:
@@ -215,6 +219,12 @@ def _refused(owner: str, name: str) -> AttributeError:
     return not_covered(f"{owner}.{name}")
 
 
+_FIXED = {
+    "spark.sql.session.timeZone": ("UTC", "GMT", "Z", "+00:00", "Etc/UTC", "Etc/GMT"),
+    "spark.sql.caseSensitive": ("false",),
+}
+
+
 class Settings:
     """The settings for S3 that a notebook makes, and the access that follows from them."""
 
@@ -223,6 +233,12 @@ class Settings:
 
     def take(self, key: str, value: str) -> bool:
         """Keeps a setting if it is about S3; returns whether it is."""
+        if key in _FIXED and value not in _FIXED[key]:
+            raise not_covered(
+                f"the setting {key} = {value}",
+                cause=f"Sail applies it to some functions only; the session has {_FIXED[key][0]}",
+                hint="for times of another zone, use from_utc_timestamp(column, 'Europe/Berlin')",
+            )
         if not is_setting(key):
             return False
         if setting := hadoop_setting(key, value):

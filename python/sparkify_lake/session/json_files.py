@@ -187,6 +187,8 @@ def _read_fast(block: Block, schema: pa.Schema | None) -> pa.Table | None:
     """Reads a block with pyarrow; returns None if pyarrow may read it differently from Spark."""
     if block.is_document or _LONG_NUMBER.search(block.data) or not block.data.strip():
         return None
+    if schema is not None and "map<" in str(schema):
+        return None
     try:
         block.data.decode("utf-8")
         parse = pa.json.ParseOptions(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 
+_QUOTED = re.compile(r""" "(?:[^"\\]|\\.)*" | '((?:[^'\\]|\\.)*)' """, re.VERBOSE)
 _DOUBLES = {"NaN": "nan", "Infinity": "inf", "+INF": "inf", "INF": "inf", "-Infinity": "-inf", "-INF": "-inf"}
 
 
@@ -39,10 +41,7 @@ class Records:
             stripped = text.lstrip("\ufeff \t\r\n")
             if not stripped:
                 continue
-            try:
-                value, _ = _decoder.raw_decode(stripped)  # Spark ignores what follows the first value
-            except (ValueError, RecursionError):
-                value = None
+            value = _decoded(stripped)
             rows = value if isinstance(value, list) else [value]
             if all(isinstance(row, dict) for row in rows):
                 yield from ((text, row) for row in rows)
@@ -78,6 +77,20 @@ class Records:
             if not (bad and drop):
                 rows.append(row)
         return rows, any_bad
+
+
+def _decoded(text: str) -> Any:
+    # Spark ignores what follows the first value, and accepts single quotes.
+    for attempt in (text, _QUOTED.sub(_with_double_quotes, text)) if "'" in text else (text,):
+        try:
+            return _decoder.raw_decode(attempt)[0]
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
+def _with_double_quotes(found: re.Match[str]) -> str:
+    return found[0] if found[1] is None else json.dumps(found[1].replace("\\'", "'"))
 
 
 def _lines(text: str) -> list[str]:
@@ -174,6 +187,8 @@ def _converted(value: Any, kind: Any) -> Any:
         return float(_DOUBLES[value])
     if pa.types.is_list(kind) and isinstance(value, list):
         return [_converted(one, kind.value_type) for one in value]
+    if pa.types.is_map(kind) and isinstance(value, dict):
+        return [(name, _converted(one, kind.item_type)) for name, one in value.items()]
     if pa.types.is_struct(kind) and isinstance(value, dict):
         return {field.name: _converted(value.get(field.name), field.type) for field in kind}
     raise ValueError

@@ -65,6 +65,8 @@ def _arrow(kind: T.DataType) -> Any:
         return pa.list_(_arrow(kind.elementType))
     if isinstance(kind, T.StructType):
         return pa.struct([pa.field(one.name, _arrow(one.dataType)) for one in kind])
+    if isinstance(kind, T.MapType) and isinstance(kind.keyType, T.StringType):
+        return pa.map_(pa.string(), _arrow(kind.valueType))
     if type(kind) not in _ARROW:
         raise not_covered(
             f"spark.read.json with the type {kind.simpleString()} in this place",

@@ -165,15 +165,16 @@ def _escape(text: str) -> str:
 def partition_type(values: Iterable[str | None]) -> str:
     """Returns the type that Spark infers for a partition column from all its values."""
     kinds = {_kind(value) for value in set(values) if value is not None}
+    if len(kinds) == 1:
+        return kinds.pop()
     for wide, narrow in (
-        ("int", ()),
-        ("bigint", ("int",)),
-        ("double", ("int", "bigint")),
-        ("timestamp", ("date",)),
+        ("bigint", {"int"}),
+        ("double", {"int", "bigint"}),
+        ("timestamp", {"date"}),
     ):
         if kinds and kinds <= {wide, *narrow}:
             return wide
-    return kinds.pop() if len(kinds) == 1 else "string"
+    return "string"
 
 
 def _kind(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from pyspark.errors import AnalysisException
@@ -9,6 +10,7 @@ from pyspark.sql.connect.readwriter import DataFrameReader
 from pyspark.sql.types import StructType
 
 from sparkify_lake.session import json_files
+from sparkify_lake.session.context import Rows
 from sparkify_lake.session.locations import (
     NULL_PARTITION,
     File,
@@ -20,6 +22,7 @@ from sparkify_lake.session.locations import (
 )
 from sparkify_lake.session.refusal import not_covered
 
+_MAX_PARTITIONS = 1_000
 _FORMATS = ("parquet", "json", "csv", "text")
 
 
@@ -38,8 +41,17 @@ class Reader(DataFrameReader):
         paths = path if path is not None else given["path"]
         roots = [place_of(self._client, one) for one in ([paths] if isinstance(paths, str) else paths)]
         files, folders = self._listed(roots, given)
-        columns = _partition_columns(files)
+        columns = self._partition_columns(files)
         return self._frame(source, files, folders, columns, given)
+
+    def json(self, path: Any, *arguments: Any, **options: Any) -> Any:
+        """Returns the frame of JSON files, or of the texts of an RDD."""
+        if not isinstance(path, Rows):
+            return super().json(path, *arguments, **options)
+        with NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+            file.writelines(f"{text}\n" for text in path.collect())
+            file.flush()
+            return super().json(file.name, *arguments, **options)
 
     def _listed(self, roots: list[Place], given: dict[str, str]) -> tuple[list[File], list[Place]]:
         for name in ("modifiedbefore", "modifiedafter"):
@@ -85,21 +97,24 @@ class Reader(DataFrameReader):
             frame = self._of_sail("parquet", [converted.path], None)
             return converted.typed(_with_partitions(frame, columns))
         urls = [folders[0].prefix + file.path for file in files]
-        if columns:
-            urls = self._partitioned(folders, files)
-        elif len(files) > 1 and all(root.system.get_file_info(root.path).is_file for root in folders):
-            urls = [root.url for root in folders]
-        return _with_partitions(self._of_sail(source, urls, schema), columns)
+        if not columns:
+            return self._of_sail(source, [folders[0].prefix + file.path for file in files], schema)
+        frame = self._of_sail(source, [f"{folder.url}/" for folder in folders], schema)
+        return _with_partitions(
+            frame.where(chosen) if (chosen := _chosen(folders, files)) else frame, columns
+        )
 
-    def _partitioned(self, folders: list[Place], files: list[File]) -> list[str]:
-        """Returns the folders that Sail lists: it finds partition columns only below a folder."""
-        below = sum(len(files_of(folder, None, recursive=False)) for folder in folders)
-        if below != len(files):
-            raise not_covered(
-                "spark.read of some files of a partitioned table",
-                hint="read the table's folder, and select the partitions with where(…)",
+    def _partition_columns(self, files: list[File]) -> dict[str, str]:
+        names = list(files[0].values) if files else []
+        if any(list(file.values) != names for file in files):
+            raise AnalysisException(
+                "[CONFLICTING_PARTITION_COLUMN_NAMES] Conflicting partition column names detected: the folders "
+                "are partitioned in different ways. SQLSTATE: KD009"
             )
-        return [f"{folder.url}/" for folder in folders]
+        setting = "spark.sql.sources.partitionColumnTypeInference.enabled"
+        if names and self._client.conf.get(setting, "true") == "false":
+            return dict.fromkeys(names, "string")
+        return {name: partition_type(file.values[name] for file in files) for name in names}
 
     def _of_sail(self, source: str, urls: list[str], schema: StructType | None) -> Any:
         reader = DataFrameReader(self._client).format(source)
@@ -123,14 +138,31 @@ class Reader(DataFrameReader):
 _OURS = ("path", "basepath", "recursivefilelookup", "pathglobfilter")
 
 
-def _partition_columns(files: list[File]) -> dict[str, str]:
-    names = list(files[0].values) if files else []
-    if any(list(file.values) != names for file in files):
-        raise AnalysisException(
-            "[CONFLICTING_PARTITION_COLUMN_NAMES] Conflicting partition column names detected: the folders "
-            "are partitioned in different ways. SQLSTATE: KD009"
+def _chosen(folders: list[Place], files: list[File]) -> str | None:
+    """Returns the condition for the partitions to read. Sail finds partition columns only below a folder."""
+    everything = [file for folder in folders for file in files_of(folder, None, recursive=False)]
+    if len(everything) == len(files):
+        return None
+    chosen = {tuple(file.values.items()) for file in files}
+    below = sum(1 for file in everything if tuple(file.values.items()) in chosen)
+    if below != len(files) or len(chosen) > _MAX_PARTITIONS:
+        raise not_covered(
+            "spark.read of some files of a partitioned table",
+            hint="read the table's folder, and select the partitions with where(…)",
         )
-    return {name: partition_type(file.values[name] for file in files) for name in names}
+    return " OR ".join(
+        "(" + " AND ".join(f"{_quoted(name)} = {_literal(value)}" for name, value in values) + ")"
+        for values in sorted(chosen, key=str)
+    )
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _literal(value: str | None) -> str:
+    text = NULL_PARTITION if value is None else value
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _with_partitions(frame: Any, columns: dict[str, str]) -> Any:
@@ -138,7 +170,7 @@ def _with_partitions(frame: Any, columns: dict[str, str]) -> Any:
 
     return frame.withColumns(
         {
-            name: F.expr(f"CAST(NULLIF(`{name.replace('`', '``')}`, '{NULL_PARTITION}') AS {kind})")
+            name: F.expr(f"CAST(NULLIF({_quoted(name)}, '{NULL_PARTITION}') AS {kind})")
             for name, kind in columns.items()
         }
     ) if columns else frame  # fmt: skip

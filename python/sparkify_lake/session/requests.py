@@ -69,6 +69,8 @@ class Requests:
             message.sql = self._sql(message.sql)
         elif isinstance(message, proto.CreateDataFrameViewCommand):
             self._views[message.name.lower()] = message.name
+        elif isinstance(message, proto.WriteOperation) and message.HasField("table"):
+            self._views[message.table.table_name.lower()] = message.table.table_name
         elif isinstance(message, proto.Read.NamedTable):
             name = message.unparsed_identifier
             message.unparsed_identifier = self._views.get(name.lower(), name)

@@ -6,9 +6,12 @@ Keys stay in a `Secret` until they go to the server or to pyarrow, which lists a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from configparser import ConfigParser
 from typing import Any
 
+from sparkify_lake.errors import ConfigurationError
 from sparkify_lake.secret import Secret
+from sparkify_lake.settings.environment import aws_endpoint, aws_profile_files, has_aws_keys
 from sparkify_lake.settings.options import as_bool
 from sparkify_lake.settings.resolve import resolve
 
@@ -21,6 +24,15 @@ _HADOOP = {
     "awssecretaccesskey": "secret_access_key",
     "endpoint": "endpoint_url",
     "endpoint.region": "region",
+}
+_OPTIONS = ("endpoint_url", "region", "profile", "ca_file")
+_PROFILE = {
+    "aws_access_key_id": "access_key_id",
+    "aws_secret_access_key": "secret_access_key",
+    "aws_session_token": "session_token",
+    "region": "region",
+    "endpoint_url": "endpoint_url",
+    "ca_bundle": "ca_file",
 }
 _VARIABLES = {
     "access_key_id": "AWS_ACCESS_KEY_ID",
@@ -49,17 +61,30 @@ def hadoop_setting(key: str, value: str) -> tuple[str, Secret] | None:
 
 
 class Access:
-    """The resolved settings; `hadoop` has precedence."""
+    """The resolved settings. Hadoop's come first, then the package's, the environment, and a profile of AWS."""
 
     def __init__(self, hadoop: Mapping[str, Secret]) -> None:
         config = resolve("open_lake", {})
-        names = ("endpoint_url", "region", "profile", "ca_file")
-        values = {name: Secret(str(config.value(name))) for name in names if config.value(name) is not None}
-        if not {"access_key_id", "secret_access_key"} <= hadoop.keys():
-            values |= {name: credential.value for name, credential in config.credentials.items()}
-        self._values = values | dict(hadoop)
         self.is_anonymous = as_bool(config.value("anonymous"))
+        given = {name: Secret(str(value)) for name in _OPTIONS if (value := config.value(name)) is not None}
+        given |= {name: credential.value for name, credential in config.credentials.items()}
+        if "access_key_id" in hadoop:
+            given = {name: value for name, value in given.items() if name in _OPTIONS}
+        given |= hadoop
         self._allows_http = as_bool(config.value("allow_http")) or "endpoint_url" in hadoop
+        if "endpoint_url" not in given and (endpoint := aws_endpoint()):
+            given["endpoint_url"] = Secret(endpoint)
+            self._allows_http = True
+        profile = given["profile"].reveal() if "profile" in given else None
+        needs_keys = "access_key_id" not in given and (profile or not has_aws_keys())
+        self._values = {**_profile(profile, with_keys=needs_keys and not self.is_anonymous), **given}
+        endpoint = self._values.get("endpoint_url", Secret("")).reveal()
+        if endpoint.startswith("http://") and not self._allows_http:
+            raise ConfigurationError(
+                "endpoint_url is http://, which is not allowed",
+                hint="set allow_http",
+                context={"option": "allow_http"},
+            )
 
     def variables(self) -> dict[str, str]:
         """Returns the environment of the server."""
@@ -81,4 +106,16 @@ class Access:
         options: dict[str, Any] = {
             names[name]: value.reveal() for name, value in self._values.items() if name in names
         }
-        return S3FileSystem(anonymous=self.is_anonymous, **options)
+        return S3FileSystem(anonymous=self.is_anonymous, connect_timeout=10, **options)
+
+
+def _profile(name: str | None, *, with_keys: bool) -> dict[str, Secret]:
+    """Reads a profile with keys. The chains of Sail and pyarrow handle those that only name a service."""
+    chosen, files = aws_profile_files()
+    parser = ConfigParser(interpolation=None, strict=False)
+    parser.read(files)
+    found: dict[str, Secret] = {}
+    for section in (f"profile {name or chosen}", name or chosen):
+        if parser.has_section(section):
+            found |= {_PROFILE[key]: Secret(value) for key, value in parser.items(section) if key in _PROFILE}
+    return {key: value for key, value in found.items() if with_keys or key in _OPTIONS}

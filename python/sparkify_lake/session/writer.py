@@ -7,7 +7,6 @@ files are complete.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -48,7 +47,9 @@ class Writer(DataFrameWriter):
         if self._write.num_buckets > 0 or self._write.sort_cols:
             raise AnalysisException("'save' does not support bucketBy and sortBy right now. Use saveAsTable.")
         target = place_of(self._spark, path)
-        before = [one for one in target.children() if one.base_name != _STAGING]
+        before = [
+            one for one in target.children(recursive=True) if one.is_file and f"/{_STAGING}/" not in one.path
+        ]
         if before and how in ("error", "errorifexists"):
             raise AnalysisException(
                 f"[PATH_ALREADY_EXISTS] Path {target.url} already exists. "
@@ -56,25 +57,35 @@ class Writer(DataFrameWriter):
             )
         if before and how == "ignore":
             return
-        existed = target.system.get_file_info(target.path).type.value > 1
-        staging = target.at(f"{target.path}/{_STAGING}/{uuid4()}")
+        folder = target.at(f"{target.path}/{_STAGING}")
+        staging = folder.at(f"{folder.path}/{uuid4()}")
         try:
-            self._stage(source, staging)
-            moves = _moves(staging, target)
-            if how == "overwrite":
-                _delete(target, self._replaced(before, moves, target))
+            frame = self._stage(source, staging)
+            moves = _moves(staging, target, self._write.partitioning_cols)
             _move(target, moves)
+            if how == "overwrite":
+                _delete(self._replaced(before, moves, target), target)
+            if not moves and source == "parquet" and not self._write.partitioning_cols:
+                _write_empty(frame, target)
             with target.system.open_output_stream(f"{target.path}/_SUCCESS"):
                 pass
         finally:
-            self._clean(target, existed)
+            if _is_folder(staging):
+                target.system.delete_dir(staging.path)
+            _delete([], target, folder)
 
-    def _stage(self, source: str, staging: Place) -> None:
+    def _stage(self, source: str, staging: Place) -> DataFrame:
         """Lets Sail write below the staging folder, with all partition values as text."""
         from pyspark.sql.connect.functions import builtin as F
 
         frame = DataFrame(self._df, self._spark)
-        names = {name.lower(): name for name in frame.columns} if self._write.partitioning_cols else {}
+        kinds = dict(frame.dtypes)
+        names = {name.lower(): name for name in frame.columns}
+        if len(names) < len(frame.columns):
+            raise AnalysisException(
+                "[COLUMN_ALREADY_EXISTS] Two columns have the same name, apart from upper and lower case; "
+                "choose another name or rename one of them. SQLSTATE: 42711"
+            )
         for name in self._write.partitioning_cols:
             if name.lower() not in names:
                 raise AnalysisException(
@@ -84,22 +95,26 @@ class Writer(DataFrameWriter):
         columns = [names[name.lower()] for name in self._write.partitioning_cols]
         if columns and len(columns) == len(names):
             raise AnalysisException(
-                "[ALL_PARTITION_COLUMNS_NOT_ALLOWED] Cannot use all columns for partition columns."
+                "[ALL_PARTITION_COLUMNS_NOT_ALLOWED] Cannot use all columns for partition columns. SQLSTATE: KD005"
             )
-        frame = (
-            frame.withColumns({name: F.col(f"`{name}`").cast("string") for name in columns})
-            if columns
-            else frame
-        )
+        texts = {name: F.col(f"`{name}`").cast("string") for name in columns}
+        if source in ("json", "csv"):  # Sail writes times without fractions of a second
+            texts |= {
+                name: F.date_format(f"`{name}`", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX")
+                for name in names.values()
+                if kinds[name] == "timestamp" and name not in columns
+            }
+        staged = frame.withColumns(texts) if texts else frame
         writer = (
-            DataFrameWriter(frame._plan, self._spark).format(source).mode("overwrite").partitionBy(columns)
+            DataFrameWriter(staged._plan, self._spark).format(source).mode("overwrite").partitionBy(columns)
         )
         writer.options(
             **{**({"compression": "snappy"} if source == "parquet" else {}), **self._write.options}
         )
         writer.save(staging.url)
+        return frame
 
-    def _replaced(self, before: list[Any], moves: dict[str, str], target: Place) -> Iterable[Any]:
+    def _replaced(self, before: list[Any], moves: dict[str, str], target: Place) -> list[Any]:
         """Returns what an overwrite deletes: everything, or the partitions that are written."""
         setting = "spark.sql.sources.partitionOverwriteMode"
         given = {name.lower(): value for name, value in self._write.options.items()}
@@ -107,46 +122,60 @@ class Writer(DataFrameWriter):
         if str(chosen).lower() != "dynamic" or not self._write.partitioning_cols:
             return before
         folders = {path.rpartition("/")[0] for path in moves.values()}
-        return [one for folder in folders for one in target.at(folder).children()]
-
-    def _clean(self, target: Place, existed: bool) -> None:
-        target.system.delete_dir_contents(f"{target.path}/{_STAGING}", missing_dir_ok=True)
-        if target.system.get_file_info(f"{target.path}/{_STAGING}").type.value > 1:
-            target.system.delete_dir(f"{target.path}/{_STAGING}")
-        if not existed and not target.children() and target.system.type_name == "local":
-            if target.system.get_file_info(target.path).type.value > 1:
-                target.system.delete_dir(target.path)
+        return [one for one in before if one.path.rpartition("/")[0] in folders]
 
 
 _STAGING = "_temporary"
 
 
-def _moves(staging: Place, target: Place) -> dict[str, str]:
+def _moves(staging: Place, target: Place, columns: list[str]) -> dict[str, str]:
     """Returns where each staged file goes: Spark's names of folders and files."""
     name = str(uuid4())
     moves = {}
     files = sorted((one for one in staging.children(recursive=True) if one.is_file), key=lambda one: one.path)
     for number, one in enumerate(files):
         *folders, file = one.path[len(staging.path) + 1 :].split("/")
-        parts = (folder.partition("=") for folder in folders)
-        inner = [folder_name(unescaped(key), unescaped(value)) for key, _, value in parts]
-        ending = file.partition(".")[2]
+        values = [unescaped(folder.partition("=")[2]) for folder in folders]
+        inner = [folder_name(column, value) for column, value in zip(columns, values, strict=True)]
+        ending = ".".join(filter(None, file.split(".")[1:])).replace("zst.", "zstd.")
         moves[one.path] = "/".join([target.path, *inner, f"part-{number:05d}-{name}-c000.{ending}"])
     return moves
 
 
-def _delete(target: Place, found: Iterable[Any]) -> None:
-    for one in found:
-        if one.is_file:
-            target.system.delete_file(one.path)
-        else:
-            target.system.delete_dir(one.path)
-
-
 def _move(target: Place, moves: dict[str, str]) -> None:
-    if target.system.type_name == "local":
-        for folder in {path.rpartition("/")[0] for path in moves.values()}:
+    if _is_local(target):
+        for folder in {target.path, *(path.rpartition("/")[0] for path in moves.values())}:
             target.system.create_dir(folder)
     with ThreadPoolExecutor(16) as threads:
         for _ in threads.map(target.system.move, moves, moves.values()):
             pass
+
+
+def _delete(files: list[Any], target: Place, *folders: Place) -> None:
+    """Deletes files, and the folders of the table that are empty then (on S3, the objects that stand for them)."""
+    with ThreadPoolExecutor(16) as threads:
+        for _ in threads.map(target.system.delete_file, [one.path for one in files]):
+            pass
+    places = {one.path.rpartition("/")[0] for one in files} | {folder.path for folder in folders}
+    above = {"/".join(path.split("/")[:depth]) for path in places for depth in range(2, path.count("/") + 2)}
+    for path in sorted(above, reverse=True):
+        inside = path.startswith(target.path) and _is_folder(target.at(path))
+        if inside and not target.at(path).children():
+            target.system.delete_dir(path)
+
+
+def _is_folder(place: Place) -> bool:
+    from pyarrow.fs import FileType
+
+    return bool(place.system.get_file_info(place.path).type == FileType.Directory)
+
+
+def _is_local(place: Place) -> bool:
+    return bool(place.system.type_name == "local")
+
+
+def _write_empty(frame: DataFrame, target: Place) -> None:
+    from pyarrow.parquet import write_table
+
+    file = f"{target.path}/part-00000-{uuid4()}-c000.snappy.parquet"
+    write_table(frame.limit(0).toArrow(), file, filesystem=target.system)

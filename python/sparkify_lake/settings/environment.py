@@ -45,6 +45,24 @@ def is_in_notebook() -> bool:
     return "ipykernel" in sys.modules
 
 
+def aws_endpoint() -> str | None:
+    """Returns the endpoint that the tools of AWS read from the environment."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+
+
+def has_aws_keys() -> bool:
+    """Returns whether the environment holds credentials of AWS."""
+    return bool(os.environ.get("AWS_ACCESS_KEY_ID"))
+
+
+def aws_profile_files() -> tuple[str, list[str]]:
+    """Returns the name of the profile of AWS, and the files that may define it."""
+    home = os.path.expanduser("~/.aws/")
+    named = (("AWS_CONFIG_FILE", "config"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials"))
+    files = [os.environ.get(variable) or home + file for variable, file in named]
+    return os.environ.get("AWS_PROFILE") or "default", files
+
+
 def child_variables(**values: str) -> dict[str, str]:
     """Returns the environment of this process for a child process, with some values set."""
     return {**os.environ, **values}
