@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from session.calls import CALLS, REFUSED, printed
 from session.handmade import write_handmade
+from session.scoreboard import printed
 from sparkify_lake import ConfigurationError, NoInputError, OutputError, UsageError, session
 from sparkify_lake.etl import create_spark_session
 from sparkify_lake.session.refusal import QueryError, UnsupportedCallError, UnsupportedImportError
@@ -23,13 +23,6 @@ ROOT = Path(__file__).resolve().parents[3]
 def songs(without_spark: Any, tmp_path: Path) -> Any:
     """The hand-made songs as a frame."""
     return without_spark.read.json(str(write_handmade(tmp_path / "in") / "song_data/*/*/*/*.json"))
-
-
-def test_the_page_names_every_call() -> None:
-    page = (ROOT / "docs" / "spark.md").read_text()
-    assert len(CALLS) + len(REFUSED) > 60
-    assert [name for name in [*CALLS, *REFUSED] if name not in page] == []
-    assert f"{len(CALLS)} calls" in (ROOT / "docs" / "decisions" / "python.md").read_text()
 
 
 def test_a_session_ends_and_begins_again(without_spark: Any) -> None:
