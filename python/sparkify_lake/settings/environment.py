@@ -1,6 +1,6 @@
 """The process environment: variables, and the programs that this process is part of.
 
-Invariant: environment variables are read only here, and never written.
+Invariant: environment variables are read only here. Only `connect_mode` writes one, which holds no secret.
 """
 
 from __future__ import annotations
@@ -43,3 +43,16 @@ def is_in_airflow() -> bool:
 def is_in_notebook() -> bool:
     """Returns whether this process is a Jupyter kernel. Imports nothing."""
     return "ipykernel" in sys.modules
+
+
+def child_variables(**values: str) -> dict[str, str]:
+    """Returns the environment of this process for a child process, with some values set."""
+    return {**os.environ, **values}
+
+
+def connect_mode(on: bool) -> None:
+    """Sets the variable by which the functions of pyspark know that the session is one of Spark Connect."""
+    if on:
+        os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+    else:
+        os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)

@@ -1,0 +1,119 @@
+"""The session: Spark's own client, connected to the Sail server, and what goes over the wire between them.
+
+`SailSession` is a `SparkSession` of Spark Connect. Only requests of such a session are changed
+(`requests.py`), so a connection to another server in the same process is not affected.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import grpc
+from pyspark.sql.connect.client import DefaultChannelBuilder
+from pyspark.sql.connect.dataframe import DataFrame
+from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter
+from pyspark.sql.connect.session import SparkSession
+
+from sparkify_lake.session import server
+from sparkify_lake.session.context import Context, Settings, rows_of_frame
+from sparkify_lake.session.reader import Reader
+from sparkify_lake.session.requests import Requests
+from sparkify_lake.session.writer import Writer
+
+DEFAULTS = {"spark.sql.session.timeZone": "UTC", "spark.app.name": "sparkify-lake"}
+
+
+class SailSession(SparkSession):
+    """A session of Spark Connect on the Sail server of this process."""
+
+    def __init__(self) -> None:
+        self.server = server.running()
+        self._s3 = Settings()
+        builder = DefaultChannelBuilder(f"sc://127.0.0.1:{self.server.port}/")
+        builder.add_interceptor(_Interceptor(self.server, Requests(self._s3.take)))
+        super().__init__(connection=builder)
+
+    @property
+    def read(self) -> DataFrameReader:
+        """The reader, which lists files as Spark does."""
+        return Reader(self)
+
+    @cached_property
+    def sparkContext(self) -> Context:
+        """What notebooks use of the context."""
+        return Context(self)
+
+    def take_setting(self, key: str, value: str) -> None:
+        """Keeps a setting of Hadoop if it is about S3."""
+        self._s3.take(key, value)
+
+    def s3(self) -> Any:
+        """Returns pyarrow's file system for S3, after the server has the same settings."""
+        access = self._s3.access()
+        self.server.use_s3(access.variables())
+        return access.file_system()
+
+    @property
+    def _jsc(self) -> Context:
+        return self.sparkContext
+
+    def newSession(self) -> SailSession:
+        """Returns a session with its own views and settings."""
+        return SailSession()
+
+    def stop(self) -> None:
+        """Ends the session; views and frames end with it. A server that used S3 ends, too."""
+        super().stop()
+        if self.server.has_used_s3:
+            server.close()  # the next session may set other keys
+
+
+class _Interceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor,
+                   grpc.StreamUnaryClientInterceptor):  # fmt: skip
+    def __init__(self, running: server.Server, requests: Requests) -> None:
+        self._server = running
+        self._requests = requests
+
+    def _call(self, continuation: Any, details: Any, request: Any) -> Any:
+        self._server.check()
+        self._requests.mend(request)
+        return continuation(details, request)
+
+    intercept_unary_unary = intercept_unary_stream = intercept_stream_unary = _call
+
+
+def create(options: dict[str, Any]) -> SparkSession:
+    """Returns the active session, or a new one, with the options of a builder."""
+    builder = SparkSession.Builder()
+    builder._options = {**options}
+    with SparkSession._lock:
+        session = SparkSession.getActiveSession() or SparkSession._get_default_session()
+        if isinstance(session, SailSession) and not session.server.is_alive:
+            session.stop()
+            session = None
+        if session is None:
+            builder._options = {**DEFAULTS, **options}
+            session = SailSession()
+            SparkSession._set_default_and_active_session(session)
+        builder._apply_options(session)
+    return session
+
+
+def patched_properties() -> dict[str, Any]:
+    """Returns the properties of a data frame that depend on its session."""
+    write, rdd = DataFrame.write, DataFrame.__dict__.get("rdd")
+
+    def write_of(self: DataFrame) -> DataFrameWriter:
+        return Writer(self._plan, self._session) if _is_ours(self) else write.fget(self)
+
+    def rows_of(self: DataFrame) -> Any:
+        if _is_ours(self):
+            return rows_of_frame(self)
+        return rdd.fget(self) if rdd else DataFrame.__getattr__(self, "rdd")
+
+    return {"write": property(write_of), "rdd": property(rows_of)}
+
+
+def _is_ours(frame: DataFrame) -> bool:
+    return isinstance(frame._session, SailSession)

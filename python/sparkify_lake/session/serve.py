@@ -1,0 +1,42 @@
+"""The program of the child process that runs Sail: `python -c` starts it, and `server.py` talks to it.
+
+The settings come as lines of JSON through standard input, so that no key stands in an environment that others
+can read. The first answer is the port.
+
+Invariant: the process ends when standard input ends, which is when its parent ends, however that happens.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+from typing import Any
+
+
+def main() -> None:
+    """Starts the server, then takes settings until the parent ends."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what functions of the user print must not mix with the answers
+    first = json.loads(sys.stdin.readline())
+    sys.path[:] = first["path"]
+    from pysail.spark import SparkConnectServer
+
+    server = SparkConnectServer()
+    server.start(background=True)
+    print(json.dumps(server.listening_address[1]), file=answers)
+    parent = os.getppid()
+    while os.getppid() == parent:
+        if select.select([sys.stdin], [], [], 1.0)[0]:
+            line = sys.stdin.readline()
+            if not line:
+                break
+            _take(json.loads(line))
+            print("true", file=answers)
+    os._exit(0)  # does not wait for queries
+
+
+def _take(variables: dict[str, Any]) -> None:
+    # Sail's object store reads these when it opens a bucket for the first time.
+    os.environ.update(variables)

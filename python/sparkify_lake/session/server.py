@@ -1,0 +1,142 @@
+"""The Sail server: one child process, started by the first call that needs it.
+
+A child has its own signals, so that Ctrl-C stops a query and not the server, and its own environment, so that
+keys for S3 never stand in the environment of the user's process.
+
+Invariant: every request first makes sure that this process started the server and that it still runs.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from importlib.util import find_spec
+from typing import Any
+
+from sparkify_lake.session.refusal import QueryError, missing_extra
+from sparkify_lake.settings.environment import child_variables
+
+_PROGRAM = "from sparkify_lake.session.serve import main; main()"
+_lock = threading.Lock()
+_server: Server | None = None
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self) -> None:
+        levels = {logging.DEBUG: "debug", logging.INFO: "info"}
+        level = levels.get(logging.getLogger("sparkify_lake").getEffectiveLevel(), "off")
+        self._pid = os.getpid()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=child_variables(RUST_LOG=level, PYTHONPATH=os.pathsep.join(filter(None, sys.path))),
+            text=True,
+            start_new_session=True,  # Ctrl-C in a terminal and the interrupt of a notebook do not reach it
+        )
+        self._s3: dict[str, str] = {}
+        self.port = self._ask({"path": sys.path})
+
+    def _ask(self, line: dict[str, Any]) -> Any:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(line) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            self._process.wait()
+            self.check()
+        return json.loads(answer)
+
+    def check(self) -> None:
+        """Raises an error if a query cannot be answered: after a fork, or when the server has ended.
+
+        Raises:
+            QueryError: In one sentence what happened.
+        """
+        if os.getpid() != self._pid:
+            raise QueryError(
+                "a forked process cannot use the Spark session of its parent",
+                hint="start the process with multiprocessing's method spawn, or query before the fork",
+            )
+        code = self._process.poll()
+        if code is not None:
+            raise QueryError(
+                "the Sail server of the Spark session has ended",
+                cause=f"it was killed by signal {-code}, for example because memory ran out"
+                if code < 0
+                else f"it ended with the exit code {code}",
+                hint="call spark.stop() and create the session again; views and cached frames are lost",
+            )
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the server can answer."""
+        return os.getpid() == self._pid and self._process.poll() is None
+
+    def use_s3(self, variables: dict[str, str]) -> None:
+        """Passes the settings for S3 to the server; they hold from the first use of S3 on.
+
+        Raises:
+            QueryError: If S3 was used with other settings before.
+        """
+        with _lock:
+            self.check()
+            if self._s3 and variables != self._s3:
+                raise QueryError(
+                    "the settings for S3 cannot change after the session has used S3",
+                    hint="call spark.stop(), create the session again, and set them before the first read",
+                )
+            if variables != self._s3:
+                self._s3 = dict(variables)
+                self._ask(variables)
+
+    @property
+    def has_used_s3(self) -> bool:
+        """Whether settings for S3 were passed to the server."""
+        return bool(self._s3)
+
+    def close(self) -> None:
+        """Ends the server at once."""
+        if os.getpid() == self._pid:
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+
+def running() -> Server:
+    """Returns the server; starts it if there is none, or if it has ended.
+
+    Raises:
+        ConfigurationError: If Sail or Spark's client is not installed.
+    """
+    global _server
+    for module in ("pysail", "pyspark", "grpc", "pandas", "pyarrow"):
+        if find_spec(module) is None:
+            raise missing_extra("the Spark session", f"there is no module {module}")
+    with _lock:
+        if _server is None or not _server.is_alive:
+            _server = Server()
+            atexit.register(_server.close)
+        return _server
+
+
+def close() -> None:
+    """Ends the server, if there is one; the next session starts a new one."""
+    global _server
+    with _lock:
+        if _server is not None:
+            _server.close()
+            atexit.unregister(_server.close)
+            _server = None
