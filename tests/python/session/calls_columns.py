@@ -24,7 +24,7 @@ def index(place: Place) -> Outcome:
 @scored("names in another case")
 def other_case(place: Place) -> Outcome:
     plays = place.plays
-    return plays.select("USERID", plays.firstname, col("Ts")), plays.groupBy("userid").agg(
+    return plays.select("USERID", plays["FIRSTNAME"], col("Ts")), plays.groupBy("userid").agg(
         F.max("TS")
     ).columns
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from session.scoreboard import Outcome, Place, raised, scored
+from session.scoreboard import Outcome, Place, plain, raised, scored
 
 # --- imports ---------------------------------------------------------------------------------------------
 
@@ -184,9 +184,9 @@ def sql_set(place: Place) -> Outcome:
 def legacy_parser(place: Place) -> Outcome:
     place.spark.conf.set("spark.sql.legacy.timeParserPolicy", "LEGACY")
     try:
-        return place.plays.select(
-            F.date_format(F.timestamp_millis("ts"), "u").alias("d"),
-            F.date_format(F.timestamp_millis("ts"), "EEEE").alias("e"),
+        at = F.timestamp_millis("ts")
+        return plain(
+            place.plays.select(F.date_format(at, "u").alias("d"), F.date_format(at, "EEEE").alias("e"))
         )
     finally:
         place.spark.conf.set("spark.sql.legacy.timeParserPolicy", "EXCEPTION")
@@ -196,8 +196,8 @@ def legacy_parser(place: Place) -> Outcome:
 def ansi_off(place: Place) -> Outcome:
     place.spark.conf.set("spark.sql.ansi.enabled", "false")
     try:
-        return place.spark.sql(
-            "SELECT cast('a' AS int) AS a, 1 / 0 AS b, array(1)[3] AS c, cast(3000000000 AS int) AS d"
+        return plain(
+            place.spark.sql("SELECT cast('a' AS int) a, 1 / 0 b, array(1)[3] c, cast(3000000000 AS int) d")
         )
     finally:
         place.spark.conf.set("spark.sql.ansi.enabled", "true")

@@ -156,7 +156,8 @@ def quality(place: Place) -> Outcome:
 @scored("etl: songs in every hour, as pandas")
 def by_hour(place: Place) -> Outcome:
     get_hour = udf(lambda ts: dt.datetime.utcfromtimestamp(ts / 1000.0).hour)
-    logs = place.logs.withColumn("hour", get_hour(place.logs.ts))
+    logs = place.logs
+    logs = logs.withColumn("hour", get_hour(logs.ts))
     counts = logs.filter(logs.page == "NextSong").groupby(logs.hour).count().orderBy(logs.hour.cast("float"))
     return counts.toPandas()
 

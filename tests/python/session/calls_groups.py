@@ -48,7 +48,8 @@ def count_column(place: Place) -> Outcome:
 
 @scored("groupby(df.column).max, .min, .mean, .avg")
 def simple_aggregates(place: Place) -> Outcome:
-    groups = place.plays.groupby(place.plays.level)
+    plays = place.plays
+    groups = plays.groupby(plays.level)
     return groups.max("ts"), groups.min("length"), groups.mean("length"), groups.avg("length", "ts").columns
 
 

@@ -94,10 +94,8 @@ def alias_star(place: Place) -> Outcome:
 @scored("join: a frame with itself, grouped")
 def self_join(place: Place) -> Outcome:
     plays = place.plays
-    last = plays.groupBy("userId").agg(F.max("ts").alias("last"))
-    return plays.join(last, (plays.userId == last.userId) & (plays.ts == last.last)).select(
-        plays.userId, "level"
-    )
+    last = plays.groupBy(col("userId").alias("user")).agg(F.max("ts").alias("last"))
+    return plays.join(last, (plays.userId == last.user) & (plays.ts == last.last)).select("userId", "level")
 
 
 @scored("join: a frame with itself by aliases")
@@ -194,7 +192,7 @@ def group_side(place: Place) -> Outcome:
 @scored("join: three frames with chained conditions")
 def chained(place: Place) -> Outcome:
     plays, songs = place.plays, _songs(place)
-    artists = songs.select("artist_id", "artist_name").distinct()
+    artists = place.songs.select("artist_id", "artist_name").distinct()
     joined = plays.join(songs, plays.song == songs.title, "left").join(
         artists, songs.artist_id == artists.artist_id, "left"
     )

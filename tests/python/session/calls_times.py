@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.functions import col
 
-from session.scoreboard import Outcome, Place, raised, scored
+from session.scoreboard import Outcome, Place, plain, raised, scored
 
 
 def _at(place: Place) -> Any:
@@ -255,7 +255,7 @@ def session_zone(place: Place) -> Outcome:
             F.date_format("at", "yyyy-MM-dd HH:mm").alias("b"),
             col("at").cast("string").alias("c"),
         )
-        return frame.toPandas(), place.spark.sql("SELECT timestamp'2018-11-01 10:00:00' AS t")
+        return plain([frame.toPandas(), place.spark.sql("SELECT timestamp'2018-11-01 10:00:00' AS t")])
     finally:
         place.spark.conf.set(name, "UTC")
 

@@ -114,7 +114,7 @@ def nested_types(place: Place) -> Outcome:
     counts = udf(
         lambda text: {word: len(word) for word in text.split()}, T.MapType(T.StringType(), T.IntegerType())
     )
-    both = udf(lambda text: (text, len(text)), T.StructType().add("text", "string").add("n", "int"))
+    both = udf(lambda text: (text, len(text)), T.StructType().add("text", "string").add("n", T.IntegerType()))
     frame = place.plays.select(words("song").alias("a"), counts("song").alias("b"), both("song").alias("c"))
     return frame, frame.select("c.n", F.explode("a").alias("word"))
 

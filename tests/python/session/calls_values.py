@@ -108,7 +108,7 @@ def structs(place: Place) -> Outcome:
     frame = place.songs.select(
         F.struct("song_id", col("year").alias("y")).alias("s"), F.create_map(F.lit("k"), "year").alias("m")
     )
-    return frame.distinct(), frame.select(
+    return frame, frame.select(
         "s.*", "s.y", col("m")["k"].alias("v"), frame.s.song_id, col("s").getField("y")
     )
 
@@ -119,7 +119,7 @@ def ids(place: Place) -> Outcome:
         F.monotonically_increasing_id().alias("id"),
         F.expr("uuid()").alias("u"),
         F.rand(42).alias("r"),
-        F.spark_partition_id(),
+        F.spark_partition_id().alias("p"),
     )
     return (
         frame.dtypes,

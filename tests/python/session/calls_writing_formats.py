@@ -196,11 +196,8 @@ def append(place: Place) -> Outcome:
 def over_itself(place: Place) -> Outcome:
     target = str(place.scratch / "t")
     place.frame([(1,), (2,)], "n int").write.parquet(target)
-    try:
-        place.spark.read.parquet(target).where("n = 2").write.mode("overwrite").parquet(target)
-    except Exception as error:
-        return type(error).__name__, place.spark.read.parquet(target)
-    return place.spark.read.parquet(target)
+    kept = place.spark.read.parquet(target).where("n = 2")
+    return raised(lambda: kept.write.mode("overwrite").parquet(target))
 
 
 @scored("write: a failed write leaves what was there")

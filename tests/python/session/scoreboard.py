@@ -150,6 +150,8 @@ def plain(value: Any) -> Any:
         # INT96 and pandas have nanoseconds; files in UTC may name it.
         moment = value.to_pydatetime(warn=False) if hasattr(value, "to_pydatetime") else value
         return f"{'datetime' if isinstance(moment, datetime.datetime) else 'date'} {moment.isoformat()}"
+    if isinstance(value, datetime.timedelta):
+        return f"timedelta {value}"
     if isinstance(value, decimal.Decimal):
         return f"Decimal {value}"
     if isinstance(value, (bytes, bytearray)):
