@@ -16,9 +16,9 @@ def no_column(place: Place) -> Outcome:
 @scored("error: the message names the column")
 def names_column(place: Place) -> Outcome:
     try:
-        place.songs.select("titel").collect()
+        place.songs.select("titles").collect()
     except Exception as error:
-        return "titel" in str(error), "title" in str(error)
+        return "titles" in str(error), "`title`" in str(error)
     return "no exception"
 
 

@@ -207,7 +207,7 @@ def gzipped(place: Place) -> Outcome:
     return place.spark.read.json(str(place.scratch))
 
 
-@scored("json: an empty file beside others")
+@scored("json: an empty file and others")
 def empty_file(place: Place) -> Outcome:
     place.file("in/a.json", "")
     place.file("in/b.json", '\n{"a": 1}\n\n   \n{"a": 2}')

@@ -16,7 +16,7 @@ from sparkify_lake import session
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory, isolated_module: Path, run: Callable[..., Any]) -> Path:
-    """The hand-made data set, with a lake made of it beside it."""
+    """The hand-made data set; a lake made of it is in the folder above."""
     place = tmp_path_factory.mktemp("handmade")
     folder = write_handmade(place / "data")
     run(folder, place / "lake", ts_window="2018-01-01..2019-01-01")
@@ -25,7 +25,7 @@ def data(tmp_path_factory: pytest.TempPathFactory, isolated_module: Path, run: C
 
 @pytest.fixture
 def no_pyspark() -> Iterator[None]:
-    """No pyspark is imported, whatever the tests before have done; theirs is put back."""
+    """No pyspark is imported; what earlier tests imported is put back afterwards."""
 
     def taken() -> dict[str, Any]:
         names = [name for name in sys.modules if name.partition(".")[0] == "pyspark"]

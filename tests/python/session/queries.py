@@ -130,7 +130,7 @@ QUERIES = {
     "a number that is too large": "select cast(3000000000 as int)",
     "a column that does not exist": "select nope from t",
     "a view that does not exist": "select * from nowhere",
-    "a syntax error": "selec userId from t",
+    "a syntax error": "SELEC userId from t",
     "an unknown function": "select no_such_function(ts) from t",
     "an ambiguous column": "select userId from t a join t b on a.userId = b.userId",
     "a column outside GROUP BY": "select level, userId from t group by level",

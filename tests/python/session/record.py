@@ -1,11 +1,13 @@
-"""Records PySpark's results of all calls: `python -m session.record`, with `tests/python` on the path.
+"""Records PySpark's results: `python -m session.record [NAME …]`, with `tests/python` on the path.
 
-It needs pyspark and a Java runtime. Look at the difference before you commit it.
+Without the names of calls it records all of them. It needs pyspark and a Java runtime. Look at the difference
+before you commit it.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -27,12 +29,13 @@ def as_text(result: Any) -> str:
     return json.dumps(kept, ensure_ascii=False)
 
 
-def main() -> None:
+def main(*only: str) -> None:
     """Writes the file, one line for each call."""
     with tempfile.TemporaryDirectory() as folder:
-        found = results_of("pyspark", Path(folder))
+        found = results_of("pyspark", Path(folder), only)
     failed = [name for name, result in found.items() if "AssertionError" in as_text(result)]
     assert not failed, failed
+    found = {**recorded(), **found} if only else found
     lines = [
         f"{json.dumps(name, ensure_ascii=False)}: {as_text(result)}" for name, result in sorted(found.items())
     ]
@@ -41,4 +44,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,6 +1,6 @@
 """Runs the calls of the scoreboard on one engine, in this process, and writes their results as JSON.
 
-`python -m session.results ENGINE FOLDER [PART OF A NAME]`, with `tests/python` on the path. ENGINE is
+`python -m session.results ENGINE FOLDER [NAME …]`, with `tests/python` on the path. ENGINE is
 `session` or `pyspark`. The process fills FOLDER with data and writes the results to `FOLDER/results.json`.
 """
 
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,10 @@ SETTINGS = {
 }
 
 
-def results_of(engine: str, folder: Path, only: str = "") -> dict[str, Any]:
+def results_of(engine: str, folder: Path, only: Sequence[str] = ()) -> dict[str, Any]:
     """Runs the calls in a new process, in a time zone that is not UTC: Python sees times in that zone."""
     done = subprocess.run(
-        [sys.executable, "-m", "session.results", engine, str(folder), only],
+        [sys.executable, "-m", "session.results", engine, str(folder), *only],
         env={
             **os.environ,
             "PYSPARK_PYTHON": sys.executable,
@@ -69,8 +70,8 @@ def _timed_out(*_: object) -> None:
     raise TimeoutError(f"no result after {SECONDS_PER_CALL} s")
 
 
-def main(engine: str, folder: Path, only: str = "") -> None:
-    """Runs the calls whose name contains `only`."""
+def main(engine: str, folder: Path, *only: str) -> None:
+    """Runs all calls, or only those that are named."""
     import sparkify_lake
     from session.handmade import write_handmade
 
@@ -82,7 +83,7 @@ def main(engine: str, folder: Path, only: str = "") -> None:
     signal.signal(signal.SIGALRM, _timed_out)
     found: dict[str, Any] = {}
     for number, (name, call) in enumerate(calls.items()):
-        if only not in name:
+        if only and name not in only:
             continue
         scratch = folder / "calls" / str(number)
         scratch.mkdir(parents=True)

@@ -105,7 +105,7 @@ def raised(action: Callable[[], object]) -> str:
 
 
 def written(place: Place, folder: str) -> Outcome:
-    """What a write left on disk: the folders, the kind of files, their rows read by another reader."""
+    """The result of a write on disk: the folders, the kind of files, their rows read by another reader."""
     import pyarrow.parquet as pq
 
     root = place.scratch / folder

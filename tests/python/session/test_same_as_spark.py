@@ -1,6 +1,6 @@
 """The recorded results are those of real PySpark, and the notebook gives the same there and on this session.
 
-Skipped where pyspark or a Java runtime is missing. Each engine runs in a process of its own, in a time zone
+Skipped where pyspark or a Java runtime is missing. Each engine runs in a separate process, in a time zone
 that is not UTC: Python sees times in that zone.
 """
 
