@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
+from threading import Thread
 from typing import Any
 
 import grpc
@@ -33,6 +35,18 @@ class SailSession(SparkSession):
         builder = DefaultChannelBuilder(f"sc://127.0.0.1:{self.server.port}/")
         builder.add_interceptor(_Interceptor(self.server, Requests(self._s3.take)))
         super().__init__(connection=builder)
+        interrupt = self._client.interrupt_operation
+
+        def interrupted(operation: str) -> None:
+            with suppress(Exception):
+                interrupt(operation)
+
+        def interrupt_soon(operation: str) -> None:
+            self.server.was_interrupted = True
+            # A server that is busy with a function of the user answers late; Ctrl-C must not wait for it.
+            Thread(target=interrupted, args=(operation,), daemon=True).start()
+
+        self._client.interrupt_operation = interrupt_soon
 
     @property
     def read(self) -> DataFrameReader:
@@ -63,10 +77,11 @@ class SailSession(SparkSession):
         return SailSession()
 
     def stop(self) -> None:
-        """Ends the session; views and frames end with it. A server that used S3 ends, too."""
+        """Ends the session; views and frames end with it."""
+        if self.server.must_end_with_session or not self.server.is_alive:
+            self.release_session_on_close = False
+            server.close()
         super().stop()
-        if self.server.has_used_s3:
-            server.close()  # the next session may set other keys
 
 
 class _Interceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor,
@@ -90,6 +105,7 @@ def create(options: dict[str, Any]) -> SparkSession:
     with SparkSession._lock:
         session = SparkSession.getActiveSession() or SparkSession._get_default_session()
         if isinstance(session, SailSession) and not session.server.is_alive:
+            session.server.check_process()
             session.stop()
             session = None
         if session is None:

@@ -8,7 +8,6 @@ Invariant: every request first makes sure that this process started the server a
 
 from __future__ import annotations
 
-import atexit
 import json
 import logging
 import os
@@ -37,11 +36,17 @@ class Server:
             [sys.executable, "-c", _PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=child_variables(RUST_LOG=level, PYTHONPATH=os.pathsep.join(filter(None, sys.path))),
+            env=child_variables(
+                RUST_LOG=level,
+                PYTHONPATH=os.pathsep.join(filter(None, sys.path)),
+                # A join that is interrupted may keep its threads for a while; others must be left.
+                TOKIO_WORKER_THREADS=str(4 * (os.cpu_count() or 1)),
+            ),
             text=True,
             start_new_session=True,  # Ctrl-C in a terminal and the interrupt of a notebook do not reach it
         )
         self._s3: dict[str, str] = {}
+        self.was_interrupted = False
         self.port = self._ask({"path": sys.path})
 
     def _ask(self, line: dict[str, Any]) -> Any:
@@ -63,11 +68,7 @@ class Server:
         Raises:
             QueryError: In one sentence what happened.
         """
-        if os.getpid() != self._pid:
-            raise QueryError(
-                "a forked process cannot use the Spark session of its parent",
-                hint="start the process with multiprocessing's method spawn, or query before the fork",
-            )
+        self.check_process()
         code = self._process.poll()
         if code is not None:
             raise QueryError(
@@ -76,6 +77,14 @@ class Server:
                 if code < 0
                 else f"it ended with the exit code {code}",
                 hint="call spark.stop() and create the session again; views and cached frames are lost",
+            )
+
+    def check_process(self) -> None:
+        """Raises an error after a fork: the connection belongs to the parent."""
+        if os.getpid() != self._pid:
+            raise QueryError(
+                "a forked process cannot use the Spark session of its parent",
+                hint="start the process with multiprocessing's method spawn, or query before the fork",
             )
 
     @property
@@ -101,9 +110,9 @@ class Server:
                 self._ask(variables)
 
     @property
-    def has_used_s3(self) -> bool:
-        """Whether settings for S3 were passed to the server."""
-        return bool(self._s3)
+    def must_end_with_session(self) -> bool:
+        """Whether the next session needs a new server: for other keys, or because a query may still run."""
+        return bool(self._s3) or self.was_interrupted
 
     def close(self) -> None:
         """Ends the server at once."""
@@ -128,8 +137,14 @@ def running() -> Server:
     with _lock:
         if _server is None or not _server.is_alive:
             _server = Server()
-            atexit.register(_server.close)
+            threading.Thread(target=_close_at_exit, args=(_server,), daemon=True).start()
         return _server
+
+
+def _close_at_exit(started: Server) -> None:
+    # Not by atexit: before that, Python waits for requests of Spark's client, and they for a busy server.
+    threading.main_thread().join()
+    started.close()
 
 
 def close() -> None:
@@ -138,5 +153,4 @@ def close() -> None:
     with _lock:
         if _server is not None:
             _server.close()
-            atexit.unregister(_server.close)
             _server = None
