@@ -74,6 +74,7 @@ def main(engine: str, folder: Path, *only: str) -> None:
     """Runs all calls, or only those that are named."""
     import sparkify_lake
     from session.handmade import write_handmade
+    from sparkify_lake.session.refusal import UnsupportedCallError
 
     data = write_handmade(folder / "data")
     sparkify_lake.run(data, folder / "lake", ts_window="2018-01-01..2019-01-01", quiet=True)
@@ -94,7 +95,7 @@ def main(engine: str, folder: Path, *only: str) -> None:
             found[name] = {
                 "raises": type(error).__name__,
                 "message": str(error)[:600],
-                "hint": getattr(error, "hint", None),
+                "hint": error.hint if isinstance(error, UnsupportedCallError) else None,
             }
             if isinstance(error, AssertionError):
                 found[name]["message"] = traceback.format_exc(limit=-1)[-600:]

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-import sparkify_lake.errors
-from session.differences import KNOWN_DIFFERENCES, REFUSED_CALLS
+from session.differences import KNOWN_DIFFERENCES, REFUSED_CALLS, Difference
 from session.record import as_text, recorded
 from session.results import results_of
 from support.processes import ROOT
@@ -42,11 +41,8 @@ def verdict(name: str, expected: Any, found: Any) -> str:
 
 
 def is_refusal(found: Any) -> bool:
-    """Whether the session refused the call: an error of this package, with a hint."""
-    raised = found.get("raises") if isinstance(found, dict) else None
-    return (
-        isinstance(raised, str) and found.get("hint") is not None and raised not in vars(sparkify_lake.errors)
-    )
+    """Whether the session refused the call, with a hint."""
+    return isinstance(found, dict) and found.get("raises") == "UnsupportedCallError" and bool(found["hint"])
 
 
 def test_every_call_of_the_scoreboard(tmp_path: Path, record_property: Any) -> None:
@@ -86,3 +82,31 @@ def test_lists_name_calls_of_the_scoreboard() -> None:
     assert len(names) >= 450
     assert {*KNOWN_DIFFERENCES, *REFUSED_CALLS} <= set(names)
     assert not set(KNOWN_DIFFERENCES) & set(REFUSED_CALLS)
+
+
+REFUSAL = {"raises": "UnsupportedCallError", "message": "df.x is not supported", "hint": "use df.y"}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "found", "words"),
+    [
+        ("other", 1, 1, "equal"),
+        ("other", 1, 1.0, "differs"),
+        ("other", 1, True, "differs"),
+        ("other", {"raises": "A"}, {"raises": "A", "message": "its own"}, "equal"),
+        ("other", {"raises": "A"}, {"raises": "B", "message": "m"}, "differs"),
+        ("other", 1, REFUSAL, "is not in REFUSED_CALLS"),
+        ("refused", 1, REFUSAL, "refused"),
+        ("refused", 1, {**REFUSAL, "message": "no name"}, "without its name"),
+        ("refused", 1, {**REFUSAL, "hint": None}, "is not refused any more"),
+        ("refused", 1, 1, "is not refused any more"),
+        ("known", 1, [1], "known"),
+        ("known", 1, [2], "in another way"),
+        ("known", 1, 1, "is equal now"),
+    ],
+)
+def test_verdicts(monkeypatch: pytest.MonkeyPatch, name: str, expected: Any, found: Any, words: str) -> None:
+    monkeypatch.setitem(REFUSED_CALLS, "refused", "df.x")
+    monkeypatch.setitem(KNOWN_DIFFERENCES, "known", Difference("a row", [1]))
+    text = verdict(name, expected, found)
+    assert text == words if words in ("equal", "refused", "known") else words in text
