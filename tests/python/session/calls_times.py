@@ -255,7 +255,9 @@ def session_zone(place: Place) -> Outcome:
             F.date_format("at", "yyyy-MM-dd HH:mm").alias("b"),
             col("at").cast("string").alias("c"),
         )
-        return plain([frame.toPandas(), place.spark.sql("SELECT timestamp'2018-11-01 10:00:00' AS t")])
+        return plain(
+            [frame.orderBy("b").toPandas(), place.spark.sql("SELECT timestamp'2018-11-01 10:00:00' AS t")]
+        )
     finally:
         place.spark.conf.set(name, "UTC")
 

@@ -5,20 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A call whose result differs: words of its row in the page's table, and its result on this session."""
-
-    row: str
-    result: Any
-
-
 REFUSED_CALLS: dict[str, str] = {}
-"""Calls that the session refuses, and the name in the message."""
+"""Calls that the session refuses, and the name in the message, which is also in a table of the page."""
 
-KNOWN_DIFFERENCES: dict[str, Difference] = {}
-"""Calls that give another result than PySpark does."""
+KNOWN_DIFFERENCES: dict[str, dict[str, str]] = {}
+"""The rows of the table of differences, by words of the row: calls, and what only this session's result contains."""

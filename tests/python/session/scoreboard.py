@@ -112,14 +112,19 @@ def written(place: Place, folder: str) -> Outcome:
     files = [file for file in root.rglob("*") if file.is_file() and not file.name.startswith((".", "_"))]
     found: dict[str, Any] = {
         "folders": sorted({str(file.parent.relative_to(root)) for file in files}),
-        "suffixes": sorted({"".join(file.suffixes[-2:]) for file in files}),
+        "suffixes": sorted({"".join(one for one in file.suffixes[-2:] if one != ".c000") for file in files}),
         "_SUCCESS": (root / "_SUCCESS").is_file(),
     }
     if all(file.suffix == ".parquet" for file in files):
         tables = [pq.ParquetFile(file).read() for file in files]
         fields = [(field.name, _physical(str(field.type))) for field in tables[0].schema]
         found["columns"] = [list(field) for field in fields]
-        found["rows"] = sorted((row for table in tables for row in table.to_pylist()), key=repr)
+        rows_of = [
+            {key: _naive(value) for key, value in row.items()}
+            for table in tables
+            for row in table.to_pylist()
+        ]
+        found["rows"] = sorted(rows_of, key=repr)
     else:
         found["lines"] = sorted(line for file in files for line in file.read_text().splitlines())
     return found
@@ -130,6 +135,11 @@ def _physical(kind: str) -> str:
     if kind.startswith("timestamp["):
         return "timestamp"
     return {"large_string": "string", "string_view": "string"}.get(kind, kind)
+
+
+def _naive(value: Any) -> Any:
+    # INT96 has no zone, other files name UTC; both mean the same instant.
+    return value.replace(tzinfo=None) if isinstance(value, datetime.datetime) else value
 
 
 def plain(value: Any) -> Any:
@@ -147,7 +157,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):  # engines add in different orders
         return float(f"{value:.12g}") if value == value and abs(value) != float("inf") else repr(value)
     if isinstance(value, (datetime.datetime, datetime.date)):
-        # INT96 and pandas have nanoseconds; files in UTC may name it.
+        # INT96 and pandas have nanoseconds.
         moment = value.to_pydatetime(warn=False) if hasattr(value, "to_pydatetime") else value
         return f"{'datetime' if isinstance(moment, datetime.datetime) else 'date'} {moment.isoformat()}"
     if isinstance(value, datetime.timedelta):
