@@ -9,4 +9,4 @@ REFUSED_CALLS: dict[str, str] = {}
 """Calls that the session refuses, and the name in the message, which is also in a table of the page."""
 
 KNOWN_DIFFERENCES: dict[str, dict[str, str]] = {}
-"""The rows of the table of differences, by words of the row: calls, and what only this session's result contains."""
+"""The rows of the table of differences, by words of the row: calls, and what only our result contains."""
