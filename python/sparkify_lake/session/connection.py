@@ -17,7 +17,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter
 from pyspark.sql.connect.session import SparkSession
 
-from sparkify_lake.session import server
+from sparkify_lake.session import frames, server
 from sparkify_lake.session.context import Context, Settings, rows_of_frame
 from sparkify_lake.session.reader import Reader
 from sparkify_lake.session.requests import Requests
@@ -67,6 +67,16 @@ class SailSession(SparkSession):
         access = self._s3.access()
         self.server.use_s3(access.variables())
         return access.file_system()
+
+    def sql(self, sqlQuery: str, args: Any = None, **kwargs: Any) -> DataFrame:
+        """Runs a query or a statement."""
+        run = super().sql
+        return frames.statement(self, sqlQuery, lambda query: run(query, args, **kwargs))  # type: ignore[no-any-return]
+
+    @cached_property
+    def catalog(self) -> frames.CatalogWithoutCache:
+        """The views and tables."""
+        return frames.CatalogWithoutCache(self)
 
     @property
     def _jsc(self) -> Context:
@@ -128,7 +138,7 @@ def patched_properties() -> dict[str, Any]:
             return rows_of_frame(self)
         return rdd.fget(self) if rdd else DataFrame.__getattr__(self, "rdd")
 
-    return {"write": property(write_of), "rdd": property(rows_of)}
+    return {**frames.methods(_is_ours), "write": property(write_of), "rdd": property(rows_of)}
 
 
 def _is_ours(frame: DataFrame) -> bool:

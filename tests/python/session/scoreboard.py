@@ -146,9 +146,9 @@ def plain(value: Any) -> Any:
     """Converts a result to JSON values that differ if a value, a name or a type differs."""
     if isinstance(value, Ordered):
         return _frame(value.frame, sort=False)
-    if hasattr(value, "dtypes") and hasattr(value, "collect"):
+    if type(value).__name__ == "DataFrame" and type(value).__module__.startswith("pyspark."):
         return _frame(value, sort=True)
-    if hasattr(value, "dtypes") and hasattr(value, "to_dict"):
+    if type(value).__name__ == "DataFrame":
         return {
             "pandas": {str(name): [str(value[name].dtype), plain(value[name].tolist())] for name in value}
         }
