@@ -20,7 +20,8 @@ STATISTICS = ("count", "mean", "stddev", "min", "25%", "50%", "75%", "max")
 
 def attribute(frame: DataFrame, name: str) -> Any:
     """`df.name`: Spark Connect returns a column for any name, so `hasattr` is always true."""
-    if isinstance(own := getattr(type(frame), name, None), property):
+    own = getattr(type(frame), name, None)
+    if isinstance(own, property) and own.fget:
         return own.fget(frame)  # its refusal is an AttributeError, which would be hidden here
     if not name.startswith("_") and name not in frame.columns:
         raise PySparkAttributeError(
@@ -29,12 +30,12 @@ def attribute(frame: DataFrame, name: str) -> Any:
     return _original("__getattr__")(frame, name)
 
 
-def replace(frame: DataFrame, *args: Any, **kwargs: Any) -> DataFrame:
+def replace(frame: DataFrame, *args: Any, **kwargs: Any) -> Any:
     """`na.replace` gives all columns names in lower case."""
     return _original("replace")(frame, *args, **kwargs).toDF(*frame.columns)
 
 
-def renamed(frame: DataFrame, colsMap: Any) -> DataFrame:
+def renamed(frame: DataFrame, colsMap: Any) -> Any:
     """`withColumnRenamed` finds a name in another case."""
     if isinstance(colsMap, dict):
         exact = {name.lower(): name for name in frame.columns}
@@ -42,32 +43,48 @@ def renamed(frame: DataFrame, colsMap: Any) -> DataFrame:
     return _original("withColumnsRenamed")(frame, colsMap)
 
 
-def summary(frame: DataFrame, *statistics: str) -> DataFrame:
+def shown(frame: DataFrame, *args: Any, **kwargs: Any) -> Any:
+    """`show` prints an empty line after "only showing top 5 rows"."""
+    text = _original("_show_string")(frame, *args, **kwargs)
+    return text.removesuffix("\n") if text.rstrip("\n").endswith(("row", "rows")) else text
+
+
+def summary(frame: DataFrame, *statistics: str) -> Any:
     """`summary` has its rows in any order."""
     return _in_order(_original("summary")(frame, *statistics), statistics or STATISTICS)
 
 
-def describe(frame: DataFrame, *cols: Any) -> DataFrame:
+def describe(frame: DataFrame, *cols: Any) -> Any:
     """`describe` has its rows in any order."""
     return _in_order(_original("describe")(frame, *cols), STATISTICS)
 
 
-def union_by_name(frame: DataFrame, other: DataFrame, allowMissingColumns: bool = False) -> DataFrame:
+def union_by_name(frame: DataFrame, other: DataFrame, allowMissingColumns: bool = False) -> Any:
     """A column that is missing in one frame has no type."""
     if allowMissingColumns:
         frame, other = _with_columns_of(frame, other), _with_columns_of(other, frame)
     return _original("unionByName")(frame, other)
 
 
-METHODS = {
+def approx_quantile(frame: DataFrame, col: Any, probabilities: Any, relativeError: float) -> Any:
+    """`approxQuantile` is missing; this is exact."""
+    names = [col] if isinstance(col, str) else list(col)
+    found = frame.select(*[F.percentile_approx(name, list(probabilities)) for name in names]).first()
+    quantiles = [[float(one) for one in values if one is not None] for values in found or ()]
+    return quantiles[0] if isinstance(col, str) else quantiles
+
+
+METHODS: dict[str, Callable[..., Any]] = {
     "__getattr__": attribute,
     "replace": replace,
     "withColumnsRenamed": renamed,
+    "_show_string": shown,
     "summary": summary,
     "describe": describe,
+    "approxQuantile": approx_quantile,
     "unionByName": union_by_name,
 }
-_ORIGINALS = {name: getattr(DataFrame, name) for name in METHODS}
+_ORIGINALS: dict[str, Callable[..., Any]] = {name: getattr(DataFrame, name) for name in METHODS}
 
 
 def methods(is_ours: Callable[[DataFrame], bool]) -> dict[str, Any]:
@@ -83,15 +100,15 @@ def methods(is_ours: Callable[[DataFrame], bool]) -> dict[str, Any]:
 
 
 def _original(name: str) -> Callable[..., Any]:
-    return _ORIGINALS[name]  # type: ignore[no-any-return]
+    return _ORIGINALS[name]
 
 
-def _in_order(frame: DataFrame, statistics: tuple[str, ...]) -> DataFrame:
+def _in_order(frame: DataFrame, statistics: tuple[str, ...]) -> Any:
     place = F.array_position(F.array(*[F.lit(one) for one in statistics]), F.col("summary"))
     return frame.orderBy(place)
 
 
-def _with_columns_of(frame: DataFrame, other: DataFrame) -> DataFrame:
+def _with_columns_of(frame: DataFrame, other: DataFrame) -> Any:
     names = {name.lower() for name in frame.columns}
     missing = {
         one.name: F.lit(None).cast(one.dataType) for one in other.schema if one.name.lower() not in names

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import pyspark.sql.connect.proto as proto
@@ -59,7 +60,14 @@ class Requests:
                     self._visit(one)
 
     def _visit(self, message: Any) -> None:
+        names = _names(message)
         self._walk(message)
+        for expression, name in names:
+            if not expression.HasField("unresolved_function") or _name(expression) != name:
+                made = _copy(expression)
+                expression.Clear()
+                expression.alias.expr.CopyFrom(made)
+                expression.alias.name.append(name)
         if isinstance(message, proto.Expression):
             if message.HasField("unresolved_function"):
                 _mend_function(message)
@@ -103,6 +111,34 @@ def _functions() -> frozenset[str]:
     return frozenset(name for name in vars(functions) if name.islower())
 
 
+def _names(message: Any) -> list[tuple[Any, str]]:
+    """The expressions that become columns, and the names that Spark gives to those that are changed."""
+    columns: list[Any] = []
+    if isinstance(message, proto.Project):
+        columns = list(message.expressions)
+    elif isinstance(message, proto.Aggregate):
+        columns = list(message.aggregate_expressions)
+    functions = [one for one in columns if one.unresolved_function.function_name in _NAMES]
+    return [(one, name) for one in functions if (name := _name(one)) is not None]
+
+
+def _name(expression: Any) -> str | None:
+    """The name of a function of columns and literals."""
+    kind = expression.WhichOneof("expr_type")
+    if kind == "unresolved_attribute":
+        return str(expression.unresolved_attribute.unparsed_identifier)
+    if kind == "literal":
+        literal = expression.literal
+        return str(getattr(literal, literal.WhichOneof("literal_type")))
+    if kind != "unresolved_function":
+        return None
+    function = expression.unresolved_function
+    names = [_name(argument) for argument in function.arguments]
+    if None in names or not function.function_name.isidentifier():
+        return None
+    return f"{function.function_name}({', '.join(name for name in names if name)})"
+
+
 def _expression(value: Any) -> Any:
     """A function, a literal, or an expression as it is."""
     if isinstance(value, proto.Expression):
@@ -131,19 +167,28 @@ def _copy(value: Any) -> Any:
     return made
 
 
+def _quantile(values: Any, share: Any, accuracy: Any = None) -> Any:
+    """The smallest value that enough rows do not exceed; Sail interpolates between whole numbers."""
+    function = share.unresolved_function
+    if function.function_name == "array":
+        return _expression(("array", *[_quantile(values, one) for one in function.arguments]))
+    place = ("greatest", ("ceil", ("*", ("count", values), share)), 1)
+    return _expression(("try_element_at", ("array_sort", ("collect_list", values)), _cast(place, "int")))
+
+
 # Functions by name and number of arguments: as expressions, and as SQL.
 _FUNCTIONS: dict[tuple[str, int], tuple[Callable[..., Any], str]] = {
-    ("to_timestamp", 1): (lambda x: _cast(x, "timestamp"), "CAST({} AS TIMESTAMP)"),
-    ("timestamp", 1): (lambda x: _cast(x, "timestamp"), "CAST({} AS TIMESTAMP)"),
-    ("timestamp_seconds", 1): (lambda x: _cast(x, "timestamp"), "CAST({} AS TIMESTAMP)"),
+    ("to_timestamp", 1): (lambda x: _cast(x, "timestamp"), "CAST({0} AS TIMESTAMP)"),
+    ("timestamp", 1): (lambda x: _cast(x, "timestamp"), "CAST({0} AS TIMESTAMP)"),
+    ("timestamp_seconds", 1): (lambda x: _cast(x, "timestamp"), "CAST({0} AS TIMESTAMP)"),
     ("weekday", 1): (
         lambda x: _expression(("pmod", ("+", ("dayofweek", x), 5), 7)),
-        "pmod(dayofweek({}) + 5, 7)",
+        "pmod(dayofweek({0}) + 5, 7)",
     ),
-    ("isnan", 1): (lambda x: _expression(("coalesce", ("isnan", x), False)), "coalesce(isnan({}), false)"),
-    ("log", 1): (lambda x: _expression(("ln", x)), "ln({})"),
-    ("datediff", 2): (lambda x, y: _cast(("datediff", x, y), "int"), "CAST(datediff({}) AS INT)"),
-    ("date_diff", 2): (lambda x, y: _cast(("datediff", x, y), "int"), "CAST(datediff({}) AS INT)"),
+    ("isnan", 1): (lambda x: _expression(("coalesce", ("isnan", x), False)), "coalesce(isnan({0}), false)"),
+    ("log", 1): (lambda x: _expression(("ln", x)), "ln({0})"),
+    ("datediff", 2): (lambda x, y: _cast(("datediff", x, y), "int"), "CAST(datediff({0}, {1}) AS INT)"),
+    ("date_diff", 2): (lambda x, y: _cast(("datediff", x, y), "int"), "CAST(datediff({0}, {1}) AS INT)"),
 }
 # Parts of a date that `extract` and `date_part` of Sail do not know.
 _PARTS = {
@@ -155,6 +200,12 @@ _PARTS = {
     "yearofweek": "year(date_add(trunc({}, 'week'), 3))",
 }
 _MISSING = ("input_file_name", "input_file_block_start", "input_file_block_length")
+_PLACE = "CAST(greatest(ceil(count({0}) * {1}), 1) AS INT)"
+for _alias in ("percentile_approx", "approx_percentile"):
+    _FUNCTIONS |= {
+        (_alias, number): (_quantile, f"try_element_at(array_sort(collect_list({{0}})), {_PLACE})")
+        for number in (2, 3)
+    }
 _NAMES = frozenset({name for name, _ in _FUNCTIONS} | {"extract", "date_part", *_MISSING})
 _NO_FILE_NAME = "read the files one by one, and add the name with withColumn(…, lit(name))"
 
@@ -182,7 +233,9 @@ def _with_calls_replaced(tokens: list[str]) -> str:
             continue
         inside = "".join(tokens[opening + 1 : end])
         if (mended := _FUNCTIONS.get((name, len(commas) + 1))) is not None:
-            tokens[start : end + 1] = [mended[1].format(inside)]
+            limits = [opening, *commas, end]
+            arguments = ["".join(tokens[one + 1 : other]).strip() for one, other in pairwise(limits)]
+            tokens[start : end + 1] = [mended[1].format(*arguments)]
         elif (part := _PART.fullmatch(inside)) and (template := _PARTS.get(part[1].lower())):
             tokens[start : end + 1] = [template.format(part[2])]
     return "".join(tokens)
@@ -193,7 +246,8 @@ _PART = re.compile(r"\s*'?(\w+)'?\s*(?:,|\bfrom\b)(.*)", re.I | re.S)
 
 def _closing(tokens: list[str], opening: int) -> tuple[int | None, list[int]]:
     """Returns the place of the bracket that closes a call, and those of the commas between its arguments."""
-    depth, commas = 0, []
+    depth = 0
+    commas: list[int] = []
     for number in range(opening, len(tokens)):
         depth += {"(": 1, ")": -1}.get(tokens[number], 0)
         if depth == 0:
