@@ -31,12 +31,14 @@ def activate() -> bool:
     try:
         import pyspark
         from pyspark.sql import session as classic_session
+        from pyspark.sql.connect.client import core as client
         from pyspark.sql.connect.dataframe import DataFrame
 
-        from sparkify_lake.session import connection, context
+        from sparkify_lake.session import connection, context, frames
     except ModuleNotFoundError as error:
         raise missing_extra("the Spark session", f"there is no module {error.name}") from None
     connect_mode(True)
+    convert = client.convert_exception
 
     def get_or_create(builder: Any) -> Any:
         if "spark.remote" in builder._options:
@@ -48,6 +50,11 @@ def activate() -> bool:
     _replace(classic_session.SparkSession.Builder, "enableHiveSupport", lambda builder: builder)
     _replace(classic_session.SparkSession, "getActiveSession", staticmethod(context.active_session))
     _replace(classic_session.SparkSession, "__new__", staticmethod(connection.session_of_context))
+    _replace(
+        client,
+        "convert_exception",
+        lambda *args, **kwargs: frames.named_as_in_spark(convert(*args, **kwargs)),
+    )
     for name, value in connection.patched_properties().items():
         _replace(DataFrame, name, value)
     _replace(pyspark, "SparkContext", context.SparkContext)

@@ -19,7 +19,7 @@ from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter
 from pyspark.sql.connect.session import SparkSession
 from pyspark.sql.session import SparkSession as ClassicSession
 
-from sparkify_lake.session import server
+from sparkify_lake.session import frames, server
 from sparkify_lake.session.context import Rows, Settings, SparkContext, rows_of_frame
 from sparkify_lake.session.reader import Reader
 from sparkify_lake.session.requests import Requests
@@ -76,6 +76,11 @@ class SailSession(SparkSession, ClassicSession):
         self.server.use_s3(access.variables())
         return access.file_system()
 
+    @cached_property
+    def catalog(self) -> frames.CatalogWithoutCache:
+        """The views and tables."""
+        return frames.CatalogWithoutCache(self)
+
     @property
     def _jsc(self) -> SparkContext:
         return self.sparkContext
@@ -87,14 +92,15 @@ class SailSession(SparkSession, ClassicSession):
         )
 
     def sql(self, sqlQuery: str, *arguments: Any, **options: Any) -> Any:
-        """Returns the result of a query; paths in it are read by this session's reader."""
+        """Returns the result of a query or a statement; paths in it are read by this session's reader."""
         for number, (source, path) in enumerate(_PATHS.findall(sqlQuery)):
             view = f"_path_{number}"
             self.read.format(source).load(path).createOrReplaceTempView(view)
             sqlQuery = sqlQuery.replace(f"{source}.`{path}`", view)
         if _S3.search(sqlQuery):
             self.s3()
-        return super().sql(sqlQuery, *arguments, **options)
+        run = super().sql
+        return frames.statement(self, sqlQuery, lambda query: run(query, *arguments, **options))
 
     def newSession(self) -> SailSession:
         """Returns a session with its own views and settings."""
@@ -157,7 +163,7 @@ def patched_properties() -> dict[str, Any]:
             return rows_of_frame(self)
         return rdd.fget(self) if rdd else DataFrame.__getattr__(self, "rdd")
 
-    return {"write": property(write_of), "rdd": property(rows_of)}
+    return {**frames.methods(_is_ours), "write": property(write_of), "rdd": property(rows_of)}
 
 
 def _is_ours(frame: DataFrame) -> bool:

@@ -1,7 +1,8 @@
 """What Sail understands differently from Spark, changed in each request before it is sent.
 
-`to_timestamp` of a number means seconds in Spark and microseconds in Sail 0.7; `weekday` is -1 on Sundays; names
-of views are compared with case; the name of a column keeps the case in which a query wrote the function.
+`to_timestamp` of a number means seconds in Spark and microseconds in Sail 0.7; `weekday` is -1 on Sundays;
+some parts of dates and forms of functions are missing or have other types (`_FUNCTIONS`); names of views are
+compared with case; the name of a column keeps the case in which a query wrote the function.
 
 Invariant: a request that was changed already is not changed again, because the client repeats requests.
 """
@@ -11,9 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import pyspark.sql.connect.proto as proto
+
+from sparkify_lake.session.refusal import not_covered
 
 # Text, quoted names and comments of SQL, which stay as they are, or a name.
 _TOKEN = re.compile(
@@ -56,10 +60,20 @@ class Requests:
                     self._visit(one)
 
     def _visit(self, message: Any) -> None:
+        names = _names(message)
         self._walk(message)
+        for expression, name in names:
+            if not expression.HasField("unresolved_function") or _name(expression) != name:
+                made = _copy(expression)
+                expression.Clear()
+                expression.alias.expr.CopyFrom(made)
+                expression.alias.name.append(name)
         if isinstance(message, proto.Expression):
             if message.HasField("unresolved_function"):
                 _mend_function(message)
+            elif message.HasField("unresolved_attribute"):
+                if message.unresolved_attribute.unparsed_identifier.startswith("_metadata."):
+                    raise not_covered("_metadata", hint=_NO_FILE_NAME)
             elif message.HasField("expression_string"):
                 text = message.expression_string
                 text.expression = self._sql(text.expression)
@@ -99,61 +113,147 @@ def _functions() -> frozenset[str]:
     return frozenset(name for name in vars(functions) if name.islower())
 
 
+def _names(message: Any) -> list[tuple[Any, str]]:
+    """The expressions that become columns, and the names that Spark gives to those that are changed."""
+    columns: list[Any] = []
+    if isinstance(message, proto.Project):
+        columns = list(message.expressions)
+    elif isinstance(message, proto.Aggregate):
+        columns = list(message.aggregate_expressions)
+    functions = [one for one in columns if one.unresolved_function.function_name in _NAMES]
+    return [(one, name) for one in functions if (name := _name(one)) is not None]
+
+
+def _name(expression: Any) -> str | None:
+    """The name of a function of columns and literals."""
+    kind = expression.WhichOneof("expr_type")
+    if kind == "unresolved_attribute":
+        return str(expression.unresolved_attribute.unparsed_identifier)
+    if kind == "literal":
+        literal = expression.literal
+        return str(getattr(literal, literal.WhichOneof("literal_type")))
+    if kind != "unresolved_function":
+        return None
+    function = expression.unresolved_function
+    names = [_name(argument) for argument in function.arguments]
+    if None in names or not function.function_name.isidentifier():
+        return None
+    return f"{function.function_name}({', '.join(name for name in names if name)})"
+
+
+def _expression(value: Any) -> Any:
+    """A function, a literal, or an expression as it is."""
+    if isinstance(value, proto.Expression):
+        return value
+    made = proto.Expression()
+    if isinstance(value, tuple):
+        made.unresolved_function.function_name = value[0]
+        made.unresolved_function.arguments.extend(_expression(one) for one in value[1:])
+    elif isinstance(value, bool):
+        made.literal.boolean = value
+    else:
+        made.literal.integer = value
+    return made
+
+
+def _cast(value: Any, to: str) -> Any:
+    made = proto.Expression()
+    made.cast.expr.CopyFrom(_expression(value))
+    made.cast.type_str = to
+    return made
+
+
+def _copy(value: Any) -> Any:
+    made = proto.Expression()
+    made.CopyFrom(value)
+    return made
+
+
+def _quantile(values: Any, share: Any, accuracy: Any = None) -> Any:
+    """The smallest value that enough rows do not exceed; Sail interpolates between whole numbers."""
+    function = share.unresolved_function
+    if function.function_name == "array":
+        return _expression(("array", *[_quantile(values, one) for one in function.arguments]))
+    place = ("greatest", ("ceil", ("*", ("count", values), share)), 1)
+    return _expression(("try_element_at", ("array_sort", ("collect_list", values)), _cast(place, "int")))
+
+
+# Functions by name and number of arguments: as expressions, and as SQL.
+_FUNCTIONS: dict[tuple[str, int], tuple[Callable[..., Any], str]] = {
+    ("to_timestamp", 1): (lambda x: _cast(x, "timestamp"), "CAST({0} AS TIMESTAMP)"),
+    ("timestamp", 1): (lambda x: _cast(x, "timestamp"), "CAST({0} AS TIMESTAMP)"),
+    ("timestamp_seconds", 1): (lambda x: _cast(x, "timestamp"), "CAST({0} AS TIMESTAMP)"),
+    ("weekday", 1): (
+        lambda x: _expression(("pmod", ("+", ("dayofweek", x), 5), 7)),
+        "pmod(dayofweek({0}) + 5, 7)",
+    ),
+    ("isnan", 1): (lambda x: _expression(("coalesce", ("isnan", x), False)), "coalesce(isnan({0}), false)"),
+    ("log", 1): (lambda x: _expression(("ln", x)), "ln({0})"),
+    ("datediff", 2): (lambda x, y: _cast(("datediff", x, y), "int"), "CAST(datediff({0}, {1}) AS INT)"),
+    ("date_diff", 2): (lambda x, y: _cast(("datediff", x, y), "int"), "CAST(datediff({0}, {1}) AS INT)"),
+}
+# Parts of a date that `extract` and `date_part` of Sail do not know.
+_PARTS = {
+    "dayofweek": "dayofweek({})",
+    "dow": "dayofweek({})",
+    "dayofweek_iso": "(pmod(dayofweek({}) + 5, 7) + 1)",
+    "dow_iso": "(pmod(dayofweek({}) + 5, 7) + 1)",
+    "doy": "dayofyear({})",
+    "yearofweek": "year(date_add(trunc({}, 'week'), 3))",
+}
+_MISSING = ("input_file_name", "input_file_block_start", "input_file_block_length")
+_PLACE = "CAST(greatest(ceil(count({0}) * {1}), 1) AS INT)"
+for _alias in ("percentile_approx", "approx_percentile"):
+    _FUNCTIONS |= {
+        (_alias, number): (_quantile, f"try_element_at(array_sort(collect_list({{0}})), {_PLACE})")
+        for number in (2, 3)
+    }
+_NAMES = frozenset({name for name, _ in _FUNCTIONS} | {"extract", "date_part", *_MISSING})
+_NO_FILE_NAME = "read the files one by one, and add the name with withColumn(…, lit(name))"
+
+
 def _mend_function(message: Any) -> None:
     function = message.unresolved_function
-    if function.function_name == "to_timestamp" and len(function.arguments) == 1:
-        argument = proto.Expression()
-        argument.CopyFrom(function.arguments[0])
-        message.Clear()
-        message.cast.expr.CopyFrom(argument)
-        message.cast.type_str = "timestamp"
-    elif function.function_name == "weekday":
-        message.unresolved_function.function_name = "dayofweek"
-        days = proto.Expression()
-        days.CopyFrom(message)
-        message.Clear()
-        message.unresolved_function.function_name = "pmod"
-        message.unresolved_function.arguments.extend([_plus_five(days), _number(7)])
-
-
-def _plus_five(days: Any) -> Any:
-    total = proto.Expression()
-    total.unresolved_function.function_name = "+"
-    total.unresolved_function.arguments.extend([days, _number(5)])
-    return total
-
-
-def _number(value: int) -> Any:
-    number = proto.Expression()
-    number.literal.integer = value
-    return number
+    if function.function_name in _MISSING:
+        raise not_covered(function.function_name, hint=_NO_FILE_NAME)
+    mended = _FUNCTIONS.get((function.function_name, len(function.arguments)))
+    if mended is not None:
+        message.CopyFrom(mended[0](*[_copy(argument) for argument in function.arguments]))
 
 
 def _with_calls_replaced(tokens: list[str]) -> str:
-    """Replaces to_timestamp(x) and weekday(x), which have one argument, from the inside out."""
+    """Replaces calls of functions, from the inside out."""
     for start in range(len(tokens) - 1, -1, -1):
         name = tokens[start].lower()
-        if name not in ("to_timestamp", "weekday"):
-            continue
         opening = next((n for n in range(start + 1, len(tokens)) if not tokens[n].isspace()), len(tokens))
-        end = _closing(tokens, opening)
+        if name not in _NAMES or tokens[opening : opening + 1] != ["("]:
+            continue
+        if name in _MISSING:
+            raise not_covered(name, hint=_NO_FILE_NAME)
+        end, commas = _closing(tokens, opening)
         if end is None:
             continue
-        argument = "".join(tokens[opening + 1 : end])
-        if name == "to_timestamp":
-            tokens[start : end + 1] = [f"CAST({argument} AS TIMESTAMP)"]
-        else:
-            tokens[start : end + 1] = [f"pmod(dayofweek({argument}) + 5, 7)"]
+        inside = "".join(tokens[opening + 1 : end])
+        if (mended := _FUNCTIONS.get((name, len(commas) + 1))) is not None:
+            limits = [opening, *commas, end]
+            arguments = ["".join(tokens[one + 1 : other]).strip() for one, other in pairwise(limits)]
+            tokens[start : end + 1] = [mended[1].format(*arguments)]
+        elif (part := _PART.fullmatch(inside)) and (template := _PARTS.get(part[1].lower())):
+            tokens[start : end + 1] = [template.format(part[2])]
     return "".join(tokens)
 
 
-def _closing(tokens: list[str], opening: int) -> int | None:
-    """Returns the place of the bracket that closes a call with one argument."""
+_PART = re.compile(r"\s*'?(\w+)'?\s*(?:,|\bfrom\b)(.*)", re.I | re.S)
+
+
+def _closing(tokens: list[str], opening: int) -> tuple[int | None, list[int]]:
+    """Returns the place of the bracket that closes a call, and those of the commas between its arguments."""
     depth = 0
+    commas: list[int] = []
     for number in range(opening, len(tokens)):
         depth += {"(": 1, ")": -1}.get(tokens[number], 0)
         if depth == 0:
-            return number if number > opening else None
+            return (number if number > opening else None), commas
         if depth == 1 and tokens[number] == ",":
-            return None
-    return None
+            commas.append(number)
+    return None, commas
