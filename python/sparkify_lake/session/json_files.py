@@ -30,8 +30,8 @@ from sparkify_lake.session.locations import File, folder_name
 from sparkify_lake.session.refusal import not_covered
 
 _BLOCK_BYTES = 16 << 20
-# Whole numbers of this length are decimals in Spark; pyarrow reads a wrong value for NaN.
-_NUMBERS_OF_SPARK = re.compile(rb"\d{19}|NaN|Infinity")
+# Whole numbers of this length may be decimals in Spark.
+_LONG_NUMBER = re.compile(rb"\d{19}")
 # Options that change what a record means, with the value that changes nothing.
 _FIXED = {
     "primitivesasstring": "false", "prefersdecimal": "false", "dropfieldifallnull": "false",
@@ -114,7 +114,8 @@ class _Conversion:
                 if place not in writers:
                     self._system_local().create_dir(f"{folder}/{place}")
                     file = f"{folder}/{place}/part-0.parquet"
-                    writers[place] = pa.parquet.ParquetWriter(file, schema)
+                    # Sail takes a column whose statistics have one value for constant, also beside NaN.
+                    writers[place] = pa.parquet.ParquetWriter(file, schema, write_statistics=False)
                 writers[place].write_table(self._table(block, schema))
             if not writers:
                 pa.parquet.write_table(schema.empty_table(), f"{folder}/part-0.parquet")
@@ -198,7 +199,7 @@ class _Conversion:
 
 def _read_fast(block: Block, schema: pa.Schema | None) -> pa.Table | None:
     """Reads a block with pyarrow; returns None if pyarrow may read it differently from Spark."""
-    if block.is_document or _NUMBERS_OF_SPARK.search(block.data) or not block.data.strip():
+    if block.is_document or _LONG_NUMBER.search(block.data) or not block.data.strip():
         return None
     if schema is not None and "map<" in str(schema):
         return None
