@@ -5,8 +5,50 @@
 
 from __future__ import annotations
 
-REFUSED_CALLS: dict[str, str] = {}
+REFUSED_CALLS: dict[str, str] = {
+    "_metadata.file_name": "_metadata",
+    "input_file_name": "input_file_name",
+}
 """Calls that the session refuses, and the name in the message, which is also in a table of the page."""
 
-KNOWN_DIFFERENCES: dict[str, dict[str, str]] = {}
+KNOWN_DIFFERENCES: dict[str, dict[str, str]] = {
+    "A double as text": {
+        "cast: types by name and by class": '"1540000000000.5"',
+        "sql: casts of literals": '"12345678.5"',
+        "sql: doubles as text": '"10000000.0"',
+        "write.json": "12345678.5",
+        "write.csv(header=True)": "12345678.5",
+    },
+    "The name of a column": {
+        "generated column names": '"year(ts)"',
+        "names of columns: aggregates and windows": '"row_number()"',
+        "sql: group by an expression": '"is_null"',
+        "sql: names of CASE and windows": '"row_number()"',
+        "sql: names of expressions": '"is_null"',
+        "sql: percentile": '"percentile(length, 0.5)"',
+    },
+    "A whole number that overflows": {"error: an overflow in ANSI mode": '"no exception"'},
+    "`row_number()` over a window without an order": {
+        "error: an aggregate in withColumn, a window without order": '"no exception"',
+    },
+    "The types of a `union`": {"union of unequal types": '["a", "int"]'},
+    "`coalesce(1)` before a write": {"coalesce(1).write: one file": "3"},
+    "The difference of two dates": {
+        "sql: difference of times": '["b", "bigint"]',
+        "time: differences of times": '["b", "bigint"]',
+    },
+    "The precision of a product of decimals": {"sql: decimals": "decimal(13,1)"},
+    "`PIVOT` in SQL": {"sql: pivot": '"ParseException"'},
+    "`createDataFrame` of whole numbers": {"createDataFrame of whole numbers and floats": '"rows"'},
+    "The text and the class of an error": {
+        "error: a wrong type of a condition": '"AttributeError"',
+        "error: the message names the column": "false",
+    },
+    "`show()` of wide characters": {
+        "show of an empty frame, of no columns": r"\n++\n++\n\n",
+        "show of every type": "-" * 20,
+        "show of wide and of CJK text, truncate=10, n=0": "日本語のテキスト...",
+    },
+    "A frame written over the files": {"write: a frame over the files that it reads": "false"},
+}
 """The rows of the table of differences, by words of the row: calls, and what only our result contains."""
