@@ -8,6 +8,13 @@ from __future__ import annotations
 REFUSED_CALLS: dict[str, str] = {
     "_metadata.file_name": "_metadata",
     "input_file_name": "input_file_name",
+    "pyspark.ml: StringIndexer, Pipeline, LogisticRegression": "pyspark.ml",
+    "pyspark.ml: VectorAssembler": "pyspark.ml",
+    "rdd: mapPartitions, glom, union, sum, max, countByKey": "rdd.mapPartitions",
+    "rdd: saveAsTextFile": "rdd.saveAsTextFile",
+    "rdd: sortBy, groupByKey, mapValues, join": "rdd.groupByKey",
+    "readStream, writeStream": "df.writeStream",
+    "sc.wholeTextFiles": "spark.sparkContext.wholeTextFiles",
 }
 """Calls that the session refuses, and the name in the message, which is also in a table of the page."""
 

@@ -70,6 +70,22 @@ class Ordered:
 
 CALLS: dict[str, Call] = {}
 
+BEFORE: dict[str, Any] = {}
+"""The names of a cell that runs before there is a session."""
+FIRST_CELL = """
+from pyspark.sql import *
+from pyspark.sql.functions import *
+from pyspark.sql.types import *
+
+shout = udf(lambda text: text.upper(), StringType())
+
+@udf(returnType=IntegerType())
+def letters(text):
+    return len(text)
+
+schema = StructType([StructField("song_id", StringType()), StructField("year", IntegerType())])
+"""
+
 
 def scored(name: str) -> Callable[[Call], Call]:
     """Puts a call on the scoreboard."""
