@@ -85,6 +85,8 @@ class SailSession(SparkSession, ClassicSession):
     def _jsc(self) -> SparkContext:
         return self.sparkContext
 
+    _sc = _jsc
+
     def createDataFrame(self, data: Any, *arguments: Any, **options: Any) -> Any:
         """Returns a frame of rows, which may be those of an RDD."""
         return super().createDataFrame(
