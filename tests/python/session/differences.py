@@ -38,7 +38,6 @@ KNOWN_DIFFERENCES: dict[str, dict[str, str]] = {
     "`row_number()` over a window without an order": {
         "error: an aggregate in withColumn, a window without order": '"no exception"',
     },
-    "The types of a `union`": {"union of unequal types": '["a", "int"]'},
     "`coalesce(1)` before a write": {"coalesce(1).write: one file": "3"},
     "The difference of two dates": {
         "sql: difference of times": '["b", "bigint"]',
