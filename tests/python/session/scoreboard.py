@@ -154,6 +154,12 @@ def _physical(kind: str) -> str:
     return {"large_string": "string", "string_view": "string"}.get(kind, kind)
 
 
+def kinds(frame: Any) -> dict[str, str]:
+    """The types of the columns of a pandas frame; pandas 2 and 3 have different names for texts and times."""
+    found = {str(name): str(kind).partition("[")[0] for name, kind in frame.dtypes.items()}
+    return {name: "object" if kind == "str" else kind for name, kind in found.items()}
+
+
 def _naive(value: Any) -> Any:
     # INT96 has no zone, other files name UTC; both mean the same instant.
     return value.replace(tzinfo=None) if isinstance(value, datetime.datetime) else value
@@ -166,9 +172,7 @@ def plain(value: Any) -> Any:
     if type(value).__name__ == "DataFrame" and type(value).__module__.startswith("pyspark."):
         return _frame(value, sort=True)
     if type(value).__name__ == "DataFrame":
-        return {
-            "pandas": {str(name): [str(value[name].dtype), plain(value[name].tolist())] for name in value}
-        }
+        return {"pandas": {name: [kind, plain(value[name].tolist())] for name, kind in kinds(value).items()}}
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):  # engines add in different orders
