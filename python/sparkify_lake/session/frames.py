@@ -15,6 +15,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.connect.catalog import Catalog
 from pyspark.sql.connect.dataframe import DataFrame
 
+from sparkify_lake.session.refusal import not_covered
+
 _WIDTHS = ("byte", "short", "integer", "long", "float", "double")
 STATISTICS = ("count", "mean", "stddev", "min", "25%", "50%", "75%", "max")
 
@@ -188,6 +190,8 @@ _ERRORS: tuple[tuple[str, type[Exception]], ...] = (
 
 def named_as_in_spark(error: Exception) -> Exception:
     """Gives an error the class that notebooks catch; Sail has other classes for some."""
+    if found := re.match(r"No data source found for: (orc|avro|xml|jdbc|delta|iceberg)$", str(error)):
+        return not_covered(f"the format {found[1]}", hint="use parquet, json, csv or text")
     for pattern, kind in _ERRORS:
         if re.match(pattern, str(error), re.S):
             return kind(str(error))
