@@ -119,12 +119,7 @@ class Reader(DataFrameReader):
         return {name: partition_type(file.values[name] for file in files) for name in names}
 
     def _read(
-        self,
-        source: str,
-        urls: list[str],
-        schema: StructType | None,
-        given: dict[str, str],
-        columns: dict[str, str],
+        self, source: str, urls: list[str], schema: StructType | None, given: dict[str, str], skip: Any
     ) -> Any:
         if source != "csv" or csv_types.is_for_sail(given):
             return self._of_sail(source, urls, schema)
@@ -132,7 +127,7 @@ class Reader(DataFrameReader):
         self._options = {
             k: v for k, v in self._options.items() if k.lower() not in ("inferschema", "nullvalue")
         }
-        return csv_types.typed(self._of_sail(source, urls, texts), schema, given, columns)
+        return csv_types.typed(self._of_sail(source, urls, texts), schema, given, skip)
 
     def _of_sail(self, source: str, urls: list[str], schema: StructType | None) -> Any:
         reader = DataFrameReader(self._client).format(source)
