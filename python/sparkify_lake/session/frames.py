@@ -15,6 +15,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.connect.catalog import Catalog
 from pyspark.sql.connect.dataframe import DataFrame
 
+from sparkify_lake.session.refusal import not_covered
+
+_WIDTHS = ("byte", "short", "integer", "long", "float", "double")
 STATISTICS = ("count", "mean", "stddev", "min", "25%", "50%", "75%", "max")
 
 
@@ -66,6 +69,28 @@ def union_by_name(frame: DataFrame, other: DataFrame, allowMissingColumns: bool 
     return _original("unionByName")(frame, other)
 
 
+def union(frame: DataFrame, other: DataFrame) -> Any:
+    """The numbers of a union have the type of the first frame; Spark takes the wider one."""
+    ours, theirs = ([one.dataType.typeName() for one in side.schema] for side in (frame, other))
+    wide = [
+        max(pair, key=_WIDTHS.index) if {*pair} <= {*_WIDTHS} else ""
+        for pair in zip(ours, theirs, strict=False)
+    ]
+    return _original("union")(_widened(frame, ours, wide), _widened(other, theirs, wide))
+
+
+def _widened(frame: DataFrame, kinds: list[str], wide: list[str]) -> Any:
+    names = frame.columns
+    changed = {name: to for name, kind, to in zip(names, kinds, wide, strict=False) if to not in ("", kind)}
+    if len({*names}) < len(names):  # no column can be named
+        return frame
+    return (
+        frame.withColumns({name: F.col(f"`{name}`").cast(to) for name, to in changed.items()})
+        if changed
+        else frame
+    )
+
+
 def approx_quantile(frame: DataFrame, col: Any, probabilities: Any, relativeError: float) -> Any:
     """`approxQuantile` is missing; this is exact."""
     names = [col] if isinstance(col, str) else list(col)
@@ -82,6 +107,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "summary": summary,
     "describe": describe,
     "approxQuantile": approx_quantile,
+    "union": union,
     "unionByName": union_by_name,
 }
 _ORIGINALS: dict[str, Callable[..., Any]] = {name: getattr(DataFrame, name) for name in METHODS}
@@ -164,6 +190,8 @@ _ERRORS: tuple[tuple[str, type[Exception]], ...] = (
 
 def named_as_in_spark(error: Exception) -> Exception:
     """Gives an error the class that notebooks catch; Sail has other classes for some."""
+    if found := re.match(r"No data source found for: (orc|avro|xml|jdbc|delta|iceberg)$", str(error)):
+        return not_covered(f"the format {found[1]}", hint="use parquet, json, csv or text")
     for pattern, kind in _ERRORS:
         if re.match(pattern, str(error), re.S):
             return kind(str(error))

@@ -7,9 +7,9 @@ from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql.connect.readwriter import DataFrameReader
-from pyspark.sql.types import StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
-from sparkify_lake.session import json_files
+from sparkify_lake.session import csv_types, json_files
 from sparkify_lake.session.context import Rows
 from sparkify_lake.session.locations import (
     NULL_PARTITION,
@@ -99,8 +99,10 @@ class Reader(DataFrameReader):
             frame = self._of_sail("parquet", [converted.path], None)
             return converted.typed(_with_partitions(frame, columns))
         if not columns:
-            return self._of_sail(source, [folders[0].prefix + file.path for file in files], schema)
-        frame = self._of_sail(source, [f"{folder.url}/" for folder in folders], schema)
+            return self._read(source, urls, schema, given, columns)
+        if schema is not None:
+            schema = StructType([*schema, *[StructField(name, StringType()) for name in columns]])
+        frame = self._read(source, [f"{folder.url}/" for folder in folders], schema, given, columns)
         return _with_partitions(
             frame.where(chosen) if (chosen := _chosen(folders, files)) else frame, columns
         )
@@ -116,6 +118,17 @@ class Reader(DataFrameReader):
         if names and self._client.conf.get(setting, "true") == "false":
             return dict.fromkeys(names, "string")
         return {name: partition_type(file.values[name] for file in files) for name in names}
+
+    def _read(
+        self, source: str, urls: list[str], schema: StructType | None, given: dict[str, str], skip: Any
+    ) -> Any:
+        if source != "csv" or csv_types.is_for_sail(given):
+            return self._of_sail(source, urls, schema)
+        texts = StructType([StructField(one.name, StringType()) for one in schema]) if schema else None
+        self._options = {
+            k: v for k, v in self._options.items() if k.lower() not in ("inferschema", "nullvalue")
+        }
+        return csv_types.typed(self._of_sail(source, urls, texts), schema, given, skip)
 
     def _of_sail(self, source: str, urls: list[str], schema: StructType | None) -> Any:
         reader = DataFrameReader(self._client).format(source)

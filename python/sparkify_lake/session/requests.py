@@ -24,6 +24,9 @@ _TOKEN = re.compile(
     r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`|--[^\n]*|/\*.*?\*/|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|.""",
     re.S,
 )
+_ML = ("pyspark.ml", "use scikit-learn with df.toPandas()")
+_STREAM = ("df.writeStream", "read new files with spark.read, and write them with df.write.mode('append')")
+_REFUSED = {"MlRelation": _ML, "MlCommand": _ML, "WriteStreamOperationStart": _STREAM}
 _BEFORE_VIEW = frozenset({"from", "join", "table", "describe", "desc"})
 
 
@@ -60,6 +63,8 @@ class Requests:
                     self._visit(one)
 
     def _visit(self, message: Any) -> None:
+        if (refused := _REFUSED.get(message.DESCRIPTOR.name)) is not None:
+            raise not_covered(refused[0], hint=refused[1])
         names = _names(message)
         self._walk(message)
         for expression, name in names:

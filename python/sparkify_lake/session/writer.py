@@ -25,6 +25,10 @@ _MODES = {"append", "overwrite", "ignore", "error", "errorifexists"}
 class Writer(DataFrameWriter):
     """Spark's writer, with Spark's folders."""
 
+    def bucketBy(self, *_: Any, **__: Any) -> Any:
+        """Refused: Sail writes other columns."""
+        raise not_covered("df.write.bucketBy", hint="write without buckets, or with partitionBy")
+
     def save(
         self, path: Any = None, format: Any = None, mode: Any = None, partitionBy: Any = None, **options: Any
     ) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from pyspark.sql import Row
 from pyspark.sql import types as T
 
-from session.scoreboard import Ordered, Outcome, Place, raised, scored
+from session.scoreboard import Ordered, Outcome, Place, kinds, raised, scored
 
 
 @scored("createDataFrame of tuples with names")
@@ -158,13 +158,13 @@ def pandas_types(place: Place) -> Outcome:
         [(1, "x", 2.5, True, dt.datetime(2018, 11, 1), dt.date(2018, 11, 1), Decimal("1.5"), [1])],
         "a int, b string, c double, d boolean, e timestamp, f date, g decimal(3,1), h array<int>",
     ).toPandas()
-    return {name: str(kind) for name, kind in frame.dtypes.items()}, len(frame)
+    return kinds(frame), len(frame)
 
 
 @scored("toPandas: numbers with NULL")
 def pandas_null(place: Place) -> Outcome:
     frame = place.frame([(1, None, None), (None, 1.5, True)], "a bigint, b double, c boolean").toPandas()
-    return {name: str(kind) for name, kind in frame.dtypes.items()}, frame.isna().sum().tolist()
+    return kinds(frame), frame.isna().sum().tolist()
 
 
 @scored("toPandas of groups, sorted")

@@ -26,8 +26,8 @@ def views(place: Place) -> Outcome:
 
 @scored("views: names in another case, registerTempTable")
 def view_names(place: Place) -> Outcome:
-    place.plays.createOrReplaceTempView("Scored_Plays")
-    return place.spark.sql("SELECT count(*) AS n FROM SCORED_PLAYS"), raised(
+    place.plays.createOrReplaceTempView("Named_Plays")
+    return place.spark.sql("SELECT count(*) AS n FROM NAMED_PLAYS"), raised(
         lambda: place.plays.registerTempTable("x")
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,13 @@ RECORDED = Path(__file__).with_name("pyspark_results.json")
 
 def recorded() -> dict[str, Any]:
     """The recorded results, by the names of the calls."""
-    found: dict[str, Any] = json.loads(RECORDED.read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(RECORDED.read_text(encoding="utf-8"))["results"]
     return found
+
+
+def recorded_version() -> str:
+    """The version of PySpark that gave them."""
+    return str(json.loads(RECORDED.read_text(encoding="utf-8"))["pyspark"])
 
 
 def as_text(result: Any) -> str:
@@ -39,7 +45,10 @@ def main(*only: str) -> None:
     lines = [
         f"{json.dumps(name, ensure_ascii=False)}: {as_text(result)}" for name, result in sorted(found.items())
     ]
-    RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    text = ",\n".join(lines)
+    RECORDED.write_text(
+        f'{{"pyspark": "{version("pyspark")}", "results": {{\n{text}\n}}}}\n', encoding="utf-8"
+    )
     print(f"{len(lines)} results in {RECORDED}")
 
 

@@ -70,6 +70,22 @@ class Ordered:
 
 CALLS: dict[str, Call] = {}
 
+BEFORE: dict[str, Any] = {}
+"""The names of a cell that runs before there is a session."""
+FIRST_CELL = """
+from pyspark.sql import *
+from pyspark.sql.functions import *
+from pyspark.sql.types import *
+
+shout = udf(lambda text: text.upper(), StringType())
+
+@udf(returnType=IntegerType())
+def letters(text):
+    return len(text)
+
+schema = StructType([StructField("song_id", StringType()), StructField("year", IntegerType())])
+"""
+
 
 def scored(name: str) -> Callable[[Call], Call]:
     """Puts a call on the scoreboard."""
@@ -126,7 +142,8 @@ def written(place: Place, folder: str) -> Outcome:
         ]
         found["rows"] = sorted(rows_of, key=repr)
     else:
-        found["lines"] = sorted(line for file in files for line in file.read_text().splitlines())
+        # Each file has a header, and engines write different numbers of files.
+        found["lines"] = sorted({line for file in files for line in file.read_text().splitlines()})
     return found
 
 
@@ -135,6 +152,12 @@ def _physical(kind: str) -> str:
     if kind.startswith("timestamp["):
         return "timestamp"
     return {"large_string": "string", "string_view": "string"}.get(kind, kind)
+
+
+def kinds(frame: Any) -> dict[str, str]:
+    """The types of the columns of a pandas frame; pandas 2 and 3 have different names for texts and times."""
+    found = {str(name): str(kind).partition("[")[0] for name, kind in frame.dtypes.items()}
+    return {name: "object" if kind == "str" else kind for name, kind in found.items()}
 
 
 def _naive(value: Any) -> Any:
@@ -149,9 +172,7 @@ def plain(value: Any) -> Any:
     if type(value).__name__ == "DataFrame" and type(value).__module__.startswith("pyspark."):
         return _frame(value, sort=True)
     if type(value).__name__ == "DataFrame":
-        return {
-            "pandas": {str(name): [str(value[name].dtype), plain(value[name].tolist())] for name in value}
-        }
+        return {"pandas": {name: [kind, plain(value[name].tolist())] for name, kind in kinds(value).items()}}
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):  # engines add in different orders
