@@ -99,6 +99,7 @@ class Reader(DataFrameReader):
             frame = self._of_sail("parquet", [converted.path], None)
             return converted.typed(_with_partitions(frame, columns))
         if not columns:
+            urls = [folders[0].prefix + file.path for file in files]
             return self._read(source, urls, schema, given, columns)
         if schema is not None:
             schema = StructType([*schema, *[StructField(name, StringType()) for name in columns]])
