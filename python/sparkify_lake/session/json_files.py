@@ -2,7 +2,7 @@
 
 Sail 0.7 infers from a part of the input, keeps the order of the keys, and ends the read at a broken or mixed
 record. Blocks of lines are read with pyarrow; a block that pyarrow refuses, or could read differently from
-Spark, is read record by record (`json_records.py`). Memory holds one block, whatever the size of the input.
+Spark, is read record by record (`json_records.py`). Memory holds one block, regardless of the size of the input.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class _Conversion:
                 if place not in writers:
                     self._system_local().create_dir(f"{folder}/{place}")
                     file = f"{folder}/{place}/part-0.parquet"
-                    # Sail takes a column whose statistics have one value for constant, also beside NaN.
+                    # Sail takes a column whose statistics have one value for constant, even if it holds NaN.
                     writers[place] = pa.parquet.ParquetWriter(file, schema, write_statistics=False)
                 writers[place].write_table(self._table(block, schema))
             if not writers:
