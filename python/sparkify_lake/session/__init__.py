@@ -1,4 +1,4 @@
-"""The session that `create_spark_session` returns: Spark's own client on Sail, a server in Rust, without a JVM.
+"""The session that `create_spark_session` returns: Spark's own client on Sail, a server in Rust.
 
     from sparkify_lake import session
 
@@ -63,7 +63,7 @@ def _put_in_place(call: str) -> bool:
 
 
 class SparklessSession:
-    """A session that starts with the first call that needs it, and is a `pyspark.sql.SparkSession` from then on.
+    """A session that starts with the first call that needs it, and passes its calls to a `SparkSession`.
 
     Example:
         >>> from sparkify_lake.etl import create_spark_session
@@ -90,15 +90,23 @@ class SparklessSession:
         """The part that takes a log level."""
         return SparklessContext(self)
 
-    def stop(self) -> None:
-        """Stops the session if it was started."""
+    @property
+    def conf(self) -> SparklessConf:
+        """The settings; setting one does not start the session."""
+        return SparklessConf(self)
+
+    @property
+    def started(self) -> Any:
+        """The active session, or None."""
         import sys
 
-        if "sparkify_lake.session.context" in sys.modules:
-            from sparkify_lake.session.context import active_session
+        context = sys.modules.get("sparkify_lake.session.context")
+        return context.active_session() if context else None
 
-            if (started := active_session()) is not None:
-                started.stop()
+    def stop(self) -> None:
+        """Stops the session if it was started."""
+        if (started := self.started) is not None:
+            started.stop()
 
     def __enter__(self) -> SparklessSession:
         return self
@@ -116,7 +124,7 @@ class SparklessSession:
 
 
 class SparklessContext:
-    """What `spark.sparkContext` returns before the session starts: takes a log level, and starts it otherwise."""
+    """What `spark.sparkContext` returns: takes a log level, and starts the session for anything else."""
 
     def __init__(self, owner: SparklessSession) -> None:
         self._owner = owner
@@ -128,3 +136,21 @@ class SparklessContext:
         if name.startswith("__") or name == "_owner":
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self._owner.session.sparkContext, name)
+
+
+class SparklessConf:
+    """What `spark.conf` returns: keeps settings until the session starts."""
+
+    def __init__(self, owner: SparklessSession) -> None:
+        self._owner = owner
+
+    def set(self, key: str, value: Any) -> None:
+        """Keeps a setting."""
+        self._owner._options[key] = value
+        if (started := self._owner.started) is not None:
+            started.conf.set(key, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "_owner":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self._owner.session.conf, name)

@@ -10,10 +10,11 @@ import warnings
 from functools import cache
 from typing import Any
 
-from sparkify_lake.errors import UsageError
+from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.session.refusal import missing_extra
 from sparkify_lake.settings.environment import connect_mode
 
+_SUPPORTED = "4.2."  # of those that Sail 0.7 accepts, the version that the tests use
 _replaced: list[tuple[Any, str, Any]] = []
 
 
@@ -37,6 +38,12 @@ def activate() -> bool:
         from sparkify_lake.session import connection, context, frames
     except ModuleNotFoundError as error:
         raise missing_extra("the Spark session", f"there is no module {error.name}") from None
+    if not pyspark.__version__.startswith(_SUPPORTED):
+        raise ConfigurationError(
+            f"Sail does not support pyspark {pyspark.__version__}",
+            cause=f"it supports the versions {_SUPPORTED}x",
+            hint="in another environment: pip install 'sparkify-lake[notebook]', which brings version 4.2",
+        )
     connect_mode(True)
     convert = client.convert_exception
 

@@ -1,24 +1,27 @@
 """JSON files as Parquet in a temporary folder, with the schema that Spark infers from all records.
 
 Sail 0.7 infers from a part of the input, keeps the order of the keys, and ends the read at a broken or mixed
-record. Blocks of lines are read with pyarrow; a block that pyarrow refuses, or could read differently from Spark,
-is read record by record (`json_records.py`). Memory holds one block, whatever the size of the input.
+record. Blocks of lines are read with pyarrow; a block that pyarrow refuses, or could read differently from
+Spark, is read record by record (`json_records.py`). Memory holds one block, whatever the size of the input.
 """
 
 from __future__ import annotations
 
+import atexit
 import io
+import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException
 from pyspark.sql.types import StructType
 
 from sparkify_lake.session.json_records import Records, canonical, merged
@@ -27,14 +30,14 @@ from sparkify_lake.session.locations import File, folder_name
 from sparkify_lake.session.refusal import not_covered
 
 _BLOCK_BYTES = 16 << 20
-# pyarrow turns whole numbers of this length into decimal numbers or errors, and Spark into decimals.
+# Whole numbers of this length may be decimals in Spark.
 _LONG_NUMBER = re.compile(rb"\d{19}")
 # Options that change what a record means, with the value that changes nothing.
 _FIXED = {
     "primitivesasstring": "false", "prefersdecimal": "false", "dropfieldifallnull": "false",
     "allowcomments": "false", "allowunquotedfieldnames": "false", "allowunquotedcontrolchars": "false",
-    "allowbackslashescapinganycharacter": "false", "allownumericleadingzeros": "false", "infertimestamp": "false",
-    "linesep": "\n", "encoding": "utf-8", "charset": "utf-8",
+    "allowbackslashescapinganycharacter": "false", "allownumericleadingzeros": "false",
+    "infertimestamp": "false", "linesep": "\n", "encoding": "utf-8", "charset": "utf-8",
 }  # fmt: skip
 _converted: dict[tuple[Any, ...], Converted] = {}
 
@@ -43,14 +46,14 @@ _converted: dict[tuple[Any, ...], Converted] = {}
 class Converted:
     """The converted files; `types` turns text into the types of a given schema."""
 
-    folder: TemporaryDirectory[str]
+    folder: str
     types: SchemaTypes | None
     names: tuple[str, ...]
 
     @property
     def path(self) -> str:
         """The folder."""
-        return f"{self.folder.name}/"
+        return f"{self.folder}/"
 
     def typed(self, frame: Any) -> Any:
         """Returns the frame with the types of the given schema."""
@@ -83,6 +86,14 @@ def converted(
     return _converted[key]
 
 
+@cache
+def _folder() -> str:
+    """Returns the folder of all conversions, which is removed when this process ends."""
+    folder, process = mkdtemp(prefix="sparkify-lake-json-"), os.getpid()
+    atexit.register(lambda: os.getpid() == process and shutil.rmtree(folder, ignore_errors=True))
+    return folder
+
+
 class _Conversion:
     def __init__(
         self, system: Any, files: list[File], schema: StructType | None, given: Mapping[str, str]
@@ -95,16 +106,19 @@ class _Conversion:
 
     def run(self) -> Converted:
         schema = self._types.arrow_schema() if self._types else self._inferred()
-        folder: TemporaryDirectory[str] = TemporaryDirectory(prefix="sparkify-lake-json-")
+        folder = mkdtemp(dir=_folder())
         writers: dict[str, Any] = {}
         try:
             for block in self._blocks():
                 place = "/".join(folder_name(key, value) for key, value in block.values.items())
                 if place not in writers:
-                    self._system_local().create_dir(f"{folder.name}/{place}")
-                    file = f"{folder.name}/{place}/part-0.parquet"
-                    writers[place] = pa.parquet.ParquetWriter(file, schema)
+                    self._system_local().create_dir(f"{folder}/{place}")
+                    file = f"{folder}/{place}/part-0.parquet"
+                    # Sail takes a column whose statistics have one value for constant, also beside NaN.
+                    writers[place] = pa.parquet.ParquetWriter(file, schema, write_statistics=False)
                 writers[place].write_table(self._table(block, schema))
+            if not writers:
+                pa.parquet.write_table(schema.empty_table(), f"{folder}/part-0.parquet")
         finally:
             for writer in writers.values():
                 writer.close()
@@ -153,8 +167,8 @@ class _Conversion:
     def _records(self, block: Block) -> Records:
         return Records(block.data.decode("utf-8", "replace"), is_document=block.is_document)
 
-    def _failed(self) -> Exception:
-        return PySparkException(
+    def _failed(self) -> AnalysisException:
+        return AnalysisException(
             "[MALFORMED_RECORD_IN_PARSING] Malformed records are detected in record parsing. "
             "Parse Mode: FAILFAST. SQLSTATE: 22023"
         )
@@ -173,8 +187,8 @@ class _Conversion:
                     continue
                 while data := stream.read(_BLOCK_BYTES):
                     waiting += data
-                    end = waiting.rfind(b"\n") + 1
-                    if end > _BLOCK_BYTES:
+                    end = waiting.rfind(b"\n") + 1 if len(waiting) >= _BLOCK_BYTES else 0
+                    if end:
                         yield Block(values=values, data=waiting[:end], is_document=False)
                         waiting = waiting[end:]
             if waiting and not waiting.endswith(b"\n"):

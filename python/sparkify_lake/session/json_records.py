@@ -151,7 +151,7 @@ def _plain(kind: Any) -> Any:
 
 
 def canonical(kind: Any) -> Any:
-    """Returns a type as Spark ends an inference: fields by name, text where only NULL was seen; None if empty."""
+    """Returns a type as Spark ends an inference: fields by name, text for NULL only; None if it is empty."""
     kind = _plain(kind)
     if pa.types.is_null(kind):
         return pa.string()

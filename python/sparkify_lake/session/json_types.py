@@ -1,4 +1,4 @@
-"""A schema that the user gives for JSON: what is read as text first, and how it becomes a time or a decimal."""
+"""A schema that the user gives for JSON: what is read as text, and how it becomes a time or a decimal."""
 
 from __future__ import annotations
 

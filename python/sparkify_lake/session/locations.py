@@ -1,7 +1,7 @@
 """Which files a path means, and which partition columns their folders give: Spark's rules.
 
-Sail reads a path that does not exist as an empty table, gives every partition column as text, and does not know
-`__HIVE_DEFAULT_PARTITION__`; so the session lists the files itself, on the local disk and on S3.
+Sail reads a path that does not exist as an empty table, gives every partition column as text, and does not
+know `__HIVE_DEFAULT_PARTITION__`; so the session lists the files itself, on the local disk and on S3.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`spark.read` on files: what Sail reads wrongly without an error is listed, typed or converted here first."""
+"""`spark.read` on files: what Sail reads wrongly without an error is listed, typed or converted first."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Reader(DataFrameReader):
     def load(self, path: Any = None, format: Any = None, schema: Any = None, **options: Any) -> Any:
         """Returns the frame of a path or of several."""
         source = (format or self._format or "parquet").rpartition(".")[2].lower()
-        if source not in _FORMATS or path is None and "path" not in self._options:
+        if source not in _FORMATS or (path is None and "path" not in self._options):
             return super().load(path, format, schema, **options)
         if schema is not None:
             self.schema(schema)
@@ -94,9 +94,10 @@ class Reader(DataFrameReader):
             return self._client.createDataFrame([], schema or "value string")
         if source == "json":
             converted = json_files.converted(folders[0].system, files, schema, given)
+            if not converted.names:
+                return self._client.createDataFrame([], StructType([]))
             frame = self._of_sail("parquet", [converted.path], None)
             return converted.typed(_with_partitions(frame, columns))
-        urls = [folders[0].prefix + file.path for file in files]
         if not columns:
             return self._read(source, urls, schema, given, columns)
         if schema is not None:
@@ -110,8 +111,8 @@ class Reader(DataFrameReader):
         names = list(files[0].values) if files else []
         if any(list(file.values) != names for file in files):
             raise AnalysisException(
-                "[CONFLICTING_PARTITION_COLUMN_NAMES] Conflicting partition column names detected: the folders "
-                "are partitioned in different ways. SQLSTATE: KD009"
+                "[CONFLICTING_PARTITION_COLUMN_NAMES] Conflicting partition column names detected: the "
+                "folders are partitioned in different ways. SQLSTATE: KD009"
             )
         setting = "spark.sql.sources.partitionColumnTypeInference.enabled"
         if names and self._client.conf.get(setting, "true") == "false":

@@ -8,8 +8,8 @@ from __future__ import annotations
 from sparkify_lake.errors import ConfigurationError, UsageError
 
 ALTERNATIVE = (
-    "use data frames (select, groupBy, collect, toPandas), read the lake with sparkify_lake.open_lake(output), "
-    "or run this cell on a real Spark"
+    "use data frames (select, groupBy, collect, toPandas), read the lake with "
+    "sparkify_lake.open_lake(output), or run this cell on a real Spark"
 )
 
 

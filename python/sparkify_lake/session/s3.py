@@ -1,4 +1,4 @@
-"""How the session reaches S3: the settings of the package, and those of notebooks that were written for Hadoop.
+"""How the session accesses S3: the settings of the package, and those of notebooks for Hadoop.
 
 Keys stay in a `Secret` until they go to the server or to pyarrow, which lists and moves files.
 """
@@ -61,7 +61,7 @@ def hadoop_setting(key: str, value: str) -> tuple[str, Secret] | None:
 
 
 class Access:
-    """The resolved settings. Hadoop's come first, then the package's, the environment, and a profile of AWS."""
+    """The resolved settings: first Hadoop's, then the package's, the environment, a profile of AWS."""
 
     def __init__(self, hadoop: Mapping[str, Secret]) -> None:
         config = resolve("open_lake", {})
@@ -100,7 +100,8 @@ class Access:
         from pyarrow.fs import S3FileSystem
 
         names = {
-            "access_key_id": "access_key", "secret_access_key": "secret_key", "session_token": "session_token",
+            "access_key_id": "access_key", "secret_access_key": "secret_key",
+            "session_token": "session_token",
             "endpoint_url": "endpoint_override", "region": "region", "ca_file": "tls_ca_file_path",
         }  # fmt: skip
         options: dict[str, Any] = {

@@ -1,8 +1,8 @@
 """`df.write` to files: Sail writes into a staging folder, then the files get the places and names of Spark.
 
-Sail 0.7 writes NULL and '' as an empty folder name, escapes other characters than Spark, deletes all partitions
-when it should replace some, and deletes a table before it has read it. So a table changes only after the new
-files are complete.
+Sail 0.7 writes NULL and '' as an empty folder name, escapes other characters than Spark, deletes all
+partitions when it should replace some, and deletes a table before it has read it. So a table changes only
+after the new files are complete.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ class Writer(DataFrameWriter):
         columns = [names[name.lower()] for name in self._write.partitioning_cols]
         if columns and len(columns) == len(names):
             raise AnalysisException(
-                "[ALL_PARTITION_COLUMNS_NOT_ALLOWED] Cannot use all columns for partition columns. SQLSTATE: KD005"
+                "[ALL_PARTITION_COLUMNS_NOT_ALLOWED] Cannot use all columns for partition columns. "
+                "SQLSTATE: KD005"
             )
         texts = {name: F.col(f"`{name}`").cast("string") for name in columns}
         if source in ("json", "csv"):  # Sail writes times without fractions of a second
@@ -156,7 +157,7 @@ def _move(target: Place, moves: dict[str, str]) -> None:
 
 
 def _delete(files: list[Any], target: Place, *folders: Place) -> None:
-    """Deletes files, and the folders of the table that are empty then (on S3, the objects that stand for them)."""
+    """Deletes files, and the folders that are empty then (on S3, the objects that stand for them)."""
     with ThreadPoolExecutor(16) as threads:
         for _ in threads.map(target.system.delete_file, [one.path for one in files]):
             pass

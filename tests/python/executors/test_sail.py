@@ -46,4 +46,4 @@ def test_doctor_examines_the_workers(sail: Cluster, tmp_path: Path) -> None:
     sail.ask("doctor", location=str(tmp_path / "lake"))
     report = sail.answer()
     workers = [one for one in report["checks"] if one["name"] == "workers"]
-    assert len(workers) == 1 and workers[0]["state"] == "ok", report
+    assert len(workers) == 1 and workers[0]["outcome"] == "ok", report

@@ -13,7 +13,8 @@ from session.test_server import BEGIN
 QUERIES = {
     "a cross join": 'spark.sql("SELECT count(*) FROM range(3000000) a CROSS JOIN range(3000000) b '
     'WHERE a.id * b.id % 7 = 3")',
-    "a join": 'spark.sql("SELECT sum(a.id * b.id) FROM range(2000000) a JOIN range(2000000) b ON a.id % 3 = b.id % 3")',
+    "a join": 'spark.sql("SELECT sum(a.id * b.id) FROM range(2000000) a JOIN range(2000000) b '
+    'ON a.id % 3 = b.id % 3")',
     "an aggregation": 'spark.sql("SELECT sum(id * id) FROM range(90000000000)")',
     "a function": "spark.range(3).select(udf(slow)('id'))",
 }

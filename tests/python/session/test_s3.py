@@ -1,4 +1,4 @@
-"""The session on S3: SeaweedFS checks the signatures; keys come from everywhere where the package finds them."""
+"""The session on S3: SeaweedFS checks signatures; keys come from every place where the package finds them."""
 
 from __future__ import annotations
 
@@ -119,7 +119,8 @@ def test_reading_and_writing(
         assert sorted(spark.read.parquet(target).collect()) == rows
     names = {key.split("/")[2] for key in bucket.names("out/songs/")} - {""}  # the folder itself
     assert names == {
-        "_SUCCESS", "k=a%2Fb", "k=c%3Ad", "k=é", "k=x%3Dy", "k=50%25", "k=g h+i", "k=__HIVE_DEFAULT_PARTITION__",
+        "_SUCCESS", "k=a%2Fb", "k=c%3Ad", "k=é", "k=x%3Dy", "k=50%25", "k=g h+i",
+        "k=__HIVE_DEFAULT_PARTITION__",
     }  # fmt: skip
     frame.where("n = 0").write.mode("append").partitionBy("k").parquet(target)
     assert spark.read.parquet(target).where("k = 'a/b'").count() == 2
@@ -156,7 +157,7 @@ def test_the_keys_are_nowhere(
         spark = start()
         spark.range(3).write.parquet(bucket.url("numbers"))
         assert spark.read.parquet(bucket.url("numbers")).count() == 3
-        with pytest.raises(Exception) as caught:  # noqa: PT011
+        with pytest.raises(Exception) as caught:
             spark.read.parquet("s3://no-such-bucket-of-ours/x")
     captured = capfd.readouterr()
     server = spark.server
@@ -185,7 +186,7 @@ def test_other_keys_need_another_session(
         spark.read.parquet(bucket.url("numbers"))
     assert "spark.stop()" in str(caught.value)
     spark.stop()
-    with pytest.raises(Exception, match="ACCESS_DENIED|AccessDenied|403|InvalidAccessKeyId"):
+    with pytest.raises(Exception, match=r"ACCESS_DENIED|AccessDenied|403|InvalidAccessKeyId"):
         start().read.parquet(bucket.url("numbers"))
     from_dl_cfg(weed, monkeypatch)
     start().stop()

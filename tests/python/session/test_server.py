@@ -1,4 +1,4 @@
-"""The life of the Sail server: sessions one after another, two processes, forks, kills, the end of the process.
+"""The life of the Sail server: several sessions, two processes, forks, kills, the end of the process.
 
 Each test runs a program of its own, because a fork or a kill would disturb the session of other tests.
 """
@@ -59,7 +59,8 @@ pid = server.running()._process.pid
 threading.Timer(1, os.kill, (pid, signal.SIGKILL)).start()
 began = time.monotonic()
 try:
-    spark.sql("SELECT count(*) FROM range(3000000) a CROSS JOIN range(3000000) b WHERE a.id * b.id % 7 = 3").collect()
+    numbers = "range(3000000)"
+    spark.sql(f"SELECT count(*) FROM {numbers} a CROSS JOIN {numbers} b WHERE a.id * b.id % 7 = 3").collect()
 except Exception as error:
     print(type(error).__name__, error.message)
 assert time.monotonic() - began < 20
@@ -87,7 +88,7 @@ FORKED = "QueryError a forked process cannot use the Spark session of its parent
 
 
 def finished(program: str, seconds: float = 60) -> list[str]:
-    """Runs a program to its end; returns the lines that it prints. Nothing may be on stderr but gRPC's notes."""
+    """Runs a program to its end; returns the printed lines. Stderr may only contain notes of gRPC."""
     done = subprocess.run(
         [sys.executable, "-c", BEGIN + program], capture_output=True, text=True, timeout=seconds, check=False
     )

@@ -1,4 +1,4 @@
-"""Clusters in separate processes: Spark, Spark Connect and Ray with two workers each, and Sail on this machine."""
+"""Clusters in separate processes: Spark, Spark Connect and Ray with two workers each, and Sail."""
 
 from __future__ import annotations
 
