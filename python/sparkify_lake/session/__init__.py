@@ -8,7 +8,7 @@
 
 The classes, functions and errors are those of `pyspark`. The server starts with the first call that needs it.
 
-Invariant: importing this module and creating a `SparklessSession` loads nothing but the errors.
+Invariant: importing this module and creating a `SparklessSession` loads only the errors.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class SparklessSession:
 
 
 class SparklessContext:
-    """What `spark.sparkContext` returns: takes a log level, and starts the session for anything else."""
+    """The value of `spark.sparkContext`: takes a log level, and starts the session for anything else."""
 
     def __init__(self, owner: SparklessSession) -> None:
         self._owner = owner
@@ -139,7 +139,7 @@ class SparklessContext:
 
 
 class SparklessConf:
-    """What `spark.conf` returns: keeps settings until the session starts."""
+    """The value of `spark.conf`: keeps settings until the session starts."""
 
     def __init__(self, owner: SparklessSession) -> None:
         self._owner = owner

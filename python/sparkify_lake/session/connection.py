@@ -63,7 +63,7 @@ class SailSession(SparkSession, ClassicSession):
 
     @cached_property
     def sparkContext(self) -> SparkContext:
-        """What notebooks use of the context."""
+        """The part of the context that notebooks use."""
         return SparkContext(self)
 
     def take_setting(self, key: str, value: str) -> None:

@@ -1,4 +1,4 @@
-"""What notebooks use of a SparkContext, a SQLContext and `df.rdd`, which Spark Connect does not have.
+"""The parts of SparkContext, SQLContext and `df.rdd` that notebooks use; Spark Connect has none of them.
 
 Rows of `rdd` are read and mapped in this process, one by one; there is no cluster.
 """

@@ -2,7 +2,8 @@
 
 Sail 0.7 infers from a part of the input, keeps the order of the keys, and ends the read at a broken or mixed
 record. Blocks of lines are read with pyarrow; a block that pyarrow refuses, or could read differently from
-Spark, is read record by record (`json_records.py`). Memory holds one block, whatever the size of the input.
+Spark, is read record by record (`json_records.py`). Memory holds one block, regardless of the size of the
+input.
 """
 
 from __future__ import annotations
@@ -90,7 +91,12 @@ def converted(
 def _folder() -> str:
     """Returns the folder of all conversions, which is removed when this process ends."""
     folder, process = mkdtemp(prefix="sparkify-lake-json-"), os.getpid()
-    atexit.register(lambda: os.getpid() == process and shutil.rmtree(folder, ignore_errors=True))
+
+    def remove() -> None:
+        if os.getpid() == process:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
     return folder
 
 
@@ -114,7 +120,7 @@ class _Conversion:
                 if place not in writers:
                     self._system_local().create_dir(f"{folder}/{place}")
                     file = f"{folder}/{place}/part-0.parquet"
-                    # Sail takes a column whose statistics have one value for constant, also beside NaN.
+                    # Sail takes a column whose statistics have one value for constant, even if it holds NaN.
                     writers[place] = pa.parquet.ParquetWriter(file, schema, write_statistics=False)
                 writers[place].write_table(self._table(block, schema))
             if not writers:

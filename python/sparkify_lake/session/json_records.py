@@ -36,7 +36,7 @@ class Records:
         self.has_corrupt = False
 
     def _parsed(self) -> Iterator[tuple[str, dict[str, Any] | None]]:
-        """Lists the records; None for a text that is no object and no array of objects."""
+        """Lists the records; None for a text that is neither an object nor an array of objects."""
         for text in self._texts:
             stripped = text.lstrip("\ufeff \t\r\n")
             if not stripped:

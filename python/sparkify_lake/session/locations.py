@@ -17,7 +17,7 @@ from sparkify_lake.session.refusal import not_covered
 from sparkify_lake.settings.locations import is_remote
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
-# What Spark escapes in the name of a partition folder.
+# The characters that Spark escapes in the name of a partition folder.
 _ESCAPED = frozenset("\"#%'*/:=?\\\x7f{[]^" + "".join(map(chr, range(1, 32))))
 _MAGIC = re.compile(r"[*?\[{]")
 _INT, _LONG = 2**31, 2**63

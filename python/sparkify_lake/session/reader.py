@@ -99,6 +99,7 @@ class Reader(DataFrameReader):
             frame = self._of_sail("parquet", [converted.path], None)
             return converted.typed(_with_partitions(frame, columns))
         if not columns:
+            urls = [folders[0].prefix + file.path for file in files]
             return self._read(source, urls, schema, given, columns)
         if schema is not None:
             schema = StructType([*schema, *[StructField(name, StringType()) for name in columns]])
@@ -125,7 +126,7 @@ class Reader(DataFrameReader):
         if source != "csv" or csv_types.is_for_sail(given):
             return self._of_sail(source, urls, schema)
         texts = StructType([StructField(one.name, StringType()) for one in schema]) if schema else None
-        self._options = {
+        self._options: dict[str, str] = {
             k: v for k, v in self._options.items() if k.lower() not in ("inferschema", "nullvalue")
         }
         return csv_types.typed(self._of_sail(source, urls, texts), schema, given, skip)

@@ -1,4 +1,4 @@
-"""Differences of Sail from Spark that are corrected in each request before it is sent.
+"""Corrects each request before it is sent, where Sail understands something differently from Spark.
 
 `to_timestamp` of a number means seconds in Spark and microseconds in Sail 0.7; `weekday` is -1 on Sundays;
 some parts of dates and forms of functions are missing or have other types (`_FUNCTIONS`); names of views are
@@ -19,7 +19,7 @@ import pyspark.sql.connect.proto as proto
 
 from sparkify_lake.session.refusal import not_covered
 
-# Text, quoted names and comments of SQL, which stay unchanged, or a name.
+# Text, quoted names and comments of SQL, which do not change, or a name.
 _TOKEN = re.compile(
     r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`|--[^\n]*|/\*.*?\*/|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|.""",
     re.S,
@@ -147,7 +147,7 @@ def _name(expression: Any) -> str | None:
 
 
 def _expression(value: Any) -> Any:
-    """A function, a literal, or an unchanged expression."""
+    """A function, a literal, or another expression, unchanged."""
     if isinstance(value, proto.Expression):
         return value
     made = proto.Expression()

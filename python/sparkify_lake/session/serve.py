@@ -3,7 +3,7 @@
 The settings come as lines of JSON through standard input, so that no key stands in an environment that others
 can read. The first answer is the port.
 
-Invariant: the process ends when standard input ends, which is when its parent ends, however that happens.
+Invariant: the process ends when standard input ends, which is when its parent ends, regardless of how.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The Sail server: one child process, started by the first call that needs it.
 
 A child has its own signals, so that Ctrl-C stops a query and not the server, and its own environment, so that
-keys for S3 never stand in the environment of the user's process.
+keys for S3 are never in the environment of the user's process.
 
 Invariant: every request first makes sure that this process started the server and that it still runs.
 """

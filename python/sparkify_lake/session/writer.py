@@ -157,7 +157,7 @@ def _move(target: Place, moves: dict[str, str]) -> None:
 
 
 def _delete(files: list[Any], target: Place, *folders: Place) -> None:
-    """Deletes files, and the folders that are empty then (on S3, the objects that stand for them)."""
+    """Deletes files, and the folders that are empty then (on S3, the objects that represent them)."""
     with ThreadPoolExecutor(16) as threads:
         for _ in threads.map(target.system.delete_file, [one.path for one in files]):
             pass

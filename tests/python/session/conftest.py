@@ -16,7 +16,7 @@ from sparkify_lake.etl import create_spark_session
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory, isolated_module: Path, run: Callable[..., Any]) -> Path:
-    """The hand-made data set, with a lake made of it beside it."""
+    """The hand-made data set, with a lake made of it next to it."""
     place = tmp_path_factory.mktemp("handmade")
     folder = write_handmade(place / "data")
     run(folder, place / "lake", ts_window="2018-01-01..2019-01-01")

@@ -1,4 +1,4 @@
-"""Ctrl-C ends a query within seconds, whatever the query does, and the session answers the next one."""
+"""Ctrl-C ends a query within seconds in any kind of query, and the session answers the next one."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ CASES: dict[str, tuple[str, str, list[tuple[Any, ...]]]] = {
                       [(9223372036854775807,), (9223372036854775808,)]),
     "a broken line": ('{"a":1}\n{"a": \n{"a":3}\n', "_corrupt_record string, a bigint",
                       [(None, 1), ('{"a": ', None), (None, 3)]),
-    "a line that is no object": ('{"a":1}\n[1]\n7\n', "_corrupt_record string, a bigint",
+    "a line that is not an object": ('{"a":1}\n[1]\n7\n', "_corrupt_record string, a bigint",
                                  [(None, 1), ("[1]", None), ("7", None)]),
     "an array of objects": ('[{"a":1},{"a":2}]\n{"a":3}\n', "a bigint", [(1,), (2,), (3,)]),
     "blank lines": ('\n{"a":1}\n   \n\r\n{"a":2}\r\n', "a bigint", [(1,), (2,)]),

@@ -1,8 +1,8 @@
 """The recorded results are those of real PySpark, and the notebook gives the same there and on this session.
 
 Skipped where pyspark or a Java runtime is missing. The recorded results are checked only with the version of
-pyspark that gave them: `make spark` has it in a separate environment, because Sail refuses its client. Each engine
-runs in a separate process, in a time zone that is not UTC: Python sees times in that zone.
+pyspark that gave them: `make spark` has it in a separate environment, because Sail refuses its client. Each
+engine runs in a separate process, in a time zone that is not UTC: Python sees times in that zone.
 """
 
 from __future__ import annotations

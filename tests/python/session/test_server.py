@@ -1,6 +1,6 @@
 """The life of the Sail server: several sessions, two processes, forks, kills, the end of the process.
 
-Each test runs a program of its own, because a fork or a kill would disturb the session of other tests.
+Each test runs a separate program, because a fork or a kill would disturb the session of other tests.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ FORKED = "QueryError a forked process cannot use the Spark session of its parent
 
 
 def finished(program: str, seconds: float = 60) -> list[str]:
-    """Runs a program to its end; returns the printed lines. Stderr may only contain notes of gRPC."""
+    """Runs a program until it ends; returns the printed lines. Stderr may only contain notes of gRPC."""
     done = subprocess.run(
         [sys.executable, "-c", BEGIN + program], capture_output=True, text=True, timeout=seconds, check=False
     )
