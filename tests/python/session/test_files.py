@@ -145,7 +145,8 @@ def test_some_partitions_of_a_table(without_spark: Any, tmp_path: Path) -> None:
     based = without_spark.read.option("basePath", root)
     assert based.parquet(f"{root}/y=2018").count() == 4
     assert based.parquet(f"{root}/*/k=a1/*.parquet").columns == ["n", "y", "k"]
-    assert rows_of(based.parquet(f"{root}/y=2019/k=a1", f"{root}/y=2020/k=a0").select("y", "k").distinct()) == [
+    two = based.parquet(f"{root}/y=2019/k=a1", f"{root}/y=2020/k=a0")
+    assert rows_of(two.select("y", "k").distinct()) == [
         (2019, "a1"), (2020, "a0"),
     ]  # fmt: skip
     assert without_spark.read.parquet(f"{root}/y=2018").columns == ["n", "k"]
