@@ -67,6 +67,19 @@ def test_a_refusal_is_an_attribute_error_and_pickles(without_spark: Any) -> None
     assert again.context == {"call": "rdd.mapPartitionsWithIndex"}
 
 
+def test_a_notebook_displays_every_object(without_spark: Any) -> None:
+    """A cell that ends with one of these must not print a traceback."""
+    context = without_spark.sparkContext
+    shown = [without_spark, context, without_spark.range(3), context.parallelize([1]), without_spark.read]
+    shown += [without_spark.conf, without_spark.catalog, without_spark.range(3).write, create_spark_session()]
+    for one in shown:
+        assert repr(one)
+        for name in ("_repr_html_", "_repr_mimebundle_", "_ipython_display_", "_repr_png_"):
+            method = getattr(one, name, None)  # IPython ignores what it cannot call, such as a column
+            if callable(method):
+                assert method() is None or isinstance(method(), str)
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [("spark.sql.session.timeZone", "Asia/Tokyo"), ("spark.sql.caseSensitive", "true")],
