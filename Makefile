@@ -14,7 +14,7 @@ DELAYS ?= 0,30
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test notebooks lint wording fmt core wheel install airflow docs bench parts scaling incremental sequences executors profile remote stores trust fuzz fuzz-coverage compare clean tools
+.PHONY: help demo test notebooks lint wording fmt core wheel install airflow docs bench parts scaling incremental sequences executors spark profile remote stores trust fuzz fuzz-coverage compare clean tools
 
 help:  ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ install: wheel  ## install the wheel into .venv
 airflow: wheel  ## test with a real Airflow in a separate environment; AIRFLOW=2.11 runs only the example DAGs there
 	@AIRFLOW=$(AIRFLOW) PYTHON=$(PYTHON) sh scripts/airflow.sh
 
+spark: wheel  ## check the recorded results of the scoreboard with the PySpark that gave them, in a separate environment
+	@PYTHON=$(PYTHON) sh scripts/spark.sh
+
 docs: install $(VENV)/tested  ## build the documentation website in target/site; a dead link is an error
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
 
@@ -114,7 +117,7 @@ compare: $(VENV)/tested  ## check that two builds write the same lakes: OLD=/old
 	$(PY) scripts/compare_engines.py $(OLD) $(NEW)
 
 clean:  ## remove generated files, except the compiler's output
-	rm -rf $(VENV) .venv-airflow* dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-airflow* .venv-spark dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
 
 tools:
 	@PYTHON=$(PYTHON) sh scripts/tools.sh

@@ -17,6 +17,9 @@ def main() -> None:
         if found is None:
             sys.exit(f"pyproject.toml has no list {name}")
         wanted += re.findall(r'"([^"]+)"', found.group(1))
+    if any(one.startswith("pyspark[") for one in wanted):
+        # Both install the package pyspark; the full one includes the client.
+        wanted = [one for one in wanted if not one.startswith("pyspark-client")]
     print(*wanted)
 
 

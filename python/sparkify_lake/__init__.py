@@ -25,7 +25,7 @@ A module imports only modules and folders that come before it in this list, whic
     airflow_lineage   what a run reports to Airflow
     jobs              run, plan, build, sample
     diagnostics       doctor, check, status, recover
-    session           a session like Spark's, on DuckDB
+    session           a Spark session without a JVM, on Sail
     etl               the functions of the original Spark job
     airflow           an operator and a sensor
     cli_arguments     the commands and their arguments

@@ -39,11 +39,10 @@ def executor_of(chosen: object) -> Executor | None:
         from sparkify_lake.executors.ray import RayExecutor
 
         return RayExecutor()
-    if _is_from(chosen, "sparkify_lake") and not isinstance(chosen, Executor):
-        raise _invalid(
-            "the session of this package is not an executor",
-            hint="leave out the executor, or pass a SparkSession of PySpark",
-        )
+    if type(chosen).__module__.startswith("sparkify_lake.session"):
+        from sparkify_lake.executors.spark import SparkExecutor
+
+        return SparkExecutor(getattr(chosen, "session", chosen))
     if isinstance(chosen, str) or not isinstance(chosen, Executor):
         value = repr(chosen) if isinstance(chosen, str) else f"of type {type(chosen).__name__}"
         raise _invalid(f"executor cannot be {value}", hint="use local, spark, ray or a SparkSession")

@@ -1,199 +1,186 @@
-"""`df.write`: Parquet as Spark lays it out, with partitions in folder names and `_SUCCESS`.
+"""`df.write` to files: Sail writes into a staging folder, then the files get the places and names of Spark.
 
-Files are written beside the target first and moved in place when all are there.
+Sail 0.7 writes NULL and '' as an empty folder name, escapes other characters than Spark, deletes all
+partitions when it should replace some, and deletes a table before it has read it. So a table changes only
+after the new files are complete.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import uuid4
 
-from sparkify_lake.errors import OutputError
-from sparkify_lake.session.kinds import literal, quoted
-from sparkify_lake.session.paths import folder_name, local
+from pyspark.errors import AnalysisException
+from pyspark.sql.connect.dataframe import DataFrame
+from pyspark.sql.connect.readwriter import DataFrameWriter
+
+from sparkify_lake.session.locations import Place, folder_name, place_of, unescaped
 from sparkify_lake.session.refusal import not_covered
-from sparkify_lake.session.show import text
 
-if TYPE_CHECKING:
-    from sparkify_lake.session.frame import Frame
-
-_MODES = {"overwrite": "overwrite", "append": "append", "ignore": "ignore", "error": "error",
-          "errorifexists": "error", "default": "error"}  # fmt: skip
-_CODECS = ("snappy", "gzip", "zstd", "none", "uncompressed")
-_NULL = "<null>"
+_FORMATS = ("parquet", "json", "csv", "text")
+_MODES = {"append", "overwrite", "ignore", "error", "errorifexists"}
 
 
-class Writer:
-    """What `df.write` returns."""
+class Writer(DataFrameWriter):
+    """Spark's writer, with Spark's folders."""
 
-    def __init__(self, frame: Frame) -> None:
-        self._frame = frame
-        self._mode = "error"
-        self._by: list[str] = []
-        self._codec = "snappy"
-        self._is_dynamic: bool | None = None
+    def bucketBy(self, *_: Any, **__: Any) -> Any:
+        """Refused: Sail writes other columns."""
+        raise not_covered("df.write.bucketBy", hint="write without buckets, or with partitionBy")
 
-    def mode(self, saveMode: str | None) -> Writer:  # Spark's name
-        """Says what happens to what is there: overwrite, append, ignore or error."""
-        if saveMode is not None:
-            if saveMode.lower() not in _MODES:
-                raise not_covered(f"df.write.mode({saveMode!r})", hint=f"one of {', '.join(_MODES)}")
-            self._mode = _MODES[saveMode.lower()]
-        return self
-
-    def format(self, source: str) -> Writer:
-        """Names the format for `save`; it is Parquet."""
-        if source.lower() != "parquet":
-            raise not_covered(
-                f"df.write.format({source!r})", hint="write Parquet, or df.toPandas().to_csv(path)"
-            )
-        return self
-
-    def option(self, key: str, value: Any) -> Writer:
-        """Takes `compression` and `partitionOverwriteMode`; others are refused by name."""
-        if key.lower() == "compression" and str(value).lower() in _CODECS:
-            self._codec = "uncompressed" if str(value).lower() == "none" else str(value).lower()
-        elif key.lower() == "partitionoverwritemode":
-            self._is_dynamic = str(value).lower() == "dynamic"
-        else:
-            raise not_covered(
-                f"df.write.option({key!r}, {value!r})", hint=f"compression is one of {', '.join(_CODECS)}"
-            )
-        return self
-
-    def options(self, **options: Any) -> Writer:
-        """Takes several options."""
-        for key, value in options.items():
-            self.option(key, value)
-        return self
-
-    def partitionBy(self, *cols: str | list[str]) -> Writer:  # Spark's name
-        """Puts the values of columns into folder names."""
-        self._by = [name for one in cols for name in ([one] if isinstance(one, str) else one)]
-        return self
-
-    def save(self, path: str | os.PathLike[str] | None = None, **options: Any) -> None:
-        """Writes in the format that was named."""
-        if path is None:
-            raise not_covered("df.write.save() without a path", hint="name the path")
-        self.parquet(path, **options)
-
-    def parquet(
-        self,
-        path: str | os.PathLike[str],
-        mode: str | None = None,
-        partitionBy: str | list[str] | None = None,  # Spark's name
-        compression: str | None = None,
+    def save(
+        self, path: Any = None, format: Any = None, mode: Any = None, partitionBy: Any = None, **options: Any
     ) -> None:
-        """Writes Parquet files below a folder."""
-        self.mode(mode)
+        """Writes the frame to a folder."""
+        self.mode(mode).options(**options)
         if partitionBy is not None:
             self.partitionBy(partitionBy)
-        if compression is not None:
-            self.option("compression", compression)
-        target = Path(local("df.write.parquet", path))
-        if target.exists() and self._mode in ("error", "ignore"):
-            if self._mode == "ignore":
-                return
-            raise OutputError(
-                f"{target} is there already",
-                cause="the mode is error, Spark's default",
-                hint="choose what happens to it: df.write.mode('overwrite')",
-                context={"path": str(target)},
+        if format is not None:
+            self.format(format)
+        source = (self._write.source or "parquet").lower()
+        path = path or self._write.options.pop("path", None)
+        if source not in _FORMATS or path is None:
+            super().save(path)
+            return
+        how = (self._write.mode or "error").lower()
+        if how not in _MODES:
+            raise not_covered(
+                f"write.mode({self._write.mode!r})", hint=f"use one of {', '.join(sorted(_MODES))}"
             )
-        self._write(target)
-
-    def _write(self, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staging = target.parent / f".{target.name}.{uuid4().hex}"
+        if self._write.num_buckets > 0 or self._write.sort_cols:
+            raise AnalysisException("'save' does not support bucketBy and sortBy right now. Use saveAsTable.")
+        target = place_of(self._spark, path)
+        before = [
+            one for one in target.children(recursive=True) if one.is_file and f"/{_STAGING}/" not in one.path
+        ]
+        if before and how in ("error", "errorifexists"):
+            raise AnalysisException(
+                f"[PATH_ALREADY_EXISTS] Path {target.url} already exists. "
+                'Set mode as "overwrite" to overwrite the existing path. SQLSTATE: 42K04'
+            )
+        if before and how == "ignore":
+            return
+        folder = target.at(f"{target.path}/{_STAGING}")
+        staging = folder.at(f"{folder.path}/{uuid4()}")
         try:
-            staging.mkdir()
-            files = self._stage(staging)
-            self._publish(staging, files, target)
+            frame = self._stage(source, staging)
+            moves = _moves(staging, target, self._write.partitioning_cols)
+            _move(target, moves)
+            if how == "overwrite":
+                _delete(self._replaced(before, moves, target), target)
+            if not moves and source == "parquet" and not self._write.partitioning_cols:
+                _write_empty(frame, target)
+            with target.system.open_output_stream(f"{target.path}/_SUCCESS"):
+                pass
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            if _is_folder(staging):
+                target.system.delete_dir(staging.path)
+            _delete([], target, folder)
 
-    def _stage(self, staging: Path) -> list[tuple[Path, Path]]:
-        """Writes the files; returns each with its place in the table."""
-        engine, sql = self._frame.session, self._frame.as_sql()
-        plain = engine.plain(sql, engine.described(sql), keep_instants=True)
-        columns = [name for name, _ in engine.described(plain)]
-        by = [self._column(name, columns) for name in self._by]
-        if len(by) == len(columns):
-            raise not_covered("df.write.partitionBy of all columns", hint="leave one column in the files")
-        options = f"FORMAT parquet, COMPRESSION {self._codec}"
-        suffix = f"-{uuid4()}-c000{'' if self._codec == 'uncompressed' else f'.{self._codec}'}.parquet"
-        if not by:
-            file = staging / "part"
-            engine.run(f"COPY ({plain}) TO {literal(str(file))} ({options})")
-            return [(file, Path(f"part-00000{suffix}"))]
-        # Folders are numbered first: their names are Spark's business, not DuckDB's.
-        table = engine.new_name("written")
-        keys = ", ".join(map(quoted, by))
-        engine.run(
-            f"CREATE TEMP TABLE {table} AS "
-            f"SELECT *, dense_rank() OVER (ORDER BY {keys}) AS partition_number FROM ({plain})"
-        )
-        try:
-            _, values = engine.fetched(f"SELECT DISTINCT partition_number, {keys} FROM {table}", in_utc=True)
-            rest = ", ".join(quoted(name) for name in columns if name not in by)
-            if values:
-                engine.run(
-                    f"COPY (SELECT partition_number, {rest} FROM {table} ORDER BY partition_number) "
-                    f"TO {literal(str(staging / 'parts'))} ({options}, PARTITION_BY (partition_number))"
+    def _stage(self, source: str, staging: Place) -> DataFrame:
+        """Lets Sail write below the staging folder, with all partition values as text."""
+        from pyspark.sql.connect.functions import builtin as F
+
+        frame = DataFrame(self._df, self._spark)
+        kinds = dict(frame.dtypes)
+        names = {name.lower(): name for name in frame.columns}
+        if len(names) < len(frame.columns):
+            raise AnalysisException(
+                "[COLUMN_ALREADY_EXISTS] Two columns have the same name, apart from upper and lower case; "
+                "choose another name or rename one of them. SQLSTATE: 42711"
+            )
+        for name in self._write.partitioning_cols:
+            if name.lower() not in names:
+                raise AnalysisException(
+                    f"[COLUMN_NOT_DEFINED_IN_TABLE] partition column `{name}` is not one of the columns "
+                    f"{', '.join(names.values())}. SQLSTATE: 42703"
                 )
-        finally:
-            engine.run(f"DROP TABLE {table}")
-        files = []
-        for number, *key in values:
-            parts = (folder_name(name, _value(value)) for name, value in zip(by, key, strict=True))
-            folder = Path(*parts)
-            found = sorted((staging / "parts" / f"partition_number={number}").iterdir())
-            files += [(file, folder / f"part-{at:05d}{suffix}") for at, file in enumerate(found)]
-        return files
-
-    def _publish(self, staging: Path, files: list[tuple[Path, Path]], target: Path) -> None:
-        if self._mode == "overwrite" and target.exists():
-            if self._dynamic() and self._by:
-                for folder in {place.parent for _, place in files}:
-                    shutil.rmtree(target / folder, ignore_errors=True)
-            elif target.is_dir() and not target.is_symlink():
-                shutil.rmtree(target)
-            else:
-                target.unlink()
-        target.mkdir(exist_ok=True)
-        for file, place in files:
-            (target / place).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(file, target / place)
-        (target / "_SUCCESS").touch()
-
-    def _dynamic(self) -> bool:
-        from sparkify_lake.session import RuntimeConfig
-
-        if self._is_dynamic is not None:
-            return self._is_dynamic
-        setting = RuntimeConfig().get("spark.sql.sources.partitionOverwriteMode", "STATIC")
-        return str(setting).upper() == "DYNAMIC"
-
-    @staticmethod
-    def _column(name: str, columns: list[str]) -> str:
-        for column in columns:
-            if column.lower() == name.lower():
-                return column
-        raise not_covered(
-            f"df.write.partitionBy({name!r})",
-            cause="there is no such column",
-            hint=f"one of {', '.join(columns)}",
+        columns = [names[name.lower()] for name in self._write.partitioning_cols]
+        if columns and len(columns) == len(names):
+            raise AnalysisException(
+                "[ALL_PARTITION_COLUMNS_NOT_ALLOWED] Cannot use all columns for partition columns. "
+                "SQLSTATE: KD005"
+            )
+        texts = {name: F.col(f"`{name}`").cast("string") for name in columns}
+        if source in ("json", "csv"):  # Sail writes times without fractions of a second
+            texts |= {
+                name: F.date_format(f"`{name}`", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX")
+                for name in names.values()
+                if kinds[name] == "timestamp" and name not in columns
+            }
+        staged = frame.withColumns(texts) if texts else frame
+        writer = (
+            DataFrameWriter(staged._plan, self._spark).format(source).mode("overwrite").partitionBy(columns)
         )
+        writer.options(
+            **{**({"compression": "snappy"} if source == "parquet" else {}), **self._write.options}
+        )
+        writer.save(staging.url)
+        return frame
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(f"'DataFrameWriter' object has no attribute {name!r}")
-        raise not_covered(f"df.write.{name}", hint="write Parquet, or df.toPandas() and pandas' own writers")
+    def _replaced(self, before: list[Any], moves: dict[str, str], target: Place) -> list[Any]:
+        """Returns what an overwrite deletes: everything, or the partitions that are written."""
+        setting = "spark.sql.sources.partitionOverwriteMode"
+        given = {name.lower(): value for name, value in self._write.options.items()}
+        chosen = given.get("partitionoverwritemode") or self._spark.conf.get(setting, "static")
+        if str(chosen).lower() != "dynamic" or not self._write.partitioning_cols:
+            return before
+        folders = {path.rpartition("/")[0] for path in moves.values()}
+        return [one for one in before if one.path.rpartition("/")[0] in folders]
 
 
-def _value(value: Any) -> str | None:
-    return None if value is None else text(value)
+_STAGING = "_temporary"
+
+
+def _moves(staging: Place, target: Place, columns: list[str]) -> dict[str, str]:
+    """Returns where each staged file goes: Spark's names of folders and files."""
+    name = str(uuid4())
+    moves = {}
+    files = sorted((one for one in staging.children(recursive=True) if one.is_file), key=lambda one: one.path)
+    for number, one in enumerate(files):
+        *folders, file = one.path[len(staging.path) + 1 :].split("/")
+        values = [unescaped(folder.partition("=")[2]) for folder in folders]
+        inner = [folder_name(column, value) for column, value in zip(columns, values, strict=True)]
+        ending = ".".join(filter(None, file.split(".")[1:])).replace("zst.", "zstd.")
+        moves[one.path] = "/".join([target.path, *inner, f"part-{number:05d}-{name}-c000.{ending}"])
+    return moves
+
+
+def _move(target: Place, moves: dict[str, str]) -> None:
+    if _is_local(target):
+        for folder in {target.path, *(path.rpartition("/")[0] for path in moves.values())}:
+            target.system.create_dir(folder)
+    with ThreadPoolExecutor(16) as threads:
+        for _ in threads.map(target.system.move, moves, moves.values()):
+            pass
+
+
+def _delete(files: list[Any], target: Place, *folders: Place) -> None:
+    """Deletes files, and the folders that are empty then (on S3, the objects that represent them)."""
+    with ThreadPoolExecutor(16) as threads:
+        for _ in threads.map(target.system.delete_file, [one.path for one in files]):
+            pass
+    places = {one.path.rpartition("/")[0] for one in files} | {folder.path for folder in folders}
+    above = {"/".join(path.split("/")[:depth]) for path in places for depth in range(2, path.count("/") + 2)}
+    for path in sorted(above, reverse=True):
+        inside = path.startswith(target.path) and _is_folder(target.at(path))
+        if inside and not target.at(path).children():
+            target.system.delete_dir(path)
+
+
+def _is_folder(place: Place) -> bool:
+    from pyarrow.fs import FileType
+
+    return bool(place.system.get_file_info(place.path).type == FileType.Directory)
+
+
+def _is_local(place: Place) -> bool:
+    return bool(place.system.type_name == "local")
+
+
+def _write_empty(frame: DataFrame, target: Place) -> None:
+    from pyarrow.parquet import write_table
+
+    file = f"{target.path}/part-00000-{uuid4()}-c000.snappy.parquet"
+    write_table(frame.limit(0).toArrow(), file, filesystem=target.system)

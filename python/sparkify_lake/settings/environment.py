@@ -1,6 +1,7 @@
 """The process environment: variables, and the programs that this process is part of.
 
-Invariant: environment variables are read only here, and never written.
+Invariant: environment variables are read only here. In the process of the
+user, only `connect_mode` writes one, which holds no secret.
 """
 
 from __future__ import annotations
@@ -43,3 +44,39 @@ def is_in_airflow() -> bool:
 def is_in_notebook() -> bool:
     """Returns whether this process is a Jupyter kernel. Imports nothing."""
     return "ipykernel" in sys.modules
+
+
+def aws_endpoint() -> str | None:
+    """Returns the endpoint that the tools of AWS read from the environment."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+
+
+def has_aws_keys() -> bool:
+    """Returns whether the environment holds credentials of AWS."""
+    return bool(os.environ.get("AWS_ACCESS_KEY_ID"))
+
+
+def aws_profile_files() -> tuple[str, list[str]]:
+    """Returns the name of the profile of AWS, and the files that may define it."""
+    home = os.path.expanduser("~/.aws/")
+    named = (("AWS_CONFIG_FILE", "config"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials"))
+    files = [os.environ.get(variable) or home + file for variable, file in named]
+    return os.environ.get("AWS_PROFILE") or "default", files
+
+
+def child_variables(**values: str) -> dict[str, str]:
+    """Returns the environment of this process for a child process, with some values set."""
+    return {**os.environ, **values}
+
+
+def take_variables(variables: Mapping[str, str]) -> None:
+    """Sets variables of the server process of the Spark session, which reads S3 settings from them."""
+    os.environ.update(variables)
+
+
+def connect_mode(on: bool) -> None:
+    """Sets the variable by which the functions of pyspark know that the session is one of Spark Connect."""
+    if on:
+        os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+    else:
+        os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)

@@ -12,9 +12,9 @@ import sparkify_lake
 from support.clusters import Cluster, start, tables
 
 
-@pytest.fixture(scope="module", params=["spark", "connect", "ray"])
+@pytest.fixture(scope="module", params=["spark", "connect", "ray", "sail"])
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Spark with two executor processes, Spark Connect, and Ray on two nodes."""
+    """Spark with two executor processes, Spark Connect, Ray on two nodes, and Sail on this machine."""
     started = start(request.param, tmp_path_factory.mktemp(request.param))
     yield started
     started.close()

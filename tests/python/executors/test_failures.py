@@ -122,14 +122,6 @@ def test_an_invalid_executor_is_refused(
     assert not (tmp_path / "lake").exists()
 
 
-def test_the_session_without_spark_is_refused_as_executor(tmp_path: Path, shard_input: Path) -> None:
-    pytest.importorskip("sqlframe", reason="sqlframe is missing: pip install 'sparkify-lake[notebook]'")
-    from sparkify_lake import etl
-
-    with pytest.raises(ConfigurationError, match="the session of this package is not an executor"):
-        sparkify_lake.run(shard_input, tmp_path / "lake", executor=etl.create_spark_session(), quiet=True)
-
-
 def test_an_old_spark_is_refused(tmp_path: Path, shard_input: Path) -> None:
     old = type("SparkSession", (), {"__module__": "pyspark.sql.session", "version": "3.5.6"})()
     with pytest.raises(ConfigurationError, match=r"does not support Spark 3\.5\.6\nhint: "):

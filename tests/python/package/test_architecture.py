@@ -27,20 +27,17 @@ ALLOWED: Mapping[tuple[str, str], str] = {
     ("settings.aws", "_native"): "the engine finds credentials and settings in the same files of AWS",
 }
 # Folders whose modules may import each other in circles.
-CIRCULAR: Mapping[str, str] = {
-    "session": "sessions, frames and functions create each other, as in Spark",
-}
+CIRCULAR: Mapping[str, str] = {}
 # Where a library may be imported, and whether also when the module itself is imported.
 LIBRARIES: Mapping[str, tuple[frozenset[str], bool]] = {
     "polars": (frozenset({"lake", "lake_highlights", "_native"}), False),
     "rich": (frozenset({"render.progress"}), False),
     "airflow": (frozenset({"airflow", "airflow_lineage"}), True),
-    "pyspark": (frozenset({"executors.spark"}), False),
-    "pyarrow": (frozenset({"executors.spark"}), False),
+    "pyspark": (frozenset({"executors.spark", "session"}), True),
+    "pyarrow": (frozenset({"executors.spark", "session"}), True),
     "ray": (frozenset({"executors.ray"}), False),
-    "duckdb": (frozenset({"session"}), True),
-    "sqlframe": (frozenset({"session"}), True),
-    "sqlglot": (frozenset({"session"}), True),
+    "pysail": (frozenset({"session.serve"}), False),
+    "grpc": (frozenset({"session"}), True),
     "pandas": (frozenset({"session"}), True),
     "argparse": (frozenset({"cli_arguments"}), True),
 }

@@ -83,7 +83,7 @@ def test_import_has_no_side_effects(statement: str) -> None:
 def test_import_imports_nothing_heavy(statement: str) -> None:
     heavy = {
         "sparkify_lake._native", "polars", "rich", "pyarrow", "airflow", "pyspark",
-        "duckdb", "sqlframe", "pandas", "ray", "sparkify_lake.executors",
+        "duckdb", "pysail", "grpc", "pandas", "ray", "sparkify_lake.executors",
         "argparse", "logging", "dataclasses", "inspect",
         "sparkify_lake.settings.resolve", "sparkify_lake.jobs",
     }  # fmt: skip

@@ -1,1 +1,1 @@
-"""The session without Spark: the scoreboard of calls, the extras, the paths; see `calls`."""
+"""The session on Sail: the scoreboard of calls, the server, files and S3."""

@@ -1,21 +1,54 @@
-"""The scoreboard: calls that Sparkify notebooks make on Spark, each with its right result.
+"""The scoreboard: calls that Sparkify and data lake notebooks make on Spark.
 
-Every function runs on this session and, in a marked test, on real PySpark: it imports pyspark by itself, as a
-cell does, and asserts. What it returns is compared between the two.
+The modules of calls import pyspark: import them only in the process that runs the calls (`results.py`).
 """
 
 from __future__ import annotations
 
-from session import calls_frames, calls_reading, calls_sql, calls_writing
-from session.scoreboard import CALLS, REFUSED, Place, printed
+from session import (
+    calls_columns,
+    calls_context,
+    calls_creating,
+    calls_errors,
+    calls_etl,
+    calls_files,
+    calls_frames,
+    calls_groups,
+    calls_joins,
+    calls_json,
+    calls_rdds,
+    calls_reading,
+    calls_sql,
+    calls_times,
+    calls_udfs,
+    calls_values,
+    calls_views,
+    calls_writing,
+    calls_writing_formats,
+    queries,
+)
+from session.scoreboard import CALLS
 
 __all__ = [
     "CALLS",
-    "REFUSED",
-    "Place",
+    "calls_columns",
+    "calls_context",
+    "calls_creating",
+    "calls_errors",
+    "calls_etl",
+    "calls_files",
     "calls_frames",
+    "calls_groups",
+    "calls_joins",
+    "calls_json",
+    "calls_rdds",
     "calls_reading",
     "calls_sql",
+    "calls_times",
+    "calls_udfs",
+    "calls_values",
+    "calls_views",
     "calls_writing",
-    "printed",
+    "calls_writing_formats",
+    "queries",
 ]

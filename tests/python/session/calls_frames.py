@@ -230,6 +230,6 @@ def increasing_id(place: Place) -> Outcome:
     frame = place.plays.withColumn("songplay_id", monotonically_increasing_id())
     found = [row.songplay_id for row in frame.collect()]
     assert found == sorted(set(found)) and len(found) == 6, (
-        "unique and increasing; which numbers is nobody's promise"
+        "unique and increasing; Spark does not promise which numbers"
     )
     return dict(frame.dtypes)["songplay_id"]

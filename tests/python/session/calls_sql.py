@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from session.queries import QUERIES
 from session.scoreboard import Outcome, Place, rows, scored
 
 # --- times -----------------------------------------------------------------------------------------------
@@ -177,19 +176,6 @@ def sql_more(place: Place) -> Outcome:
     assert frame.columns == ["userId", "pays", "weekday", "year", "hour(at)", "y"]
     found = rows(frame)
     assert found[0] == ("7", "pays", "Sunday", 2018, 21, "2018")
-    return found
-
-
-@scored("sql: text, numbers, times, windows, joins")
-def sql_queries(place: Place) -> Outcome:
-    rows_of_t = [("7", 1541106106796, "free", 200.5, None), ("8", 1541109706796, "paid", 1.0, 3)]
-    frame = place.spark.createDataFrame(rows_of_t, ["userId", "ts", "level", "length", "n"])
-    frame.createOrReplaceTempView("t")
-    found = {}
-    for query in QUERIES:
-        frame = place.spark.sql(query)
-        found[query] = frame.dtypes, rows(frame)
-    assert len(found) > 45
     return found
 
 

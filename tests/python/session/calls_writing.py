@@ -1,12 +1,10 @@
-"""Calls on the scoreboard: writing, and what is refused by name."""
+"""Calls on the scoreboard: writing Parquet."""
 
 from __future__ import annotations
 
 import pytest
 
-from session.scoreboard import Outcome, Place, refused, rows, scored
-
-# --- writing ---------------------------------------------------------------------------------------------
+from session.scoreboard import Outcome, Place, rows, scored
 
 
 @scored('write.mode("overwrite").partitionBy(a, b).parquet')
@@ -89,23 +87,3 @@ def frame_text(place: Place) -> Outcome:
     text = str(place.songs.select("title", "year"))
     assert text == "DataFrame[title: string, year: bigint]"
     return text
-
-
-# --- what there is no counterpart of ---------------------------------------------------------------------
-
-refused("df.rdd")(lambda place: place.plays.rdd)
-refused("df.toLocalIterator")(lambda place: list(place.plays.toLocalIterator()))
-refused("df.foreach")(lambda place: place.plays.foreach(print))
-refused("spark.sparkContext.parallelize")(lambda place: place.spark.sparkContext.parallelize([1]))
-refused("spark.sparkContext.textFile")(lambda place: place.spark.sparkContext.textFile("a"))
-refused("spark.read.csv")(lambda place: place.spark.read.csv("a.csv"))
-refused("df.write.csv")(lambda place: place.plays.write.csv("a"))
-refused("df.write.saveAsTable")(lambda place: place.plays.write.saveAsTable("a"))
-refused("df.writeStream")(lambda place: place.plays.writeStream)
-refused("spark.catalog")(lambda place: place.spark.catalog)
-refused("spark.newSession")(lambda place: place.spark.newSession())
-refused("percentile_approx")(
-    lambda place: place.plays.selectExpr("percentile_approx(length, 0.5) AS p").collect()
-)
-refused("spark.sql(INSERT")(lambda place: place.spark.sql("INSERT INTO a VALUES (1)"))
-refused("spark.read.json of s3a://")(lambda place: place.spark.read.json("s3a://bucket/song_data"))

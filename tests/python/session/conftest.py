@@ -1,9 +1,8 @@
-"""Fixtures: the hand-made data, and this session in the place of pyspark."""
+"""Fixtures: the hand-made data, and the session in the place of pyspark."""
 
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,12 @@ import pytest
 
 from session.handmade import write_handmade
 from sparkify_lake import session
+from sparkify_lake.etl import create_spark_session
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory, isolated_module: Path, run: Callable[..., Any]) -> Path:
-    """The hand-made data set, with a lake made of it beside it."""
+    """The hand-made data set, with a lake made of it next to it."""
     place = tmp_path_factory.mktemp("handmade")
     folder = write_handmade(place / "data")
     run(folder, place / "lake", ts_window="2018-01-01..2019-01-01")
@@ -24,27 +24,12 @@ def data(tmp_path_factory: pytest.TempPathFactory, isolated_module: Path, run: C
 
 
 @pytest.fixture
-def no_pyspark() -> Iterator[None]:
-    """No pyspark is imported, whatever the tests before have done; theirs is put back."""
-
-    def taken() -> dict[str, Any]:
-        names = [name for name in sys.modules if name.partition(".")[0] == "pyspark"]
-        return {name: sys.modules.pop(name) for name in names}
-
-    real = taken()
-    yield
-    taken()
-    sys.modules.update(real)
-
-
-@pytest.fixture
-def without_spark(no_pyspark: None) -> Iterator[Any]:
-    """The session in the place of pyspark."""
-    if importlib.util.find_spec("sqlframe") is None:
-        pytest.fail("SQLFrame is missing: it is one of the extras that the tests need")
+def without_spark() -> Iterator[Any]:
+    """The session, as `SparkSession.builder.getOrCreate()` returns it."""
+    if importlib.util.find_spec("pysail") is None:
+        pytest.fail("Sail is missing: it is one of the extras that the tests need")
     session.activate()
     try:
-        yield session.SparklessSession()
+        yield create_spark_session().session
     finally:
-        session.SparklessSession().stop()
         session.deactivate()

@@ -62,7 +62,7 @@ def _event(ts: int, user: str | int, level: str, page: str = "NextSong", **other
 
 
 # 1541106106796 is 2018-11-01 21:01:46.796 UTC, a Thursday; the others follow by hours, days and a month.
-# One client writes the user's number without quotes, so userId is a text for whoever infers its type.
+# One client writes the user's number without quotes, so its inferred type is text.
 FIRST_DAY = [
     _event(1541106106796, "7", "free"),
     _event(1541109706796, "8", "free", artist="Bea", song="Blue Door", length=180.25),
@@ -70,7 +70,7 @@ FIRST_DAY = [
     _event(1541116906123, "7", "paid", song="Night Train", length=200.0),
 ]
 LATER = [
-    _event(1541192506796, 9, "paid", artist="Nobody", song="Unheard", length=1.0),
+    _event(1541192506796, 9, "paid", artist="Nomads", song="Unheard", length=1.0),
     _event(1541278906796, "8", "free"),
     _event(1543784506796, "7", "paid", artist="Čechomor", song="Größe", length=99.0),
 ]

@@ -1,4 +1,4 @@
-"""The cells of `03_from_spark`, run as plain Python on whatever `import pyspark` finds."""
+"""The cells of `03_from_spark`, run as plain Python on the installed or activated `pyspark`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def unchanged_cells() -> list[str]:
 
 
 def run_cells() -> dict[str, Any]:
-    """Runs the cells in the current folder; returns what they printed, showed and left behind."""
+    """Runs the cells in the current folder; returns what they printed, displayed and wrote."""
     names: dict[str, Any] = {}
     printed, shown, frames = io.StringIO(), [], {}
     for cell in unchanged_cells():
@@ -42,7 +42,7 @@ def run_cells() -> dict[str, Any]:
 
 
 def _rows(frame: Any) -> tuple[list[str], list[str]]:
-    """Columns and sorted rows; which numbers `monotonically_increasing_id` gives is nobody's promise."""
+    """Columns and sorted rows; Spark does not promise the numbers of `monotonically_increasing_id`."""
     columns = [name for name in frame.columns if name != "songplay_id"]
     return columns, sorted(repr(tuple(row)) for row in frame.select(*columns).collect())
 

@@ -1,114 +1,149 @@
-"""Queries as Sparkify notebooks write them, over a view `t`: their results are compared with PySpark's."""
+"""Queries as Sparkify notebooks write them, over a view `t`. Each is a call of the scoreboard."""
 
-QUERIES = (
-    "select monotonically_increasing_id() as id, userId from t",
-    (
-        "select hour(from_unixtime(ts/1000)) h, weekofyear(from_unixtime(ts/1000)) w, "
-        "dayofmonth(cast(ts/1000 as timestamp)) d from t"
-    ),
-    (
-        "select timestamp(ts/1000) a, to_timestamp('2018-11-01 10:00:00') b, to_date('2018-11-01') c, "
-        "date('2018-11-01') d from t"
-    ),
-    (
-        "select dayofweek(cast(ts/1000 as timestamp)) a, weekday(cast(ts/1000 as timestamp)) b, "
-        "date_format(cast(ts/1000 as timestamp),'E') c, quarter(to_date('2018-11-01')) q from t"
-    ),
-    (
-        "select level, count(distinct userId), sum(length), avg(length), max(ts), min(ts), stddev(length) "
-        "from t group by level order by level"
-    ),
-    "select * from t where userId = 7",
-    "select * from t where ts > '1541106106797'",
-    "select count(*) from t",
-    (
-        "select concat(userId, level) a, concat_ws('-', userId, level) b, upper(level) c, length(level) d, "
-        "substring(level,1,2) e, nvl(n,0) f, coalesce(n, 1) g, if(level='paid',1,0) h, isnull(n) from t"
-    ),
-    (
-        "select userId, lag(level) over (partition by userId order by ts) p, rank() over (order by length "
-        "desc) r from t"
-    ),
-    (
-        "select date_trunc('hour', cast(ts/1000 as timestamp)) h, trunc(cast(ts/1000 as timestamp),'month')"
-        " m, unix_timestamp(cast(ts/1000 as timestamp)) u, datediff(to_date('2018-11-03'), "
-        "to_date('2018-11-01')) d, date_add(to_date('2018-11-03'), 2) a from t"
-    ),
-    (
-        "select extract(hour from cast(ts/1000 as timestamp)) e, year(cast(ts/1000 as timestamp)) y, "
-        "cast(ts as string) s, cast('12' as int) i, int(length) k, round(length,1) r, ts div 1000 q, ts % 7"
-        " m from t"
-    ),
-    (
-        "with a as (select * from t) select x.userId from a x join a y on x.userId = y.userId where x.level"
-        " in ('free','paid') and x.length between 1 and 300 limit 1"
-    ),
-    "select userId from t union all select level from t",
-    "select level, count(*) c from t group by level having count(*) > 0 order by c desc, level",
-    "select userId, case when length > 100 then 'long' when length is null then 'none' end k from t",
-    "select distinct level from t order by 1",
-    "select t.* from t",
-    "select `userId` as `user id` from t",
-    "select explode(array(1,2)) x",
-    (
-        "select trunc(to_date('2018-11-15'),'month') m, last_day(to_date('2018-11-15')) l, "
-        "add_months(to_date('2018-11-15'),1) a, date_sub(to_date('2018-11-15'),3) s"
-    ),
-    (
-        "select split('a,b',',') s, split('a,b',',')[0] z, regexp_replace('abc','b','x') r, "
-        "regexp_extract('abc12','([0-9]+)',1) e, trim(' a ') t, lower('A') l, initcap('ab cd') i, "
-        "instr('abc','b') n, lpad('a',3,'x') p, reverse('abc') v"
-    ),
-    "select floor(1.7D) f, ceil(1.2D) c, round(2.5D) r, round(1.245D,2) r2, abs(-1) a",
-    (
-        "select pow(2,3) p, sqrt(4) s, 7/2 d, 7%3 m, -7%3 n, greatest(1,2) g, least(1,2) l, exp(0) e, "
-        "log(1) lo"
-    ),
-    (
-        "select cast(2.7D as int) a, cast(-2.7D as int) b, cast('3' as double) c, cast(1 as boolean) e, "
-        "cast('2018-11-01 10:11:12' as timestamp) f, cast(12345678.5D as string) g, cast(true as string) h,"
-        " cast(1541106106 as timestamp) i, cast('2018-11-01' as date) j"
-    ),
-    ("select sum(n) a, avg(n) b, count(n) c, max(level) d, min(ts) e, sum(ts) f, variance(length) v from t"),
-    (
-        "select level, sum(length) over (partition by level order by ts) s, dense_rank() over (order by "
-        "level) d, ntile(2) over (order by ts) n, lead(ts) over (order by ts) l, first_value(level) over "
-        "(order by ts) f, percent_rank() over (order by ts) p from t"
-    ),
-    "select level, count(1) from t group by 1 order by 2 desc, 1",
-    (
-        "select count(if(level='paid',1,null)) p, count_if(level='paid') c, sum(case when level='paid' then"
-        " 1 else 0 end) s from t"
-    ),
-    "select a.userId, b.level from t a left join t b on a.userId=b.userId and b.level='paid'",
-    "select a.userId from t a left semi join t b on a.n=b.n",
-    "select a.userId from t a left anti join t b on a.n=b.n",
-    (
-        "select 'abc' like 'a%' l, 'abc' rlike '^b' r2, 'A' = 'a' c, null <=> null n, length('ü') u, "
-        "nullif(1,1) ni, nvl2(null,1,2) n2, char_length('ab') cl, concat('a',null) cn, 'a'||'b' co, "
-        "md5('a') m"
-    ),
-    (
-        "select level, year(from_unixtime(ts/1000)) y, month(from_unixtime(ts/1000)) m from t group by "
-        "level, ts order by ts"
-    ),
-    "select date_format(from_unixtime(ts/1000,'yyyy-MM-dd HH:mm:ss'),'MMMM dd') f from t",
-    (
-        "select current_timestamp() > to_timestamp('2018-01-01') c, to_timestamp('01/11/2018','dd/MM/yyyy')"
-        " t, make_date(2018,11,1) m, hour(timestamp '2018-11-01 10:00:00') h"
-    ),
-    "select timestamp '2018-11-01 10:00:00' + interval 1 hour i, datediff('2018-11-03','2018-11-01') d",
-    "select cast(ts/1000 as timestamp) + interval 1 day p from t",
-    "select unix_timestamp('2018-11-01 00:00:00') u",
-    "select userId, count(*) as plays from t group by userId order by plays desc, userId limit 1",
-    "select level, avg(length) as `Mean Length` from t group by level",
-    "select * from (values (1,'a'),(2,'b')) as v(x,y)",
-    "select t.level as Level from t where level <> 'free'",
-    "select array_contains(array(1,2),1) a, size(array(1,2)) s, sort_array(array(2,1)) o",
-    "select transform(array(1,2), x -> x + 1) tr",
-    "select USERID, Level from t",
-    "select 2018 = '2018' a",
-    "select max(length) - min(length) from t",
-    "select count(*) + 1, level is null from t group by level",
-    "select s.a from (select userId a from t) s",
-)
+from __future__ import annotations
+
+from session.scoreboard import Outcome, Place, scored
+
+QUERIES = {
+    "monotonically_increasing_id": "select monotonically_increasing_id() >= 0 as id, userId from t",
+    "hour of from_unixtime": """select hour(from_unixtime(ts/1000)) h, weekofyear(from_unixtime(ts/1000)) w,
+        dayofmonth(cast(ts/1000 as timestamp)) d from t""",
+    "timestamp, to_timestamp, to_date, date": """select timestamp(ts/1000) a,
+        to_timestamp('2018-11-01 10:00:00') b, to_date('2018-11-01') c, date('2018-11-01') d from t""",
+    "dayofweek, weekday, quarter": """select dayofweek(cast(ts/1000 as timestamp)) a,
+        weekday(cast(ts/1000 as timestamp)) b, date_format(cast(ts/1000 as timestamp),'E') c,
+        quarter(to_date('2018-11-01')) q from t""",
+    "weekday of every day of a week": """select d, weekday(d) a, dayofweek(d) b, extract(dayofweek from d) c,
+        extract(dow_iso from d) e, date_part('doy', d) f
+        from (select explode(sequence(date'2018-11-03', date'2018-11-10')) d)""",
+    "names of aggregates": """select level, count(distinct userId), sum(length), avg(length), max(ts),
+        min(ts), stddev(length) from t group by level order by level""",
+    "names of aggregates in capitals": "select AVG(length), COUNT(*), MAX(t.ts), Sum(n) from t",
+    "names of expressions": """select ts / 1000, upper(level), cast(ts as string), length > 1, -n, ts + 1,
+        userId = '7', level like 'f%', level in ('free'), n is null, hour(from_unixtime(ts / 1000)) from t""",
+    "names of literals": "select 1, 'a', 2.5, true, null, date'2018-11-01'",
+    "names of CASE and windows": """select case when level = 'paid' then 1 else 0 end,
+        row_number() over (order by ts), concat(userId, '-', level), coalesce(n, 0) from t""",
+    "text compared with a number": "select * from t where userId = 7",
+    "number compared with a text": "select * from t where ts > '1541106106797'",
+    "count(*)": "select count(*) from t",
+    "concat, nvl, coalesce, if": """select concat(userId, level) a, concat_ws('-', userId, level) b,
+        upper(level) c, length(level) d, substring(level,1,2) e, nvl(n,0) f, coalesce(n, 1) g,
+        if(level='paid',1,0) h, isnull(n) from t""",
+    "lag and rank": """select userId, lag(level) over (partition by userId order by ts) p,
+        rank() over (order by length desc) r from t""",
+    "date_trunc, trunc, datediff": """select date_trunc('hour', cast(ts/1000 as timestamp)) h,
+        trunc(cast(ts/1000 as timestamp),'month') m, unix_timestamp(cast(ts/1000 as timestamp)) u,
+        datediff(to_date('2018-11-03'), to_date('2018-11-01')) d,
+        date_add(to_date('2018-11-03'), 2) a from t""",
+    "extract, casts, div": """select extract(hour from cast(ts/1000 as timestamp)) e,
+        year(cast(ts/1000 as timestamp)) y, cast(ts as string) s, cast('12' as int) i, int(length) k,
+        round(length,1) r, ts div 1000 q, ts % 7 m from t""",
+    "extract(dayofweek)": """select extract(dayofweek from timestamp_millis(ts)) a,
+        extract(week from timestamp_millis(ts)) b, date_part('dayofweek', timestamp_millis(ts)) c from t""",
+    "WITH and a self join": """with a as (select * from t) select x.userId from a x join a y
+        on x.userId = y.userId where x.level in ('free','paid') and x.length between 1 and 300 limit 1""",
+    "union all": "select userId from t union all select level from t",
+    "having": "select level, count(*) c from t group by level having count(*) > 0 order by c desc, level",
+    "case": "select userId, case when length > 100 then 'long' when length is null then 'none' end k from t",
+    "distinct, order by 1": "select distinct level from t order by 1",
+    "t.*": "select t.* from t",
+    "names in backticks": "select `userId` as `user id` from t",
+    "text in double quotes": 'select count(*) c from t where level = "paid"',
+    "explode": "select explode(array(1,2)) x",
+    "lateral view explode": "select userId, part from t lateral view explode(split(level, 'e')) p as part",
+    "last_day, add_months, date_sub": """select trunc(to_date('2018-11-15'),'month') m,
+        last_day(to_date('2018-11-15')) l, add_months(to_date('2018-11-15'),1) a,
+        date_sub(to_date('2018-11-15'),3) s""",
+    "split, regexp, trim, lpad": """select split('a,b',',') s, split('a,b',',')[0] z,
+        regexp_replace('abc','b','x') r, regexp_extract('abc12','([0-9]+)',1) e, trim(' a ') t, lower('A') l,
+        initcap('ab cd') i, instr('abc','b') n, lpad('a',3,'x') p, reverse('abc') v""",
+    "floor, ceil, round": "select floor(1.7D) f, ceil(1.2D) c, round(2.5D) r, round(1.245D,2) r2, abs(-1) a",
+    "decimals": "select 1.5 a, 1.5 * 2 b, 10 / 4 c, cast(2.345 as decimal(10,2)) d, sum(1.1) e, avg(1.1) f",
+    "pow, sqrt, greatest, log": """select pow(2,3) p, sqrt(4) s, 7/2 d, 7%3 m, -7%3 n, greatest(1,2) g,
+        least(1,2) l, exp(0) e, log(1) lo""",
+    "casts of literals": """select cast(2.7D as int) a, cast(-2.7D as int) b, cast('3' as double) c,
+        cast(1 as boolean) e, cast('2018-11-01 10:11:12' as timestamp) f, cast(12345678.5D as string) g,
+        cast(true as string) h, cast(1541106106 as timestamp) i, cast('2018-11-01' as date) j""",
+    "doubles as text": """select cast(x as string) a, concat(x, '') b from (select explode(array(1.0D, 0.1D,
+        1e7D, 1.23456789e8D, 1e-5D, 1541106106796.0D, 0.001D, -0.0D, double('NaN'), double('inf'))) x)""",
+    "times as text": """select cast(timestamp_millis(ts) as string) a, concat(timestamp_seconds(0), '') b,
+        cast(date'2018-11-01' as string) c from t""",
+    "aggregates with NULL": """select sum(n) a, avg(n) b, count(n) c, max(level) d, min(ts) e, sum(ts) f,
+        variance(length) v from t""",
+    "six windows": """select level, sum(length) over (partition by level order by ts) s,
+        dense_rank() over (order by level) d, ntile(2) over (order by ts) n, lead(ts) over (order by ts) l,
+        first_value(level) over (order by ts) f, percent_rank() over (order by ts) p from t""",
+    "group by 1": "select level, count(1) from t group by 1 order by 2 desc, 1",
+    "conditional counts": """select count(if(level='paid',1,null)) p, count_if(level='paid') c,
+        sum(case when level='paid' then 1 else 0 end) s, count(*) filter (where level = 'paid') f from t""",
+    "left join": "select a.userId, b.level from t a left join t b on a.userId=b.userId and b.level='paid'",
+    "left semi join": "select a.userId from t a left semi join t b on a.n=b.n",
+    "left anti join": "select a.userId from t a left anti join t b on a.n=b.n",
+    "in and exists": """select userId from t where userId in (select userId from t where level = 'paid')
+        and exists (select 1 from t x where x.n = 3) and n > (select min(n) - 1 from t)""",
+    "like, rlike, <=>, nullif": """select 'abc' like 'a%' l, 'abc' rlike '^b' r2, 'A' = 'a' c,
+        null <=> null n, length('ü') u, nullif(1,1) ni, nvl2(null,1,2) n2, char_length('ab') cl,
+        concat('a',null) cn, 'a'||'b' co, md5('a') m""",
+    "group by not selected": """select level, year(from_unixtime(ts/1000)) y, month(from_unixtime(ts/1000)) m
+        from t group by level, ts order by ts""",
+    "date_format MMMM": "select date_format(from_unixtime(ts/1000,'yyyy-MM-dd HH:mm:ss'),'MMMM dd') f from t",
+    "to_timestamp with a format": """select current_timestamp() > to_timestamp('2018-01-01') c,
+        to_timestamp('01/11/2018','dd/MM/yyyy') t, make_date(2018,11,1) m,
+        hour(timestamp '2018-11-01 10:00:00') h""",
+    "to_timestamp of a number": "select to_timestamp(ts / 1000) a, to_timestamp(1541106106) b from t",
+    "interval of an hour": """select timestamp '2018-11-01 10:00:00' + interval 1 hour i,
+        datediff('2018-11-03','2018-11-01') d""",
+    "interval of a day": "select cast(ts/1000 as timestamp) + interval 1 day p from t",
+    "difference of times": """select timestamp_millis(max(ts)) - timestamp_millis(min(ts)) a,
+        date'2018-11-03' - date'2018-11-01' b from t""",
+    "unix_timestamp of a text": "select unix_timestamp('2018-11-01 00:00:00') u",
+    "the most active": "select userId, count(*) as n from t group by userId order by n desc, userId limit 1",
+    "a name with a space": "select level, avg(length) as `Mean Length` from t group by level",
+    "values": "select * from (values (1,'a'),(2,'b')) as v(x,y)",
+    "an alias in another case": "select t.level as Level from t where level <> 'free'",
+    "arrays": "select array_contains(array(1,2),1) a, size(array(1,2)) s, sort_array(array(2,1)) o",
+    "transform with a lambda": "select transform(array(1,2), x -> x + 1) tr",
+    "maps and structs": """select map('a', 1)['a'] a, named_struct('x', 1, 'y', 'b').y b, struct(1, 'a') c,
+        element_at(array(1, 2), -1) d""",
+    "names in another case": "select USERID, Level from t",
+    "a number equal to a text": "select 2018 = '2018' a",
+    "max - min": "select max(length) - min(length) from t",
+    "group by an expression": "select count(*) + 1, level is null from t group by level",
+    "select from a query": "select s.a from (select userId a from t) s",
+    "order by nulls": "select userId, n from t order by n nulls last, userId",
+    "null sorts first": "select userId, n from t order by n",
+    "group by rollup": "select level, userId, count(*) c from t group by rollup(level, userId)",
+    "pivot": "select * from (select level, userId, n from t) pivot (max(n) for level in ('free', 'paid'))",
+    "percentile": "select percentile(length, 0.5), percentile_approx(length, 0.5), median(length) from t",
+    "collect_list, first, last": """select sort_array(collect_set(level)) a, size(collect_list(n)) b,
+        max_by(level, ts) c, min_by(level, ts) d from t""",
+    "substring, position, replace": """select substr('Sparkify', -4) a, left('abc', 2) b, right('abc', 2) c,
+        replace('abc', 'b') d, translate('abc', 'ab', 'xy') e, position('c' in 'abc') f, ltrim('  a') g,
+        repeat('ab', 2) h, format_number(1234.5, 1) i, split_part('a-b', '-', 2) j""",
+    "a comment and a semicolon": "select userId -- the user\nfrom t /* all */ where level = 'paid';",
+    "except and intersect": "select level from t except select 'free' intersect select 'paid'",
+    "division by zero": "select 1 / 0",
+    "try_cast, try_divide": "select try_cast('a' as int) a, try_divide(1, 0) b, try_to_timestamp('x') c",
+    "a text that is not a number": "select cast('a' as int)",
+    "an index outside an array": "select array(1, 2)[5]",
+    "a number that is too large": "select cast(3000000000 as int)",
+    "a column that does not exist": "select nope from t",
+    "a view that does not exist": "select * from nowhere",
+    "a syntax error": "SELEC userId from t",
+    "an unknown function": "select no_such_function(ts) from t",
+    "an ambiguous column": "select userId from t a join t b on a.userId = b.userId",
+    "a column outside GROUP BY": "select level, userId from t group by level",
+}
+
+
+def _scored(query: str) -> None:
+    @scored(f"sql: {query}")
+    def call(place: Place) -> Outcome:
+        rows_of_t = [("7", 1541106106796, "free", 200.5, None), ("8", 1541109706796, "paid", 1.0, 3)]
+        frame = place.frame(rows_of_t, "userId string, ts bigint, level string, length double, n bigint")
+        return place.sql(QUERIES[query], t=frame)
+
+
+for _query in QUERIES:
+    _scored(_query)

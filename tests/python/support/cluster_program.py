@@ -1,6 +1,6 @@
 """A program that starts a cluster and runs jobs on it: each job is a line of JSON on stdin.
 
-``python cluster_program.py spark|connect|ray`` starts two worker processes and prints a line when they are
+``python cluster_program.py spark|connect|ray|sail`` starts the workers and prints a line when they are
 ready; it answers every job with a line. When stdin is closed, it stops everything that it started.
 """
 
@@ -66,6 +66,15 @@ def two_nodes(address: str | None = None) -> Iterator[str]:
     nodes.shutdown()
 
 
+@contextmanager
+def sail() -> Iterator[Any]:
+    from sparkify_lake.etl import create_spark_session
+
+    with create_spark_session() as session:
+        assert session.range(1).count() == 1
+        yield session
+
+
 def readers(session: Any, lake: str) -> dict[str, Any]:
     """The five tables as Spark reads them: types, partition columns, and the number of rows."""
     found = {}
@@ -100,6 +109,7 @@ def main(kind: str, *address: str) -> None:
     sessions = {
         "spark": lambda: spark("local-cluster[2,1,1024]"),
         "connect": connect,
+        "sail": sail,
         "ray": lambda: two_nodes(*address),
     }
     with sessions[kind]() as executor:

@@ -1,4 +1,4 @@
-"""Clusters in separate processes: Spark, Spark Connect and Ray, each with two workers."""
+"""Clusters in separate processes: Spark, Spark Connect and Ray with two workers each, and Sail."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ NEEDS = {
     "spark": ("pyspark", "pyarrow", "pandas"),
     "connect": ("pyspark", "pyarrow", "pandas", "grpc"),
     "ray": ("ray",),
+    "sail": ("pysail", "pyspark", "pyarrow", "pandas", "grpc"),
 }
 
 
@@ -64,6 +65,7 @@ class Cluster:
         is_worker = {
             "spark": lambda line: "CoarseGrainedExecutorBackend" in line,
             "ray": lambda line: line.startswith("ray::") and "Agent" not in line,
+            "sail": lambda line: "sparkify_lake.session.serve" in line,
         }[self.kind]
         found = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
@@ -96,9 +98,9 @@ class Cluster:
 def start(kind: str, folder: Path, *address: str) -> Cluster:
     """Starts a cluster, or skips the test."""
     for module in NEEDS[kind]:
-        extra = "ray" if kind == "ray" else "spark"
+        extra = {"ray": "ray", "sail": "notebook"}.get(kind, "spark")
         pytest.importorskip(module, reason=f"{module} is missing: pip install 'sparkify-lake[{extra}]'")
-    if kind != "ray" and shutil.which("java") is None:
+    if kind in ("spark", "connect") and shutil.which("java") is None:
         pytest.skip("no Java runtime for Spark")
     return Cluster(kind, folder / f"{kind}.log", *address)
 
