@@ -96,7 +96,7 @@ class SparklessSession:
         return SparklessConf(self)
 
     @property
-    def started(self) -> Any:
+    def _started(self) -> Any:
         """The active session, or None."""
         import sys
 
@@ -105,7 +105,7 @@ class SparklessSession:
 
     def stop(self) -> None:
         """Stops the session if it was started."""
-        if (started := self.started) is not None:
+        if (started := self._started) is not None:
             started.stop()
 
     def __enter__(self) -> SparklessSession:
@@ -115,7 +115,7 @@ class SparklessSession:
         self.stop()
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("_options", "_repr_html_", "_ipython_display_"):
+        if name.startswith("__") or name in ("_options", "_started", "_repr_html_", "_ipython_display_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.session, name)
 
@@ -147,7 +147,7 @@ class SparklessConf:
     def set(self, key: str, value: Any) -> None:
         """Keeps a setting."""
         self._owner._options[key] = value
-        if (started := self._owner.started) is not None:
+        if (started := self._owner._started) is not None:
             started.conf.set(key, value)
 
     def __getattr__(self, name: str) -> Any:

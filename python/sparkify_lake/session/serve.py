@@ -12,7 +12,8 @@ import json
 import os
 import select
 import sys
-from typing import Any
+
+from sparkify_lake.settings.environment import take_variables
 
 
 def main() -> None:
@@ -32,11 +33,6 @@ def main() -> None:
             line = sys.stdin.readline()
             if not line:
                 break
-            _take(json.loads(line))
+            take_variables(json.loads(line))
             print("true", file=answers)
     os._exit(0)  # does not wait for queries
-
-
-def _take(variables: dict[str, Any]) -> None:
-    # Sail's object store reads these when it opens a bucket for the first time.
-    os.environ.update(variables)

@@ -1,6 +1,7 @@
 """The process environment: variables, and the programs that this process is part of.
 
-Invariant: environment variables are read only here. Only `connect_mode` writes one, which holds no secret.
+Invariant: environment variables are read only here. In the process of the
+user, only `connect_mode` writes one, which holds no secret.
 """
 
 from __future__ import annotations
@@ -66,6 +67,11 @@ def aws_profile_files() -> tuple[str, list[str]]:
 def child_variables(**values: str) -> dict[str, str]:
     """Returns the environment of this process for a child process, with some values set."""
     return {**os.environ, **values}
+
+
+def take_variables(variables: Mapping[str, str]) -> None:
+    """Sets variables of the server process of the Spark session, which reads S3 settings from them."""
+    os.environ.update(variables)
 
 
 def connect_mode(on: bool) -> None:

@@ -26,9 +26,7 @@ ALLOWED: Mapping[tuple[str, str], str] = {
     ): "the function runs on a worker, which has no settings and calls the engine",
 }
 # Folders whose modules may import each other in circles.
-CIRCULAR: Mapping[str, str] = {
-    "session": "sessions, frames and functions create each other, as in Spark",
-}
+CIRCULAR: Mapping[str, str] = {}
 # Where a library may be imported, and whether also when the module itself is imported.
 LIBRARIES: Mapping[str, tuple[frozenset[str], bool]] = {
     "polars": (frozenset({"lake", "lake_highlights", "_native"}), False),
