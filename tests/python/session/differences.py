@@ -13,6 +13,7 @@ REFUSED_CALLS: dict[str, str] = {
     "read.orc of a written frame": "the format orc",
     "sc.broadcast, sc.accumulator": "spark.sparkContext.broadcast",
     "write.bucketBy.sortBy.saveAsTable": "df.write.bucketBy",
+    "spark.conf.set of case sensitivity": "spark.sql.caseSensitive",
     "time: spark.sql.session.timeZone of New York": "spark.sql.session.timeZone",
 }
 """Calls that the session refuses, and the name in the message, which is also in a table of the page."""
