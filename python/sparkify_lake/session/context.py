@@ -224,7 +224,7 @@ _FIXED = {
     "spark.sql.caseSensitive": ("false",),
 }
 _INSTEAD = {
-    "spark.sql.session.timeZone": "for times of another zone, use from_utc_timestamp(column, 'Europe/Berlin')",
+    "spark.sql.session.timeZone": "use from_utc_timestamp(column, 'Europe/Berlin')",
     "spark.sql.caseSensitive": "give columns names that differ in more than upper and lower case",
 }
 
