@@ -223,6 +223,10 @@ _FIXED = {
     "spark.sql.session.timeZone": ("UTC", "GMT", "Z", "+00:00", "Etc/UTC", "Etc/GMT"),
     "spark.sql.caseSensitive": ("false",),
 }
+_INSTEAD = {
+    "spark.sql.session.timeZone": "use from_utc_timestamp(column, 'Europe/Berlin')",
+    "spark.sql.caseSensitive": "give columns names that differ in more than upper and lower case",
+}
 
 
 class Settings:
@@ -237,7 +241,7 @@ class Settings:
             raise not_covered(
                 f"the setting {key} = {value}",
                 cause=f"Sail applies it to some functions only; the session has {_FIXED[key][0]}",
-                hint="for times of another zone, use from_utc_timestamp(column, 'Europe/Berlin')",
+                hint=_INSTEAD[key],
             )
         if not is_setting(key):
             return False

@@ -319,15 +319,6 @@ def one_file(place: Place) -> Outcome:
     return len(list((place.scratch / "t").glob("part-*.parquet")))
 
 
-@scored("write.saveAsTable, spark.table, DROP TABLE")
-def table(place: Place) -> Outcome:
-    place.plays.select(*PLAYS).write.mode("overwrite").saveAsTable("scored_plays")
-    found = place.spark.table("scored_plays"), place.spark.sql("SELECT count(*) AS n FROM scored_plays")
-    counts = [frame.collect() for frame in found]
-    place.spark.sql("DROP TABLE scored_plays")
-    return counts, place.spark.catalog.tableExists("scored_plays")
-
-
 @scored("CREATE TABLE AS SELECT, INSERT INTO")
 def create_table(place: Place) -> Outcome:
     place.sql("CREATE TABLE scored_levels USING parquet AS SELECT DISTINCT level FROM p", p=place.plays)

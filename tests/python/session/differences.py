@@ -10,16 +10,10 @@ REFUSED_CALLS: dict[str, str] = {
     "input_file_name": "input_file_name",
     "json: dropFieldIfAllNull": "dropfieldifallnull",
     "json: primitivesAsString": "primitivesasstring",
-    "pyspark.ml: StringIndexer, Pipeline, LogisticRegression": "pyspark.ml",
-    "pyspark.ml: VectorAssembler": "pyspark.ml",
     "read.orc of a written frame": "the format orc",
-    "rdd: mapPartitions, glom, union, sum, max, countByKey": "rdd.mapPartitions",
-    "rdd: saveAsTextFile": "rdd.saveAsTextFile",
-    "rdd: sortBy, groupByKey, mapValues, join": "rdd.groupByKey",
-    "readStream, writeStream": "df.writeStream",
     "sc.broadcast, sc.accumulator": "spark.sparkContext.broadcast",
-    "sc.wholeTextFiles": "spark.sparkContext.wholeTextFiles",
     "write.bucketBy.sortBy.saveAsTable": "df.write.bucketBy",
+    "spark.conf.set of case sensitivity": "spark.sql.caseSensitive",
     "time: spark.sql.session.timeZone of New York": "spark.sql.session.timeZone",
 }
 """Calls that the session refuses, and the name in the message, which is also in a table of the page."""
