@@ -1,7 +1,7 @@
 """Calls into the native module: settings go in; progress, results and errors come back.
 
-Only this module, `settings.aws` and the kernel on a worker import `_native`, and only inside a function, so that
-importing the package does not load the engine.
+Only this module, `settings.aws` and the kernel on a worker import `_native`, and only inside a function, so
+that importing the package does not load the engine.
 
 Invariant: an error of the engine about an option names the place where the option was set.
 """

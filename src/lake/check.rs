@@ -54,7 +54,7 @@ pub struct LakeCheck {
     pub problems: Vec<Problem>,
     /// Input files whose retained copies are missing or damaged. If such a file was deleted, its rows cannot be rebuilt.
     pub lost: LostCopies,
-    /// What to do about the problems; `None` if there are none.
+    /// The action that repairs the problems; `None` if there are none.
     pub repair: Option<String>,
     /// 0 if all files match, 75 while the version is not published in full, 76 if files do not match.
     pub exit_code: u8,

@@ -193,7 +193,7 @@ def _read_files(config: Setting | None, directory: Path | None) -> list[ConfigFi
         try:
             return _read_pair(directory or Path())
         except PermissionError:
-            # Services and `sudo -u` often start in a folder that nobody chose for its files.
+            # Services and `sudo -u` often start in a folder that was not chosen for its files.
             why = "the current folder cannot be searched"
             return [ConfigFile(warnings=(f"{LAKE_FILE} and {SECRET_FILE} are not read, because {why}",))]
     try:

@@ -68,7 +68,7 @@ impl<'r> SingleFiles<'r> {
     }
 
     /// The file below `path`, the folder `name` of `parent`, if no file was added or removed there since the version was
-    /// published. A tool that copies a folder also copies its modification time (`cp -a`, `rsync -a`, `tar`), but no tool
+    /// published. A tool that copies folders also copies its modification time (`cp -a`, `rsync -a`, `tar`), but no tool
     /// can set the time of the last change of its metadata.
     fn unchanged(&self, parent: &File, name: &OsStr, path: &str) -> Option<ListedFile> {
         let file_name = self.names.get(path)?;

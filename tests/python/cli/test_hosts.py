@@ -130,7 +130,7 @@ def test_a_current_folder_that_may_not_be_searched(tmp_path: Path, source: Path)
     closed.chmod(0o755)
     assert done.returncode == 0, done.stderr
     assert "lake.cfg and dl.cfg are not read" in done.stderr
-    # A folder that somebody names is not passed over.
+    # A folder that the user names is not passed over.
     closed.chmod(0)
     done = subprocess.run(
         [*other_user(), *command, "--config", str(closed / "lake.cfg")],

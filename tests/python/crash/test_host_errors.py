@@ -115,7 +115,7 @@ def test_a_file_system_without_locks(host: Host, error: int) -> None:
     assert len(warnings) == 1 and "overlapping runs" in warnings[0], ended["report"]["warnings"]
     assert os.strerror(error) in warnings[0]
     assert not sparkify_lake.check(host.lake).is_guarded
-    # With locks again, the next version says so.
+    # With locks again, the next version has no warning.
     (next(host.source.rglob("*.json"))).touch()
     ended = host.fork_server.run(host.source, host.lake, options={"rebuild": True})
     assert ended["report"]["warnings"] == []
@@ -129,7 +129,7 @@ def test_a_lock_that_fails_is_an_error(host: Host, error: int) -> None:
 
 
 def test_a_limit_of_threads_is_an_error_with_a_hint(host: Host) -> None:
-    """The n-th thread cannot be started, for every n: the run needs fewer, or says so."""
+    """The n-th thread cannot be started, for every n: the run needs fewer, or ends with an error."""
     codes: Counter[str] = Counter()
     for threads in range(0, 120, 4):
         ended = host.run(threads=threads, options={"threads": 4})

@@ -73,7 +73,7 @@ def prepared(isolated_module: Path) -> Prepared:
 
 
 def follow(prepared: Prepared, text: str) -> str:
-    """Does what the result of ``check``, or the hint of an error, says; returns what it was."""
+    """Does what the result of ``check``, or the hint of an error, says; returns the action."""
     lake = prepared.work
     if "move _etl away" in text or "restore the file, or choose" in text:
         shutil.move(lake / "_etl", lake.with_name(f"moved-{time.monotonic_ns()}"))
@@ -120,7 +120,7 @@ def repaired(prepared: Prepared, where: str) -> str:
 
 
 def assert_lost_rows_are_reported(prepared: Prepared, where: str) -> None:
-    """The only copy of the deleted log is damaged: everything says so, and its rows can be given up."""
+    """The only copy of the deleted log is damaged: all commands report it, and its rows can be removed."""
     lake, source = prepared.work, prepared.source
     without_input, with_input = sparkify_lake.status(lake), sparkify_lake.status(lake, source)
     assert (without_input.exit_code, with_input.exit_code) == (76, 76), where

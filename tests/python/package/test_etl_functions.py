@@ -188,7 +188,7 @@ def test_a_function_waits_for_another_run_and_says_so(
     waiting = [record for record in caplog.records if "waiting up to 10 minutes" in record.message]
     assert len(waiting) == 1 and "another run is writing to" in waiting[0].message
     assert (tmp_path / "lake" / "songs_table" / "_SUCCESS").exists()
-    # Not for ever, and a run of the program does not wait at all.
+    # Not forever, and a run of the program does not wait at all.
     with lock.open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         monkeypatch.setattr(etl, "_MAX_WAIT_SECONDS", 0.2)

@@ -54,7 +54,7 @@ def test_a_paused_run_harms_no_newer_version(paused_runs: PausedRuns, rounds: Ro
 
 @pytest.mark.parametrize("key", ["_etl/log/", "_table/", "_etl/done/"])
 def test_a_run_that_is_stopped_after_its_commit(paused_runs: PausedRuns, key: str) -> None:
-    """The version before it is made again meanwhile: it changes nothing, and names the newer version."""
+    """The version before it is published again meanwhile: it changes nothing, and names the newer version."""
     ended = paused_runs.reverted("call after", key)
     assert ended["code"] == 75, ended
     assert "version 3 is there now" in ended["error"]
@@ -65,7 +65,7 @@ def test_a_run_that_is_stopped_after_its_commit(paused_runs: PausedRuns, key: st
 
 
 def test_a_request_in_flight_is_repaired_by_the_next_run(paused_runs: PausedRuns) -> None:
-    """No client can take back a request that the network has: the file is recognized, and replaced."""
+    """No client can cancel a request that the network has: the file is recognized, and replaced."""
     ended = paused_runs.reverted("call held", "songplays_table/")
     assert ended["code"] == 75, ended
     assert "version 3 is there now" in ended["error"]

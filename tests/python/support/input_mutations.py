@@ -147,7 +147,7 @@ class Step:
         files: All files of the input.
         moves: Renamed files, old to new path; they keep their times.
         touched: Files that were rewritten with the same bytes.
-        times_set: Files whose modification time was set, to so many seconds from now.
+        times_set: Files whose modification time was set, with the difference to now in seconds.
         root: The path of the input below the folder of the sequence; only on a disk.
         options: The options of the runs.
         calls: The tables of each run.
