@@ -104,6 +104,11 @@ class SailSession(SparkSession, ClassicSession):
         run = super().sql
         return frames.statement(self, sqlQuery, lambda query: run(query, *arguments, **options))
 
+    def _repr_html_(self) -> str:
+        return (
+            f"<p><b>SparkSession</b> {self.version} on Sail, without a JVM: {self.sparkContext.appName}</p>"
+        )
+
     def newSession(self) -> SailSession:
         """Returns a session with its own views and settings."""
         return SailSession()

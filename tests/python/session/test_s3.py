@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from session.handmade import write_handmade
 from sparkify_lake import session
 from sparkify_lake.etl import create_spark_session
 from support import s3_servers as servers
-from support.s3_servers import REGION, Bucket, Keys, Server
+from support.s3_proxy import Proxy
+from support.s3_servers import REGION, Bucket, Keys, Server, certificates
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -192,3 +194,23 @@ def test_other_keys_need_another_session(
     start().stop()
     assert start().read.parquet(bucket.url("numbers")).count() == 3
     assert Keys(id="a", secret="b").id == "a"
+
+
+@pytest.mark.parametrize("trusted", [False, True], ids=["unknown authority", "ca_file"])
+def test_a_private_certificate_needs_ca_file(
+    weed: Server, bucket: Bucket, start: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trusted: bool
+) -> None:
+    certified = certificates(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certified.certificate, certified.key)
+    from_dl_cfg(weed, monkeypatch)
+    with Proxy(weed.address, tls=context) as proxy:
+        more = f"CA_FILE={certified.authority}\n" if trusted else ""
+        Path("lake.cfg").write_text(f"[LAKE]\nENDPOINT_URL={proxy.url}\nREGION={REGION}\n{more}")
+        spark = start()
+        if trusted:
+            spark.range(3).write.parquet(bucket.url("numbers"))
+            assert spark.read.parquet(bucket.url("numbers")).count() == 3
+        else:
+            with pytest.raises(Exception, match=r"(?i)certificate|SSL"):
+                spark.range(3).write.parquet(bucket.url("numbers"))
