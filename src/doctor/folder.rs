@@ -93,7 +93,7 @@ pub fn examine(checks: &mut Diagnostics, path: &Path) -> Result<()> {
 
 /// Checks the folder for scratch files, which a run into a bucket needs on the local disk.
 pub fn examine_scratch(checks: &mut Diagnostics) -> Result<()> {
-    let folder = std::env::temp_dir();
+    let folder = tempfile::env::temp_dir();
     let scratch = || match tempfile::tempfile_in(&folder) {
         Ok(_) => Ok(Finding::Passed(format!("scratch files can be written to {}", shown(&folder)))),
         Err(error) => Err(Error::io(ErrorKind::Access, "write scratch files to", &folder, &error)
