@@ -75,7 +75,7 @@ def prepared(isolated_module: Path) -> Prepared:
 def follow(prepared: Prepared, text: str) -> str:
     """Does what the result of ``check``, or the hint of an error, says; returns the action."""
     lake = prepared.work
-    if "move _etl away" in text or "restore the file, or choose" in text:
+    if "move _etl away" in text:
         shutil.move(lake / "_etl", lake.with_name(f"moved-{time.monotonic_ns()}"))
         sparkify_lake.run(prepared.source, lake, adopt=True)
         return "move _etl away"
