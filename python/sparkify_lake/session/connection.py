@@ -35,6 +35,8 @@ _S3 = re.compile(r"\bs3[an]?://")
 class SailSession(SparkSession, ClassicSession):
     """A session of Spark Connect on the Sail server of this process."""
 
+    app_name = DEFAULTS["spark.app.name"]  # that of the first builder, as in Spark
+
     def __init__(self, context: Any = None, *_: Any, **__: Any) -> None:
         if context is not None:
             return  # SparkSession(context), which is the session of the context
@@ -148,6 +150,7 @@ def create(options: dict[str, Any]) -> SparkSession:
         if session is None:
             builder._options = {**DEFAULTS, **options}
             session = SailSession()
+            session.app_name = str(builder._options["spark.app.name"])
             SparkSession._set_default_and_active_session(session)
         builder._apply_options(session)
     return session

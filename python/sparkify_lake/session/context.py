@@ -39,7 +39,7 @@ class SparkContext:
     @property
     def appName(self) -> str:
         """The name of the application."""
-        return str(self._session.conf.get("spark.app.name", "sparkify-lake"))
+        return str(self._session.app_name)
 
     @property
     def version(self) -> str:
@@ -62,7 +62,7 @@ class SparkContext:
         """Returns the settings of the session."""
         from pyspark import SparkConf
 
-        return SparkConf().setAll(list(self._session.conf.getAll.items()))
+        return SparkConf().setAll(list(self._session.conf.getAll.items())).setAppName(self.appName)
 
     def hadoopConfiguration(self) -> SparkContext:
         """Returns an object whose `set` takes the settings for S3."""
