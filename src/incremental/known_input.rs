@@ -162,12 +162,14 @@ pub(crate) fn contents_of_listing(
     for (index, file) in listing.files.iter().enumerate() {
         let name = file_identity::name(source, file);
         match known.iter().find_map(|known| known.unchanged(&name, file)?.content) {
-            Some(content) => contents.add(content),
+            Some(fingerprint) => contents.add(fingerprint),
             None => to_read.push(index),
         }
     }
     let selection: Selection = to_read.into();
     let read = read_contents(SelectedFiles { listing, selection: &selection }, lengths, config, context)?;
-    read.iter().for_each(|file| contents.add_read(file));
+    for file in &read {
+        contents.add_read(file);
+    }
     Ok(contents)
 }

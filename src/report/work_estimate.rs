@@ -128,7 +128,9 @@ fn song_changes(
     let files = SelectedFiles { listing: &inputs.songs, selection: &present };
     let (mut found, _) = Extractor { config: &spec.config, scratch: None, context }.songs(files)?;
     let before = songs_table(unchanged.iter().chain(&outdated));
-    unchanged.iter().for_each(|record| found.songs.add(&record.song()));
+    for record in &unchanged {
+        found.songs.add(&record.song());
+    }
     let matching = spec.config.matching;
     let now = SongIndex::new(found.songs.finish(), matching);
     Ok(SongChanges::between(&before, now.rows(), matching))

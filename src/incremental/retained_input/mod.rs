@@ -113,7 +113,9 @@ pub(crate) fn retain(
         context.note(Level::Info, || format!("{}: {} files to copy", content.name(), to_copy.len()));
         let lengths = known_input::lengths(unlisted.iter().map(|file| file.content).chain(outdated.values().copied()));
         let mut contents = KnownContents::default();
-        files.values().for_each(|file| contents.add(file.content));
+        for file in files.values() {
+            contents.add(file.content);
+        }
         let unchanged: Vec<String> = files.keys().cloned().collect();
         for (copy, content) in copy_files(listing, &to_copy, &lengths, (spec, &new_packs, context))? {
             contents.add_read(&content);
@@ -170,12 +172,16 @@ pub(crate) fn estimate(
         let unlisted = unlisted_files(source, listing, &known, &mut packs)?;
         let Listed { files, to_copy, .. } = Listed::new(source, listing, &known, |_| true);
         let mut contents = KnownContents::default();
-        files.values().for_each(|file| contents.add(file.content));
+        for file in files.values() {
+            contents.add(file.content);
+        }
         if !unlisted.is_empty() {
             let lengths = known_input::lengths(unlisted.iter().map(|file| file.content));
             let selected = SelectedFiles { listing, selection: &to_copy };
             let read = known_input::read_contents(selected, &lengths, &spec.config, context)?;
-            read.iter().for_each(|file| contents.add_read(file));
+            for file in &read {
+                contents.add_read(file);
+            }
         }
         let unchanged: Vec<String> = files.into_keys().collect();
         let mut missing = Vec::new();
