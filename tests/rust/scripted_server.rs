@@ -59,7 +59,7 @@ pub fn page(keys: &[&str]) -> Vec<u8> {
     tagged_page(keys.iter().map(|key| (*key, "0f")))
 }
 
-/// A page of a listing, of keys with ETags.
+/// A page of a listing, of keys with `ETag`s.
 pub fn tagged_page<'k>(keys: impl Iterator<Item = (&'k str, &'k str)>) -> Vec<u8> {
     let entry = |(key, tag): (&str, &str)| {
         let time = "<LastModified>2020-01-01T00:00:00Z</LastModified>";
