@@ -230,14 +230,14 @@ fn look(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<PyAny>> {
     convert::to_python(py, &presence)
 }
 
+/// An option that the environment sets: its name, its value, and the origin of the value.
+type FoundOption = (&'static str, String, String);
+
 /// Returns the options that the environment variables and the profiles of AWS set, each with its value and its origin,
 /// and why the files of the profiles cannot be used.
 #[pyfunction]
 #[pyo3(signature = (profile = None))]
-fn aws_settings(
-    py: Python<'_>,
-    profile: Option<&str>,
-) -> PyResult<(Vec<(&'static str, String, String)>, Option<String>)> {
+fn aws_settings(py: Python<'_>, profile: Option<&str>) -> PyResult<(Vec<FoundOption>, Option<String>)> {
     let aws = bridge::call(py, None, |_| crate::s3::aws_settings::read_environment(profile))?;
     let settings = aws.settings().into_iter().map(|found| (found.option, found.value, found.origin));
     Ok((settings.collect(), aws.failure))
