@@ -188,6 +188,8 @@ class Proxy:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # The loop has to run once more to close the sockets of aborted connections.
+        await asyncio.sleep(0.01)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -198,7 +200,9 @@ class Proxy:
         try:
             while await session.next():
                 pass
-        except (OSError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError):
+        except asyncio.CancelledError:
+            session.abort()
+        except (OSError, asyncio.IncompleteReadError, ssl.SSLError):
             pass
         finally:
             session.close()
@@ -221,6 +225,11 @@ class _Session:
         self._writer.close()
         if self._server:
             self._server[1].close()
+
+    def abort(self) -> None:
+        """Closes both connections without the handshake of TLS, which a client may never answer."""
+        for writer in (self._writer, *(self._server or ())[1:]):
+            writer.transport.abort()
 
     async def next(self) -> bool:
         """Handles one request; returns False at the end of the connection."""
