@@ -43,7 +43,7 @@ const WRITE_CHECKS: [&str; 9] = [
 ];
 
 /// Rounds of competing writes.
-const RACES: usize = 4;
+const RACES: usize = 16;
 
 /// The hint for a store without conditional requests.
 const UNSAFE: &str = "make sure that only one run at a time writes here: concurrent runs could damage the lake";

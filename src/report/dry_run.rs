@@ -120,6 +120,8 @@ impl DryRun {
         let survey = lake::survey(output, stores, &folders)?;
         let (record, state) = (survey.record.as_ref(), survey.state());
         time_range::restrict(spec, inputs, record, context)?;
+        // The run repeats these requests; the next ones are part of the estimate.
+        let usage = stores.usage();
         let to_copy = retained_input::estimate(spec, inputs, (record, state), context)?;
         let inputs = &*inputs;
         let run_plan = plan::choose(spec, inputs, record, || survey.is_intact);
@@ -158,7 +160,7 @@ impl DryRun {
         }
         let version = record.map(|record| record.version);
         let run = EstimatedRun { estimate: &estimate, version, to_copy: &to_copy };
-        let requests = RequestEstimate::new(spec, inputs, &run, &stores.usage());
+        let requests = RequestEstimate::new(spec, inputs, &run, &usage);
         let (outlook, rebuilt) = match estimate {
             WorkEstimate::Full(_) if record.is_none() => ("first", None),
             WorkEstimate::Full(reason) => ("whole", reason),

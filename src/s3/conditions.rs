@@ -13,8 +13,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::s3::bucket::Bucket;
 use crate::s3::object::{Put, Tag, Written};
 
-/// Requests that compete for one object. All rounds run at the same time.
-const RACING_REQUESTS: u8 = 8;
+/// Requests that compete for one object. More of them would take too long on stores that let each wait a second for the
+/// lock of the object. All rounds run at the same time.
+const RACING_REQUESTS: u8 = 2;
 
 /// The conditions that a store honors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
