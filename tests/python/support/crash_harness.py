@@ -131,7 +131,8 @@ class Versions:
 
 def protocol_step(hit: str) -> str:
     """The step of the commit protocol that a file operation belongs to."""
-    _, _, path = hit.partition(" ")
+    # The path below the lake follows the name of the operation, such as "fsync folder"; the lake has none.
+    path = f"/{hit.partition('/')[2]}"
     control = re.match(r"/_etl(?:/(\w+))?", path)
     if control:
         return {"log": "committing", "done": "marking as done", "stage": "staging"}.get(
