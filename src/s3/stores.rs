@@ -3,6 +3,7 @@
 //! Invariant: a call without a bucket starts no runtime, looks up no credentials and opens no connection.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,6 +32,8 @@ use crate::s3::settings::StoreSettings;
 
 /// How long the end of a call waits for unfinished requests.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
+/// How long an idle thread that looks up names is kept: longer than any call.
+const BLOCKING_THREAD_KEEP_ALIVE: Duration = Duration::from_secs(30 * 86_400);
 /// The limit of threads that send and receive.
 const MAX_WORKER_THREADS: usize = 4;
 /// The region that requests to another store than AWS are signed for, and to AWS if no other region is known.
@@ -212,9 +215,16 @@ fn runtime() -> Result<Runtime> {
     let built = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name("sparkify-store")
+        .thread_keep_alive(BLOCKING_THREAD_KEEP_ALIVE)
         .enable_all()
         .build();
-    built.map_err(|error| Error::io_unnamed(ErrorKind::Storage, "start the threads for network requests", &error))
+    let failed = |error| Error::io_unnamed(ErrorKind::Storage, "start the threads for network requests", &error);
+    let runtime = built.map_err(failed)?;
+    // Tokio panics if it cannot start the first of the threads that look up names, but not if it cannot start more. So
+    // the first one is started here, and kept.
+    catch_unwind(AssertUnwindSafe(|| drop(runtime.spawn_blocking(|| ()))))
+        .map_err(|_| failed(std::io::ErrorKind::WouldBlock.into()))?;
+    Ok(runtime)
 }
 
 #[cfg(test)]

@@ -104,17 +104,24 @@ def test_a_denied_delete_is_found_before_writing(
 
 
 @pytest.mark.parametrize(
-    ("kind", "first", "code"),
-    [("GET", 12, 77), ("PUT", 2, 77), ("PUT", 12, 75)],
+    ("kind", "key", "first", "code"),
+    [("GET", "", 12, 77), ("PUT", "_etl/stage/", 2, 77), ("PUT", "_table/", 2, 75)],
     ids=["read", "stage", "publish"],
 )
 def test_a_token_that_expires_during_the_run(
-    weed_bucket: Bucket, proxy: Proxy, data: Data, lake_run: LakeRun, kind: Kind, first: int, code: int
+    weed_bucket: Bucket,
+    proxy: Proxy,
+    data: Data,
+    lake_run: LakeRun,
+    kind: Kind,
+    key: str,
+    first: int,
+    code: int,
 ) -> None:
     """After the commit, the exit code is 75, because a retry publishes the version."""
     bucket = weed_bucket
     bucket.upload(data.input, "in")
-    injected = proxy.inject("expired token", kind, first=first, count=10**9)
+    injected = proxy.inject("expired token", kind, key=key, first=first, count=10**9)
     words = [bucket.url("in"), bucket.url("lake"), "--json", "--quiet", PATIENCE]
     finished = lake_run(proxy, *words, keys=bucket.server.keys)
     assert injected.hits >= 1
