@@ -62,6 +62,16 @@ def _put_in_place(call: str) -> bool:
     return put_in_place()
 
 
+_STARTING = {
+    "active", "addArtifact", "addArtifacts", "addTag", "builder", "catalog", "clearTags", "client",
+    "cloneSession", "createDataFrame", "dataSource", "emptyDataFrame", "getActiveSession", "getTags",
+    "interruptAll", "interruptOperation", "interruptTag", "is_stopped", "newSession", "profile",
+    "range", "read", "readStream", "removeTag", "session_id", "sql", "streams", "table", "tvf", "udf",
+    "udtf", "version",
+}  # fmt: skip
+"""The names of a session that start it."""
+
+
 class SparklessSession:
     """A session that starts with the first call that needs it, and passes its calls to a `SparkSession`.
 
@@ -115,7 +125,9 @@ class SparklessSession:
         self.stop()
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("_options", "_started", "_repr_html_", "_ipython_display_"):
+        # Programs ask any object for names such as `resolve` (Airflow's templates), which must not start a server.
+        is_hidden = name.startswith("__") or name in ("_options", "_started", "_repr_html_", "_ipython_display_")
+        if is_hidden or (name not in _STARTING and self._started is None):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.session, name)
 

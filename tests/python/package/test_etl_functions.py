@@ -148,7 +148,8 @@ def test_the_session_without_spark_explains_itself() -> None:
     spark = etl.create_spark_session()
     assert repr(spark) == "<SparklessSession: not started>"
     spark.conf.set("spark.sql.shuffle.partitions", 4)
-    assert not hasattr(spark, "_repr_html_")
+    for name in ("_repr_html_", "resolve", "render", "__fspath__", "to_dict", "keys", "shape"):
+        assert not hasattr(spark, name), "a program that asks for a name does not start the session"
     assert repr(pickle.loads(pickle.dumps(spark))) == repr(spark)
     with spark as again:
         assert again is spark
