@@ -125,8 +125,9 @@ class SparklessSession:
         self.stop()
 
     def __getattr__(self, name: str) -> Any:
-        # Programs ask any object for names such as `resolve` (Airflow's templates), which must not start a server.
-        is_hidden = name.startswith("__") or name in ("_options", "_started", "_repr_html_", "_ipython_display_")
+        # Programs ask any object for names such as `resolve` (Airflow's templates): this must not start a server.
+        hidden = ("_options", "_started", "_repr_html_", "_ipython_display_")
+        is_hidden = name.startswith("__") or name in hidden
         if is_hidden or (name not in _STARTING and self._started is None):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.session, name)
