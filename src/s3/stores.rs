@@ -222,8 +222,11 @@ fn runtime() -> Result<Runtime> {
     let runtime = built.map_err(failed)?;
     // Tokio panics if it cannot start the first of the threads that look up names, but not if it cannot start more. So
     // the first one is started here, and kept.
-    catch_unwind(AssertUnwindSafe(|| drop(runtime.spawn_blocking(|| ()))))
-        .map_err(|_| failed(std::io::ErrorKind::WouldBlock.into()))?;
+    if catch_unwind(AssertUnwindSafe(|| drop(runtime.spawn_blocking(|| ())))).is_err() {
+        // Dropping it would wait for the thread that does not exist.
+        runtime.shutdown_background();
+        return Err(failed(std::io::ErrorKind::WouldBlock.into()));
+    }
     Ok(runtime)
 }
 

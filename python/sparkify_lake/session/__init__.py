@@ -125,7 +125,7 @@ class SparklessSession:
         self.stop()
 
     def __getattr__(self, name: str) -> Any:
-        # Programs ask any object for names such as `resolve` (Airflow's templates): this must not start a server.
+        # Programs ask any object for names such as `resolve` (Airflow's templates), without wanting a server.
         hidden = ("_options", "_started", "_repr_html_", "_ipython_display_")
         is_hidden = name.startswith("__") or name in hidden
         if is_hidden or (name not in _STARTING and self._started is None):
