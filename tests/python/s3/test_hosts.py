@@ -57,7 +57,7 @@ except sparkify_lake.SparkifyLakeError as error:
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 def test_a_limit_of_threads_with_a_bucket(tmp_path: Path, weed_bucket: Bucket, data: Data) -> None:
-    """The n-th thread cannot be started, for every n, as under ``prlimit --nproc``."""
+    """The process can have only n more threads, for every n, as under ``prlimit --nproc``."""
     library = build_fault_library(tmp_path)
     keys = weed_bucket.server.keys.environment
     codes = []

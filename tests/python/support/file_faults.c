@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -32,7 +33,8 @@ static char like[PATH_MAX];
 static size_t root_length;
 static int armed, mode, trace = -1;
 static int refused_with, is_clock_set;
-static long at, clock_offset, threads_left = -1;
+static long at, clock_offset, threads_left;
+static int are_threads_limited;
 static atomic_long operations;
 
 /* Starts counting the operations below `folder` whose line ("rename /_etl/log/…") contains `part`. The line of the
@@ -53,8 +55,11 @@ long faults_count(void) { return operations; }
 /* The error of all operations that are armed with REFUSE, as of a file system that does not support them. */
 void faults_refuse(int error) { refused_with = error; }
 
-/* The number of threads that the process may still start. */
-void faults_threads(long count) { threads_left = count; }
+/* The number of threads that the process may have in addition, at the same time. */
+void faults_threads(long count) {
+    threads_left = count;
+    are_threads_limited = count >= 0;
+}
 
 /* Sets the clock of the process. */
 void faults_clock(long seconds) {
@@ -182,11 +187,24 @@ int fsync(int file) {
     HIT(is_folder ? "fsync folder" : "fsync file", file, "", EIO);
     return real(file);
 }
+struct counted_thread { void *(*start)(void *); void *with; };
+static void *run_counted(void *argument) {
+    struct counted_thread thread = *(struct counted_thread *)argument;
+    free(argument);
+    void *result = thread.start(thread.with);
+    __atomic_add_fetch(&threads_left, 1, __ATOMIC_SEQ_CST);
+    return result;
+}
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *with) {
     REAL(pthread_create);
-    if (threads_left == 0) return EAGAIN;
-    if (threads_left > 0) threads_left--;
-    return real(thread, attributes, start, with);
+    if (!are_threads_limited) return real(thread, attributes, start, with);
+    if (__atomic_sub_fetch(&threads_left, 1, __ATOMIC_SEQ_CST) < 0) {
+        __atomic_add_fetch(&threads_left, 1, __ATOMIC_SEQ_CST);
+        return EAGAIN;
+    }
+    struct counted_thread *counted = malloc(sizeof *counted);
+    *counted = (struct counted_thread){start, with};
+    return real(thread, attributes, run_counted, counted);
 }
 int clock_gettime(clockid_t clock, struct timespec *now) {
     REAL(clock_gettime);
