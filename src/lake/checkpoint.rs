@@ -133,8 +133,6 @@ impl RejectExample {
 /// The retained copy of an input file, without the compression of the input.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileCopy {
-    /// SHA-256 of its uncompressed bytes, in hexadecimal.
-    pub sha256: String,
     /// Its parts in order, each of one or more complete zstd frames.
     pub parts: Vec<Part>,
 }

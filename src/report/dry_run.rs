@@ -21,7 +21,6 @@ use crate::runtime::context::Context;
 use crate::s3::stores::Stores;
 use crate::schema::Table;
 use crate::tables::partition_path;
-use crate::tables::time::Month;
 
 /// The input and output of a run that is not executed.
 #[derive(Clone, Debug, Serialize)]
@@ -76,31 +75,32 @@ pub struct DryRunPartition {
     pub bytes: u64,
 }
 
-impl DryRunPartition {
-    fn new(partition: String, table: Option<&TableRecord>) -> Self {
-        let mut summary = Self { partition, ..Self::default() };
-        for (path, file) in table.into_iter().flat_map(|table| &table.files) {
-            if path.rsplit_once('/').map_or("", |(folder, _)| folder) == summary.partition {
-                summary.files += 1;
-                summary.rows += file.rows;
-                summary.bytes += file.size;
-            }
-        }
-        summary
+/// The current partitions of a table, by their folders.
+fn current_partitions(table: Option<&TableRecord>) -> BTreeMap<&str, DryRunPartition> {
+    let mut partitions: BTreeMap<&str, DryRunPartition> = BTreeMap::new();
+    for (path, file) in table.into_iter().flat_map(|table| &table.files) {
+        let partition = partitions.entry(path.rsplit_once('/').map_or("", |(folder, _)| folder)).or_default();
+        partition.files += 1;
+        partition.rows += file.rows;
+        partition.bytes += file.size;
     }
+    partitions
 }
 
 /// Returns the partitions of a table that a run would rebuild.
 fn partitions(table: Table, work: &IncrementalWork, record: Option<&TableRecord>) -> Vec<DryRunPartition> {
-    let single_if =
-        |is_rebuilt: bool| is_rebuilt.then(|| DryRunPartition::new(String::new(), record)).into_iter().collect();
+    let current = current_partitions(record);
+    let planned = |partition: String| {
+        let known = current.get(partition.as_str()).cloned().unwrap_or_default();
+        DryRunPartition { partition, ..known }
+    };
+    let single_if = |is_rebuilt: bool| is_rebuilt.then(|| planned(String::new())).into_iter().collect();
     match table {
-        Table::Songs => work.song_partitions.iter().map(|path| DryRunPartition::new(path.clone(), record)).collect(),
+        Table::Songs => work.song_partitions.iter().cloned().map(planned).collect(),
         Table::Artists => single_if(work.songs_changed),
         Table::Users => single_if(!work.months.is_empty()),
         Table::Time | Table::Songplays => {
-            let of_month = |month: &Month| DryRunPartition::new(partition_path::of_month(*month), record);
-            work.months.iter().map(of_month).collect()
+            work.months.iter().map(|month| planned(partition_path::of_month(*month))).collect()
         }
     }
 }

@@ -8,12 +8,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::{FileCopy, Part, StateFile};
-use crate::lake::commit_record::hex;
 use crate::lake::{Stage, StateReader};
 
 /// A pack that has reached this size is written, and the next copies go to another pack.
@@ -57,16 +55,10 @@ pub(super) struct PackWriter<'p> {
 }
 
 /// The copy of the file that is being read.
+#[derive(Debug)]
 struct OpenCopy {
     file: usize,
-    sha256: Context,
     parts: Vec<Part>,
-}
-
-impl std::fmt::Debug for OpenCopy {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("OpenCopy").field("file", &self.file).field("parts", &self.parts).finish_non_exhaustive()
-    }
 }
 
 impl<'p> PackWriter<'p> {
@@ -83,9 +75,8 @@ impl<'p> PackWriter<'p> {
             Error::new(ErrorKind::Internal, "a copy of an input file cannot be compressed").cause(error.to_string())
         })?;
         let part = self.append(&frame);
-        let begin = || OpenCopy { file, sha256: Context::new(&SHA256), parts: Vec::new() };
+        let begin = || OpenCopy { file, parts: Vec::new() };
         let current = self.current.get_or_insert_with(begin);
-        current.sha256.update(bytes);
         match current.parts.last_mut() {
             Some(last) if last.0 == part.0 && last.1 + last.2 == part.1 => last.2 += part.2,
             _ => current.parts.push(part),
@@ -111,8 +102,8 @@ impl<'p> PackWriter<'p> {
     }
 
     fn finish_copy(&mut self) {
-        if let Some(OpenCopy { file, sha256, parts }) = self.current.take() {
-            self.copies.push((file, FileCopy { sha256: hex(sha256.finish().as_ref()), parts }));
+        if let Some(OpenCopy { file, parts }) = self.current.take() {
+            self.copies.push((file, FileCopy { parts }));
         }
     }
 
