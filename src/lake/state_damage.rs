@@ -5,7 +5,7 @@
 //!
 //! Invariant: nothing is changed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -88,9 +88,9 @@ pub(super) fn lost_copies(
     let packs = packs(record);
     let is_damaged =
         |number: u32| packs.get(&number).is_none_or(|pack| damaged.iter().any(|damaged| damaged.name == *pack));
-    let mut lost = LostCopies::default();
+    let (mut lost, mut seen) = (LostCopies::default(), HashSet::new());
     for (content, name, entry) in retained_files(record) {
-        if is_needed(content, name) && numbers(entry).any(is_damaged) {
+        if is_needed(content, name) && numbers(entry).any(is_damaged) && seen.insert((content, name)) {
             lost.files += 1;
             if lost.first.len() < MAX_NAMED_FILES {
                 lost.first.push(name.to_owned());
@@ -106,15 +106,14 @@ fn packs(record: &CommitRecord) -> BTreeMap<u32, String> {
     packs.map(|(number, file)| (*number, file.name.clone())).collect()
 }
 
-/// The entries with a retained copy in the newest manifest of each content, with the content and their names.
+/// The entries with a retained copy, with the content and their names. Tables that were made from different inputs have
+/// different manifests, which may have the same names.
 fn retained_files(record: &CommitRecord) -> impl Iterator<Item = (&str, &str, &ManifestEntry)> {
-    let contents: BTreeSet<&str> =
-        record.checkpoints.iter().flat_map(|checkpoint| checkpoint.input.keys()).map(String::as_str).collect();
-    let manifests = contents.into_iter().filter_map(|content| Some((content, record.manifest(content)?)));
-    manifests.flat_map(|(content, manifest)| {
-        let retained = manifest.files.iter().filter(|(_, entry)| entry.copy.is_some());
-        retained.map(move |(name, entry)| (content, name.as_str(), entry))
-    })
+    let manifests = record.checkpoints.iter().rev().flat_map(|checkpoint| &checkpoint.input);
+    let entries = manifests.flat_map(|(content, manifest)| {
+        manifest.files.iter().map(move |(name, entry)| (content.as_str(), name.as_str(), entry))
+    });
+    entries.filter(|(_, _, entry)| entry.copy.is_some())
 }
 
 fn numbers(entry: &ManifestEntry) -> impl Iterator<Item = u32> + '_ {

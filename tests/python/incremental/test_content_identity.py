@@ -249,6 +249,21 @@ def test_both_halves_of_the_job_keep_the_rows_of_their_own_input(
         assert sparkify_lake.open_lake(lake).songs.collect().height == songs
 
 
+def test_the_lost_copy_of_one_half_is_found(source: Path, lake: Path, tmp_path: Path) -> None:
+    """The halves have different inputs, so the newest manifest of the songs is not the one with the lost copy."""
+    other = tmp_path / "other"
+    shutil.copytree(source, other)
+    gone = next(path for path in sorted((source / "song_data").rglob("*.json")))
+    etl.process_song_data(None, str(source), str(lake), keep_gone=True)
+    packs = sorted((lake / "_etl/state").glob("*-pack-*.zst"))
+    (other / gone.relative_to(source)).unlink()
+    etl.process_log_data(None, str(other), str(lake), keep_gone=True)
+    for pack in packs:
+        pack.unlink()
+    lost = sparkify_lake.check(lake).lost
+    assert gone.relative_to(source / "song_data").as_posix() in lost.first and lost.files > 0
+
+
 def test_new_content_in_a_file_removes_its_rows_with_a_warning(source: Path, lake: Path) -> None:
     path = logs(source)[-1]
     before = path.read_bytes()
