@@ -3,14 +3,20 @@
 //! Scoped threads instead of a pool: no thread remains after a run, whether it succeeds, fails or is stopped, and a
 //! process may fork between two runs.
 //!
-//! Invariant: when a function of this module returns, every thread that it started has ended.
+//! Invariant: when a function of this module returns, every thread that it started has ended; except that of a library
+//! that does not start.
 
 use std::panic::resume_unwind;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::cancel::Cancel;
+
+/// How long a library may take to start; usually less than a millisecond.
+const LIBRARY_START_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The number of threads that the machine, or its container, runs at the same time.
 #[must_use]
@@ -71,6 +77,29 @@ pub fn must_be_available(threads: usize) -> Result<()> {
         drop(closed);
         Ok(())
     })
+}
+
+/// Starts a library that starts more threads, and panics if it cannot start one of them. It may then wait forever
+/// for those that it has started, so it is started on a separate thread, which is left alone in this case.
+///
+/// # Errors
+/// [`ErrorKind::Storage`] if the library does not start.
+pub fn start_library<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let (sender, receiver) = channel();
+    let builder = std::thread::Builder::new().name("sparkify-start".to_owned());
+    let thread = builder.spawn(move || drop(sender.send(start()))).map_err(not_started)?;
+    // A process that was paused waits once more.
+    for _ in 0..2 {
+        match receiver.recv_timeout(LIBRARY_START_TIMEOUT) {
+            Ok(started) => {
+                drop(thread.join());
+                return Ok(started);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    Err(not_started(std::io::ErrorKind::WouldBlock.into()))
 }
 
 /// Processes the tasks `0..tasks` on `threads` threads. Each thread creates its state with `begin`, passes it to `work`
@@ -146,6 +175,17 @@ impl TaskQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_library_that_does_not_start_is_an_error() {
+        assert_eq!(start_library(|| 7).unwrap(), 7);
+        let fails = || -> () { panic!("no thread can be started") };
+        assert_eq!(start_library(fails).unwrap_err().kind(), ErrorKind::Storage);
+        let waits = || loop {
+            std::thread::park();
+        };
+        assert_eq!(start_library(waits).map(|(): ()| ()).unwrap_err().kind(), ErrorKind::Storage);
+    }
 
     #[test]
     fn every_task_is_taken_once() {

@@ -212,12 +212,14 @@ fn runtime() -> Result<Runtime> {
     let threads = crate::runtime::threads::available().min(MAX_WORKER_THREADS);
     // One more for looking up the host's name.
     crate::runtime::threads::must_be_available(threads + 1)?;
-    let built = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name("sparkify-store")
-        .thread_keep_alive(BLOCKING_THREAD_KEEP_ALIVE)
-        .enable_all()
-        .build();
+    let built = crate::runtime::threads::start_library(move || {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("sparkify-store")
+            .thread_keep_alive(BLOCKING_THREAD_KEEP_ALIVE)
+            .enable_all()
+            .build()
+    })?;
     let failed = |error| Error::io_unnamed(ErrorKind::Storage, "start the threads for network requests", &error);
     let runtime = built.map_err(failed)?;
     // Tokio panics if it cannot start the first of the threads that look up names, but not if it cannot start more. So

@@ -129,7 +129,7 @@ def test_a_lock_that_fails_is_an_error(host: Host, error: int) -> None:
 
 
 def test_a_limit_of_threads_is_an_error_with_a_hint(host: Host) -> None:
-    """The process can have only n more threads, for every n: the run needs fewer, or ends with an error."""
+    """The process can start only n more threads, for every n: the run needs fewer, or ends with an error."""
     codes: Counter[str] = Counter()
     for threads in range(0, 120, 4):
         ended = host.run(threads=threads, options={"threads": 4})

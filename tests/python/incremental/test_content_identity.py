@@ -250,7 +250,7 @@ def test_both_halves_of_the_job_keep_the_rows_of_their_own_input(
 
 
 def test_the_lost_copy_of_one_half_is_found(source: Path, lake: Path, tmp_path: Path) -> None:
-    """The halves have different inputs; the newest manifest of the songs is not the one with the lost copy."""
+    """The halves have different inputs, so the newest manifest of the songs has no lost copy."""
     other = tmp_path / "other"
     shutil.copytree(source, other)
     gone = next(path for path in sorted((source / "song_data").rglob("*.json")))

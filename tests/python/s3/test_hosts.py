@@ -45,8 +45,8 @@ def test_a_folder_for_scratch_files_that_cannot_be_used(
 
 SCRIPT = """
 import ctypes, sys, sparkify_lake
-count, source, lake, endpoint = sys.argv[1:]
-ctypes.CDLL(None).faults_threads(ctypes.c_long(int(count)))
+fault, count, source, lake, endpoint = sys.argv[1:]
+getattr(ctypes.CDLL(None), fault)(ctypes.c_long(int(count)))
 try:
     sparkify_lake.run(source, lake, endpoint_url=endpoint, allow_http=True, quiet=True, threads=2)
 except sparkify_lake.SparkifyLakeError as error:
@@ -56,13 +56,16 @@ except sparkify_lake.SparkifyLakeError as error:
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
-def test_a_limit_of_threads_with_a_bucket(tmp_path: Path, weed_bucket: Bucket, data: Data) -> None:
-    """The process can have only n more threads, for every n, as under ``prlimit --nproc``."""
+@pytest.mark.parametrize("fault", ["faults_threads", "faults_thread_limit"])
+def test_a_limit_of_threads_with_a_bucket(
+    fault: str, tmp_path: Path, weed_bucket: Bucket, data: Data
+) -> None:
+    """The process can start, or can have, only n more threads, for every n, as under ``prlimit --nproc``."""
     library = build_fault_library(tmp_path)
     keys = weed_bucket.server.keys.environment
     codes = []
     for count in range(16):
-        words = [str(count), data.input, weed_bucket.url("lake"), weed_bucket.server.url]
+        words = [fault, str(count), data.input, weed_bucket.url("lake"), weed_bucket.server.url]
         done = subprocess.run(
             [sys.executable, "-c", SCRIPT, *words],
             env=clean_environment({"LD_PRELOAD": str(library), **keys, **home(tmp_path)}),

@@ -34,7 +34,7 @@ static size_t root_length;
 static int armed, mode, trace = -1;
 static int refused_with, is_clock_set;
 static long at, clock_offset, threads_left;
-static int are_threads_limited;
+static int are_threads_limited, do_ended_threads_count = 1;
 static atomic_long operations;
 
 /* Starts counting the operations below `folder` whose line ("rename /_etl/log/…") contains `part`. The line of the
@@ -55,10 +55,16 @@ long faults_count(void) { return operations; }
 /* The error of all operations that are armed with REFUSE, as of a file system that does not support them. */
 void faults_refuse(int error) { refused_with = error; }
 
-/* The number of threads that the process may have in addition, at the same time. */
+/* The number of threads that the process may still start. */
 void faults_threads(long count) {
     threads_left = count;
     are_threads_limited = count >= 0;
+}
+
+/* The number of threads that the process may have in addition, at the same time. */
+void faults_thread_limit(long count) {
+    faults_threads(count);
+    do_ended_threads_count = 0;
 }
 
 /* Sets the clock of the process. */
@@ -192,7 +198,7 @@ static void *run_counted(void *argument) {
     struct counted_thread thread = *(struct counted_thread *)argument;
     free(argument);
     void *result = thread.start(thread.with);
-    __atomic_add_fetch(&threads_left, 1, __ATOMIC_SEQ_CST);
+    if (!do_ended_threads_count) __atomic_add_fetch(&threads_left, 1, __ATOMIC_SEQ_CST);
     return result;
 }
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *with) {
