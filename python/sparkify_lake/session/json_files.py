@@ -120,8 +120,7 @@ class _Conversion:
                 if place not in writers:
                     self._system_local().create_dir(f"{folder}/{place}")
                     file = f"{folder}/{place}/part-0.parquet"
-                    # Sail takes a column whose statistics have one value for constant, even if it holds NaN.
-                    writers[place] = pa.parquet.ParquetWriter(file, schema, write_statistics=False)
+                    writers[place] = pa.parquet.ParquetWriter(file, schema)
                 writers[place].write_table(self._table(block, schema))
             if not writers:
                 pa.parquet.write_table(schema.empty_table(), f"{folder}/part-0.parquet")

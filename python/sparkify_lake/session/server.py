@@ -38,6 +38,9 @@ class Server:
             stdout=subprocess.PIPE,
             env=child_variables(
                 RUST_LOG=level,
+                # With statistics, a column of doubles whose least and greatest values are equal counts as
+                # constant, although it may contain NaN.
+                SAIL_EXECUTION__COLLECT_STATISTICS="false",
                 PYTHONPATH=os.pathsep.join(filter(None, sys.path)),
                 # A join that is interrupted may keep its threads for a while; others must be left.
                 TOKIO_WORKER_THREADS=str(4 * (os.cpu_count() or 1)),
