@@ -240,7 +240,7 @@ def test_partition_columns_that_cannot_be(
     "values", [[1.0, None], [None, 1.0], [1.0, 1.0, None], [None, None], [0.0, None, -0.0]]
 )
 def test_nan_is_a_value_in_any_column(without_spark: Any, tmp_path: Path, values: list[float | None]) -> None:
-    """None stands for NaN: no statistics of a Parquet file tell that it is there."""
+    """None stands for NaN: the statistics of a Parquet file leave it out."""
     numbers = [float("nan") if value is None else value for value in values]
     pq.write_table(pa.table({"x": pa.array(numbers, pa.float64())}), tmp_path / "numbers.parquet")
     frame = without_spark.read.parquet(str(tmp_path / "numbers.parquet"))
