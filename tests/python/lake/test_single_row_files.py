@@ -58,5 +58,4 @@ def test_other_readers_read_the_expected_rows(
 ) -> None:
     lake, expected = single_row_lake
     frame = reader(lake / FOLDERS[table], oracle.PARTITIONED_BY[table])
-    seen = [oracle.as_read_back(table, row) for row in expected.tables[table]]
-    assert sorted_rows(table, frame) == sorted(seen, key=lambda row: oracle.order(*row))
+    assert sorted_rows(table, frame) == expected.tables[table]

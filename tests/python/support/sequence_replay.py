@@ -220,8 +220,7 @@ def oracle_faults(step: Step, rebuilt: FileBodies, tables: str) -> list[str]:
     expected = oracle.expect(step.raws("song"), step.raws("log"), **options).tables
     differences = []
     for table in tables.split(","):
-        read_back = (oracle.as_read_back(table, row) for row in expected[table])
-        if rows(rebuilt, table) != sorted(read_back, key=lambda row: order(*row)):
+        if rows(rebuilt, table) != expected[table]:
             differences.append(f"{table}: the oracle has other rows")
     return differences
 
