@@ -158,8 +158,7 @@ impl DryRun {
             let (name, location) = (table.name(), root.to_string());
             tables.push(DryRunTable { name, folder, location, exists, files, partitions });
         }
-        let version = record.map(|record| record.version);
-        let run = EstimatedRun { estimate: &estimate, version, to_copy: &to_copy };
+        let run = EstimatedRun { estimate: &estimate, record, to_copy: &to_copy };
         let requests = RequestEstimate::new(spec, inputs, &run, &usage);
         let (outlook, rebuilt) = match estimate {
             WorkEstimate::Full(_) if record.is_none() => ("first", None),
