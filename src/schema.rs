@@ -196,7 +196,7 @@ impl Table {
 pub struct ColumnNames(BTreeMap<(Table, &'static str), String>);
 
 impl ColumnNames {
-    /// Renames a column. Returns false if the table has no such column.
+    /// Gives a column another name. Returns false if the table has no such column.
     pub fn set(&mut self, table: Table, column: &str, name: String) -> bool {
         let field = table.fields().iter().find(|field| field.name == column);
         if let Some(field) = field {
