@@ -102,7 +102,7 @@ def test_other_column_names_rebuild_the_lake(source: Path, tmp_path: Path) -> No
     report = sparkify_lake.run(source, lake, column_names=COLUMN_NAMES)
     assert report.rebuilt == "options that shape rows or files have changed"
     folders = {part for path in contents(lake) for part in path.split("/") if part.startswith("year=")}
-    assert all("songs_table/year=" not in path for path in contents(lake)), "the old partitions are gone"
+    assert all("songs_table/year=" not in path for path in contents(lake)), "the old partitions are removed"
     assert folders, "the other tables keep their partition columns"
     assert sparkify_lake.run(source, lake).rebuilt
     assert contents(lake) == before
