@@ -218,8 +218,9 @@ pub(crate) fn restore(
         let path = scratch.join(format!("{}-{index}", source.content.name()));
         let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &path, &error);
         let mut scratch_file = File::create(&path).map_err(failed)?;
-        let copy = retained.of(source.content).get(&file_identity::name(source, file));
-        for part in copy.into_iter().flat_map(|file| &file.copy.parts) {
+        let name = file_identity::name(source, file);
+        let retained_file = retained.of(source.content).get(&name).ok_or_else(|| has_no_copy(source, &name))?;
+        for part in &retained_file.copy.parts {
             scratch_file.write_all(&packs.frames(*part)?).map_err(failed)?;
         }
         let metadata = scratch_file.metadata().map_err(failed)?;

@@ -421,3 +421,35 @@ def test_a_log_beside_its_continuation_is_kept_when_it_is_removed(source: Path, 
     first.unlink()
     assert run_input(where, lake, **options)["input"]["logs"]["files_kept"] == 1
     assert plays(lake) == before
+
+
+@pytest.mark.parametrize("packing", [".json", ".json.zst"])
+@pytest.mark.parametrize("content", ["song_data", "log_data"])
+@pytest.mark.parametrize(
+    "places",
+    ["in, other, in", "in, other, third, in, other", "in, link to other, in", "in, link to other, other, in"],
+)
+def test_removed_files_are_kept_while_the_input_moves_and_returns(
+    tmp_path: Path, lake: Path, places: str, content: str, packing: str
+) -> None:
+    """A removed file has its whole path as its name while the input is at another place."""
+    at = tmp_path / "start"
+    sparkify_lake.sample(at, songs=20, events=900, days=40, users=9, quiet=True)
+    removed = repack(sorted((at / content).rglob("*.json"))[3], packing)
+    records = None
+    for number, place in enumerate(places.split(", ")):
+        is_link = place.startswith("link to ")
+        new = tmp_path / place.removeprefix("link to ")
+        if at != new:
+            at.rename(new)
+        if is_link:
+            (tmp_path / "link").symlink_to(new)
+        report = run_input({"input": str(tmp_path / "link" if is_link else new)}, lake, keep_gone=True)
+        records = records or report["records"]
+        assert report["records"] == records, place
+        kept = {name: files["files_kept"] for name, files in report["input"].items()}
+        assert sum(kept.values()) == (number > 0), (place, kept)
+        if number == 0:
+            (new / removed.relative_to(tmp_path / "start")).unlink()
+        at = new
+    assert sparkify_lake.check(lake).problem_count == 0
