@@ -111,7 +111,7 @@ def main(engine: str, folder: Path, *only: str) -> None:
                 found[name]["message"] = traceback.format_exc(limit=-1)[-600:]
         finally:
             signal.alarm(0)
-            spark.catalog.clearCache()  # a cached frame changes the results of later calls, such as file names
+            spark.catalog.clearCache()  # a cached frame changes later calls, such as the names of files
     spark.stop()
     text = json.dumps(found, ensure_ascii=False, indent=1)
     (folder / "results.json").write_text(text, encoding="utf-8")
