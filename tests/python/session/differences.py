@@ -46,6 +46,9 @@ KNOWN_DIFFERENCES: dict[str, dict[str, str]] = {
     "`row_number()` over a window without an order": {
         "error: an aggregate in withColumn, a window without order": '"no exception"',
     },
+    "A join of a frame with its own groups": {
+        "join: a frame with its own groups, by columns of both": '"no exception"',
+    },
     "`coalesce(1)` before a write": {"coalesce(1).write: one file": "3"},
     "The difference of two dates": {
         "sql: difference of times": '["b", "bigint"]',
