@@ -130,7 +130,7 @@ def _foreach(rows: Iterator[Any], f: Callable[[Any], None]) -> None:
         f(row)
 
 
-# What an RDD does with its elements. Further arguments are about partitions, which do not exist here.
+# The forms of an RDD. Further arguments are about partitions, which do not exist here.
 _RDDS: dict[str, Callable[..., Iterable[Any]]] = {
     "map": lambda rows, f, *_, **__: map(f, rows),
     "flatMap": lambda rows, f, *_, **__: (one for row in rows for one in f(row)),
