@@ -19,7 +19,7 @@ from support.s3_jobs import new_bucket, options
 from support.s3_servers import Bucket
 
 __all__ = ["seaweedfs"]  # a fixture
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2_400)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
