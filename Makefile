@@ -69,7 +69,7 @@ install: wheel  ## install the wheel into .venv
 airflow: wheel  ## test with a real Airflow in a separate environment; AIRFLOW=2.11 runs only the example DAGs there
 	@AIRFLOW=$(AIRFLOW) PYTHON=$(PYTHON) sh scripts/airflow.sh
 
-spark: wheel  ## check the recorded results of the scoreboard with the PySpark that gave them, in a separate environment
+spark: install $(VENV)/tested  ## compare the scoreboard and notebook 03 with the PySpark of the recorded results (needs Java)
 	@PYTHON=$(PYTHON) sh scripts/spark.sh
 
 docs: install $(VENV)/tested  ## build the documentation website in target/site; a dead link is an error

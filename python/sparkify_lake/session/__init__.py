@@ -8,14 +8,12 @@
 
 The classes, functions and errors are those of `pyspark`. The server starts with the first call that needs it.
 
-Invariant: importing this module and creating a `SparklessSession` loads only the errors.
+Invariant: importing this module and creating a `SparklessSession` load nothing else.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-
-from sparkify_lake.session.refusal import missing_extra
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -34,7 +32,9 @@ def activate() -> None:
     """
     import sys
 
-    if _put_in_place("sparkify_lake.session.activate()"):
+    from sparkify_lake.session.activation import activate as put_in_place
+
+    if put_in_place():
         print(
             "SparkSession.builder.getOrCreate() now returns a session on Sail, without a JVM; "
             "sparkify_lake.session.deactivate() undoes it",
@@ -50,16 +50,6 @@ def deactivate() -> None:
         from sparkify_lake.session.activation import deactivate as restore
 
         restore()
-
-
-def _put_in_place(call: str) -> bool:
-    try:
-        from sparkify_lake.session.activation import activate as put_in_place
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("sparkify_lake"):
-            raise
-        raise missing_extra(call, f"there is no module {error.name}") from None
-    return put_in_place()
 
 
 _STARTING = {
@@ -90,10 +80,12 @@ class SparklessSession:
     @property
     def session(self) -> SparkSession:
         """The session of Spark Connect; starts the server if it does not run."""
-        from sparkify_lake.session.activation import active
+        from sparkify_lake.session.activation import activate as put_in_place
 
-        _put_in_place("the Spark session")
-        return active(self._options)
+        put_in_place()
+        from sparkify_lake.session.connection import create
+
+        return create(self._options)
 
     @property
     def sparkContext(self) -> SparklessContext:
@@ -136,34 +128,36 @@ class SparklessSession:
         return "<SparklessSession: not started>"
 
 
-class SparklessContext:
-    """The value of `spark.sparkContext`: takes a log level, and starts the session for anything else."""
+class _Part:
+    """A part of the session, such as `spark.conf`, which starts the session for most calls."""
+
+    _name: str
 
     def __init__(self, owner: SparklessSession) -> None:
         self._owner = owner
-
-    def setLogLevel(self, logLevel: str) -> None:
-        """Does nothing: the server logs nothing unless the logger of this package does."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "_owner":
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(self._owner.session.sparkContext, name)
+        return getattr(getattr(self._owner.session, self._name), name)
 
 
-class SparklessConf:
+class SparklessContext(_Part):
+    """The value of `spark.sparkContext`: takes a log level without starting the session."""
+
+    _name = "sparkContext"
+
+    def setLogLevel(self, logLevel: str) -> None:
+        """Does nothing: the server logs nothing unless the logger of this package does."""
+
+
+class SparklessConf(_Part):
     """The value of `spark.conf`: keeps settings until the session starts."""
 
-    def __init__(self, owner: SparklessSession) -> None:
-        self._owner = owner
+    _name = "conf"
 
     def set(self, key: str, value: Any) -> None:
         """Keeps a setting."""
         self._owner._options[key] = value
         if (started := self._owner._started) is not None:
             started.conf.set(key, value)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "_owner":
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(self._owner.session.conf, name)

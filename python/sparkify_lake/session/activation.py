@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from sparkify_lake.errors import ConfigurationError, UsageError
@@ -15,6 +15,7 @@ from sparkify_lake.session.refusal import missing_extra
 from sparkify_lake.settings.environment import connect_mode
 
 _SUPPORTED = "4.2."  # of those that Sail 0.7 accepts, the version that the tests use
+_MISSING = object()
 _replaced: list[tuple[Any, str, Any]] = []
 
 
@@ -28,22 +29,24 @@ def activate() -> bool:
             "a session of Spark with a JVM is active in this process",
             hint="stop it with spark.stop(), or restart the kernel, and call activate() before it is created",
         )
+    for module in ("pysail", "pyspark", "grpc", "pandas", "pyarrow"):
+        if find_spec(module) is None:
+            raise missing_extra("the Spark session", f"there is no module {module}")
     _prepare()
-    try:
-        import pyspark
-        from pyspark.sql import session as classic_session
-        from pyspark.sql.connect.client import core as client
-        from pyspark.sql.connect.dataframe import DataFrame
+    import pyspark
 
-        from sparkify_lake.session import connection, context, frames
-    except ModuleNotFoundError as error:
-        raise missing_extra("the Spark session", f"there is no module {error.name}") from None
     if not pyspark.__version__.startswith(_SUPPORTED):
         raise ConfigurationError(
             f"Sail does not support pyspark {pyspark.__version__}",
             cause=f"it supports the versions {_SUPPORTED}x",
             hint="in another environment: pip install 'sparkify-lake[notebook]', which brings version 4.2",
         )
+    from pyspark.sql import session as classic_session
+    from pyspark.sql.connect.client import core as client
+    from pyspark.sql.connect.dataframe import DataFrame
+
+    from sparkify_lake.session import connection, context, frames
+
     connect_mode(True)
     convert = client.convert_exception
 
@@ -79,13 +82,6 @@ def _prepare() -> None:
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas >= 3")
 
 
-def active(options: dict[str, Any]) -> Any:
-    """Returns the active session, or a new one."""
-    from sparkify_lake.session import connection
-
-    return connection.create(options)
-
-
 def deactivate() -> None:
     """Restores what `activate` replaced, and stops the active session."""
     if not _replaced:
@@ -97,7 +93,7 @@ def deactivate() -> None:
         session.stop()
     while _replaced:
         owner, name, value = _replaced.pop()
-        if value is _missing():
+        if value is _MISSING:
             delattr(owner, name)
         else:
             setattr(owner, name, value)
@@ -105,10 +101,5 @@ def deactivate() -> None:
 
 
 def _replace(owner: Any, name: str, value: Any) -> None:
-    _replaced.append((owner, name, vars(owner).get(name, _missing())))
+    _replaced.append((owner, name, vars(owner).get(name, _MISSING)))
     setattr(owner, name, value)
-
-
-@cache
-def _missing() -> object:
-    return object()

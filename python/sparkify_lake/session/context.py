@@ -112,6 +112,48 @@ class HiveContext(SQLContext):
     """The entry point with Hive; temporary views need no metastore."""
 
 
+def _combined(rows: Iterator[Any], func: Callable[[Any, Any], Any], *_: Any, **__: Any) -> Iterable[Any]:
+    totals: dict[Any, Any] = {}
+    for key, value in rows:
+        totals[key] = func(totals[key], value) if key in totals else value
+    return totals.items()
+
+
+def _first(rows: Iterator[Any]) -> Any:
+    for one in rows:
+        return one
+    raise ValueError("RDD is empty")
+
+
+def _foreach(rows: Iterator[Any], f: Callable[[Any], None]) -> None:
+    for row in rows:
+        f(row)
+
+
+# The forms of an RDD. Further arguments are about partitions, which do not exist here.
+_RDDS: dict[str, Callable[..., Iterable[Any]]] = {
+    "map": lambda rows, f, *_, **__: map(f, rows),
+    "flatMap": lambda rows, f, *_, **__: (one for row in rows for one in f(row)),
+    "filter": lambda rows, f: filter(f, rows),
+    "distinct": lambda rows, *_, **__: dict.fromkeys(rows),
+    "zipWithIndex": lambda rows: ((row, number) for number, row in enumerate(rows)),
+    "reduceByKey": _combined,
+    "keys": lambda rows: (pair[0] for pair in rows),
+    "values": lambda rows: (pair[1] for pair in rows),
+    "cache": lambda rows: rows,
+}
+_VALUES: dict[str, Callable[..., Any]] = {
+    "collect": list,
+    "take": lambda rows, num: list(islice(rows, num)),
+    "first": _first,
+    "count": lambda rows: sum(1 for _ in rows),
+    "isEmpty": lambda rows: not list(islice(rows, 1)),
+    "reduce": lambda rows, f: reduce(f, rows),
+    "foreach": _foreach,
+    "getNumPartitions": lambda rows: 1,
+}
+
+
 class Rows:
     """The forms of an RDD that notebooks use, evaluated lazily in this process."""
 
@@ -119,92 +161,20 @@ class Rows:
         self._session = session
         self._rows = rows
 
-    def _with(self, function: Callable[[Iterator[Any]], Iterable[Any]]) -> Rows:
-        return Rows(self._session, lambda: iter(function(self._rows())))
-
-    def map(self, f: Callable[[Any], Any], preservesPartitioning: bool = False) -> Rows:
-        """Applies a function to each element."""
-        return self._with(lambda rows: map(f, rows))
-
-    def flatMap(self, f: Callable[[Any], Iterable[Any]], preservesPartitioning: bool = False) -> Rows:
-        """Applies a function that returns several elements."""
-        return self._with(lambda rows: (one for row in rows for one in f(row)))
-
-    def filter(self, f: Callable[[Any], Any]) -> Rows:
-        """Keeps the elements for which a function is true."""
-        return self._with(lambda rows: filter(f, rows))
-
-    def distinct(self, numPartitions: int | None = None) -> Rows:
-        """Keeps each element once."""
-        return self._with(dict.fromkeys)
-
-    def zipWithIndex(self) -> Rows:
-        """Numbers the elements."""
-        return self._with(lambda rows: ((row, number) for number, row in enumerate(rows)))
-
-    def reduceByKey(self, func: Callable[[Any, Any], Any], numPartitions: int | None = None) -> Rows:
-        """Combines the values of each key."""
-
-        def combined(rows: Iterator[Any]) -> Iterable[Any]:
-            totals: dict[Any, Any] = {}
-            for key, value in rows:
-                totals[key] = func(totals[key], value) if key in totals else value
-            return totals.items()
-
-        return self._with(combined)
-
-    def keys(self) -> Rows:
-        """The first element of each pair."""
-        return self.map(lambda pair: pair[0])
-
-    def values(self) -> Rows:
-        """The second element of each pair."""
-        return self.map(lambda pair: pair[1])
-
-    def collect(self) -> list[Any]:
-        """Returns all elements."""
-        return list(self._rows())
-
-    def take(self, num: int) -> list[Any]:
-        """Returns the first elements."""
-        return list(islice(self._rows(), num))
-
-    def first(self) -> Any:
-        """Returns the first element."""
-        for one in self._rows():
-            return one
-        raise ValueError("RDD is empty")
-
-    def count(self) -> int:
-        """Counts the elements."""
-        return sum(1 for _ in self._rows())
-
-    def isEmpty(self) -> bool:
-        """Returns whether there is no element."""
-        return not self.take(1)
-
-    def reduce(self, f: Callable[[Any, Any], Any]) -> Any:
-        """Combines all elements."""
-        return reduce(f, self._rows())
-
-    def foreach(self, f: Callable[[Any], None]) -> None:
-        """Calls a function with each element."""
-        for row in self._rows():
-            f(row)
-
-    def getNumPartitions(self) -> int:
-        """Returns 1: the rows are read one by one."""
-        return 1
-
-    def cache(self) -> Rows:
-        """Returns the rows; they are read again each time."""
-        return self
-
     def toDF(self, schema: Any = None, sampleRatio: float | None = None) -> Any:
         """Returns a data frame."""
         return self._session.createDataFrame(self.collect(), schema)
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __dir__(self) -> Iterable[str]:
+        return [*_RDDS, *_VALUES, "toDF"]
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in _RDDS:
+            return lambda *args, **kwargs: Rows(
+                self._session, lambda: iter(_RDDS[name](self._rows(), *args, **kwargs))
+            )
+        if name in _VALUES:
+            return lambda *args, **kwargs: _VALUES[name](self._rows(), *args, **kwargs)
         raise _refused("rdd", name)
 
 

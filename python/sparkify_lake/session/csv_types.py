@@ -49,7 +49,7 @@ def typed(frame: Any, schema: StructType | None, given: dict[str, str], skip: Co
 
 def _inferred(frame: Any, names: list[str]) -> dict[str, str]:
     fits = [
-        F.expr(f"CASE WHEN {_quoted(name)} IS NOT NULL THEN {condition.replace('VALUE', _quoted(name))} END")
+        F.expr(f"CASE WHEN {quoted(name)} IS NOT NULL THEN {condition.replace('VALUE', quoted(name))} END")
         for name in names
         for _, condition in _TYPES
     ]
@@ -60,9 +60,10 @@ def _inferred(frame: Any, names: list[str]) -> dict[str, str]:
     return {name: kinds[0] if kinds else "string" for name, kinds in found.items()}
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Returns the name of a column as SQL needs it."""
     return "`" + name.replace("`", "``") + "`"
 
 
 def _column(name: str) -> Any:
-    return F.col(_quoted(name))
+    return F.col(quoted(name))

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.connect.catalog import Catalog
 from pyspark.sql.connect.dataframe import DataFrame
 
+from sparkify_lake.session.context import Rows
 from sparkify_lake.session.refusal import not_covered
 
 _WIDTHS = ("byte", "short", "integer", "long", "float", "double")
@@ -99,6 +100,12 @@ def approx_quantile(frame: DataFrame, col: Any, probabilities: Any, relativeErro
     return quantiles[0] if isinstance(col, str) else quantiles
 
 
+def to_json(frame: DataFrame, use_unicode: bool = True) -> Rows:
+    """`toJSON` returns a frame with one column; Spark returns an RDD of texts."""
+    texts = _original("toJSON")(frame)
+    return Rows(frame._session, lambda: (row[0] for row in texts.toLocalIterator()))
+
+
 METHODS: dict[str, Callable[..., Any]] = {
     "__getattr__": attribute,
     "replace": replace,
@@ -107,6 +114,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "summary": summary,
     "describe": describe,
     "approxQuantile": approx_quantile,
+    "toJSON": to_json,
     "union": union,
     "unionByName": union_by_name,
 }

@@ -118,7 +118,7 @@ class _Conversion:
             for block in self._blocks():
                 place = "/".join(folder_name(key, value) for key, value in block.values.items())
                 if place not in writers:
-                    self._system_local().create_dir(f"{folder}/{place}")
+                    os.makedirs(f"{folder}/{place}", exist_ok=True)
                     file = f"{folder}/{place}/part-0.parquet"
                     writers[place] = pa.parquet.ParquetWriter(file, schema)
                 writers[place].write_table(self._table(block, schema))
@@ -128,13 +128,6 @@ class _Conversion:
             for writer in writers.values():
                 writer.close()
         return Converted(folder=folder, types=self._types, names=tuple(schema.names))
-
-    @staticmethod
-    @cache
-    def _system_local() -> Any:
-        from pyarrow.fs import LocalFileSystem
-
-        return LocalFileSystem()
 
     def _inferred(self) -> pa.Schema:
         total: Any = pa.struct([])

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import types as T
 
+from sparkify_lake.session.csv_types import quoted
 from sparkify_lake.session.refusal import not_covered
 
 _ARROW = {
@@ -45,7 +46,7 @@ class SchemaTypes:
     def _from_text(self, field: T.StructField) -> Any:
         from pyspark.sql.connect.functions import builtin as F
 
-        name = "`" + field.name.replace("`", "``") + "`"
+        name = quoted(field.name)
         kind = field.dataType.simpleString()
         pattern = self._given.get(
             "dateformat" if isinstance(field.dataType, T.DateType) else "timestampformat"

@@ -11,6 +11,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from sparkify_lake.session import csv_types, json_files
 from sparkify_lake.session.context import Rows
+from sparkify_lake.session.csv_types import quoted
 from sparkify_lake.session.locations import (
     NULL_PARTITION,
     File,
@@ -166,13 +167,9 @@ def _chosen(folders: list[Place], files: list[File]) -> str | None:
             hint="read the table's folder, and select the partitions with where(…)",
         )
     return " OR ".join(
-        "(" + " AND ".join(f"{_quoted(name)} = {_literal(value)}" for name, value in values) + ")"
+        "(" + " AND ".join(f"{quoted(name)} = {_literal(value)}" for name, value in values) + ")"
         for values in sorted(chosen, key=str)
     )
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
 
 
 def _literal(value: str | None) -> str:
@@ -185,7 +182,7 @@ def _with_partitions(frame: Any, columns: dict[str, str]) -> Any:
 
     return frame.withColumns(
         {
-            name: F.expr(f"CAST(NULLIF({_quoted(name)}, '{NULL_PARTITION}') AS {kind})")
+            name: F.expr(f"CAST(NULLIF({quoted(name)}, '{NULL_PARTITION}') AS {kind})")
             for name, kind in columns.items()
         }
     ) if columns else frame  # fmt: skip

@@ -14,10 +14,9 @@ import os
 import subprocess
 import sys
 import threading
-from importlib.util import find_spec
 from typing import Any
 
-from sparkify_lake.session.refusal import QueryError, missing_extra
+from sparkify_lake.session.refusal import QueryError
 from sparkify_lake.settings.environment import child_variables
 
 _PROGRAM = "from sparkify_lake.session.serve import main; main()"
@@ -128,15 +127,8 @@ class Server:
 
 
 def running() -> Server:
-    """Returns the server; starts it if there is none, or if it has ended.
-
-    Raises:
-        ConfigurationError: If Sail or Spark's client is not installed.
-    """
+    """Returns the server; starts it if there is none, or if it has ended."""
     global _server
-    for module in ("pysail", "pyspark", "grpc", "pandas", "pyarrow"):
-        if find_spec(module) is None:
-            raise missing_extra("the Spark session", f"there is no module {module}")
     with _lock:
         if _server is None or not _server.is_alive:
             _server = Server()

@@ -10,6 +10,7 @@ import pytest
 
 import sparkify_lake
 from support.clusters import Cluster, start, tables
+from support.rounds import Rounds
 
 
 @pytest.fixture(scope="module", params=["spark", "connect", "ray", "sail"])
@@ -36,6 +37,12 @@ def expected(source: Path) -> dict[str, str]:
     report = sparkify_lake.run(source, lake, quiet=True)
     assert report.executor == "local"
     return tables(lake)
+
+
+@pytest.fixture
+def shard_size(rounds: Rounds) -> str:
+    """Small enough for several shards of songs and of logs."""
+    return "1MiB" if not rounds.is_long else "24MiB"
 
 
 @pytest.fixture(scope="module")

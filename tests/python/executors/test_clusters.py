@@ -30,12 +30,6 @@ TYPES = {
 }
 
 
-@pytest.fixture
-def shard_size(rounds: Rounds) -> str:
-    """Small enough for several shards of songs and of logs."""
-    return "1MiB" if not rounds.is_long else "24MiB"
-
-
 def test_the_lake_equals_that_of_a_local_run(
     cluster: Cluster, tmp_path: Path, source: Path, expected: dict[str, str], shard_size: str
 ) -> None:

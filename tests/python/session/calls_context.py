@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from session.scoreboard import Outcome, Place, plain, raised, scored
+from session.scoreboard import BEFORE, Outcome, Place, plain, raised, scored
 
 # --- imports ---------------------------------------------------------------------------------------------
 
@@ -44,6 +44,15 @@ def functions_first(place: Place) -> Outcome:
         Window.unboundedPreceding < 0,
         isinstance(pyspark.__version__, str),
         F is functions,
+    )
+
+
+@scored("star imports, udf and types before a session")
+def before_session(place: Place) -> Outcome:
+    names = dict(BEFORE)
+    songs = place.spark.read.json(f"{place.data}/song_data/*/*/*/*.json", schema=names["schema"])
+    return songs.select(
+        names["shout"]("song_id").alias("a"), names["letters"](names["col"]("song_id")).alias("b")
     )
 
 

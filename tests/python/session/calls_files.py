@@ -287,3 +287,23 @@ def csv_gzip(place: Place) -> Outcome:
 def orc(place: Place) -> Outcome:
     place.spark.range(2).write.orc(str(place.scratch / "t"))
     return place.spark.read.orc(str(place.scratch / "t"))
+
+
+@scored("read.csv(inferSchema) of every type")
+def csv_types(place: Place) -> Outcome:
+    text = (
+        "i,l,d,b,on,at,s,e,y\n1,3000000000,1.5,true,2018-11-01,2018-11-01 10:00:00,x,,2018\n"
+        ",2,2,False,,2018-11-02 11:00:00,2018,,1999\n"
+    )
+    return place.spark.read.csv(place.file("a.csv", text), header=True, inferSchema=True)
+
+
+@scored("read.schema of a partitioned folder, csv and parquet")
+def schema_partitions(place: Place) -> Outcome:
+    frame = place.frame([(1, "x", 2018), (2, "y", 2019)], "a int, b string, year int")
+    frame.write.partitionBy("year").csv(str(place.scratch / "c"), header=True)
+    frame.write.partitionBy("year").parquet(str(place.scratch / "p"))
+    read = place.spark.read.schema("a INT, b STRING, year INT")
+    return read.csv(str(place.scratch / "c"), header=True), read.parquet(str(place.scratch / "p")).where(
+        "year = 2019"
+    )

@@ -98,6 +98,14 @@ def self_join(place: Place) -> Outcome:
     return plays.join(last, (plays.userId == last.user) & (plays.ts == last.last)).select("userId", "level")
 
 
+@scored("join: a frame with its own groups, by columns of both")
+def own_groups(place: Place) -> Outcome:
+    plays = place.plays
+    last = plays.groupBy("userId").agg(F.max("ts").alias("last"))
+    joined = plays.join(last, (plays.userId == last.userId) & (plays.ts == last.last))
+    return raised(lambda: joined.select(plays.userId, "level").count())
+
+
 @scored("join: a frame with itself by aliases")
 def self_join_aliases(place: Place) -> Outcome:
     plays = place.plays.select("userId", "ts")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import functions as F
 
-from session.scoreboard import Outcome, Place, raised, scored
+from session.scoreboard import Ordered, Outcome, Place, raised, scored
 
 
 @scored("sc.parallelize(list).map(f).collect()")
@@ -85,3 +85,98 @@ def foreach(place: Place) -> Outcome:
 def shared(place: Place) -> Outcome:
     names = place.spark.sparkContext.broadcast({"7": "Ada"})
     return place.plays.select(F.udf(lambda user: names.value.get(user))("userId").alias("name")).distinct()
+
+
+@scored("rdd: sortBy, groupByKey, mapValues, join")
+def rdd_more(place: Place) -> Outcome:
+    pairs = place.spark.sparkContext.parallelize([("b", 2), ("a", 1), ("b", 3)])
+    grouped = sorted((key, sorted(values)) for key, values in pairs.groupByKey().collect())
+    return (
+        grouped,
+        pairs.sortBy(lambda pair: pair[1]).collect(),
+        sorted(pairs.mapValues(lambda v: v * 2).collect()),
+    )
+
+
+@scored("rdd: mapPartitions, glom, union, sum, max, countByKey")
+def rdd_numbers(place: Place) -> Outcome:
+    numbers = place.spark.sparkContext.parallelize([3, 1, 2], 1)
+    doubled = numbers.mapPartitions(lambda part: (n * 2 for n in part)).collect()
+    return doubled, numbers.sum(), numbers.max(), numbers.union(numbers).count(), numbers.mean()
+
+
+@scored("rdd: saveAsTextFile")
+def rdd_save(place: Place) -> Outcome:
+    place.spark.sparkContext.parallelize(["a", "b"], 1).saveAsTextFile(str(place.scratch / "t"))
+    return place.spark.read.text(str(place.scratch / "t"))
+
+
+@scored("sc.wholeTextFiles")
+def whole_text_files(place: Place) -> Outcome:
+    place.file("in/a.txt", "one\ntwo\n")
+    files = place.spark.sparkContext.wholeTextFiles(str(place.scratch / "in")).collect()
+    return [(name.rpartition("/")[2], text) for name, text in files]
+
+
+@scored("df.toJSON().collect()")
+def to_json(place: Place) -> Outcome:
+    return sorted(place.plays.select("userId", "length").toJSON().collect())
+
+
+@scored("pyspark.ml: VectorAssembler")
+def assembler(place: Place) -> Outcome:
+    from pyspark.ml.feature import VectorAssembler
+
+    features = VectorAssembler(inputCols=["length", "sessionId"], outputCol="features")
+    return features.transform(place.plays.select("ts", "length", "sessionId")).count()
+
+
+@scored("pyspark.ml: StringIndexer, Pipeline, LogisticRegression")
+def pipeline(place: Place) -> Outcome:
+    from pyspark.ml import Pipeline
+    from pyspark.ml.classification import LogisticRegression
+    from pyspark.ml.feature import StringIndexer, VectorAssembler
+
+    steps = [
+        StringIndexer(inputCol="level", outputCol="label"),
+        VectorAssembler(inputCols=["length"], outputCol="features"),
+        LogisticRegression(maxIter=1),
+    ]
+    model = Pipeline(stages=steps).fit(place.plays.select("level", "length"))
+    return model.transform(place.plays.select("level", "length")).count()
+
+
+@scored("readStream, writeStream")
+def stream(place: Place) -> Outcome:
+    place.file("in/a.txt", "one\n")
+    lines = place.spark.readStream.text(str(place.scratch / "in"))
+    query = lines.writeStream.format("memory").queryName("streamed").trigger(availableNow=True).start()
+    query.awaitTermination(30)
+    return lines.isStreaming, place.spark.table("streamed").count()
+
+
+@scored("read.format of an unknown source")
+def unknown_source(place: Place) -> Outcome:
+    return raised(lambda: place.spark.read.format("no.such.source").load("x").count()) != "no exception"
+
+
+@scored("orderBy(rand(seed)), sortWithinPartitions, unionAll, col(*)")
+def other_methods(place: Place) -> Outcome:
+    plays = place.plays.select("userId", "ts")
+    ordered = plays.repartition(1).sortWithinPartitions("ts").select("ts")
+    return (
+        plays.orderBy(F.rand(42)).count(),
+        Ordered(ordered),
+        plays.unionAll(plays).count(),
+        plays.select(F.col("*")),
+    )
+
+
+@scored("observe, withMetadata, alias in select, dropna chains")
+def chains(place: Place) -> Outcome:
+    plays = place.plays.alias("p").select("p.userId", F.col("p.ts").alias("t")).dropna().filter("t > 0")
+    return (
+        plays.limit(100).distinct(),
+        plays.offset(4).count(),
+        plays.head(2)[0].asDict(recursive=True).keys() >= {"t"},
+    )

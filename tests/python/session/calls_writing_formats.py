@@ -7,7 +7,7 @@ import datetime as dt
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from session.scoreboard import Outcome, Place, raised, scored, written
+from session.scoreboard import Outcome, Place, raised, rows, scored, written
 
 PLAYS = ("userId", "level")
 
@@ -317,6 +317,15 @@ def text(place: Place) -> Outcome:
 def one_file(place: Place) -> Outcome:
     place.plays.select(*PLAYS).repartition(3).coalesce(1).write.parquet(str(place.scratch / "t"))
     return len(list((place.scratch / "t").glob("part-*.parquet")))
+
+
+@scored("write.saveAsTable, spark.table, DROP TABLE")
+def table(place: Place) -> Outcome:
+    place.plays.select(*PLAYS).write.mode("overwrite").saveAsTable("scored_plays")
+    found = place.spark.table("scored_plays"), place.spark.sql("SELECT count(*) AS n FROM scored_plays")
+    counts = [rows(frame) for frame in found]
+    place.spark.sql("DROP TABLE scored_plays")
+    return counts, place.spark.catalog.tableExists("scored_plays")
 
 
 @scored("CREATE TABLE AS SELECT, INSERT INTO")

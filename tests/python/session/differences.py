@@ -10,8 +10,15 @@ REFUSED_CALLS: dict[str, str] = {
     "input_file_name": "input_file_name",
     "json: dropFieldIfAllNull": "dropfieldifallnull",
     "json: primitivesAsString": "primitivesasstring",
+    "pyspark.ml: StringIndexer, Pipeline, LogisticRegression": "pyspark.ml",
+    "pyspark.ml: VectorAssembler": "pyspark.ml",
     "read.orc of a written frame": "the format orc",
+    "rdd: mapPartitions, glom, union, sum, max, countByKey": "rdd.mapPartitions",
+    "rdd: saveAsTextFile": "rdd.saveAsTextFile",
+    "rdd: sortBy, groupByKey, mapValues, join": "rdd.groupByKey",
+    "readStream, writeStream": "df.writeStream",
     "sc.broadcast, sc.accumulator": "spark.sparkContext.broadcast",
+    "sc.wholeTextFiles": "spark.sparkContext.wholeTextFiles",
     "write.bucketBy.sortBy.saveAsTable": "df.write.bucketBy",
     "spark.conf.set of case sensitivity": "spark.sql.caseSensitive",
     "time: spark.sql.session.timeZone of New York": "spark.sql.session.timeZone",
@@ -38,6 +45,9 @@ KNOWN_DIFFERENCES: dict[str, dict[str, str]] = {
     "A whole number that overflows": {"error: an overflow in ANSI mode": '"no exception"'},
     "`row_number()` over a window without an order": {
         "error: an aggregate in withColumn, a window without order": '"no exception"',
+    },
+    "A join of a frame with its own groups": {
+        "join: a frame with its own groups, by columns of both": '"no exception"',
     },
     "`coalesce(1)` before a write": {"coalesce(1).write: one file": "3"},
     "The difference of two dates": {

@@ -21,6 +21,8 @@ from session import scoreboard
 
 TESTS = Path(__file__).resolve().parents[1]
 SECONDS_PER_CALL = 60
+SPARK_PYTHON = os.environ.get("SPARK_PYTHON", sys.executable)
+"""The Python that has the real PySpark; Sail refuses the client of its latest version."""
 SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.sql.session.timeZone": "UTC",
@@ -32,11 +34,19 @@ SETTINGS = {
 
 def results_of(engine: str, folder: Path, only: Sequence[str] = ()) -> dict[str, Any]:
     """Runs the calls in a new process, in a time zone that is not UTC: Python sees times in that zone."""
+    run_on(engine, folder, "-m", "session.results", engine, str(folder), *only)
+    found: dict[str, Any] = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    return found
+
+
+def run_on(engine: str, folder: Path, *arguments: str) -> None:
+    """Runs Python with an engine in a folder, because a JVM cannot change its folder later."""
+    python = SPARK_PYTHON if engine == "pyspark" else sys.executable
     done = subprocess.run(
-        [sys.executable, "-m", "session.results", engine, str(folder), *only],
+        [python, *arguments],
         env={
             **os.environ,
-            "PYSPARK_PYTHON": sys.executable,
+            "PYSPARK_PYTHON": python,
             "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]),
             "TZ": "Europe/Berlin",
         },
@@ -47,8 +57,6 @@ def results_of(engine: str, folder: Path, only: Sequence[str] = ()) -> dict[str,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    found: dict[str, Any] = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    return found
 
 
 def _session(engine: str, folder: Path) -> Any:
@@ -103,6 +111,7 @@ def main(engine: str, folder: Path, *only: str) -> None:
                 found[name]["message"] = traceback.format_exc(limit=-1)[-600:]
         finally:
             signal.alarm(0)
+            spark.catalog.clearCache()  # a cached frame changes later calls, such as the names of files
     spark.stop()
     text = json.dumps(found, ensure_ascii=False, indent=1)
     (folder / "results.json").write_text(text, encoding="utf-8")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
 from sparkify_lake import ConfigurationError, UsageError, session
 from sparkify_lake.etl import create_spark_session
-from sparkify_lake.session.refusal import UnsupportedCallError, missing_extra
+from sparkify_lake.session import activation
+from sparkify_lake.session.refusal import UnsupportedCallError
 
 
 def test_activating_is_noted_and_undone(capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,10 +92,14 @@ def test_settings_that_change_results_are_refused(without_spark: Any, key: str, 
     assert caught.value.hint is not None
 
 
-def test_an_error_of_the_extras_is_a_configuration_error() -> None:
-    error = missing_extra("the Spark session", "there is no module pysail")
-    assert isinstance(error, ConfigurationError)
-    assert str(error).splitlines()[-1] == "hint: pip install 'sparkify-lake[notebook]'"
+@pytest.mark.parametrize("module", ["pysail", "pyspark", "grpc", "pandas", "pyarrow"])
+@pytest.mark.parametrize("start", [session.activate, lambda: create_spark_session().session])
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, start: Any, module: str) -> None:
+    monkeypatch.setattr(activation, "find_spec", lambda name: None if name == module else find_spec(name))
+    with pytest.raises(ConfigurationError, match=f"there is no module {module}") as caught:
+        start()
+    assert caught.value.hint == "pip install 'sparkify-lake[notebook]'"
+    assert not activation._replaced
 
 
 TIME = "to_timestamp(1541106106.5)"

@@ -1,7 +1,7 @@
 """The recorded results are those of real PySpark, and the notebook gives the same there and on this session.
 
 Skipped where pyspark or a Java runtime is missing. The recorded results are checked only with the version of
-pyspark that gave them: `make spark` has it in a separate environment, because Sail refuses its client. Each
+pyspark that gave them: `make spark` has it in a separate environment, whose Python is `SPARK_PYTHON`. Each
 engine runs in a separate process, in a time zone that is not UTC: Python sees times in that zone.
 """
 
@@ -11,9 +11,6 @@ import os
 import pickle
 import shutil
 import subprocess
-import sys
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,7 @@ import pytest
 
 import sparkify_lake
 from session.record import as_text, recorded, recorded_version
-from session.results import SETTINGS, TESTS, results_of
+from session.results import SETTINGS, SPARK_PYTHON, results_of, run_on
 
 pytestmark = [
     pytest.mark.spark,
@@ -57,16 +54,21 @@ from session.notebook import run_cells
 
 
 @pytest.fixture(scope="module")
-def real_spark() -> None:
-    """PySpark with its JVM; the client alone cannot run it."""
-    if find_spec("pyspark") is None or find_spec("py4j") is None:
-        pytest.skip("pyspark is not installed")
-    if shutil.which("java") is None:
-        pytest.skip("no Java runtime for Spark")
+def real_spark() -> str:
+    """The version of PySpark with its JVM; the client alone cannot run Spark."""
+    program = "import py4j, pyspark; print(pyspark.__version__)"
+    done = subprocess.run([SPARK_PYTHON, "-c", program], capture_output=True, text=True, check=False)
+    has_java = "JAVA_HOME" in os.environ or shutil.which("java") is not None
+    missing = "pyspark" if done.returncode else None if has_java else "a Java runtime"
+    if missing is not None:
+        (pytest.fail if "SPARK_PYTHON" in os.environ else pytest.skip)(f"{missing} is not installed")
+    return done.stdout.strip()
 
 
-def test_the_recorded_results_are_those_of_pyspark(tmp_path: Path, record_property: Any) -> None:
-    if version("pyspark") != recorded_version():
+def test_the_recorded_results_are_those_of_pyspark(
+    tmp_path: Path, real_spark: str, record_property: Any
+) -> None:
+    if real_spark != recorded_version():
         pytest.skip(f"the results are those of pyspark {recorded_version()}; run make spark")
     expected, found = recorded(), results_of("pyspark", tmp_path)
     assert set(expected) == set(found)
@@ -80,8 +82,6 @@ def test_the_recorded_results_are_those_of_pyspark(tmp_path: Path, record_proper
 
 
 def test_the_notebook_gives_the_same(data: Path, tmp_path: Path, record_property: Any) -> None:
-    if find_spec("pysail") is None:
-        pytest.skip("Sail is not installed")
     ours, spark = (_notebook(engine, data, tmp_path / engine) for engine in ("session", "pyspark"))
     assert ours["plays"] == spark["plays"] == 6
     for table, (folders, rows) in ours["tables"].items():
@@ -98,21 +98,6 @@ def test_the_notebook_gives_the_same(data: Path, tmp_path: Path, record_property
 def _notebook(engine: str, data: Path, scratch: Path) -> dict[str, Any]:
     sparkify_lake.sample(scratch / "data", songs=120, events=4_000, days=30, users=40, quiet=True)
     settings = {**SETTINGS, "spark.sql.warehouse.dir": str(scratch / "warehouse")}
-    path = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
-    done = subprocess.run(
-        [sys.executable, "-c", NOTEBOOK_ON, engine, str(data), str(scratch), repr(settings)],
-        env={
-            **os.environ,
-            "PYSPARK_PYTHON": sys.executable,
-            "TZ": "Europe/Berlin",
-            "PYTHONPATH": os.pathsep.join(path),
-        },
-        cwd=scratch,  # the paths of the cells are relative, and a JVM cannot change its folder later
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_on(engine, scratch, "-c", NOTEBOOK_ON, engine, str(data), str(scratch), repr(settings))
     found: dict[str, Any] = pickle.loads((scratch / "found").read_bytes())
     return found

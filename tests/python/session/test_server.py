@@ -17,6 +17,7 @@ import pytest
 
 BEGIN = """
 import os, signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts jobs in the background without it
 
 from sparkify_lake.etl import create_spark_session
 from sparkify_lake.session import server
