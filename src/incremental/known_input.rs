@@ -73,7 +73,7 @@ impl<'l> KnownInput<'l> {
 pub(crate) struct KnownContents {
     /// The number of files by content.
     files: HashMap<Fingerprint, usize>,
-    /// The beginnings of files that have the length of a wanted content.
+    /// The beginnings of longer files that have the length of a wanted content.
     beginnings: HashSet<Fingerprint>,
 }
 
@@ -86,10 +86,10 @@ impl KnownContents {
     /// Adds a file that was read, with its beginnings.
     pub(crate) fn add_read(&mut self, file: &FileContent) {
         self.add(file.content);
-        self.add_beginnings(file.beginnings.iter().copied());
+        self.add_beginnings(file.beginnings.iter().copied().filter(|beginning| *beginning != file.content));
     }
 
-    /// Adds beginnings of files.
+    /// Adds beginnings of longer files.
     pub(crate) fn add_beginnings(&mut self, beginnings: impl IntoIterator<Item = Fingerprint>) {
         self.beginnings.extend(beginnings);
     }

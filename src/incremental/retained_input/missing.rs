@@ -67,34 +67,49 @@ fn beginnings_of_new(
     let mut found = Vec::new();
     let Some(shortest) = lengths.first() else { return Ok(found) };
     let is_new = |name: &str, content| known.entry(name).and_then(|entry| entry.content) != Some(content);
-    let may_continue = |file: &RetainedFile| file.content.bytes >= *shortest;
+    let may_continue = |file: &RetainedFile| file.content.bytes > *shortest;
     for (_, file) in unchanged.iter().filter(|(name, file)| may_continue(file) && is_new(name, file.content)) {
         let bytes = unpacked(&file.copy, packs)?;
-        let beginnings = lengths.iter().filter_map(|length| bytes.get(..usize::try_from(*length).ok()?));
+        let shorter = lengths.iter().filter(|length| **length < file.content.bytes);
+        let beginnings = shorter.filter_map(|length| bytes.get(..usize::try_from(*length).ok()?));
         found.extend(beginnings.map(Fingerprint::of));
     }
     Ok(found)
 }
 
-/// Returns the unlisted files whose content is in no listed file, with their names in the new manifest. `unchanged` are
-/// the unchanged files, and `contents` the contents of all listed files.
+/// The contents of all listed files.
+pub(super) struct ListedContents<'f> {
+    /// The unchanged files, by name.
+    pub(super) unchanged: &'f BTreeMap<String, RetainedFile>,
+    /// The names and contents of the files that this run reads.
+    pub(super) read: &'f [(String, Fingerprint)],
+    /// The contents of both.
+    pub(super) contents: KnownContents,
+}
+
+/// Returns the unlisted files whose content is in no listed file, with their names in the new manifest.
 pub(super) fn missing_files<'u, 'l>(
     (spec, source, listing): (&JobSpec, &Source, &Listing),
     known: &[KnownInput<'_>],
     unlisted: &'u [UnlistedFile<'l>],
-    (unchanged, packs): (&BTreeMap<String, RetainedFile>, &mut PackReader<'_>),
-    mut contents: KnownContents,
+    listed: ListedContents<'_>,
+    packs: &mut PackReader<'_>,
 ) -> Result<Vec<(String, &'u UnlistedFile<'l>)>> {
     // Two logs with the same content are two files if --allow-duplicates is set.
     let counts_duplicates = spec.config.allow_duplicates && source.content == Content::Logs;
+    let ListedContents { unchanged, read, mut contents } = listed;
     let mut names: BTreeSet<String> = listing.files.iter().map(|file| file_identity::name(source, file)).collect();
     let mut missing = Vec::new();
     for known in known {
         let mut available = contents.clone();
         if counts_duplicates {
-            // An unchanged file stands for its own entry.
-            for content in unchanged.keys().filter_map(|name| known.entry(name)?.content) {
-                available.take(&content);
+            // A file that still has its content stands for its own entry, even if it has another time.
+            let unchanged = unchanged.iter().map(|(name, file)| (name, file.content));
+            let read = read.iter().map(|(name, content)| (name, *content));
+            for (name, content) in unchanged.chain(read) {
+                if known.entry(name).is_some_and(|entry| entry.content == Some(content)) {
+                    available.take(&content);
+                }
             }
         }
         let of_manifest = |file: &&UnlistedFile<'_>| std::ptr::eq(file.known.manifest, known.manifest);

@@ -18,7 +18,8 @@ use std::path::Path;
 
 pub(crate) use missing::RetainedFile;
 use missing::{
-    Listed, content_of, has_no_copy, input_file, lost_copy, missing_files, replaced_warning, unlisted_files,
+    Listed, ListedContents, content_of, has_no_copy, input_file, lost_copy, missing_files, replaced_warning,
+    unlisted_files,
 };
 use pack::{MAX_PACK_BYTES, NewPacks, PackReader, PackWriter};
 
@@ -116,16 +117,18 @@ pub(crate) fn retain(
         for file in files.values() {
             contents.add(file.content);
         }
-        let mut others = BTreeMap::new();
+        let (mut read, mut others) = (Vec::new(), BTreeMap::new());
         for (copy, content) in copy_files(listing, &to_copy, &lengths, (spec, &new_packs, context))? {
             contents.add_read(&content);
-            let name = listing.files.get(content.file).map(|file| file_identity::name(source, file));
-            others.extend(name.map(|name| (name, RetainedFile { copy, content: content.content })));
+            let Some(file) = listing.files.get(content.file) else { continue };
+            let name = file_identity::name(source, file);
+            read.push((name.clone(), content.content));
+            others.insert(name, RetainedFile { copy, content: content.content });
         }
         let warning = replaced_warning(source, &outdated, &contents);
         let mut missing = Vec::new();
-        let read = (&files, &mut reader);
-        for (name, file) in missing_files((spec, source, listing), &known, &unlisted, read, contents)? {
+        let listed = ListedContents { unchanged: &files, read: &read, contents };
+        for (name, file) in missing_files((spec, source, listing), &known, &unlisted, listed, &mut reader)? {
             let copy = file.entry.copy.clone().ok_or_else(|| has_no_copy(source, file.name))?;
             if !is_usable(&copy) {
                 return Err(lost_copy(source, file.name));
@@ -173,21 +176,22 @@ pub(crate) fn estimate(
         let listing = inputs.listing(content);
         let unlisted = unlisted_files(source, listing, &known, &mut packs)?;
         let Listed { files, to_copy, .. } = Listed::new(source, listing, &known, |_| true);
-        let mut contents = KnownContents::default();
+        let (mut contents, mut read) = (KnownContents::default(), Vec::new());
         for file in files.values() {
             contents.add(file.content);
         }
         if !unlisted.is_empty() {
             let lengths = known_input::lengths(unlisted.iter().map(|file| file.content));
             let selected = SelectedFiles { listing, selection: &to_copy };
-            let read = known_input::read_contents(selected, &lengths, &spec.config, context)?;
-            for file in &read {
-                contents.add_read(file);
+            for content in known_input::read_contents(selected, &lengths, &spec.config, context)? {
+                contents.add_read(&content);
+                let file = listing.files.get(content.file);
+                read.extend(file.map(|file| (file_identity::name(source, file), content.content)));
             }
         }
         let mut missing = Vec::new();
-        let read = (&files, &mut packs);
-        for (name, file) in missing_files((spec, source, listing), &known, &unlisted, read, contents)? {
+        let listed = ListedContents { unchanged: &files, read: &read, contents };
+        for (name, file) in missing_files((spec, source, listing), &known, &unlisted, listed, &mut packs)? {
             if file.entry.copy.is_none() {
                 return Err(has_no_copy(source, file.name));
             }

@@ -453,3 +453,25 @@ def test_removed_files_are_kept_while_the_input_moves_and_returns(
             (new / removed.relative_to(tmp_path / "start")).unlink()
         at = new
     assert sparkify_lake.check(lake).problem_count == 0
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("seconds", [0, -5_000, 5_000], ids=["same time", "past", "future"])
+@pytest.mark.parametrize("removed", ["original", "copy"])
+def test_of_two_equal_logs_the_removed_one_is_kept(
+    source: Path, lake: Path, removed: str, seconds: int, packing: str
+) -> None:
+    """Also if the other one has another time, so that it is read again: it stands for itself only."""
+    original = logs(source)[0]
+    copy = original.with_name(f"copy{packing}")
+    copy.write_bytes(PACKINGS[packing](original.read_bytes()))
+    where, options = {"input": str(source)}, {"keep_gone": True, "allow_duplicates": True}
+    run_input(where, lake, **options)
+    before = plays(lake)
+    stays, goes = (copy, original) if removed == "original" else (original, copy)
+    goes.unlink()
+    when = time.time() + seconds if seconds else stays.stat().st_mtime
+    os.utime(stays, (when, when))
+    assert sparkify_lake.plan(source, lake, quiet=True, **options).input["logs"].files_kept == 1
+    assert run_input(where, lake, **options)["input"]["logs"]["files_kept"] == 1
+    assert plays(lake) == before
