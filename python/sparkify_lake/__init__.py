@@ -26,6 +26,7 @@ A module imports only modules and folders that come before it in this list, whic
     jobs              run, plan, build, sample
     diagnostics       doctor, check, status, recover
     session           a Spark session without a JVM, on Sail
+    etl_arguments     what drivers of the Spark job pass to its functions
     etl               the functions of the original Spark job
     airflow           an operator and a sensor
     cli_arguments     the commands and their arguments
