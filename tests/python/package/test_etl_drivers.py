@@ -174,7 +174,7 @@ WORKING: list[tuple[str, Call, set[str], str]] = [
     ("option", lambda e: e.process_log_data(SPARK, "data", "lake", unmatched="drop"), LOG, ""),
     (
         "misspelled keyword",
-        lambda e: e.process_log_data(SPARK, "data", "lake", unmached="drop"),
+        lambda e: e.process_log_data(SPARK, "data", "lake", un_matched="drop"),
         LOG,
         "did you mean unmatched",
     ),

@@ -1,0 +1,107 @@
+"""What the script does: what it reads, writes and sets, and what could not be understood."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from sparkify_lake.migrate.values import Frame, Text
+
+_SECRET_NAME = re.compile(
+    r"secret|passw|token|(?:access|aws)[._-]?(?:access[._-]?)?key|\bkey\b|_key\b|\.key\b", re.I
+)
+_NOT_SECRET = re.compile(r"sse|kms|session\.?timezone|key_?(?:id_)?(?:name|column)", re.I)
+_SECRET_VALUE = re.compile(
+    r".*(?:AKIA|ASIA)[0-9A-Z]{12,}.*|(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9/+]{40}", re.S
+)
+_USERINFO = re.compile(r"^(\w+://)[^/@]*[:@][^/]*@?")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A read of files."""
+
+    path: Text
+    line: int
+    functions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write of a frame."""
+
+    path: Text
+    line: int
+    functions: tuple[str, ...]
+    frame: Frame | None
+    mode: str
+    partitions: tuple[str, ...]
+    format: str
+    compression: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Note:
+    """A remark on the script.
+
+    Attributes:
+        line: The line of the script; 0 for the script as a whole.
+        text: The remark.
+        reason: Why it is as it is, or what to do.
+    """
+
+    line: int
+    text: str
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Recording:
+    """Everything that the script does, in the order of its statements."""
+
+    reads: list[Read] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
+    settings: dict[str, tuple[Text, int]] = field(default_factory=dict)
+    credentials: list[Note] = field(default_factory=list)
+    secrets: list[Note] = field(default_factory=list)
+    unclear: list[Note] = field(default_factory=list)
+    differs: list[Note] = field(default_factory=list)
+    constants: dict[str, tuple[Text, int]] = field(default_factory=dict)
+    session_functions: list[str] = field(default_factory=list)
+    session_parameters: dict[str, str] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+
+    def not_understood(self, line: int, what: str, reason: str = "") -> None:
+        """Records something that could not be understood, once."""
+        note = Note(line, what, reason)
+        if note not in self.unclear:
+            self.unclear.append(note)
+
+    def secret(self, line: int, what: str, value: str) -> None:
+        """Records that the script contains a secret. The value is kept only to remove it from all output."""
+        self.hidden.add(value)
+        note = Note(
+            line, f"a secret ({what})", "put it into dl.cfg, as KEY and SECRET in [AWS], and never commit it"
+        )
+        if note not in self.secrets:
+            self.secrets.append(note)
+
+
+def names_a_secret(name: str) -> bool:
+    """Returns whether a name is that of a secret.
+
+    Example:
+        >>> [names_a_secret(name) for name in ("AWS_SECRET_ACCESS_KEY", "fs.s3a.access.key", "output_data")]
+        [True, True, False]
+    """
+    return bool(_SECRET_NAME.search(name)) and not _NOT_SECRET.search(name)
+
+
+def looks_secret(value: str) -> bool:
+    """Returns whether a text has the form of a key of AWS."""
+    return bool(_SECRET_VALUE.fullmatch(value.strip()))
+
+
+def has_userinfo(value: str) -> bool:
+    """Returns whether a URL contains keys."""
+    return bool(_USERINFO.match(value))
