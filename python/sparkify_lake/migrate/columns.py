@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sparkify_lake.migrate.values import Column, Condition, Function, Udf, as_text, constant_of
+from sparkify_lake.migrate.values import Column, Condition, Function, Udf, as_text, constant_of, text
 
 # The functions that return a part of a time, and the part.
 PARTS = {
@@ -26,8 +26,8 @@ _IDS = (
 )  # fmt: skip
 _KNOWN = (
     "abs", "cast", "ceil", "count", "first", "floor", "initcap", "last", "lower", "ltrim", "max", "mean",
-    "min", "nullif", "round", "rtrim", "split", "sum", "trim", "upper", "anyvalue", "lag", "lead", "regexpreplace",
-    "substring",
+    "min", "nullif", "round", "rtrim", "split", "sum", "trim", "upper", "anyvalue", "lag", "lead",
+    "regexpreplace", "substring",
 )  # fmt: skip
 _ATTRIBUTES = {
     "hour": "hour", "day": "day", "month": "month", "year": "year", "isocalendar": "week",
@@ -86,7 +86,7 @@ def function_of(name: str, arguments: Sequence[Any]) -> Any:
     if plain in ("col", "column"):
         return Column(constant_of(arguments[0]) or "?", "" if constant_of(arguments[0]) else "?")
     if plain in ("lit", "currenttimestamp", "currentdate", "now"):
-        return Column("", "literal")
+        return Column(constant_of(arguments[0]) or "" if arguments else "", "literal")
     if plain in (one.replace("_", "") for one in _IDS):
         return Column(name, "id")
     base = combined(columns_in(arguments[:1]))
@@ -174,7 +174,13 @@ def method_of(column: Column, name: str, arguments: Sequence[Any]) -> Any:
 
 def compared(left: Any, operator: str, right: Any) -> Any:
     """Returns the condition that two values are compared."""
+    left, right = (
+        text(side.name) if isinstance(side, Column) and side.origin == "literal" and side.name else side
+        for side in (left, right)
+    )
     sides = [side for side in (left, right) if isinstance(side, Column)]
+    if not sides:
+        return Condition(has_more=True)
     if len(sides) == 2 and operator == "==":
         return Condition(pairs=((sides[0], sides[1]),))
     other = as_text(right if isinstance(left, Column) else left)

@@ -84,7 +84,7 @@ def migrate(
         stays=hide.notes(_stays(tables, functions, recording)),
         differs=hide.notes(sorted(recording.differs)),
         unclear=hide.notes(sorted(recording.unclear)),
-        secrets=hide.notes(sorted(recording.secrets)),
+        secrets=hide.notes(_specific(sorted(recording.secrets))),
         files=texts,
         folder=str(folder),
         written=not dry_run,
@@ -167,9 +167,8 @@ def _note_functions(
             taken = [name for name in (function.input, function.output) if name]
             reason = f"it uses {' and '.join(taken)}" if taken else "lake.cfg names the input and the output"
             names = ", ".join(name for name, _ in function.parameters)
-            recording.differs.append(
-                Note(function.line, f"{function.name}({names}) calls {function.role}", reason)
-            )
+            what = "keeps its parameters" if function.name == function.role else f"calls {function.role}"
+            recording.differs.append(Note(function.line, f"{function.name}({names}) {what}", reason))
         elif function.name != function.role:
             recording.differs.append(
                 Note(function.line, f"{function.name} is another name of {function.role}")
@@ -177,7 +176,7 @@ def _note_functions(
     for name, line in lost:
         if not name.startswith("_"):
             reason = "it is a part of the old job; callers from outside need another way"
-            recording.differs.append(Note(line, f"the new etl.py has no function {name}", reason))
+            recording.differs.append(Note(line, f"the new etl.py has no {name}", reason))
 
 
 def _stays(
@@ -196,6 +195,15 @@ def _stays(
     if same:
         notes.append(Note(0, f"the names of the columns of {', '.join(same)}"))
     return notes
+
+
+def _specific(secrets: Sequence[Note]) -> list[Note]:
+    """Returns one remark per line: the one that names the variable or the setting, if there is one."""
+    by_line: dict[int, Note] = {}
+    for note in secrets:
+        if note.line not in by_line or "a key of AWS" in by_line[note.line].text:
+            by_line[note.line] = note
+    return list(by_line.values())
 
 
 class _Hiding:

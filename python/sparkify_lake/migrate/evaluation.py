@@ -17,6 +17,7 @@ from sparkify_lake.migrate.columns import (
     method_of,
     udf_of,
 )
+from sparkify_lake.migrate.recording import without_userinfo
 from sparkify_lake.migrate.spark import (
     FRAME_METHODS,
     Context,
@@ -62,13 +63,18 @@ class Evaluation:
         """Takes the state of the script."""
         self.context = context
 
-    def call_function(self, function: Function, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
+    def call_function(
+        self, function: Function, arguments: Sequence[Any], keywords: dict[str, Any], line: int = 0
+    ) -> Any:
         """Follows a function of the script."""
         raise NotImplementedError
 
-    def create(self, kind: Class, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
+    def create(self, kind: Class, arguments: Sequence[Any], keywords: dict[str, Any], line: int = 0) -> Any:
         """Creates an object of a class of the script."""
         raise NotImplementedError
+
+    def keyed(self, name: str, value: Any, line: int) -> None:
+        """Is called with each named value: an item of a dictionary or a keyword of a call."""
 
     def seen(self, node: ast.expr, scope: Scope) -> None:
         """Is called with each attribute that is read."""
@@ -83,7 +89,8 @@ class Evaluation:
     # --- literals -----------------------------------------------------------------------------------------
 
     def _constant(self, node: ast.Constant, scope: Scope) -> Any:
-        return text(node.value) if isinstance(node.value, str) else node.value
+        # Keys in a URL are reported by the interpreter, and are not a part of the location.
+        return text(without_userinfo(node.value)[0]) if isinstance(node.value, str) else node.value
 
     def _joinedstr(self, node: ast.JoinedStr, scope: Scope) -> Text:
         result = Text()
@@ -114,6 +121,7 @@ class Evaluation:
             if key is None and isinstance(found, dict):
                 result |= found
             else:
+                self.keyed(constant_of(name) or "", found, value.lineno)
                 result[constant_of(name) if isinstance(name, Text) else str(name)] = found
         return result
 
@@ -271,17 +279,19 @@ class Evaluation:
         for keyword in node.keywords:
             found = self.value(keyword.value, scope)
             if keyword.arg is not None:
+                self.keyed(keyword.arg, found, keyword.value.lineno)
                 keywords[keyword.arg] = found
             elif isinstance(found, dict):
                 keywords |= {str(name): one for name, one in found.items()}
-        return self.called(function, arguments, keywords, node.lineno)
+        # In a chain of calls over several lines, the line of the method.
+        return self.called(function, arguments, keywords, node.func.end_lineno or node.lineno)
 
     def called(self, function: Any, arguments: list[Any], keywords: dict[str, Any], line: int) -> Any:
         """Returns the result of a call."""
         if isinstance(function, Function):
-            return self.call_function(function, arguments, keywords)
+            return self.call_function(function, arguments, keywords, line)
         if isinstance(function, Class):
-            return self.create(function, arguments, keywords)
+            return self.create(function, arguments, keywords, line)
         if isinstance(function, Udf):
             return apply_udf(function, arguments)
         if isinstance(function, Bound):

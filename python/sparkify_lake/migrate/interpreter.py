@@ -2,7 +2,7 @@
 
 A branch whose condition is known is followed alone; otherwise both are followed, and a variable with two
 values becomes a choice. A loop over a known list is followed for each element. Functions are followed where
-they are called, with their arguments; those that nothing calls are followed at the end, with unknown arguments.
+they are called, with their arguments; those that nothing calls are followed at the end, with unknown ones.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sparkify_lake.migrate.evaluation import FUNCTIONS, Evaluation, assign_names, merged, truth
-from sparkify_lake.migrate.recording import Note, has_userinfo, looks_secret, names_a_secret
+from sparkify_lake.migrate.recording import Note, looks_secret, names_a_secret, without_userinfo
 from sparkify_lake.migrate.spark import Context
 from sparkify_lake.migrate.values import (
     Class,
@@ -68,10 +68,10 @@ class Interpreter(Evaluation):
     def _look_for_secrets(self, tree: ast.Module) -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if looks_secret(node.value):
+                if keys := without_userinfo(node.value)[1]:
+                    self.context.recording.secret(node.lineno, "keys in a URL", keys)
+                elif looks_secret(node.value):
                     self.context.recording.secret(node.lineno, "a key of AWS", node.value)
-                elif has_userinfo(node.value):
-                    self.context.recording.secret(node.lineno, "keys in a URL", node.value)
 
     def _call_unknown(self, function: Function, node: ast.FunctionDef) -> None:
         names = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
@@ -90,6 +90,12 @@ class Interpreter(Evaluation):
                     Function(node, method.scope, made), [_unknown_argument(one) for one in names], {}
                 )
 
+    def keyed(self, name: str, value: Any, line: int) -> None:
+        """Records a secret that has the name of one."""
+        constant = constant_of(value)
+        if constant and names_a_secret(name) and not constant.isspace() and " " not in constant:
+            self.context.recording.secret(line, f"the value of {name}", constant)
+
     def seen(self, node: ast.expr, scope: Scope) -> None:
         """Notes which parameter of a function is the session."""
         if (
@@ -103,7 +109,9 @@ class Interpreter(Evaluation):
 
     # --- functions and classes ----------------------------------------------------------------------------
 
-    def call_function(self, function: Function, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
+    def call_function(
+        self, function: Function, arguments: Sequence[Any], keywords: dict[str, Any], line: int = 0
+    ) -> Any:
         """Follows a function with its arguments and returns what it returns."""
         node = function.node
         name = getattr(node, "name", "<lambda>")
@@ -117,8 +125,10 @@ class Interpreter(Evaluation):
             return self.value(node.body, scope)
         outer_returns, self.returns = self.returns, []
         running.append(name)
+        self.context.calls.append(line)
         self.follow_all(node.body, scope)
         running.pop()
+        self.context.calls.pop()
         found, self.returns = self.returns, outer_returns
         result = found[0] if found else None
         for one in found[1:]:
@@ -164,13 +174,13 @@ class Interpreter(Evaluation):
                 self.context.recording.session_parameters.setdefault(name, one)
             scope.names[one] = value
 
-    def create(self, kind: Class, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
+    def create(self, kind: Class, arguments: Sequence[Any], keywords: dict[str, Any], line: int = 0) -> Any:
         """Creates an object: its scope is inside that of its class."""
         self.called_functions.add(id(kind.node))
         made = Scope(outer=kind.scope)
         constructor = kind.scope.names.get("__init__")
         if isinstance(constructor, Function):
-            self.call_function(Function(constructor.node, constructor.scope, made), arguments, keywords)
+            self.call_function(Function(constructor.node, constructor.scope, made), arguments, keywords, line)
         else:
             made.names.update(keywords)  # a dataclass
         return made

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sparkify_lake.migrate.recording import Note, Read, Recording
+from sparkify_lake.migrate.recording import Note, Read, Recording, without_userinfo
 from sparkify_lake.migrate.tables import OldTable
 from sparkify_lake.migrate.values import Span, Text, text
 from sparkify_lake.settings.files import OPTION_KEYS
@@ -245,6 +245,7 @@ def _location(
     found += [comment] if comment else []
     constant = path.constant
     if constant is not None:
+        constant = without_userinfo(constant)[0]  # of keys in variables
         foreign = _FOREIGN.match(constant)
         if foreign:
             reason = "use a folder, or s3://bucket/folder"

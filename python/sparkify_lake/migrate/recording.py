@@ -14,7 +14,8 @@ _NOT_SECRET = re.compile(r"sse|kms|session\.?timezone|key_?(?:id_)?(?:name|colum
 _SECRET_VALUE = re.compile(
     r".*(?:AKIA|ASIA)[0-9A-Z]{12,}.*|(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9/+]{40}", re.S
 )
-_USERINFO = re.compile(r"^(\w+://)[^/@]*[:@][^/]*@?")
+_USERINFO = re.compile(r"(\w+://)([^@\s]*[^@\s/]@)(?=[\w.-]+(?:/|$))")
+_KEY = re.compile(r"(?:AKIA|ASIA)[0-9A-Z]{12,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Write:
     path: Text
     line: int
     functions: tuple[str, ...]
+    calls: tuple[int, ...]
     frame: Frame | None
     mode: str
     partitions: tuple[str, ...]
@@ -80,6 +82,7 @@ class Recording:
     def secret(self, line: int, what: str, value: str) -> None:
         """Records that the script contains a secret. The value is kept only to remove it from all output."""
         self.hidden.add(value)
+        self.hidden.update(_KEY.findall(value))
         note = Note(
             line, f"a secret ({what})", "put it into dl.cfg, as KEY and SECRET in [AWS], and never commit it"
         )
@@ -102,6 +105,16 @@ def looks_secret(value: str) -> bool:
     return bool(_SECRET_VALUE.fullmatch(value.strip()))
 
 
-def has_userinfo(value: str) -> bool:
-    """Returns whether a URL contains keys."""
-    return bool(_USERINFO.match(value))
+def without_userinfo(value: str) -> tuple[str, str]:
+    """Returns a URL without its keys, and the keys.
+
+    Example:
+        >>> without_userinfo("s3a://AKIAX:se/cret@bucket/lake")
+        ('s3a://bucket/lake', 'AKIAX:se/cret@')
+        >>> without_userinfo("s3a://bucket/a@b")
+        ('s3a://bucket/a@b', '')
+    """
+    found = _USERINFO.match(value)
+    if found is None or ":" not in found[2]:
+        return value, ""
+    return value.replace(found[2], "", 1), found[2]

@@ -9,7 +9,7 @@ from typing import Literal
 
 from sparkify_lake.migrate.recording import Read, Recording, Write
 from sparkify_lake.migrate.tables import OldTable
-from sparkify_lake.migrate.values import Function, Scope
+from sparkify_lake.migrate.values import Class, Function, Scope
 
 Role = Literal["create_spark_session", "process_song_data", "process_log_data", "main"]
 _STANDARD = ("spark", "input_data", "output_data")
@@ -64,6 +64,8 @@ def functions_of(
     kept: list[OldFunction] = []
     lost: list[tuple[str, int]] = []
     for name, value in module.names.items():
+        if isinstance(value, Class):
+            lost.append((name, value.node.lineno))
         node = value.node if isinstance(value, Function) else None
         if not isinstance(node, ast.FunctionDef) or value.scope is not module:
             continue

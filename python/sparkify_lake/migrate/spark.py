@@ -55,12 +55,14 @@ class Context:
         views: The temporary views, by name in lower case.
         lake: The frames that were written, by path.
         functions: The functions of the script that are running, outermost first.
+        calls: The lines that called them.
     """
 
     recording: Recording
     views: dict[str, Frame] = field(default_factory=dict)
     lake: dict[str, Frame] = field(default_factory=dict)
     functions: list[str] = field(default_factory=list)
+    calls: list[int] = field(default_factory=list)
 
 
 Arguments = Sequence[Any]
@@ -203,6 +205,7 @@ def _record_write(
             path=path,
             line=line,
             functions=tuple(context.functions),
+            calls=tuple(context.calls),
             frame=writer.frame,
             mode=(constant_of(given.get("mode")) or writer.mode),
             partitions=partitions,

@@ -142,7 +142,10 @@ def _column(node: exp.Expr) -> Column:
         inner = _value(node.this)
         return replace(inner, name=node.alias, ref="" if inner.origin else inner.looked_up)
     value = _value(node)
-    return value if isinstance(node, exp.Column) else replace(value, name=node.sql("spark").lower())
+    if isinstance(node, exp.Column):
+        return value
+    name = node.sql("spark").lower()
+    return replace(value, name=name, ref="" if value.origin else value.looked_up)
 
 
 def _value(node: exp.Expr) -> Column:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sparkify_lake.migrate.recording import Note, Recording, Write
 from sparkify_lake.migrate.values import Column, Frame, Join
@@ -88,11 +88,26 @@ def tables_of(recording: Recording) -> dict[str, OldTable]:
             if not is_certain:
                 reason = "it was recognized by its folder; its columns are expected to have our names"
                 recording.not_understood(write.line, f"the columns of {name}", reason)
+    _distinguish(found.values())
     for table in found.values():
         _compare(table, recording)
     for name in COLUMNS.keys() - found.keys():
         recording.not_understood(0, f"no write of the table {name} was found", "sparkify-lake writes it too")
     return {name: found[name] for name in COLUMNS if name in found}
+
+
+def _distinguish(tables: Iterable[OldTable]) -> None:
+    """Replaces the line of a function that writes several tables by the lines that call it."""
+    written = list(tables)
+    for depth in range(1, max((len(table.write.calls) for table in written), default=0) + 1):
+        groups: dict[int, list[OldTable]] = {}
+        for table in written:
+            groups.setdefault(table.write.line, []).append(table)
+        for group in groups.values():
+            lines = [table.write.calls[-depth] if depth <= len(table.write.calls) else 0 for table in group]
+            if len(set(lines)) > 1 and all(lines):
+                for table, line in zip(group, lines, strict=True):
+                    table.write = replace(table.write, line=line)
 
 
 def _shown(write: Write) -> str:
@@ -265,7 +280,9 @@ def _compare_rows(table: OldTable, frame: Frame, recording: Recording) -> None:
     )
     if table.name == "users":
         reason = "sparkify-lake keeps one row per user, with the level of the latest play"
-        if frame.distinct is None:
+        if any(origin == "id" for origin, _ in frame.constants):
+            recording.differs.append(Note(line, "users had one row per user, by a window", reason))
+        elif frame.distinct is None:
             recording.differs.append(Note(line, "users had one row per play", reason))
         elif not is_by_key:
             recording.differs.append(Note(line, "users had one row per user and level", reason))

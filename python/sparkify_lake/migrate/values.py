@@ -278,8 +278,9 @@ class Frame:
         resolved = [(self.resolved(column).origin, value) for column, value in condition.constants]
         required = [self.resolved(column).origin for column in condition.not_null]
         frame = replace(self, constants=(*self.constants, *resolved), not_null=(*self.not_null, *required))
-        known = {("page", "NextSong")}
-        is_more = condition.has_more or set(resolved) - known or condition.pairs
+        # A filter on the rank in a window keeps one row of each key.
+        others = {one for one in resolved if one != ("page", "NextSong") and one[0] != "id"}
+        is_more = condition.has_more or others or condition.pairs
         return frame.with_step("filter", line) if is_more else frame
 
     def joined(self, other: Frame, condition: Condition, how: str, line: int) -> Frame:

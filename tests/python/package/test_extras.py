@@ -67,14 +67,14 @@ def test_dependencies_match_the_imports_of_the_package() -> None:
     files = [file for file in PACKAGE.rglob("*.py") if "session" not in file.relative_to(PACKAGE).parts]
     assert len(files) > 12
     # zoneinfo of the standard library imports tzdata, if the system has no time zones.
-    assert declared("dependencies") == {"polars", "rich", "tzdata"}
+    assert declared("dependencies") == {"polars", "rich", "sqlglot", "tzdata"}
     airflow = [file for file in files if file.name in ("airflow.py", "airflow_lineage.py")]
     clusters = [PACKAGE / "executors" / "spark.py", PACKAGE / "executors" / "ray.py"]
     always = [file for file in files if file not in (*airflow, *clusters)]
-    assert imported(always) - {"typing_extensions"} <= {"polars", "rich"}
+    assert imported(always) - {"typing_extensions"} <= {"polars", "rich", "sqlglot"}
     # The Airflow module is imported only with Airflow; the extra adds the provider for connections.
     assert imported(airflow) == {"airflow"}
-    assert declared("airflow") - {"polars", "rich", "tzdata"} == {
+    assert declared("airflow") - {"polars", "rich", "sqlglot", "tzdata"} == {
         "apache-airflow",
         "apache-airflow-providers-amazon",
     }
