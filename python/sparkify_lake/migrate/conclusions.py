@@ -134,10 +134,8 @@ def _settings_of_tables(tables: Mapping[str, OldTable], recording: Recording) ->
         settings.append(Setting("COLUMN_NAMES", ",".join(renamed), tuple(comments)))
     matching = matching_of(tables, recording)
     if matching is not None:
-        on = "title, artist and duration" if matching.match.endswith("duration") else "title and artist"
-        settings.append(
-            Setting("MATCH", matching.match, (f"line {matching.line}: plays are joined on {on}",))
-        )
+        comment = f"line {matching.line}: plays are joined on {matching.compared}"
+        settings.append(Setting("MATCH", matching.match, (comment,)))
         kept = "kept" if matching.unmatched == "keep" else "left out"
         comment = f"line {matching.line}: plays without a song are {kept}"
         settings.append(Setting("UNMATCHED", matching.unmatched, (comment,)))
@@ -173,10 +171,11 @@ def _note_functions(
             recording.differs.append(
                 Note(function.line, f"{function.name} is another name of {function.role}")
             )
-    for name, line in lost:
-        if not name.startswith("_"):
-            reason = "it is a part of the old job; callers from outside need another way"
-            recording.differs.append(Note(line, f"the new etl.py has no {name}", reason))
+    public = [name for name, _ in lost if not name.startswith("_")]
+    if public:
+        reason = "they are parts of the old job; callers from outside need another way"
+        line = min(line for name, line in lost if name in public)
+        recording.differs.append(Note(line, f"the new etl.py does not have {', '.join(public)}", reason))
 
 
 def _stays(

@@ -30,6 +30,7 @@ from sparkify_lake.migrate.spark import (
     writer_method,
 )
 from sparkify_lake.migrate.values import (
+    CHOICE,
     Bound,
     Class,
     Column,
@@ -108,8 +109,8 @@ class Evaluation:
     def _elements(self, nodes: Sequence[ast.expr], scope: Scope) -> Iterator[Any]:
         for node in nodes:
             found = self.value(node.value if isinstance(node, ast.Starred) else node, scope)
-            if isinstance(node, ast.Starred) and isinstance(found, list | tuple):
-                yield from found
+            if isinstance(node, ast.Starred) and isinstance(found, list | tuple | dict):
+                yield from (map(text, found) if isinstance(found, dict) else found)
             else:
                 yield found
 
@@ -369,10 +370,25 @@ def merged(first: Any, second: Any) -> Any:
         return first
     if first is None or (isinstance(first, Unknown) and isinstance(second, Frame)):
         return second
+    if any(isinstance(getattr(one, "receiver", one), Session) for one in (first, second)):
+        return Session()
     one, other = as_text(first), as_text(second)
     if one is not None and other is not None:
-        return symbol(f"{one} or {other}", "choice") if str(one) != str(other) else first
+        return _choice(one, other) if str(one) != str(other) else first
     return first if isinstance(first, Frame) and isinstance(second, Frame | Unknown) else Unknown("a choice")
+
+
+def _choice(first: Text, second: Text) -> Text:
+    """Returns the beginning that two texts share, and a choice of the rest."""
+    pieces = []
+    for one, other in zip(first.pieces, second.pieces, strict=False):
+        if one != other:
+            break
+        pieces.append(one)
+    rests = (Text(first.pieces[len(pieces) :]), Text(second.pieces[len(pieces) :]))
+    choice = symbol(CHOICE.join(map(str, rests)), "choice")
+    spans = tuple(span for span in first.spans if span.pieces <= len(pieces))
+    return Text((*pieces, *choice.pieces), spans)
 
 
 def assign_names(target: ast.expr, value: Any, scope: Scope) -> None:

@@ -345,7 +345,7 @@ class Interpreter(Evaluation):
         after = scope.names
         scope.names = dict(before)
         self.follow_all(other, scope)
-        for name in [*after, *scope.names]:
+        for name in {**after, **scope.names}:
             if name in after and name in scope.names:
                 first, second = after[name], scope.names[name]
                 scope.names[name] = first if first is second else merged(first, second)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sparkify_lake.migrate.recording import Note, Read, Recording, without_userinfo
 from sparkify_lake.migrate.tables import OldTable
-from sparkify_lake.migrate.values import Span, Text, text
+from sparkify_lake.migrate.values import CHOICE, Span, Text, text
 from sparkify_lake.settings.files import OPTION_KEYS
 
 _OUTPUT_NAME = re.compile(r"out|dest|target|lake|result", re.I)
@@ -95,7 +95,8 @@ def settings_of_output(tables: Mapping[str, OldTable], recording: Recording) -> 
         recording.not_understood(first, "the common folder of the tables", reason)
         return [Setting("OUTPUT", None, (f"the root of the lake; the tables are written in lines {lines}",))]
     path, folders = _folders(root, tables, recording)
-    settings = [_location("OUTPUT", "output", path, root.span, recording)]
+    shared = "" if root.span is not None else f"the folder that the paths in lines {lines} share"
+    settings = [_location("OUTPUT", "output", path, root.span, recording, shared)]
     names, comments = [], []
     for table, folder in zip(tables.values(), folders, strict=True):
         shown = folder or str(table.write.path)
@@ -118,7 +119,8 @@ def _folders(
     folders: list[str | None] = []
     path = root.path
     constant = path.constant
-    has_slash = str(path).endswith("/") or all(str(rest).startswith("/") for rest in root.rests)
+    is_closed = all(part.endswith("/") for part in path.alternatives or (str(path),))
+    has_slash = is_closed or all(str(rest).startswith("/") for rest in root.rests)
     beginning = ""
     if not has_slash and constant is not None and root.span is not None:
         # "s3a://bucket/lake" + "songs" is s3a://bucket/lakesongs
@@ -217,6 +219,9 @@ def _before_data_folder(reads: Iterable[Read]) -> Root | None:
 def _selection(rest: Text) -> str | None:
     """Returns which part of a data folder a path selects; None if it is everything below it."""
     constant = rest.constant
+    if rest.alternatives:
+        parts = [_selection(text(part)) for part in rest.alternatives]
+        return next((part for part in parts if part), None)
     if constant is None:
         return str(rest)
     words = [word for word in constant.split("/") if word]
@@ -263,11 +268,14 @@ def _location(
             )
         recording.not_understood(line, f"the value of {key}", f"copy it from {where} of dl.cfg into lake.cfg")
         return Setting(key, None, (*found, f"copy the value of {where} of dl.cfg"))
-    sources = " + ".join(str(piece) for piece in path.pieces)
-    recording.not_understood(
-        line, f"the value of {key}, which is {_shown(text(sources))}", f"set {key} in lake.cfg"
-    )
-    return Setting(key, None, (*found, f"the old job has {_shown(text(sources))}"))
+    alternatives = path.alternatives
+    if alternatives:
+        parts = [part.rstrip("/") or part for part in alternatives]
+        recording.not_understood(line, f"which {key} to use: {CHOICE.join(parts)}", f"set {key} in lake.cfg")
+        return Setting(key, None, (*found, *(f"{key} = {part}" for part in parts)))
+    reason = f"set {key} in lake.cfg, or run python etl.py INPUT OUTPUT"
+    recording.not_understood(line, f"the value of {key}, which is {_shown(path)}", reason)
+    return Setting(key, None, (*found, f"the old job has {_shown(path)}"))
 
 
 _SETTINGS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -106,9 +107,15 @@ def _described(name: str, node: ast.FunctionDef, role: Role, recording: Recordin
         line=node.lineno,
         parameters=tuple(parameters),
         session=session if session in names else "",
-        input=_parameter(recording.reads, name, names),
-        output=_parameter(recording.writes, name, names),
+        input=_parameter(recording.reads, name, names) or _used(node, names, r"in|source|src|raw"),
+        output=_parameter(recording.writes, name, names) or _used(node, names, r"out|target|dest|lake"),
     )
+
+
+def _used(node: ast.FunctionDef, names: set[str], pattern: str) -> str:
+    """Returns the parameter with a name of this kind that a function uses."""
+    used = [inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and inner.id in names]
+    return next((name for name in used if re.match(pattern, name, re.I)), "")
 
 
 def _parameter(uses: Sequence[Read] | Sequence[Write], function: str, names: set[str]) -> str:

@@ -295,11 +295,12 @@ def _compare_rows(table: OldTable, frame: Frame, recording: Recording) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """How plays find their songs: the values of two options, and the line of the join."""
+    """How plays find their songs: the values of two options, the line of the join, and what it compares."""
 
     match: str
     unmatched: str
     line: int
+    compared: str
 
 
 def matching_of(tables: Mapping[str, OldTable], recording: Recording) -> Matching | None:
@@ -314,10 +315,10 @@ def matching_of(tables: Mapping[str, OldTable], recording: Recording) -> Matchin
         recording.not_understood(table.write.line, "how plays are joined to songs", reason)
         return None
     present = {pair for pair, _ in pairs}
+    compared = ", ".join(" = ".join(pair) for pair in (_TITLE, _ARTIST, _LENGTH) if pair in present)
     join = next((join for pair, join in pairs if pair == _TITLE), pairs[0][1])
     match = "title_artist_duration" if _LENGTH in present else "title_artist"
     if present not in ({_TITLE, _ARTIST, _LENGTH}, {_TITLE, _ARTIST}):
-        compared = ", ".join(" = ".join(pair) for pair in (_TITLE, _ARTIST, _LENGTH) if pair in present)
         reason = f"the most similar rule is {match.replace('_', ', ')}"
         recording.differs.append(Note(join.line, f"plays were joined only on {compared}", reason))
     elif match == "title_artist":
@@ -327,7 +328,7 @@ def matching_of(tables: Mapping[str, OldTable], recording: Recording) -> Matchin
         )
     if any(join.has_more for _, join in pairs):
         recording.not_understood(join.line, "a further condition of the join of plays and songs")
-    return Matching(match, _unmatched(frame, join, recording), join.line)
+    return Matching(match, _unmatched(frame, join, recording), join.line, compared)
 
 
 def _known_pair(pair: Sequence[str]) -> tuple[str, str] | None:

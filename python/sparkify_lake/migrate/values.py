@@ -21,6 +21,9 @@ LOG_FIELDS = (
 # The names of fields in any case: Spark ignores the case of column names.
 FIELDS = {name.lower(): name for name in (*SONG_FIELDS, *LOG_FIELDS)}
 
+# Between the alternatives of a choice.
+CHOICE = " or "
+
 Kind = Literal["text", "setting", "variable", "parameter", "choice", "unknown"]
 
 
@@ -72,6 +75,12 @@ class Text:
         """The text, if all of it is known."""
         is_known = all(piece.kind == "text" for piece in self.pieces)
         return "".join(piece.text for piece in self.pieces) if is_known else None
+
+    @property
+    def alternatives(self) -> tuple[str, ...]:
+        """The alternatives of a choice; empty if the text is none."""
+        is_choice = len(self.pieces) == 1 and self.pieces[0].kind == "choice"
+        return tuple(self.pieces[0].text.split(CHOICE)) if is_choice else ()
 
     def named(self, name: str, *, is_parameter: bool, line: int) -> Text:
         """Returns the text as the value of a variable."""
