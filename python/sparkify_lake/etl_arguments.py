@@ -1,4 +1,4 @@
-"""What callers of the Spark job pass to its functions, in the forms that existing drivers use.
+"""The arguments of the functions of the Spark job, in the forms that existing drivers use.
 
 Drivers pass further positional arguments, leave out the session, or pass the folder with the songs instead of
 the root. Each form has one meaning here, or is refused with a hint; nothing is dropped silently.

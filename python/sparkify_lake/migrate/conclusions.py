@@ -187,7 +187,7 @@ def _stays(
         for function in functions
     ]
     notes += [
-        Note(note.line, f"the credentials: {note.text}", "dl.cfg stays as it is")
+        Note(note.line, f"the credentials: {note.text}", "dl.cfg stays unchanged")
         for note in recording.credentials
     ]
     same = [table.name for table in tables.values() if table.columns and not table.renamed]

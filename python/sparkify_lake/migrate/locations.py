@@ -217,7 +217,7 @@ def _before_data_folder(reads: Iterable[Read]) -> Root | None:
 
 
 def _selection(rest: Text) -> str | None:
-    """Returns which part of a data folder a path selects; None if it is everything below it."""
+    """Returns the part of a data folder that a path selects; None if that is everything below it."""
     constant = rest.constant
     if rest.alternatives:
         parts = [_selection(text(part)) for part in rest.alternatives]

@@ -15,7 +15,7 @@ from sparkify_lake.settings.files import LAKE_FILE, SECRET_FILE
 
 _DAG = "dags/sparkify_nightly.py"
 _IGNORED = ".gitignore"
-# What a new project reads and writes, until its owner decides otherwise.
+# The input and the output of a new project, until its owner decides otherwise.
 _LOCATIONS = {"INPUT =\n": "INPUT = data\n", "OUTPUT =\n": "OUTPUT = lake\n"}
 
 
@@ -25,7 +25,7 @@ class NewProject(Displayed):
 
     Attributes:
         folder: The folder.
-        files: What happened to each file: `created`, `extended` or `kept`.
+        files: The files, each with `created`, `extended` or `kept`.
     """
 
     folder: str
@@ -61,7 +61,7 @@ def create_project(
         force: Whether to replace existing files.
 
     Returns:
-        What happened to each file.
+        The files, and whether they were created.
 
     Raises:
         OutputError: If a file exists already, or cannot be written.

@@ -1,4 +1,4 @@
-"""What the script does: what it reads, writes and sets, and what could not be understood."""
+"""The record of a script: its reads, writes and settings, and everything that could not be understood."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Note:
     Attributes:
         line: The line of the script; 0 for the script as a whole.
         text: The remark.
-        reason: Why it is as it is, or what to do.
+        reason: The reason, or what to do.
     """
 
     line: int

@@ -38,15 +38,15 @@ class MigratedTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Migration(Displayed):
-    """What a script for Spark does, and the files that replace it.
+    """The findings on a script for Spark, and the files that replace it.
 
     Attributes:
         script: The path of the script.
         tables: The tables that it writes.
         settings: The settings in the new `lake.cfg`.
-        stays: What callers and readers need not change.
-        differs: What differs, and why.
-        unclear: What was not understood, and what to do.
+        stays: The names that callers and readers can keep.
+        differs: The differences, and their reasons.
+        unclear: The parts that were not understood, and what to do.
         secrets: The lines with secrets, and where to put them.
         files: The texts of the new files, by name.
         folder: Where they were written, or would be written.

@@ -1,4 +1,4 @@
-"""What an expression of the script can be: texts with unknown parts, columns, conditions, frames.
+"""The values of expressions of a script: texts with unknown parts, columns, conditions, frames.
 
 Numbers, booleans, None, lists, tuples and dictionaries are those of Python.
 """

@@ -1,4 +1,4 @@
-"""What the functions of the Spark job return: the tables of the lake, as frames of the caller's session."""
+"""The result of the functions of the Spark job: the tables of the lake as frames of the caller's session."""
 
 from __future__ import annotations
 

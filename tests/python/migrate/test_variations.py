@@ -58,7 +58,8 @@ NAMES = [
     {"name": "artistName", "location": "location"},
 ]
 JOINS = [
-    ("logs.join(df, (logs.song == df.title) & (logs.artist == df.artist_name) & (logs.length == df.duration))",
+    ("logs.join(df, (logs.song == df.title) & (logs.artist == df.artist_name) "
+     "& (logs.length == df.duration))",
      "title_artist_duration", "drop"),
     ('logs.join(df, [logs.song == df.title, logs.artist == df.artist_name], "left")', "title_artist", "keep"),
     ('logs.join(df, (df.title == logs.song) & (df.artist_name == logs.artist), how="left_outer")',
@@ -113,13 +114,14 @@ def process_log_data(spark, input_data, output_data):
     logs.select("start_time", F.hour("start_time").alias("hour"), F.dayofmonth("start_time").alias("day"),
                 F.weekofyear("start_time").alias("week"), F.month("start_time").alias("month"),
                 F.year("start_time").alias("year"), F.dayofweek("start_time").alias("weekday")
-                ).distinct().write.format("parquet").mode("overwrite").partitionBy(["year", "month"]).save({time})
+                ).distinct().write.format("parquet").mode("overwrite").partitionBy(
+        ["year", "month"]).save({time})
     df = spark.read.json(input_data + "/song_data/*/*/*/*.json")
     plays = {join}
     plays.select(F.monotonically_increasing_id().alias("songplay_id"), "start_time",
-                 col("userId").alias("user_id"), "level", "song_id", "artist_id", col("sessionId").alias("session_id"), "location",
-                 col("userAgent").alias("user_agent"), F.year("start_time").alias("year"),
-                 F.month("start_time").alias("month")
+                 col("userId").alias("user_id"), "level", "song_id", "artist_id",
+                 col("sessionId").alias("session_id"), "location", col("userAgent").alias("user_agent"),
+                 F.year("start_time").alias("year"), F.month("start_time").alias("month")
                  ).write.mode("overwrite").partitionBy("year", "month").parquet({songplays})
 
 

@@ -16,7 +16,7 @@ class SparkifyJob:
         return os.path.join(self.target, name)
 
     def songs(self):
-        return self.spark.read.json(self.source + "/song_data")
+        return self.spark.read.json(self.source + "/song_data/*/*/*/*.json")
 
     def run_songs(self):
         songs = self.songs()
@@ -27,7 +27,7 @@ class SparkifyJob:
             .write.parquet(self.path(self.layout["artists"]), mode="overwrite")
 
     def run_logs(self):
-        logs = self.spark.read.json(self.source + "/log_data").where(F.col("page") == F.lit("NextSong"))
+        logs = self.spark.read.json(self.source + "/log_data/*/*/*.json").where(F.col("page") == F.lit("NextSong"))
         logs = logs.where("page == 'NextSong'").withColumn("start_time", F.expr("timestamp_millis(ts)"))
         logs.select(
             F.col("userId").alias("user_id"), F.col("firstName").alias("first_name"),

@@ -30,7 +30,7 @@ def process_song_data(spark, input_data, output_data):
 
     artists_table = spark.sql("""
         SELECT DISTINCT artist_id, artist_name AS name, artist_location AS location,
-               artist_latitude AS lattitude, artist_longitude AS longitude
+               artist_latitude AS lat, artist_longitude AS longitude
         FROM song_data_table
         WHERE artist_id IS NOT NULL
     """)
