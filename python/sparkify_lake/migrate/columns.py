@@ -61,6 +61,8 @@ def columns_in(values: Iterable[Any]) -> list[Column]:
 
 def part_of_time(base: Column, part: str, *, is_text: bool = False) -> Column:
     """Returns a part of a time. Whether its base is a time is not known before the frame is."""
+    if base.looked_up.rpartition(".")[2].lower() == part == "year" and base.origin in ("", "year"):
+        return base  # the year of a song, converted
     return Column(part, f"fn:{part}", is_text)
 
 
@@ -115,7 +117,9 @@ def function_of(name: str, arguments: Sequence[Any]) -> Any:
     if plain in ("concat", "concatws", "struct", "array"):
         return Column("", "?")
     if plain in ("coalesce", "ifnull", "nvl", "when", "if", "case"):
-        return combined(columns_in(arguments))
+        return combined(columns_in(one for one in arguments if not isinstance(one, Condition)))
+    if plain == "todate" and arguments:
+        return part_of_time(base, "date")
     columns = [one for one in arguments if isinstance(one, Column)]
     result = combined(columns or columns_in(arguments[:1]))
     if plain in _KNOWN:
@@ -141,6 +145,8 @@ def udf_of(function: Any, types: Sequence[Any]) -> Udf:
     parts = {_ATTRIBUTES[name] for name in attributes if name in _ATTRIBUTES}
     part = next(iter(parts)) if len(parts) == 1 else ""
     is_text = not types or "String" in str(types[0]) or part == "weekday"  # Python counts from Monday
+    if types and "DateType" in str(types[0]):
+        part = "date"
     return Udf("" if part == "?" else part, is_text=is_text)
 
 
@@ -151,8 +157,10 @@ def method_of(column: Column, name: str, arguments: Sequence[Any]) -> Any:
         return replace(column, name=new, ref="" if column.origin else column.looked_up) if new else column
     if name in ("cast", "astype"):
         kind = (constant_of(arguments[0]) or str(arguments[0])).lower() if arguments else ""
-        if "timestamp" in kind or "date" in kind:
+        if "timestamp" in kind:
             return as_time(column)
+        if "date" in kind:
+            return part_of_time(column, "date")
         is_time = column.is_time or column.origin.startswith(("start_time", "fn:"))
         return replace(column, is_text="string" in kind and is_time)
     if name == "isNotNull":

@@ -324,6 +324,9 @@ class Evaluation:
     def _library(self, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         if name.startswith(f"{FUNCTIONS}."):
             return self._column_function(name.rpartition(".")[2], arguments, keywords)
+        if name.endswith(".StructField") or name.endswith(".StructType"):
+            # The name of a column, and the names of all columns.
+            return arguments[0] if arguments else []
         if name.startswith("pyspark.sql.types."):
             return Dotted(name)
         if name.startswith(("pyspark", "awsglue")):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sparkify_lake.migrate.recording import Note, Read, Recording, without_userinfo
 from sparkify_lake.migrate.tables import OldTable
-from sparkify_lake.migrate.values import CHOICE, Span, Text, text
+from sparkify_lake.migrate.values import CHOICE, Span, Text, symbol, text
 from sparkify_lake.settings.files import OPTION_KEYS
 
 _OUTPUT_NAME = re.compile(r"out|dest|target|lake|result", re.I)
@@ -95,6 +95,8 @@ def settings_of_output(tables: Mapping[str, OldTable], recording: Recording) -> 
         recording.not_understood(first, "the common folder of the tables", reason)
         return [Setting("OUTPUT", None, (f"the root of the lake; the tables are written in lines {lines}",))]
     path, folders = _folders(root, tables, recording)
+    if not str(path) and str(root.rests[0]).startswith("/"):
+        path = symbol("an empty text, so that the tables are at the root of the disk", "unknown")
     shared = "" if root.span is not None else f"the folder that the paths in lines {lines} share"
     settings = [_location("OUTPUT", "output", path, root.span, recording, shared)]
     names, comments = [], []
@@ -235,10 +237,17 @@ def _selection(rest: Text) -> str | None:
 def _data_setting(read: Read, recording: Recording, selected: str = "") -> Setting | None:
     key = "SONG_DATA" if _part(read) == "song" else "LOG_DATA"
     constant = read.path.constant
-    comment = f"line {read.line} reads {_shown(read.path)}"
+    comments = [f"line {read.line} reads {_shown(read.path)}"]
     if constant is None:
-        recording.not_understood(read.line, f"the files of {key}", f"set {key} in lake.cfg")
-    return Setting(key, constant, (comment,))
+        piece = read.path.pieces[0]
+        where = f"{piece.text} in [{piece.section}] of dl.cfg"
+        is_setting = len(read.path.pieces) == 1 and piece.kind == "setting"
+        if is_setting and piece.text.upper() == key:
+            comments.append(f"it comes from {where}, which sparkify-lake reads too")
+        else:
+            reason = f"copy it from {where}" if is_setting else f"set {key} in lake.cfg"
+            recording.not_understood(read.line, f"the files of {key}", reason)
+    return Setting(key, constant, tuple(comments))
 
 
 def _location(

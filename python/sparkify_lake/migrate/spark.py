@@ -79,7 +79,11 @@ def session_method(context: Context, name: str, arguments: Arguments, keywords: 
         _set(context, arguments[0], arguments[1], line)
     if name == "config" and "key" in keywords:
         _set(context, keywords["key"], keywords.get("value"), line)
-    if name in ("createDataFrame", "range", "emptyDataFrame"):
+    if name == "createDataFrame":
+        given = {**dict(zip(("data", "schema"), arguments, strict=False)), **keywords}
+        data, schema = given.get("data"), given.get("schema")
+        return _to_df(data, [schema], {}, line) if isinstance(data, Frame) else Frame(is_open=False)
+    if name in ("range", "emptyDataFrame"):
         return Frame(is_open=False)
     if name in ("textFile", "parallelize", "broadcast"):
         context.recording.not_understood(line, f"the call {name}() of the Spark context")
@@ -221,6 +225,8 @@ def frame_method(
     context: Context, frame: Frame, name: str, arguments: Arguments, keywords: Keywords, line: int
 ) -> Any:
     """Returns the result of a method of a frame."""
+    if name in ("collect", "toPandas"):
+        return frame  # some scripts create a frame of the rows again
     if name in _SHOWING:
         return Unknown("the data")
     if name in _CHANGES:

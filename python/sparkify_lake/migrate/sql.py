@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sparkify_lake.migrate.columns import combined, function_of, of_format
+from sparkify_lake.migrate.columns import combined, function_of, of_format, part_of_time
 from sparkify_lake.migrate.values import Column, Condition, Frame, text
 
 if TYPE_CHECKING:
@@ -163,7 +163,9 @@ def _value(node: exp.Expr) -> Column:
     if isinstance(node, exp.Cast):
         kind = node.to.sql("spark").lower()
         inner = _value(node.this)
-        if "timestamp" in kind or "date" in kind:
+        if kind == "date":
+            return part_of_time(inner, "date")
+        if "timestamp" in kind:
             return replace(inner, is_time=True, is_text=False)
         return replace(inner, is_text=inner.is_text and "string" in kind)
     if isinstance(node, exp.TimeToStr):

@@ -79,6 +79,11 @@ def tables_of(recording: Recording) -> dict[str, OldTable]:
         if name is None:
             reason = "it is none of the five tables; sparkify-lake does not write it"
             recording.not_understood(write.line, f"the table in {_shown(write)}", reason)
+        elif name in found and (other := _by_name(write)) is not None and other not in found:
+            # The script writes the wrong frame to the folder of another table.
+            found[other] = OldTable(other, replace(write, frame=None))
+            reason = f"sparkify-lake writes {other} to this folder"
+            recording.differs.append(Note(write.line, f"{_shown(write)} had the columns of {name}", reason))
         elif name in found:
             if str(found[name].write.path).rstrip("/") != str(write.path).rstrip("/"):
                 reason = f"the first place, line {found[name].write.line}, is kept"
@@ -114,11 +119,16 @@ def _shown(write: Write) -> str:
     return "/".join(str(write.path).rstrip("/").split("/")[-2:])
 
 
-def _recognized(write: Write) -> tuple[str | None, bool]:
-    """Returns the table of a write, and whether its columns are known."""
+def _by_name(write: Write) -> str | None:
+    """Returns the table that the folder of a write is named after."""
     last = "/".join(str(write.path).lower().rstrip("/").split("/")[-2:])
     words = [last.rpartition("/")[2], last]
-    by_name = next((name for word in words for name, pattern in _NAMES if re.search(pattern, word)), None)
+    return next((name for word in words for name, pattern in _NAMES if re.search(pattern, word)), None)
+
+
+def _recognized(write: Write) -> tuple[str | None, bool]:
+    """Returns the table of a write, and whether its columns are known."""
+    by_name = _by_name(write)
     frame = write.frame
     if frame is None or frame.is_open or not frame.columns:
         return by_name, False
@@ -205,11 +215,7 @@ def _column_of(name: str, origin: str, frame: Frame, used: set[str]) -> Column |
     if not same and origin == "start_time":
         same = [column for column in free if column.origin == "ts"]
     named = [column for column in same or free if column.name.lower() == name]
-    if named and (
-        same or named[0].origin == "?" or named[0].name in ("year", "month", "location", "songplay_id")
-    ):
-        return named[0]
-    return same[0] if same else None
+    return next(iter(named or same), None)
 
 
 def _compare_values(table: OldTable, name: str, origin: str, column: Column, recording: Recording) -> None:
@@ -225,7 +231,8 @@ def _compare_values(table: OldTable, name: str, origin: str, column: Column, rec
         reason = "it is the year of the play now"
         recording.differs.append(Note(line, f"{where} was the year of the song", reason))
     elif column.origin != origin:
-        recording.differs.append(Note(line, f"{where} held {column.origin}", f"it holds {origin} now"))
+        reason = f"it holds {_described(origin)} now"
+        recording.differs.append(Note(line, f"{where} held {_described(column.origin)}", reason))
     elif column.is_text and origin == "start_time":
         recording.differs.append(Note(line, f"{where} was a text", "it is a timestamp in UTC now"))
     elif column.is_text and name == "weekday":
@@ -233,6 +240,11 @@ def _compare_values(table: OldTable, name: str, origin: str, column: Column, rec
         recording.differs.append(Note(line, f"{where} was a text, or counted from another day", reason))
     elif column.is_text:
         recording.differs.append(Note(line, f"{where} was a text", "it is a number now"))
+
+
+def _described(origin: str) -> str:
+    names = {"literal": "a constant", "id": "a number of the row", "start_time": "the time of the event"}
+    return names.get(origin, f"the {origin[3:]} of a time" if origin.startswith("fn:") else origin)
 
 
 def _compare_partitions(table: OldTable, recording: Recording) -> None:

@@ -1,4 +1,4 @@
-"""The new files at work: the job runs with them, and the lake is read under the old names."""
+"""The job runs with the new files, and the lake is read under the old names."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_part_of_the_input_stays_a_part(project: Path) -> None:
 @pytest.mark.spark
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("script", "output"), [("path_join", "lake"), ("job_class", "output")])
+@pytest.mark.parametrize(("script", "output"), [("path_join", "lake")])
 def test_spark_reads_both_lakes_in_the_same_way(project: Path, script: str, output: str) -> None:
     """The old job runs on a real Spark; the reader of its tables finds the same columns in our lake."""
     pytest.importorskip("pyspark.sql", reason="pyspark is not installed")
