@@ -70,9 +70,9 @@ def create_project(
     lake = _template(LAKE_FILE)
     for empty, filled in _LOCATIONS.items():
         lake = lake.replace(empty, filled, 1)
-    texts = {"etl.py": _template("etl.py"), LAKE_FILE: lake}
+    texts = {"etl.py": _template("etl"), LAKE_FILE: lake}
     if airflow:
-        texts[_DAG] = _template("dag.py")
+        texts[_DAG] = _template("dag")
     done = dict.fromkeys(texts, "created")
     has_secrets = (root / SECRET_FILE).exists()
     write_files(root, texts, force=force)
@@ -99,5 +99,5 @@ def _extend_gitignore(root: Path) -> str:
 
 
 def _template(name: str) -> str:
-    # The names end with .txt, because git ignores dl.cfg and lake.cfg.
+    # Names without .py, because they are not modules; with .txt, because git ignores dl.cfg and lake.cfg.
     return (files("sparkify_lake.migrate") / "templates" / f"{name}.txt").read_text(encoding="utf-8")

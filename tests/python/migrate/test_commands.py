@@ -240,10 +240,10 @@ def test_init_keeps_existing_files(program: Program) -> None:
 @pytest.mark.parametrize(
     ("template", "original"),
     [
-        ("etl.py", "etl.py"),
+        ("etl", "etl.py"),
         ("dl.cfg", "dl.cfg.example"),
         ("lake.cfg", "lake.cfg.example"),
-        ("dag.py", "examples/airflow/nightly.py"),
+        ("dag", "examples/airflow/nightly.py"),
     ],
 )
 def test_the_templates_are_the_examples_of_the_repository(template: str, original: str) -> None:
