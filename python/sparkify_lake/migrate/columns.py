@@ -86,11 +86,14 @@ def function_of(name: str, arguments: Sequence[Any]) -> Any:
     """Returns the result of a function of `pyspark.sql.functions`, or of SQL."""
     plain = name.lower().replace("_", "")
     if plain in ("col", "column"):
-        return Column(constant_of(arguments[0]) or "?", "" if constant_of(arguments[0]) else "?")
+        wanted = constant_of(arguments[0]) if arguments else None
+        return Column(wanted or "?", "" if wanted else "?")
     if plain in ("lit", "currenttimestamp", "currentdate", "now"):
         return Column(constant_of(arguments[0]) or "" if arguments else "", "literal")
     if plain in (one.replace("_", "") for one in _IDS):
         return Column(name, "id")
+    if not arguments:
+        return Column("", "?")
     base = combined(columns_in(arguments[:1]))
     if plain == "extract" and len(arguments) == 2:  # from SQL: the part and the column
         part = PARTS.get((constant_of(arguments[0]) or "").lower().replace("doy", "dayofyear"))

@@ -337,6 +337,8 @@ class Evaluation:
 
     def _column_function(self, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         given = [*arguments, *keywords.values()]
+        if not given and name in ("expr", "udf", "pandas_udf", "broadcast"):
+            return Unknown(name)
         if name in ("udf", "pandas_udf"):
             return udf_of(given[0] if given else None, given[1:])
         if name == "expr":

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sparkify_lake.migrate.evaluation import FUNCTIONS, Evaluation, assign_names, merged, truth
-from sparkify_lake.migrate.recording import Note, looks_secret, names_a_secret, without_userinfo
+from sparkify_lake.migrate.recording import Note, is_secret, looks_secret, without_userinfo
 from sparkify_lake.migrate.spark import Context
 from sparkify_lake.migrate.values import (
     Class,
@@ -93,7 +93,7 @@ class Interpreter(Evaluation):
     def keyed(self, name: str, value: Any, line: int) -> None:
         """Records a secret that has the name of one."""
         constant = constant_of(value)
-        if constant and names_a_secret(name) and not constant.isspace() and " " not in constant:
+        if constant and " " not in constant and is_secret(name, constant):
             self.context.recording.secret(line, f"the value of {name}", constant)
 
     def seen(self, node: ast.expr, scope: Scope) -> None:
@@ -302,7 +302,7 @@ class Interpreter(Evaluation):
         if not isinstance(value, Text):
             return value
         constant = value.constant
-        if constant and names_a_secret(name) and "/" not in constant[:1] and " " not in constant:
+        if constant and " " not in constant and is_secret(name, constant):
             self.context.recording.secret(line, f"the variable {name}", constant)
         elif constant and scope is self.module:
             self.context.recording.constants[name] = (value, line)
@@ -318,11 +318,11 @@ class Interpreter(Evaluation):
         constant = value.constant
         if constant is None:
             piece = value.pieces[0]
-            if names_a_secret(name) and piece.kind == "setting":
+            if piece.kind == "setting" and is_secret(name, piece.text):
                 recording.credentials.append(Note(line, f"{name} from {piece}"))
             else:
                 recording.settings[name] = (value, line)
-        elif constant and (names_a_secret(name) or looks_secret(constant)):
+        elif constant and is_secret(name, constant):
             recording.secret(line, f"the environment variable {name}", constant)
         else:
             recording.settings[name] = (value, line)

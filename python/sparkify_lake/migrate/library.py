@@ -66,7 +66,8 @@ def call(name: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> An
     if name == "dict":
         return dict(keywords)
     if name in ("zip", "enumerate") and all(isinstance(one, list | tuple) for one in arguments):
-        pairs = zip(*arguments, strict=False) if name == "zip" else enumerate(arguments[0])
+        first = arguments[0] if arguments else []
+        pairs = zip(*arguments, strict=False) if name == "zip" else enumerate(first)
         return [tuple(pair) for pair in pairs]
     if name in ("input", "getpass.getpass"):
         return symbol("input()", "variable")

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from sparkify_lake.migrate.values import Frame, Text
 
-_SECRET_NAME = re.compile(
-    r"secret|passw|token|(?:access|aws)[._-]?(?:access[._-]?)?key|\bkey\b|_key\b|\.key\b", re.I
-)
-_NOT_SECRET = re.compile(r"sse|kms|session\.?timezone|key_?(?:id_)?(?:name|column)", re.I)
+_SECRET_NAME = re.compile(r"secret|passw|token(?!i)|(?:access|aws|s3)[._-]?(?:access[._-]?)?key", re.I)
+_KEY_NAME = re.compile(r"(?:^|[._-])key$", re.I)
 _SECRET_VALUE = re.compile(
     r".*(?:AKIA|ASIA)[0-9A-Z]{12,}.*|(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9/+]{40}", re.S
 )
 _USERINFO = re.compile(r"(\w+://)([^@\s]*[^@\s/]@)(?=[\w.-]+(?:/|$))")
+# Values that are no secrets, whatever their name is.
+_WORDS = {"", "true", "false", "True", "False", "None"}
 _KEY = re.compile(r"(?:AKIA|ASIA)[0-9A-Z]{12,}")
 
 
@@ -90,19 +90,26 @@ class Recording:
             self.secrets.append(note)
 
 
-def names_a_secret(name: str) -> bool:
-    """Returns whether a name is that of a secret.
+def is_secret(name: str, value: str) -> bool:
+    """Returns whether a constant is a secret, because of its name or its form.
 
     Example:
-        >>> [names_a_secret(name) for name in ("AWS_SECRET_ACCESS_KEY", "fs.s3a.access.key", "output_data")]
-        [True, True, False]
+        >>> is_secret("AWS_SECRET_ACCESS_KEY", "x"), is_secret("fs.s3a.access.key", "x")
+        (True, True)
+        >>> is_secret("partition_key", "artist_id"), is_secret("key", "0123456789abcdef0123")
+        (False, True)
     """
-    return bool(_SECRET_NAME.search(name)) and not _NOT_SECRET.search(name)
+    if looks_secret(value) or (_SECRET_NAME.search(name) and value not in _WORDS):
+        return True
+    # A key may also be that of a table or of a dictionary.
+    return bool(_KEY_NAME.search(name)) and len(value) >= 16 and any(map(str.isdigit, value))
 
 
 def looks_secret(value: str) -> bool:
-    """Returns whether a text has the form of a key of AWS."""
-    return bool(_SECRET_VALUE.fullmatch(value.strip()))
+    """Returns whether a text has the form of a key of AWS. A path has more slashes than a key."""
+    return bool(_SECRET_VALUE.fullmatch(value.strip())) and (
+        value.count("/") <= 4 or bool(_KEY.search(value))
+    )
 
 
 def without_userinfo(value: str) -> tuple[str, str]:

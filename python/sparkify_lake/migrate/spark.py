@@ -8,7 +8,7 @@ from typing import Any
 
 from sparkify_lake.migrate import sql
 from sparkify_lake.migrate.columns import columns_in
-from sparkify_lake.migrate.recording import Read, Recording, Write, looks_secret, names_a_secret
+from sparkify_lake.migrate.recording import Read, Recording, Write, is_secret
 from sparkify_lake.migrate.values import (
     FIELDS,
     Bound,
@@ -97,7 +97,7 @@ def _set(context: Context, key: Any, value: Any, line: int) -> None:
     if name is None or given is None:
         return
     constant = given.constant
-    if constant is not None and constant and (looks_secret(constant) or names_a_secret(name)):
+    if constant and is_secret(name, constant):
         if "provider" not in name:
             context.recording.secret(line, f"the setting {name}", constant)
     elif name in _SETTINGS or "fs.s3" in name:
@@ -124,7 +124,7 @@ def reader_method(
 ) -> Any:
     """Returns the result of a method of `spark.read`."""
     if name == "format":
-        return Reader(constant_of(arguments[0]) or "")
+        return Reader(constant_of(arguments[0] if arguments else keywords.get("source")) or "")
     if name in ("json", "parquet", "load", "csv", "orc", "text"):
         given = arguments[0] if arguments else keywords.get("path")
         paths = given if isinstance(given, list | tuple) else [given]
@@ -165,7 +165,8 @@ def writer_method(
     if name == "partitionBy":
         return replace(writer, partitions=tuple(names_in(*arguments)))
     if name == "format":
-        return replace(writer, format=constant_of(arguments[0]) or "?")
+        given = arguments[0] if arguments else keywords.get("source")
+        return replace(writer, format=constant_of(given) or "?")
     if name in ("option", "options"):
         pairs = dict(keywords)
         if name == "option" and len(arguments) == 2:
@@ -250,7 +251,8 @@ def _with_sql(context: Context, frame: Frame, name: str, arguments: Arguments, l
     try:
         if name == "selectExpr":
             texts = [
-                constant_of(one) for one in (arguments[0] if isinstance(arguments[0], list) else arguments)
+                constant_of(one)
+                for one in (arguments[0] if arguments and isinstance(arguments[0], list) else arguments)
             ]
             return _selected(frame, [column for one in texts if one for column in sql.column_of_text(one)])
         condition = arguments[0] if arguments else None

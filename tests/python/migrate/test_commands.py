@@ -191,6 +191,24 @@ def test_a_key_of_aws_anywhere_is_not_shown(place: str, program: Program) -> Non
     assert any(note["line"] == 2 for note in json.loads(out)["secrets"])
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'key = "song_id"',
+        'PRIMARY_KEY = "artist_id"',
+        'options = {"key": "year", "sort_key": "songs_table"}',
+        'fetch_token = ""',
+        'path = "a/long/path/of/40/characters/with/Cases/"',
+    ],
+)
+def test_a_word_of_the_script_is_no_secret(line: str, program: Program) -> None:
+    """A secret is masked everywhere in the output, so a name of a column must not be taken for one."""
+    Path("old.py").write_text(f"{line}\n{SCRIPT.read_text()}")
+    code, out, _ = program("migrate", "old.py", "--json")
+    assert code == 0 and json.loads(out)["secrets"] == []
+    assert "***" not in out + "".join(path.read_text() for path in Path("migrated").iterdir())
+
+
 # --- init ---------------------------------------------------------------------------------------------------
 
 
