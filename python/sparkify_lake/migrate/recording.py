@@ -13,7 +13,7 @@ _SECRET_VALUE = re.compile(
     r".*(?:AKIA|ASIA)[0-9A-Z]{12,}.*|(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9/+]{40}", re.S
 )
 _USERINFO = re.compile(r"(\w+://)([^@\s]*[^@\s/]@)(?=[\w.-]+(?:/|$))")
-# Values that are no secrets, whatever their name is.
+# Values that are no secrets under any name.
 _WORDS = {"", "true", "false", "True", "False", "None"}
 _KEY = re.compile(r"(?:AKIA|ASIA)[0-9A-Z]{12,}")
 
