@@ -21,7 +21,7 @@ use sparkify_lake::input::list::{InputFile, Version};
 use sparkify_lake::parquet_io::writer::Encoder;
 use sparkify_lake::s3::object::Tag;
 use sparkify_lake::sample::{SampleSpec, write_sample};
-use sparkify_lake::schema::Table;
+use sparkify_lake::schema::{ColumnNames, Table};
 use sparkify_lake::tables::partition_path::of_song;
 use sparkify_lake::tables::play_dictionary::PlayDictionary;
 use sparkify_lake::tables::plays::{Play, PlaysPartial};
@@ -240,7 +240,7 @@ mod partition {
         let songs = DATA.finished.index.rows();
         bencher.counter(ItemsCount::new(songs.len())).bench(|| {
             for song in songs {
-                black_box(of_song(song));
+                black_box(of_song(song, &ColumnNames::default()));
             }
         });
     }
@@ -248,7 +248,8 @@ mod partition {
     /// Only allocates as many strings.
     #[divan::bench]
     fn floor_of_copying(bencher: Bencher<'_, '_>) {
-        let names: Vec<String> = DATA.finished.index.rows().iter().map(of_song).collect();
+        let names: Vec<String> =
+            DATA.finished.index.rows().iter().map(|song| of_song(song, &ColumnNames::default())).collect();
         bencher.counter(ItemsCount::new(names.len())).bench(|| {
             for name in &names {
                 black_box(name.clone());
@@ -265,7 +266,7 @@ mod writer {
     /// A file with one song; lakes have one file per artist and year.
     #[divan::bench]
     fn file_of_one_row(bencher: Bencher<'_, '_>) {
-        let encoder = Encoder::new(Table::Songs, Compression::Snappy).unwrap();
+        let encoder = Encoder::new(Table::Songs, &ColumnNames::default(), Compression::Snappy).unwrap();
         let songs = DATA.finished.index.rows().get(..1000).unwrap();
         bencher.counter(ItemsCount::new(songs.len())).bench(|| {
             for song in songs.chunks(1) {
@@ -277,7 +278,7 @@ mod writer {
     /// Only copies the bytes of these files.
     #[divan::bench]
     fn floor_of_copying_one_row(bencher: Bencher<'_, '_>) {
-        let encoder = Encoder::new(Table::Songs, Compression::Snappy).unwrap();
+        let encoder = Encoder::new(Table::Songs, &ColumnNames::default(), Compression::Snappy).unwrap();
         let songs = DATA.finished.index.rows().get(..1000).unwrap();
         let files: Vec<_> = songs.chunks(1).map(|song| encoder.encode(&file_columns(song)).unwrap().bytes).collect();
         bencher.counter(ItemsCount::new(files.len())).bench(|| {
@@ -290,7 +291,7 @@ mod writer {
     /// A row group of songplays, from sorted plays.
     #[divan::bench]
     fn songplays(bencher: Bencher<'_, '_>) {
-        let encoder = Encoder::new(Table::Songplays, Compression::Snappy).unwrap();
+        let encoder = Encoder::new(Table::Songplays, &ColumnNames::default(), Compression::Snappy).unwrap();
         let gathered = gathered();
         bencher.counter(ItemsCount::new(gathered.len())).bench(|| {
             let (columns, _) = gathered.columns(&DATA.finished.index, Unmatched::Keep).unwrap();
@@ -301,7 +302,7 @@ mod writer {
     /// A row group of time.
     #[divan::bench]
     fn time(bencher: Bencher<'_, '_>) {
-        let encoder = Encoder::new(Table::Time, Compression::Snappy).unwrap();
+        let encoder = Encoder::new(Table::Time, &ColumnNames::default(), Compression::Snappy).unwrap();
         let gathered = gathered();
         bencher
             .counter(ItemsCount::new(gathered.len()))

@@ -5,6 +5,8 @@
 //! Invariant: the order here is the order everywhere: of columns in files and frames, and of tables when they are
 //! published (dimensions before facts). Partition columns come last in frames; files do not contain them.
 
+use std::collections::BTreeMap;
+
 /// One of the five tables, in the order in which they are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Table {
@@ -52,7 +54,7 @@ impl Type {
 /// A column of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// The column's name in files and frames.
+    /// The column's name in the schema; in files and frames, [`ColumnNames`] may have another one.
     pub name: &'static str,
     /// The column's type. Every column may hold NULL, as in Spark's files.
     pub kind: Type,
@@ -186,5 +188,31 @@ impl Table {
             "songs" => self.is_made_from_songs() || self == Self::Songplays,
             _ => !self.is_made_from_songs(),
         }
+    }
+}
+
+/// The names of columns in files, paths and frames: those of the schema, unless they are renamed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ColumnNames(BTreeMap<(Table, &'static str), String>);
+
+impl ColumnNames {
+    /// Gives a column another name. Returns false if the table has no such column.
+    pub fn set(&mut self, table: Table, column: &str, name: String) -> bool {
+        let field = table.fields().iter().find(|field| field.name == column);
+        if let Some(field) = field {
+            self.0.insert((table, field.name), name);
+        }
+        field.is_some()
+    }
+
+    /// The name of a column of the schema.
+    #[must_use]
+    pub fn get<'n>(&'n self, table: Table, column: &'static str) -> &'n str {
+        self.0.get(&(table, column)).map_or(column, String::as_str)
+    }
+
+    /// The renamed columns: table, name in the schema, name.
+    pub fn renamed(&self) -> impl Iterator<Item = (Table, &'static str, &str)> {
+        self.0.iter().map(|((table, column), name)| (*table, *column, name.as_str()))
     }
 }

@@ -98,6 +98,12 @@ def star_schema() -> Mapping[str, TableSchema]:
     return schema
 
 
+def renamed_schema(config: Config) -> Mapping[str, TableSchema]:
+    """Returns the star schema with the column names of the settings."""
+    schema: dict[str, TableSchema] = call(config, lambda: native().star_schema(config.native_options()))
+    return schema
+
+
 def build_info() -> dict[str, str]:
     """Returns the version of the native module and how it was compiled."""
     facts: dict[str, str] = native().build_info()

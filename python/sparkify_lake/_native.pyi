@@ -64,7 +64,7 @@ def sample(directory: str, options: Mapping[str, int], on_tick: OnTick | None) -
 def defaults() -> dict[str, str]:
     """Returns the default of each option and of each size of the sample, as text."""
 
-def star_schema() -> dict[str, TableSchema]:
+def star_schema(options: Mapping[str, object] | None = None) -> dict[str, TableSchema]:
     """Returns the star schema by table name, in the order in which tables are published."""
 
 def build_info() -> dict[str, str]:

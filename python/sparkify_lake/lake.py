@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from polars._typing import PolarsDataType
     from typing_extensions import Unpack
 
-    from sparkify_lake._native import TablePresence
+    from sparkify_lake._native import TablePresence, TableSchema
     from sparkify_lake.results.run_report import RunReport
     from sparkify_lake.settings.config import Config, Credential
     from sparkify_lake.settings.options import LakeOptions
@@ -93,6 +93,7 @@ class Lake(Displayed):
         """Takes the folder of each table, and which of them exist. Use `open_lake` to make a lake."""
         self._config = config.without_entries()
         self._layout = dict(layout)
+        self._schema = _engine.renamed_schema(config)
         self._exists = presence["tables"]
         self._scan_options = _scan_options(config, presence) if self.is_remote else {}
 
@@ -122,7 +123,7 @@ class Lake(Displayed):
         return self["songplays"]
 
     def __getitem__(self, table: str) -> LazyFrame:
-        if table not in _engine.star_schema():
+        if table not in self._schema:
             raise KeyError(table)
         folder = self._layout[table]
         if not self._exists[table]:
@@ -134,7 +135,7 @@ class Lake(Displayed):
                 hint=f"run with this table, or set its folder: table_names='{table}=...'",
                 context={"path": folder, "table": table},
             )
-        return _scan(table, folder, self._scan_options)
+        return _scan(self._schema[table], folder, self._scan_options)
 
     @property
     def is_remote(self) -> bool:
@@ -152,7 +153,7 @@ class Lake(Displayed):
     def _known_tables(self) -> tuple[LakeTable, ...]:
         return tuple(
             LakeTable(name=name, location=self._layout[name], exists=self._exists[name])
-            for name in _engine.star_schema()
+            for name in self._schema
         )
 
     def _title(self) -> str:
@@ -160,12 +161,11 @@ class Lake(Displayed):
 
     def _tables(self) -> list[TextTable]:
         # From the last look at the lake: displaying a lake sends no request.
-        schema = _engine.star_schema()
         rows = [
             (
                 table.name,
                 table.location if table.exists else "(does not exist)",
-                ", ".join(schema[table.name]["columns"]),
+                ", ".join(self._schema[table.name]["columns"]),
             )
             for table in self._known_tables()
         ]
@@ -178,8 +178,8 @@ def open_lake(output: str | PathLike[str] | None = None, **options: Unpack[LakeO
 
     Args:
         output: Root of the lake, a local folder or an `s3://` URL; from the configuration by default.
-        **options: `table_names`, `config` and the options of the object store, as for `run`. Without
-            `table_names`, both `songs_table` and `songs` are found.
+        **options: `table_names`, `column_names`, `config` and the options of the object store, as for
+            `run`. Without `table_names`, both `songs_table` and `songs` are found.
 
     Returns:
         The lake, with a LazyFrame for each table.
@@ -219,7 +219,7 @@ def open_lake(output: str | PathLike[str] | None = None, **options: Unpack[LakeO
     return lake
 
 
-def _scan(table: str, folder: str, options: Mapping[str, Any]) -> LazyFrame:
+def _scan(described: TableSchema, folder: str, options: Mapping[str, Any]) -> LazyFrame:
     """Scans a table. Because the schema is given, a table without files is an empty frame, not an error."""
     import polars as pl
 
@@ -230,7 +230,6 @@ def _scan(table: str, folder: str, options: Mapping[str, Any]) -> LazyFrame:
         "float64": pl.Float64(),
         "timestamp": pl.Datetime("us", "UTC"),
     }
-    described = _engine.star_schema()[table]
     schema = {column: types[kind] for column, kind in described["columns"].items()}
     in_path = described["partition_columns"]
     frame = pl.scan_parquet(

@@ -13,11 +13,11 @@ use std::ops::Range;
 
 use chrono::NaiveDate;
 pub use values::{Compression, Match, MaxBad, OnBadFile, Unmatched};
-use values::{choice, days, flag, folders, max_bad, size, tables, threads, ts_window};
+use values::{choice, column_names, days, flag, folders, max_bad, size, tables, threads, ts_window};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::settings::{SECRETS, StoreSettings};
-use crate::schema::Table;
+use crate::schema::{ColumnNames, Table};
 
 /// The settings as text, by option name.
 pub type Settings = BTreeMap<String, String>;
@@ -40,6 +40,8 @@ pub struct Config {
     pub tables: Vec<Table>,
     /// The folder name of each table.
     pub folders: BTreeMap<Table, String>,
+    /// The names of the columns.
+    pub columns: ColumnNames,
     /// The rule by which a play finds its song.
     pub matching: Match,
     /// Whether plays without a song are kept.
@@ -77,7 +79,7 @@ pub struct Config {
 }
 
 /// The names of all options with their defaults as text, for `--help` and for finding unknown names.
-pub const DEFAULTS: [(&str, &str); 40] = [
+pub const DEFAULTS: [(&str, &str); 41] = [
     ("input", ""),
     ("output", ""),
     ("song_data", "<input>/song_data"),
@@ -88,6 +90,7 @@ pub const DEFAULTS: [(&str, &str); 40] = [
     ("unmatched", "keep"),
     ("compression", "snappy"),
     ("table_names", "classic"),
+    ("column_names", "those of the schema"),
     ("threads", "one per core"),
     ("memory_limit", "1GiB"),
     ("chunk_size", "4MiB"),
@@ -145,6 +148,7 @@ impl Config {
             follow_symlinks: boolean("follow_symlinks")?,
             tables: text("tables").map_or_else(|| Ok(Table::ALL.to_vec()), tables)?,
             folders: folders(text("table_names").unwrap_or("classic"))?,
+            columns: column_names(text("column_names").unwrap_or_default())?,
             matching: choice(
                 "match",
                 text("match"),
@@ -188,14 +192,14 @@ impl Config {
     #[must_use]
     pub fn table_options(&self) -> BTreeMap<String, String> {
         let mut options = self.to_texts();
-        options.retain(|name, _| ["compression", "match", "ts_window", "unmatched"].contains(name));
+        options.retain(|name, _| ["column_names", "compression", "match", "ts_window", "unmatched"].contains(name));
         options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// The options that determine how a run reads its input and whether it accepts it, as one text.
     #[must_use]
     pub fn read_options(&self) -> String {
-        let reading = ["tables", "table_names", "match", "unmatched", "compression", "ts_window"];
+        let reading = ["tables", "table_names", "column_names", "match", "unmatched", "compression", "ts_window"];
         let accepting = ["max_bad", "on_bad_file", "allow_duplicates"];
         let texts = self.to_texts();
         let pair = |name: &str| texts.get(name).map(|value| format!("{name}={value}"));
@@ -246,6 +250,11 @@ impl Config {
         ]);
         for (name, day) in [("since", self.days.start), ("until", self.days.end)] {
             texts.extend(day.map(|day| (name, day.to_string())));
+        }
+        let columns: Vec<String> =
+            self.columns.renamed().map(|(table, column, name)| format!("{}.{column}={name}", table.name())).collect();
+        if !columns.is_empty() {
+            texts.insert("column_names", columns.join(","));
         }
         texts.extend(self.shard_size.map(|size| ("shard_size", size.to_string())));
         texts.extend(self.store.texts());
@@ -301,7 +310,36 @@ mod tests {
         assert_eq!(folders[&Table::Users], "people");
         assert_eq!(folders[&Table::Songs], "songs");
         assert!(read("table_names", "songs=x,users=x").is_err(), "two tables in one folder");
-        assert!(read("table_names", "songs=../x").is_err(), "a folder name is not a path");
+        assert_eq!(
+            read("table_names", "songs=songs/songs.parquet/").unwrap().folders[&Table::Songs],
+            "songs/songs.parquet"
+        );
+        for wrong in ["songs=../x", "songs=/x", "songs=a//b", "songs=a/_b", "songs=a,users=a/b", "songs=time_table/x"] {
+            assert!(read("table_names", wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn columns_can_be_renamed() {
+        let config = read("column_names", "artists.name=artist_name, users.user_id=userId").unwrap();
+        assert_eq!(config.columns.get(Table::Artists, "name"), "artist_name");
+        assert_eq!(config.columns.get(Table::Songplays, "user_id"), "user_id", "the other tables keep the name");
+        assert_eq!(config.to_texts()["column_names"], "artists.name=artist_name,users.user_id=userId");
+        assert!(!read("column_names", "").unwrap().to_texts().contains_key("column_names"));
+        for wrong in [
+            "artists.name",
+            "artists=name",
+            "people.name=x",
+            "artists.title=x",
+            "artists.name=",
+            "artists.name=a b",
+            "artists.name=1st",
+            "artists.name=Location",
+            "songs.artist_id=YEAR",
+        ] {
+            assert_eq!(read("column_names", wrong).unwrap_err().kind(), ErrorKind::Configuration, "{wrong}");
+        }
+        assert!(read("column_names", "artists.name=location,artists.location=name").is_ok(), "swapped names");
     }
 
     #[test]

@@ -2,16 +2,19 @@
 //!
 //! Invariant: the error for an invalid value names the option and the value, and its hint says which values are valid.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::Table;
+use crate::schema::{ColumnNames, Table};
 
 /// `songplay_id` has 43 bits for the millisecond, which is enough for 1970 to 2248 (see [`crate::tables::songplays`]).
 const MAX_TS: i64 = 1 << 43;
+
+/// The limit of Redshift, Hive and others for the name of a column.
+const MAX_COLUMN_NAME: usize = 128;
 
 /// The rule by which a play finds its song.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,9 +171,10 @@ pub fn days(since: Option<&str>, until: Option<&str>) -> Result<Range<Option<Nai
     Ok(since..until)
 }
 
-/// The folder names: `classic` or `plain`, followed by overrides such as `songs=tracks`, separated by commas.
+/// The folder names: `classic` or `plain`, followed by overrides such as `songs=tracks` or
+/// `songs=songs/songs.parquet`, separated by commas.
 pub fn folders(value: &str) -> Result<BTreeMap<Table, String>> {
-    const TAKES: &str = "it takes classic, plain, or overrides such as songs=tracks,users=people";
+    const TAKES: &str = "it takes classic, plain, or overrides such as songs=tracks,users=users/users.parquet";
     let mut names: BTreeMap<Table, String> =
         Table::ALL.into_iter().map(|table| (table, table.classic_folder().to_owned())).collect();
     for part in value.split(',').map(str::trim).filter(|part| !part.is_empty()) {
@@ -182,26 +186,68 @@ pub fn folders(value: &str) -> Result<BTreeMap<Table, String>> {
             None => return Err(invalid("table_names", part, TAKES)),
             Some((table, folder)) => {
                 let table = Table::from_name(table.trim()).ok_or_else(|| invalid("table_names", part, TAKES))?;
-                let folder = folder.trim();
-                let is_valid = !folder.is_empty()
-                    && !folder.starts_with(['.', '_'])
-                    && folder.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
-                if !is_valid {
+                let folder = folder.trim().trim_end_matches('/');
+                let is_name = |name: &str| {
+                    !name.is_empty()
+                        && !name.starts_with(['.', '_'])
+                        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+                };
+                if !folder.split('/').all(is_name) {
                     return Err(invalid(
                         "table_names",
                         folder,
-                        "a folder name may only contain letters, digits, _, - and ., and must not begin with . or _",
+                        "a folder name may only contain letters, digits, _, - and ., and must not begin with . or _; a \
+                         nested folder is written as songs/songs.parquet",
                     ));
                 }
                 names.insert(table, folder.to_owned());
             }
         }
     }
-    let mut seen: Vec<&String> = names.values().collect();
-    seen.sort_unstable();
-    if let Some(pair) = seen.windows(2).find(|pair| pair.first() == pair.last()) {
-        let duplicate = pair.first().map_or("", |name| name.as_str());
-        return Err(invalid("table_names", duplicate, "each table needs its own folder: change one of the names"));
+    for (table, folder) in &names {
+        let is_inside = |other: &str| other == folder || other.starts_with(&format!("{folder}/"));
+        if names.iter().any(|(other, inner)| other != table && is_inside(inner)) {
+            return Err(invalid("table_names", folder, "each table needs its own folder: change one of the names"));
+        }
+    }
+    Ok(names)
+}
+
+/// The renamed columns, such as `artists.name=artist_name`, separated by commas.
+pub fn column_names(value: &str) -> Result<ColumnNames> {
+    const TAKES: &str = "it takes new names such as artists.name=artist_name,users.user_id=userId";
+    let mut names = ColumnNames::default();
+    for part in value.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let wrong = || invalid("column_names", part, TAKES);
+        let (column, name) = part.split_once('=').ok_or_else(wrong)?;
+        let (table, column) = column.trim().split_once('.').ok_or_else(wrong)?;
+        let (table, name) = (Table::from_name(table).ok_or_else(wrong)?, name.trim());
+        let is_valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && name.len() <= MAX_COLUMN_NAME;
+        if !is_valid {
+            return Err(invalid(
+                "column_names",
+                part,
+                "a column name has at most 128 letters, digits and _, and does not begin with a digit",
+            ));
+        }
+        if !names.set(table, column, name.to_owned()) {
+            return Err(wrong());
+        }
+    }
+    for table in Table::ALL {
+        // Spark, DuckDB and others find a column regardless of upper and lower case.
+        let mut seen = BTreeSet::new();
+        let all = table.fields().iter().map(|field| names.get(table, field.name));
+        if let Some(twice) = all.into_iter().find(|name| !seen.insert(name.to_ascii_lowercase())) {
+            let column = format!("{}.{twice}", table.name());
+            return Err(invalid(
+                "column_names",
+                &column,
+                "each column of a table needs its own name: change one of them",
+            ));
+        }
     }
     Ok(names)
 }

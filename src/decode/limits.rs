@@ -15,6 +15,19 @@ pub struct Limits {
     pub max_string: usize,
     /// The plausible times of an event, in milliseconds since 1970; the end is exclusive.
     pub ts_window: Range<i64>,
+    /// The longest escaped `artist_id`, in bytes: with the name of its column and `=`, it is the name of a folder.
+    pub max_artist_id: usize,
+}
+
+/// The length limit of file systems for the name of a folder.
+const MAX_FOLDER_NAME_BYTES: usize = 255;
+
+impl Limits {
+    /// [`Self::max_artist_id`] for the name of the column.
+    #[must_use]
+    pub const fn artist_id_in(column: &str) -> usize {
+        MAX_FOLDER_NAME_BYTES - 1 - column.len()
+    }
 }
 
 impl Default for Limits {
@@ -26,6 +39,7 @@ impl Default for Limits {
             max_string: 1 << 20,
             // 1990-01-01 to 2100-01-01, UTC.
             ts_window: 631_152_000_000..4_102_444_800_000,
+            max_artist_id: Self::artist_id_in("artist_id"),
         }
     }
 }

@@ -34,10 +34,6 @@ pub struct Song<'a> {
 
 /// The partition value in the folder name of rows whose partition value is NULL, as in Hive.
 const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
-/// The part of a partition folder's name before the value.
-const PARTITION_PREFIX: &str = "artist_id=";
-/// The length limit of file systems for the name of a folder.
-const MAX_FOLDER_NAME_BYTES: usize = 255;
 
 const SONG_ID: usize = 0;
 const ARTIST_ID: usize = 1;
@@ -67,7 +63,7 @@ impl RecordSchema for SongSchema {
     #[inline]
     fn convert<'a>(members: &Members<'a>, limits: &Limits, number_texts: &'a NumberTexts) -> Conversion<Song<'a>> {
         let mut reader = MemberReader::new(members, limits, number_texts);
-        match song(&mut reader) {
+        match song(&mut reader, limits.max_artist_id) {
             Ok(row) => Conversion::Row { row, coerced: reader.coerced() },
             Err(fault) => Conversion::Fault(fault),
         }
@@ -75,13 +71,13 @@ impl RecordSchema for SongSchema {
 }
 
 #[inline]
-fn song<'a>(reader: &mut MemberReader<'_, 'a>) -> Result<Song<'a>, Fault> {
+fn song<'a>(reader: &mut MemberReader<'_, 'a>, max_artist_id: usize) -> Result<Song<'a>, Fault> {
     reader.check_conflicts()?;
     reader.check_required(SONG_ID)?;
     let song_id = reader.text(SONG_ID)?.unwrap_or(Text::plain(""));
     let artist_id = reader.text(ARTIST_ID)?;
     if let Some(artist_id) = artist_id {
-        check_folder_name(artist_id).map_err(|reason| Fault { reason, slot: ARTIST_ID })?;
+        check_folder_name(artist_id, max_artist_id).map_err(|reason| Fault { reason, slot: ARTIST_ID })?;
     }
     Ok(Song {
         song_id,
@@ -99,11 +95,11 @@ fn song<'a>(reader: &mut MemberReader<'_, 'a>) -> Result<Song<'a>, Fault> {
     })
 }
 
-/// Rejects values that cannot name a partition folder.
+/// Rejects values that cannot name a partition folder, or are longer than `max` bytes when they are escaped.
 #[inline]
-fn check_folder_name(value: Text<'_>) -> Result<(), Reason> {
+fn check_folder_name(value: Text<'_>, max: usize) -> Result<(), Reason> {
     // A byte becomes at most three, and JSON does not allow a raw NUL: most values need no further check.
-    let fits = value.raw().len() * 3 + PARTITION_PREFIX.len() <= MAX_FOLDER_NAME_BYTES;
+    let fits = value.raw().len() * 3 <= max;
     if fits && !value.is_escaped() && value.raw() != NULL_PARTITION {
         return Ok(());
     }
@@ -113,7 +109,7 @@ fn check_folder_name(value: Text<'_>) -> Result<(), Reason> {
         Err(Reason::PartitionNul)
     } else if value == NULL_PARTITION {
         Err(Reason::ReservedPartitionValue)
-    } else if PARTITION_PREFIX.len() + hive_escaped_len(value) > MAX_FOLDER_NAME_BYTES {
+    } else if hive_escaped_len(value) > max {
         Err(Reason::PartitionValueTooLong)
     } else {
         Ok(())

@@ -86,7 +86,12 @@ impl KnownContents {
     /// Adds a file that was read, with its beginnings.
     pub(crate) fn add_read(&mut self, file: &FileContent) {
         self.add(file.content);
-        self.beginnings.extend(&file.beginnings);
+        self.add_beginnings(file.beginnings.iter().copied());
+    }
+
+    /// Adds beginnings of files.
+    pub(crate) fn add_beginnings(&mut self, beginnings: impl IntoIterator<Item = Fingerprint>) {
+        self.beginnings.extend(beginnings);
     }
 
     /// Returns true if a file has the content or begins with it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::config::Match;
+use crate::config::Config;
 use crate::tables::partition_path;
 use crate::tables::song_index::track_key;
 use crate::tables::song_record::SongRecord;
@@ -19,12 +19,12 @@ pub(crate) struct SongChanges {
 
 impl SongChanges {
     /// Compares two states of the songs table.
-    pub(crate) fn between(before: &[SongRow], now: &[SongRow], matching: Match) -> Self {
+    pub(crate) fn between(before: &[SongRow], now: &[SongRow], config: &Config) -> Self {
         let mut before: HashMap<&str, &SongRow> = before.iter().map(|row| (&*row.song_id, row)).collect();
         let mut changes = Self::default();
         let mut add = |row: &SongRow| {
-            changes.partitions.insert(partition_path::of_song(row));
-            let key = track_key(matching, row.title.as_deref(), row.artist_name.as_deref(), row.duration);
+            changes.partitions.insert(partition_path::of_song(row, &config.columns));
+            let key = track_key(config.matching, row.title.as_deref(), row.artist_name.as_deref(), row.duration);
             changes.track_keys.extend(key);
         };
         for row in now {

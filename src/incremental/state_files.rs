@@ -151,7 +151,9 @@ pub(crate) fn tracks_from_bytes(bytes: Bytes) -> Result<Vec<u64>> {
 }
 
 fn encode(fields: &[Field], columns: &[Column]) -> Result<Bytes> {
-    Ok(Encoder::for_fields(fields.iter(), Compression::Zstd)?.encode_columns(columns)?.bytes)
+    Ok(Encoder::for_fields(fields.iter().map(|field| (field, field.name)), Compression::Zstd)?
+        .encode_columns(columns)?
+        .bytes)
 }
 
 fn text_at(texts: &[Option<Box<str>>], row: usize) -> Option<&str> {

@@ -108,13 +108,27 @@ pub fn name(source: &Source, file: &InputFile) -> String {
     str::from_utf8(bytes).map_or_else(|_| format!("//{}", bytes.escape_ascii()), str::to_owned)
 }
 
-/// The name of a file that an earlier run has read from `location`, for a run whose source is `source`.
+/// The name of a file that an earlier run has read from `location`, for a run whose source is `source`: its path below the
+/// source, or its whole path if it is elsewhere. The result is what [`name`] returns for the path with this name.
 #[must_use]
 pub fn name_in(source: &Source, earlier_location: &str, earlier_name: &str) -> String {
-    if earlier_location == location(source) || earlier_name.starts_with('/') || earlier_name.contains("://") {
+    let location = location(source);
+    if earlier_location == location || earlier_name.starts_with("//") {
         return earlier_name.to_owned();
     }
-    format!("{}/{earlier_name}", earlier_location.trim_end_matches('/'))
+    let whole = if earlier_name.starts_with('/') || earlier_name.contains("://") {
+        earlier_name.to_owned()
+    } else {
+        format!("{}/{earlier_name}", earlier_location.trim_end_matches('/'))
+    };
+    // The location may have been another one in between.
+    let root = match &source.root {
+        Location::Local(root) => root.to_string_lossy().into_owned(),
+        root @ Location::Object(_) => root.to_string(),
+    };
+    let roots = [location, root];
+    let below = roots.iter().find_map(|root| whole.strip_prefix(root.trim_end_matches('/'))?.strip_prefix('/'));
+    below.map(|below| below.trim_start_matches('/').to_owned()).filter(|below| !below.is_empty()).unwrap_or(whole)
 }
 
 /// The part of a path below a folder. This compares bytes, because a run computes the names of all files several times,

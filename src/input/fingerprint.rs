@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use crc_fast::{CrcAlgorithm, Digest, checksum, checksum_combine};
+use crc_fast::{CrcAlgorithm, Digest, checksum};
 use serde::{Deserialize, Serialize};
 
 use crate::input::read::Chunk;
@@ -50,9 +50,39 @@ impl Fingerprint {
     /// The fingerprint of these bytes, followed by others.
     #[must_use]
     fn followed_by(self, next: Self) -> Self {
-        let crc64 = checksum_combine(CRC, self.crc64, next.crc64, next.bytes);
+        let crc64 = product(self.crc64, power_of_byte(next.bytes)) ^ next.crc64;
         Self { bytes: self.bytes + next.bytes, crc64 }
     }
+}
+
+/// The polynomial of CRC-64/NVME, as all polynomials here with the coefficient of x^0 in the highest bit.
+const POLYNOMIAL: u64 = 0x9a6c_9329_ac4b_c9b5;
+const ONE: u64 = 1 << 63;
+
+/// The product of two polynomials, modulo the polynomial of the CRC. (The crate's own way to combine two CRCs squares
+/// matrices, which takes longer than the CRC of a chunk.)
+fn product(left: u64, mut right: u64) -> u64 {
+    let mut sum = 0;
+    for power in 0..64 {
+        if left & (ONE >> power) != 0 {
+            sum ^= right;
+        }
+        right = (right >> 1) ^ (POLYNOMIAL * (right & 1));
+    }
+    sum
+}
+
+/// x^(8 * `bytes`), modulo the polynomial of the CRC: what this many bytes multiply the CRC before them by.
+fn power_of_byte(mut bytes: u64) -> u64 {
+    let (mut power, mut square) = (ONE, ONE >> 8);
+    while bytes > 0 {
+        if bytes & 1 == 1 {
+            power = product(power, square);
+        }
+        square = product(square, square);
+        bytes >>= 1;
+    }
+    power
 }
 
 /// Parts of files, whose fingerprints are combined when all parts are known.
@@ -220,6 +250,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn two_fingerprints_are_combined_as_the_library_does(left: u64, right: u64, bytes in 0_u64..1 << 40) {
+            let found = Fingerprint { bytes: 5, crc64: left }.followed_by(Fingerprint { bytes, crc64: right });
+            prop_assert_eq!(found.crc64, crc_fast::checksum_combine(CRC, left, right, bytes));
+        }
+
         #[test]
         fn parts_in_any_order_give_the_fingerprint_of_the_whole(
             files in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 1..4),

@@ -162,11 +162,9 @@ pub fn songs(read: &ReadContext<'_>, inputs: &mut InputFiles) -> StateResult<(So
     }
     let mut records = found.records;
     sort_as_manifest(spec, inputs, &mut records);
-    let matching = spec.config.matching;
-    let index = SongIndex::new(found.songs.finish(), matching);
-    let changes = increment.map(|_| {
-        if has_changed { SongChanges::between(&table_before, index.rows(), matching) } else { SongChanges::default() }
-    });
+    let index = SongIndex::new(found.songs.finish(), spec.config.matching);
+    let between = || SongChanges::between(&table_before, index.rows(), &spec.config);
+    let changes = increment.map(|_| if has_changed { between() } else { SongChanges::default() });
     Ok((Songs { index, artists: found.artists, records, changes }, stats))
 }
 

@@ -304,10 +304,10 @@ fn split(bytes: &[u8]) -> Option<(&str, &[u8])> {
     Some((str::from_utf8(checksum).ok()?, body))
 }
 
-/// Returns true for a single path component without a leading `_` or `.`: readers ignore folders with such names, and
-/// `_etl` is one of them.
-fn is_folder(name: &str) -> bool {
-    is_inside(name) && !name.contains('/') && !name.starts_with(['_', '.'])
+/// Returns true for a relative path without a name that begins with `_` or `.`: readers ignore folders with such names,
+/// and `_etl` is one of them.
+fn is_folder(path: &str) -> bool {
+    is_inside(path) && !path.split('/').any(|name| name.starts_with(['_', '.']))
 }
 
 /// Returns true for a relative path that stays below its root.
@@ -403,7 +403,7 @@ mod tests {
             table.removed.insert(path.to_owned(), String::new());
             assert!(CommitRecord::from_bytes(&forged.to_bytes().unwrap(), 3, "x").is_err(), "{path:?}");
         }
-        for folder in ["..", "_etl", "a/b", "", ".hidden"] {
+        for folder in ["..", "_etl", "a//b", "a/", "/a", "a/../b", "a/_etl", "", ".hidden"] {
             let mut forged = record();
             forged.tables.insert(folder.to_owned(), TableRecord::default());
             assert!(CommitRecord::from_bytes(&forged.to_bytes().unwrap(), 3, "x").is_err(), "{folder:?}");

@@ -24,7 +24,7 @@ use parquet::schema::types::{ColumnPath, Type as SchemaType, TypePtr};
 
 use crate::config::Compression;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Field, Table, Type};
+use crate::schema::{ColumnNames, Field, Table, Type};
 use crate::tables::columns::{Column, ColumnValues, Columns, Dictionary, Presence};
 
 /// Files with at most this many rows are written without dictionaries.
@@ -53,16 +53,20 @@ impl Encoder {
     ///
     /// # Errors
     /// [`ErrorKind::Internal`] when the fields do not form a Parquet schema.
-    pub fn new(table: Table, compression: Compression) -> Result<Self> {
-        Self::for_fields(table.file_fields(), compression)
+    pub fn new(table: Table, names: &ColumnNames, compression: Compression) -> Result<Self> {
+        let fields = table.file_fields().map(|field| (field, names.get(table, field.name)));
+        Self::for_fields(fields, compression)
     }
 
-    /// Creates an encoder for columns of the given fields.
+    /// Creates an encoder for columns of the given fields with their names in the file.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub(crate) fn for_fields<'f>(fields: impl Iterator<Item = &'f Field>, compression: Compression) -> Result<Self> {
-        let fields: Vec<&Field> = fields.collect();
+    pub(crate) fn for_fields<'f>(
+        fields: impl Iterator<Item = (&'f Field, &'f str)>,
+        compression: Compression,
+    ) -> Result<Self> {
+        let fields: Vec<(&Field, &str)> = fields.collect();
         let codec = match compression {
             Compression::Snappy => Codec::SNAPPY,
             Compression::Zstd => Codec::ZSTD(ZstdLevel::default()),
@@ -75,9 +79,9 @@ impl Encoder {
                 .set_dictionary_enabled(dictionary)
                 .set_statistics_enabled(EnabledStatistics::Chunk)
                 .set_offset_index_disabled(true);
-            let distinct = fields.iter().filter(|field| is_nearly_distinct(field));
-            let properties = distinct.fold(properties, |properties, field| {
-                properties.set_column_dictionary_enabled(ColumnPath::from(field.name), false)
+            let distinct = fields.iter().filter(|(field, _)| is_nearly_distinct(field));
+            let properties = distinct.fold(properties, |properties, (_, name)| {
+                properties.set_column_dictionary_enabled(ColumnPath::from(*name), false)
             });
             Arc::new(properties.build())
         };
@@ -244,20 +248,21 @@ fn is_nearly_distinct(field: &Field) -> bool {
     matches!(field.kind, Type::Timestamp | Type::Float64) || field.name == "songplay_id"
 }
 
-fn schema(fields: &[&Field]) -> ParquetResult<TypePtr> {
-    let fields = fields.iter().map(|field| column_type(field).map(Arc::new)).collect::<ParquetResult<_>>()?;
+fn schema(fields: &[(&Field, &str)]) -> ParquetResult<TypePtr> {
+    let fields =
+        fields.iter().map(|(field, name)| column_type(field.kind, name).map(Arc::new)).collect::<ParquetResult<_>>()?;
     Ok(Arc::new(SchemaType::group_type_builder("schema").with_fields(fields).build()?))
 }
 
-fn column_type(field: &Field) -> ParquetResult<SchemaType> {
-    let (physical, logical) = match field.kind {
+fn column_type(kind: Type, name: &str) -> ParquetResult<SchemaType> {
+    let (physical, logical) = match kind {
         Type::Int32 => (Physical::INT32, None),
         Type::Int64 => (Physical::INT64, None),
         Type::Float64 => (Physical::DOUBLE, None),
         Type::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
         Type::Timestamp => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
     };
-    SchemaType::primitive_type_builder(field.name, physical)
+    SchemaType::primitive_type_builder(name, physical)
         .with_repetition(Repetition::OPTIONAL)
         .with_logical_type(logical)
         .build()
@@ -337,7 +342,8 @@ mod tests {
                 .enumerate()
                 .map(|(number, field)| column(field.kind, &rows.iter().map(|row| &row[number]).collect::<Vec<_>>()))
                 .collect();
-            let encoded = Encoder::new(table, compression).unwrap().encode(&Columns { table, columns }).unwrap();
+            let encoder = Encoder::new(table, &ColumnNames::default(), compression).unwrap();
+            let encoded = encoder.encode(&Columns { table, columns }).unwrap();
             prop_assert_eq!(encoded.rows, rows.len());
             let reader = SerializedFileReader::new(encoded.bytes).unwrap();
             let read: Vec<Vec<Value>> = reader

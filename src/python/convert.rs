@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::config::Settings;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Field, Table, Type};
+use crate::schema::{ColumnNames, Field, Table, Type};
 use crate::tables::columns::{Column, ColumnValues, Columns};
 use crate::transform::in_memory::Star;
 
@@ -55,25 +55,25 @@ pub fn to_python(py: Python<'_>, value: &impl Serialize) -> PyResult<Py<PyAny>> 
 ///
 /// # Errors
 /// [`ErrorKind::Internal`] when a column does not have the type of its field.
-pub fn frames(star: &Star) -> Result<Vec<(Table, DataFrame)>> {
-    Table::ALL.into_iter().map(|table| Ok((table, frame(star, table).map_err(bug)?))).collect()
+pub fn frames(star: &Star, columns: &ColumnNames) -> Result<Vec<(Table, DataFrame)>> {
+    Table::ALL.into_iter().map(|table| Ok((table, frame(star, table, columns).map_err(bug)?))).collect()
 }
 
-fn frame(star: &Star, table: Table) -> PolarsResult<DataFrame> {
-    let mut frame = empty(table)?;
+fn frame(star: &Star, table: Table, columns: &ColumnNames) -> PolarsResult<DataFrame> {
+    let mut frame = empty(table, columns)?;
     for batch in star.table(table) {
-        frame.vstack_mut(&from_columns(batch)?)?;
+        frame.vstack_mut(&from_columns(batch, columns)?)?;
     }
     frame.rechunk_mut();
     Ok(frame)
 }
 
-fn empty(table: Table) -> PolarsResult<DataFrame> {
+fn empty(table: Table, columns: &ColumnNames) -> PolarsResult<DataFrame> {
     let columns = table
         .fields()
         .iter()
         .map(|field| {
-            let name = PlSmallStr::from_static(field.name);
+            let name = PlSmallStr::from_str(columns.get(table, field.name));
             FrameColumn::new_empty(name, &data_type(field.kind))
         })
         .collect();
@@ -90,17 +90,17 @@ fn data_type(kind: Type) -> DataType {
     }
 }
 
-fn from_columns(batch: &Columns) -> PolarsResult<DataFrame> {
+fn from_columns(batch: &Columns, columns: &ColumnNames) -> PolarsResult<DataFrame> {
     let fields = batch.table.fields();
     if fields.len() != batch.columns.len() {
         return Err(PolarsError::ShapeMismatch("the batch does not have the columns of the table".into()));
     }
-    let columns = fields.iter().zip(&batch.columns).map(|(field, column)| from_column(field, column));
+    let name = |field: &Field| PlSmallStr::from_str(columns.get(batch.table, field.name));
+    let columns = fields.iter().zip(&batch.columns).map(|(field, column)| from_column(name(field), field.kind, column));
     DataFrame::new_infer_height(columns.collect())
 }
 
-fn from_column(field: &Field, column: &Column) -> FrameColumn {
-    let name = PlSmallStr::from_static(field.name);
+fn from_column(name: PlSmallStr, kind: Type, column: &Column) -> FrameColumn {
     let levels = column.presence.levels();
     match &column.values {
         ColumnValues::Int32(values) => match levels {
@@ -112,7 +112,7 @@ fn from_column(field: &Field, column: &Column) -> FrameColumn {
                 None => Int64Chunked::new(name, values),
                 Some(levels) => Int64Chunked::from_iter_options(name, spread(levels, values)),
             };
-            if field.kind == Type::Timestamp {
+            if kind == Type::Timestamp {
                 numbers.into_datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)).into_column()
             } else {
                 numbers.into_column()

@@ -24,7 +24,7 @@ use crate::job;
 use crate::lake::table_presence;
 use crate::runtime::progress::Phase;
 use crate::sample::{SampleSpec, write_sample};
-use crate::schema::Table;
+use crate::schema::{ColumnNames, Table};
 
 /// An executor and the kernel that its workers call.
 type ExecutorBinding<'py> = Option<(Bound<'py, PyAny>, Py<PyAny>)>;
@@ -69,8 +69,9 @@ fn build<'py>(
 ) -> PyResult<(Bound<'py, PyDict>, Py<PyAny>)> {
     let config = configuration(py, options)?;
     let (frames, report) = bridge::call(py, on_tick, |context| {
+        let columns = config.columns.clone();
         let (star, report) = job::build::build(config, context)?;
-        Ok((convert::frames(&star)?, report))
+        Ok((convert::frames(&star, &columns)?, report))
     })?;
     let tables = PyDict::new(py);
     for (table, frame) in frames {
@@ -188,18 +189,25 @@ fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(all)
 }
 
-/// The star schema by table name: the columns with their types, and the columns that are in the path.
+/// The star schema by table name: the columns with their types, and the columns that are in the path. With options,
+/// columns have the names that these give them.
 #[pyfunction]
-fn star_schema(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+#[pyo3(signature = (options=None))]
+fn star_schema<'py>(py: Python<'py>, options: Option<&Bound<'py, PyMapping>>) -> PyResult<Bound<'py, PyDict>> {
+    let names = match options {
+        Some(options) => configuration(py, options)?.columns,
+        None => ColumnNames::default(),
+    };
     let tables = PyDict::new(py);
     for table in Table::ALL {
         let columns = PyDict::new(py);
         for field in table.fields() {
-            columns.set_item(field.name, field.kind.name())?;
+            columns.set_item(names.get(table, field.name), field.kind.name())?;
         }
         let described = PyDict::new(py);
         described.set_item("columns", columns)?;
-        described.set_item("partition_columns", table.partition_columns().to_vec())?;
+        let in_path = table.partition_columns().iter().map(|column| names.get(table, column));
+        described.set_item("partition_columns", in_path.collect::<Vec<_>>())?;
         tables.set_item(table.name(), described)?;
     }
     Ok(tables)

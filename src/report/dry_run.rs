@@ -19,7 +19,7 @@ use crate::report::run_report::InputSummary;
 use crate::report::work_estimate::{IncrementalWork, WorkEstimate};
 use crate::runtime::context::Context;
 use crate::s3::stores::Stores;
-use crate::schema::Table;
+use crate::schema::{ColumnNames, Table};
 use crate::tables::partition_path;
 
 /// The input and output of a run that is not executed.
@@ -88,7 +88,12 @@ fn current_partitions(table: Option<&TableRecord>) -> BTreeMap<&str, DryRunParti
 }
 
 /// Returns the partitions of a table that a run would rebuild.
-fn partitions(table: Table, work: &IncrementalWork, record: Option<&TableRecord>) -> Vec<DryRunPartition> {
+fn partitions(
+    table: Table,
+    work: &IncrementalWork,
+    record: Option<&TableRecord>,
+    columns: &ColumnNames,
+) -> Vec<DryRunPartition> {
     let current = current_partitions(record);
     let planned = |partition: String| {
         let known = current.get(partition.as_str()).cloned().unwrap_or_default();
@@ -100,7 +105,7 @@ fn partitions(table: Table, work: &IncrementalWork, record: Option<&TableRecord>
         Table::Artists => single_if(work.songs_changed),
         Table::Users => single_if(!work.months.is_empty()),
         Table::Time | Table::Songplays => {
-            work.months.iter().map(|month| planned(partition_path::of_month(*month))).collect()
+            work.months.iter().map(|month| planned(partition_path::of_month(table, *month, columns))).collect()
         }
     }
 }
@@ -153,13 +158,12 @@ impl DryRun {
             let known = record.and_then(|record| record.tables.get(&folder));
             let partitions = match &estimate {
                 WorkEstimate::Full(_) => None,
-                WorkEstimate::Incremental(work) => Some(partitions(*table, work, known)),
+                WorkEstimate::Incremental(work) => Some(partitions(*table, work, known, &spec.config.columns)),
             };
             let (name, location) = (table.name(), root.to_string());
             tables.push(DryRunTable { name, folder, location, exists, files, partitions });
         }
-        let version = record.map(|record| record.version);
-        let run = EstimatedRun { estimate: &estimate, version, to_copy: &to_copy };
+        let run = EstimatedRun { estimate: &estimate, record, to_copy: &to_copy };
         let requests = RequestEstimate::new(spec, inputs, &run, &usage);
         let (outlook, rebuilt) = match estimate {
             WorkEstimate::Full(_) if record.is_none() => ("first", None),

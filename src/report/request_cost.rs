@@ -3,9 +3,10 @@
 //! The estimate follows from the listing, and the cost from one table of Amazon's list prices. Other stores have other
 //! prices, but the same counts.
 //!
-//! Invariant: `get` is exact if the input has no bad files and does not change. For an incremental run, all counts are
-//! exact if every rebuilt file differs from the file that it replaces, and no copies of input files are made or read.
-//! `put` is never too low, provided that log files contain plays of the month in their path.
+//! Invariant: for a first run, all counts but `put` are exact if the input has no bad files and does not change, and the
+//! store honors all conditions. For an incremental run, all counts are exact if every rebuilt file differs from the file
+//! that it replaces, and no copies of input files are made or read. For a full run on an existing lake, they are upper
+//! bounds. `put` is never too low, provided that log files contain plays of the month in their path.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +19,10 @@ use crate::input::list::{Listing, Selection};
 use crate::input::sources::{Content, JobSpec};
 use crate::input::{path_dates, read};
 use crate::lake;
+use crate::lake::commit_record::CommitRecord;
 use crate::location::Location;
 use crate::report::work_estimate::{IncrementalWork, WorkEstimate};
+use crate::s3::conditions;
 use crate::s3::request_metrics::Usage;
 use crate::schema::Table;
 
@@ -67,7 +70,7 @@ pub struct RequestEstimate {
 pub(crate) struct EstimatedRun<'r> {
     pub(crate) estimate: &'r WorkEstimate,
     /// The newest version of the lake.
-    pub(crate) version: Option<u64>,
+    pub(crate) record: Option<&'r CommitRecord>,
     /// The files to copy for `--keep-gone`, by content.
     pub(crate) to_copy: &'r [(Content, Selection)],
 }
@@ -96,17 +99,20 @@ impl RequestEstimate {
         };
         match run.estimate {
             WorkEstimate::Full(_) => {
-                requests.get = gets(&inputs.songs, &inputs.songs.all()) + gets(&inputs.logs, &inputs.logs.all());
-                requests.put = if writes {
-                    max_table_files(spec, inputs) + max_state_files(inputs) + MAX_CONTROL_OBJECTS
-                } else {
-                    0
-                };
+                requests.get += gets(&inputs.songs, &inputs.songs.all()) + gets(&inputs.logs, &inputs.logs.all());
+                if writes {
+                    requests.put = max_table_files(spec, inputs) + max_state_files(inputs) + MAX_CONTROL_OBJECTS;
+                    requests.add_publishing(run.record);
+                    // Files of the earlier state are read to compare them; the first run tries conditional requests.
+                    let state_files = run.record.map(|record| record.state_files().count() as u64);
+                    requests.get += state_files.unwrap_or(conditions::PROBE_GETS);
+                    requests.delete += state_files.unwrap_or(conditions::PROBE_DELETES);
+                }
             }
             WorkEstimate::Incremental(work) => {
                 requests.get += gets(&inputs.songs, &work.songs) + gets(&inputs.logs, &work.logs);
                 if writes {
-                    requests.add_writes(spec, work, run.version);
+                    requests.add_writes(spec, work, run.record);
                 }
             }
         }
@@ -122,15 +128,13 @@ impl RequestEstimate {
     }
 
     /// Adds the requests of an incremental run that are not for reading the input.
-    fn add_writes(&mut self, spec: &JobSpec, work: &IncrementalWork, version: Option<u64>) {
-        // The test whether the run is allowed to delete.
-        self.delete += 1;
+    fn add_writes(&mut self, spec: &JobSpec, work: &IncrementalWork, record: Option<&CommitRecord>) {
         self.put_is_at_most = !work.is_idle();
-        // At its end, a run looks whether its version is still the newest one.
-        self.list += 1;
         if work.is_idle() {
+            self.add_checks();
             return;
         }
+        self.add_publishing(record);
         let months = work.months.len() as u64;
         let files = |table: &Table| match table {
             Table::Songs => work.song_partitions.len() as u64,
@@ -139,13 +143,25 @@ impl RequestEstimate {
             Table::Time | Table::Songplays => months,
         };
         let tables: u64 = spec.config.tables.iter().map(files).sum();
-        // After the commit, the commit log and the remains of earlier runs are listed.
-        self.list += 2;
         self.get += work.state_files_read;
         // The stage, the commit record and its marker.
         self.put += tables + work.state_files_written + 3;
-        self.delete += 1 + work.state_files_removed;
-        if version.is_some_and(|version| version + 1 > lake::KEPT_VERSIONS) {
+        self.delete += work.state_files_removed;
+    }
+
+    /// Adds the requests of every run: whether it is allowed to delete, and whether its version is the newest one.
+    fn add_checks(&mut self) {
+        self.delete += 1;
+        self.list += 1;
+    }
+
+    /// Adds the requests of a run that publishes a version, without those for the files of tables and state.
+    fn add_publishing(&mut self, record: Option<&CommitRecord>) {
+        self.add_checks();
+        // After the commit, the commit log and the remains of earlier runs are listed, and the stage is removed.
+        self.list += 2;
+        self.delete += 1;
+        if record.is_some_and(|record| record.version + 1 > lake::KEPT_VERSIONS) {
             self.delete += 2;
         }
     }

@@ -131,9 +131,8 @@ fn song_changes(
     for record in &unchanged {
         found.songs.add(&record.song());
     }
-    let matching = spec.config.matching;
-    let now = SongIndex::new(found.songs.finish(), matching);
-    Ok(SongChanges::between(&before, now.rows(), matching))
+    let now = SongIndex::new(found.songs.finish(), spec.config.matching);
+    Ok(SongChanges::between(&before, now.rows(), &spec.config))
 }
 
 impl WorkEstimate {

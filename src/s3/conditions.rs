@@ -17,6 +17,12 @@ use crate::s3::object::{Put, Tag, Written};
 /// lock of the object. All rounds run at the same time.
 const RACING_REQUESTS: u8 = 2;
 
+/// The GET requests of a probe with one round on a store that honors all conditions.
+pub const PROBE_GETS: u64 = 2;
+
+/// The DELETE requests of such a probe.
+pub const PROBE_DELETES: u64 = 4;
+
 /// The conditions that a store honors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each condition is honored or not, independently of the others")]

@@ -9,6 +9,7 @@
 
 use std::fmt::Write as _;
 
+use crate::schema::{ColumnNames, Table};
 use crate::tables::songs::{SongRow, partition_artist};
 use crate::tables::time::Month;
 
@@ -21,9 +22,10 @@ pub const DEFAULT_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// The path of a songs partition, relative to its table: `year=1999/artist_id=AR…`.
 #[must_use]
-pub fn of_song(row: &SongRow) -> String {
+pub fn of_song(row: &SongRow, columns: &ColumnNames) -> String {
     let mut path = String::with_capacity(48);
-    path.push_str("year=");
+    path.push_str(columns.get(Table::Songs, "year"));
+    path.push('=');
     match row.year {
         // Writing to a String cannot fail.
         Some(year) => {
@@ -31,7 +33,9 @@ pub fn of_song(row: &SongRow) -> String {
         }
         None => path.push_str(DEFAULT_PARTITION),
     }
-    path.push_str("/artist_id=");
+    path.push('/');
+    path.push_str(columns.get(Table::Songs, "artist_id"));
+    path.push('=');
     match partition_artist(row) {
         Some(artist) => escape(artist, &mut path),
         None => path.push_str(DEFAULT_PARTITION),
@@ -41,8 +45,9 @@ pub fn of_song(row: &SongRow) -> String {
 
 /// The path of a time or songplays partition, relative to its table: `year=2018/month=11`.
 #[must_use]
-pub fn of_month(month: Month) -> String {
-    format!("year={}/month={}", month.year, month.month)
+pub fn of_month(table: Table, month: Month, columns: &ColumnNames) -> String {
+    let name = |column| columns.get(table, column);
+    format!("{}={}/{}={}", name("year"), month.year, name("month"), month.month)
 }
 
 /// Appends a value to a folder name, escaped like Spark does it.

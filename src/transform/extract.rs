@@ -17,6 +17,7 @@ use crate::quality::read_stats::ReadStats;
 use crate::runtime::context::Context;
 use crate::runtime::progress::Level;
 use crate::runtime::threads::for_tasks;
+use crate::schema::Table;
 use crate::tables::artists::ArtistsPartial;
 use crate::tables::file_months::FileMonths;
 use crate::tables::plays::{LocalDictionary, PlaysPartial};
@@ -160,7 +161,8 @@ impl Extractor<'_> {
         let Self { config, scratch, context } = *self;
         let skips_bad_files = config.on_bad_file == OnBadFile::Quarantine;
         let feed = FileFeed::new(files, reading(config))?;
-        let limits = || Limits { ts_window: config.ts_window.clone(), ..Limits::default() };
+        let max_artist_id = Limits::artist_id_in(config.columns.get(Table::Songs, "artist_id"));
+        let limits = || Limits { ts_window: config.ts_window.clone(), max_artist_id, ..Limits::default() };
         let parts = for_tasks(
             config.threads,
             feed.tasks(),

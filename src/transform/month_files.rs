@@ -79,8 +79,8 @@ impl<'s> MonthFiles<'s> {
             config,
             finished,
             stage,
-            time: Encoder::new(Table::Time, config.compression)?,
-            songplays: Encoder::new(Table::Songplays, config.compression)?,
+            time: Encoder::new(Table::Time, &config.columns, config.compression)?,
+            songplays: Encoder::new(Table::Songplays, &config.columns, config.compression)?,
             months: months.into_iter().map(|(month, open)| (month, Mutex::new(open))).collect(),
             results: Mutex::default(),
         })
@@ -116,11 +116,11 @@ impl<'s> MonthFiles<'s> {
             *known = (*known).max(latest);
         }
         month.early.insert(number, encoded);
-        let partition = partition_path::of_month(slice.month);
         while let Some(encoded) = month.early.remove(&month.next) {
             month.next += 1;
             let is_last = month.next == month.end;
             for ((table, file), encoded) in MONTHLY_TABLES.into_iter().zip(&mut month.files).zip(encoded) {
+                let partition = partition_path::of_month(table, slice.month, &self.config.columns);
                 if let Some(encoded) = encoded.filter(|encoded| encoded.rows > 0) {
                     self.append(file, table, &partition, encoded)?;
                 }

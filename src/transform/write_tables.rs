@@ -52,10 +52,12 @@ pub fn songs(
     let count = partitions.len() as u64;
     if let Some(changed) = changed {
         stage.inherit(Table::Songs, |path| !changed.contains(partition_of(path)))?;
-        partitions.retain(|rows| rows.first().is_some_and(|row| changed.contains(&partition_path::of_song(row))));
+        partitions.retain(|rows| {
+            rows.first().is_some_and(|row| changed.contains(&partition_path::of_song(row, &config.columns)))
+        });
     }
     let batches: Vec<&[&[SongRow]]> = partitions.chunks(PARTITIONS_PER_TASK).collect();
-    let (song_encoder, file) = (Encoder::new(Table::Songs, config.compression)?, file_name(0, config));
+    let (song_encoder, file) = (Encoder::new(Table::Songs, &config.columns, config.compression)?, file_name(0, config));
     context.begin(Phase::Write, partitions.len() as u64);
     // Threads that create folders in the same parent folder wait for each other, so each thread starts in a different
     // part of the table.
@@ -72,7 +74,8 @@ pub fn songs(
                 context.cancel.check()?;
                 let Some(first) = rows.first() else { continue };
                 let encoded = song_encoder.encode(&songs::file_columns(rows))?;
-                stage.put(Table::Songs, &partition_path::of_song(first), &file, &encoded.bytes, rows.len() as u64)?;
+                let partition = partition_path::of_song(first, &config.columns);
+                stage.put(Table::Songs, &partition, &file, &encoded.bytes, rows.len() as u64)?;
                 context.add(1);
             }
             Ok(())
@@ -93,8 +96,9 @@ fn partition_of(path: &str) -> &str {
 /// [`ErrorKind::Internal`] when a table is not part of the run.
 pub fn inherit_months(changed: Option<&BTreeSet<Month>>, config: &Config, stage: &Stage) -> Result<()> {
     let Some(changed) = changed else { return Ok(()) };
-    let changed: HashSet<String> = changed.iter().map(|month| partition_path::of_month(*month)).collect();
     for table in MONTHLY_TABLES.iter().filter(|table| config.tables.contains(table)) {
+        let partition = |month: &Month| partition_path::of_month(*table, *month, &config.columns);
+        let changed: HashSet<String> = changed.iter().map(partition).collect();
         stage.inherit(*table, |path| !changed.contains(partition_of(path)))?;
     }
     Ok(())
@@ -121,7 +125,7 @@ pub fn tables(
     let file = file_name(0, config);
     context.begin(Phase::Write, (slices.len() + finished.dimensions.len()) as u64);
     let put_dimension = |columns: &Columns| -> Result<()> {
-        let encoded = Encoder::new(columns.table, config.compression)?.encode(columns)?;
+        let encoded = Encoder::new(columns.table, &config.columns, config.compression)?.encode(columns)?;
         stage.put(columns.table, "", &file, &encoded.bytes, columns.rows() as u64)
     };
     for_tasks(
@@ -148,7 +152,7 @@ pub fn tables(
 /// # Errors
 /// As [`songs`].
 pub fn users(users: &[User], config: &Config, stage: &Stage) -> Result<()> {
-    let encoded = Encoder::new(Table::Users, config.compression)?.encode(&users::columns(users))?;
+    let encoded = Encoder::new(Table::Users, &config.columns, config.compression)?.encode(&users::columns(users))?;
     stage.put(Table::Users, "", &file_name(0, config), &encoded.bytes, users.len() as u64)
 }
 

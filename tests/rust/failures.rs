@@ -17,7 +17,7 @@ use sparkify_lake::runtime::context::Context;
 use sparkify_lake::s3::settings::StoreSettings;
 use sparkify_lake::s3::stores::Stores;
 use sparkify_lake::sample::SampleSpec;
-use sparkify_lake::schema::Table;
+use sparkify_lake::schema::{ColumnNames, Table};
 use sparkify_lake::tables::columns::{Column, Columns};
 use sparkify_lake::tables::play_dictionary::PlayDictionary;
 use sparkify_lake::tables::plays::{Play, PlaysPartial};
@@ -226,7 +226,7 @@ fn a_file_that_grew_since_it_was_listed_is_read_to_the_last_complete_line_of_its
 #[test]
 fn a_failing_disk_is_a_storage_error() {
     // This device is always full.
-    let encoder = Encoder::new(Table::Users, Compression::None).unwrap();
+    let encoder = Encoder::new(Table::Users, &ColumnNames::default(), Compression::None).unwrap();
     let text = || Column::text(std::iter::repeat_n(Some("x"), 100_000));
     let columns = Columns { table: Table::Users, columns: (0..5).map(|_| text()).collect() };
     let batch = encoder.encode(&columns).unwrap();

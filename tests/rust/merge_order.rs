@@ -12,7 +12,7 @@ use sparkify_lake::config::{Compression, Match, Unmatched};
 use sparkify_lake::decode::{Decoded, Decoder, Framing, Limits};
 use sparkify_lake::parquet_io::writer::Encoder;
 use sparkify_lake::runtime::cancel::Cancel;
-use sparkify_lake::schema::Table;
+use sparkify_lake::schema::{ColumnNames, Table};
 use sparkify_lake::tables::artists::ArtistsPartial;
 use sparkify_lake::tables::play_dictionary::PlayDictionary;
 use sparkify_lake::tables::plays::{Play, PlaysPartial};
@@ -160,7 +160,9 @@ fn facts(records: &[String], songs: &[String], matching: Match, division: &Divis
         }
         people.push(plays.into_dictionary());
     }
-    let encode = |table, columns| Encoder::new(table, Compression::None).unwrap().encode(&columns).unwrap().bytes;
+    let encode = |table, columns| {
+        Encoder::new(table, &ColumnNames::default(), Compression::None).unwrap().encode(&columns).unwrap().bytes
+    };
     let mut files = vec![encode(Table::Users, users::columns(&users::finish(&people)))];
     let finished =
         FinishedTables { index, dimensions: Vec::new(), dictionary: PlayDictionary::new(people), runs: runs.finish() };

@@ -160,7 +160,9 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="compression", kind="choice", group="tables", metavar="CODEC", calls=_WRITING,
            choices=("snappy", "zstd", "none"), help="compression of the Parquet files: snappy, zstd or none"),
     Option(name="table_names", kind="text", group="tables", metavar="NAMES", calls=_WRITING | {"open_lake"},
-           help="folder names: classic, plain, or songs=tracks,users=people"),
+           help="folder names: classic, plain, or songs=tracks,users=users/users.parquet"),
+    Option(name="column_names", kind="text", group="tables", metavar="NAMES", calls=_READING | {"open_lake"},
+           help="new names of columns: artists.name=artist_name,users.user_id=userId"),
     Option(name="ts_window", kind="text", group="tables", metavar="FROM..TO",
            help="plausible event times (TO is exclusive)"),
     Option(name="since", kind="text", group="tables", metavar="DAY",
@@ -257,6 +259,7 @@ class ReadOptions(StoreOptions, total=False):
     follow_symlinks: bool | None
     match: str | None
     unmatched: str | None
+    column_names: str | Mapping[str, str] | None
     ts_window: str | tuple[object, object] | None
     since: str | date | None
     until: str | date | None
@@ -309,6 +312,7 @@ class LakeOptions(StoreOptions, total=False):
     """Keyword arguments of `open_lake`."""
 
     table_names: str | Mapping[str, str] | None
+    column_names: str | Mapping[str, str] | None
 
 
 def names_for(call: Call) -> list[str]:
@@ -375,6 +379,8 @@ def plain_value(option: Option, value: object) -> str | int | bool:
         'songs,users'
         >>> plain_value(BY_NAME["table_names"], {"songs": "tracks"})
         'songs=tracks'
+        >>> plain_value(BY_NAME["column_names"], {"artists.name": "artist_name"})
+        'artists.name=artist_name'
     """
     if isinstance(value, bool | int):
         return value
@@ -385,7 +391,7 @@ def plain_value(option: Option, value: object) -> str | int | bool:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return ",".join(f"{name}={folder}" for name, folder in value.items())
+        return ",".join(f"{name}={chosen}" for name, chosen in value.items())
     if option.name == "ts_window" and isinstance(value, tuple) and len(value) == 2:
         return f"{value[0]}..{value[1]}"
     if option.kind == "list" and isinstance(value, Iterable) and not isinstance(value, bytes):

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::incremental::known_input::{KnownContents, KnownInput};
+use crate::incremental::known_input::{self, KnownContents, KnownInput};
 use crate::incremental::retained_input::pack::PackReader;
 use crate::input::file_identity;
 use crate::input::fingerprint::Fingerprint;
@@ -56,15 +56,35 @@ pub(super) fn unlisted_files<'l>(
     Ok(files)
 }
 
+/// The beginnings of unchanged files that are not in the manifest, although another one has them: such a file may continue
+/// an unlisted file. It is read from its copy.
+fn beginnings_of_new(
+    known: &KnownInput<'_>,
+    lengths: &[u64],
+    unchanged: &BTreeMap<String, RetainedFile>,
+    packs: &mut PackReader<'_>,
+) -> Result<Vec<Fingerprint>> {
+    let mut found = Vec::new();
+    let Some(shortest) = lengths.first() else { return Ok(found) };
+    let is_new = |name: &str, content| known.entry(name).and_then(|entry| entry.content) != Some(content);
+    let may_continue = |file: &RetainedFile| file.content.bytes >= *shortest;
+    for (_, file) in unchanged.iter().filter(|(name, file)| may_continue(file) && is_new(name, file.content)) {
+        let bytes = unpacked(&file.copy, packs)?;
+        let beginnings = lengths.iter().filter_map(|length| bytes.get(..usize::try_from(*length).ok()?));
+        found.extend(beginnings.map(Fingerprint::of));
+    }
+    Ok(found)
+}
+
 /// Returns the unlisted files whose content is in no listed file, with their names in the new manifest. `unchanged` are
-/// the names of the unchanged files, and `contents` the contents of all listed files.
+/// the unchanged files, and `contents` the contents of all listed files.
 pub(super) fn missing_files<'u, 'l>(
     (spec, source, listing): (&JobSpec, &Source, &Listing),
     known: &[KnownInput<'_>],
     unlisted: &'u [UnlistedFile<'l>],
-    unchanged: &[String],
+    (unchanged, packs): (&BTreeMap<String, RetainedFile>, &mut PackReader<'_>),
     mut contents: KnownContents,
-) -> Vec<(String, &'u UnlistedFile<'l>)> {
+) -> Result<Vec<(String, &'u UnlistedFile<'l>)>> {
     // Two logs with the same content are two files if --allow-duplicates is set.
     let counts_duplicates = spec.config.allow_duplicates && source.content == Content::Logs;
     let mut names: BTreeSet<String> = listing.files.iter().map(|file| file_identity::name(source, file)).collect();
@@ -73,11 +93,14 @@ pub(super) fn missing_files<'u, 'l>(
         let mut available = contents.clone();
         if counts_duplicates {
             // An unchanged file stands for its own entry.
-            for content in unchanged.iter().filter_map(|name| known.entry(name)?.content) {
+            for content in unchanged.keys().filter_map(|name| known.entry(name)?.content) {
                 available.take(&content);
             }
         }
-        for file in unlisted.iter().filter(|file| std::ptr::eq(file.known.manifest, known.manifest)) {
+        let of_manifest = |file: &&UnlistedFile<'_>| std::ptr::eq(file.known.manifest, known.manifest);
+        let lengths = known_input::lengths(unlisted.iter().filter(of_manifest).map(|file| file.content));
+        available.add_beginnings(beginnings_of_new(known, &lengths, unchanged, packs)?);
+        for file in unlisted.iter().filter(of_manifest) {
             let is_moved =
                 if counts_duplicates { available.take(&file.content) } else { available.contain(&file.content) };
             let name = file_identity::name_in(source, &known.manifest.location, file.name);
@@ -87,11 +110,16 @@ pub(super) fn missing_files<'u, 'l>(
             }
         }
     }
-    missing
+    Ok(missing)
 }
 
 /// The fingerprint of a copy.
 pub(super) fn content_of(copy: &FileCopy, packs: &mut PackReader<'_>) -> Result<Fingerprint> {
+    unpacked(copy, packs).map(|bytes| Fingerprint::of(&bytes))
+}
+
+/// The content of a copy.
+fn unpacked(copy: &FileCopy, packs: &mut PackReader<'_>) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for part in &copy.parts {
         let frames = packs.frames(*part)?;
@@ -102,7 +130,7 @@ pub(super) fn content_of(copy: &FileCopy, packs: &mut PackReader<'_>) -> Result<
                 .hint("restore the lake's folder _etl/state, or the input file")
         })?;
     }
-    Ok(Fingerprint::of(&bytes))
+    Ok(bytes)
 }
 
 /// The listed files, by what the lake knows about them.

@@ -116,22 +116,24 @@ pub(crate) fn retain(
         for file in files.values() {
             contents.add(file.content);
         }
-        let unchanged: Vec<String> = files.keys().cloned().collect();
+        let mut others = BTreeMap::new();
         for (copy, content) in copy_files(listing, &to_copy, &lengths, (spec, &new_packs, context))? {
             contents.add_read(&content);
             let name = listing.files.get(content.file).map(|file| file_identity::name(source, file));
-            files.extend(name.map(|name| (name, RetainedFile { copy, content: content.content })));
+            others.extend(name.map(|name| (name, RetainedFile { copy, content: content.content })));
         }
         let warning = replaced_warning(source, &outdated, &contents);
         let mut missing = Vec::new();
-        for (name, file) in missing_files((spec, source, listing), &known, &unlisted, &unchanged, contents) {
+        let read = (&files, &mut reader);
+        for (name, file) in missing_files((spec, source, listing), &known, &unlisted, read, contents)? {
             let copy = file.entry.copy.clone().ok_or_else(|| has_no_copy(source, file.name))?;
             if !is_usable(&copy) {
                 return Err(lost_copy(source, file.name));
             }
             missing.push(input_file(source, &name, file.entry));
-            files.insert(name, RetainedFile { copy, content: file.content });
+            others.insert(name, RetainedFile { copy, content: file.content });
         }
+        files.extend(others);
         let listing = inputs.listing_mut(content);
         listing.add_missing(missing);
         listing.warnings.extend(warning);
@@ -183,9 +185,9 @@ pub(crate) fn estimate(
                 contents.add_read(file);
             }
         }
-        let unchanged: Vec<String> = files.into_keys().collect();
         let mut missing = Vec::new();
-        for (name, file) in missing_files((spec, source, listing), &known, &unlisted, &unchanged, contents) {
+        let read = (&files, &mut packs);
+        for (name, file) in missing_files((spec, source, listing), &known, &unlisted, read, contents)? {
             if file.entry.copy.is_none() {
                 return Err(has_no_copy(source, file.name));
             }
@@ -216,8 +218,9 @@ pub(crate) fn restore(
         let path = scratch.join(format!("{}-{index}", source.content.name()));
         let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &path, &error);
         let mut scratch_file = File::create(&path).map_err(failed)?;
-        let copy = retained.of(source.content).get(&file_identity::name(source, file));
-        for part in copy.into_iter().flat_map(|file| &file.copy.parts) {
+        let name = file_identity::name(source, file);
+        let retained_file = retained.of(source.content).get(&name).ok_or_else(|| has_no_copy(source, &name))?;
+        for part in &retained_file.copy.parts {
             scratch_file.write_all(&packs.frames(*part)?).map_err(failed)?;
         }
         let metadata = scratch_file.metadata().map_err(failed)?;

@@ -85,6 +85,9 @@ impl LocalStorage {
         }
         // Missing if an earlier run already moved it.
         if changed && staged.exists() {
+            // The folder of a table may be nested.
+            let above = root.parent().unwrap_or(&root);
+            std::fs::create_dir_all(above).map_err(|error| Error::io(ErrorKind::Storage, "create", above, &error))?;
             file_tree::move_onto(&staged, &root, cancel)?;
         }
         for path in table.removed.keys() {

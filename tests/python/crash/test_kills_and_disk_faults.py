@@ -78,6 +78,20 @@ def crash(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrashTest]:
         yield CrashTest(fork_server, Versions.make(folder, fork_server, 3), folder / "lake")
 
 
+@pytest.fixture(scope="module")
+def nested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrashTest]:
+    """A lake whose tables have nested folders."""
+    faults = build_fault_library(tmp_path_factory.mktemp("faults"))
+    folders = {"songs": "a/songs_table", "artists": "a/b/artists_table", "users": "b/user_table"}
+    names = ",".join(f"{table}={folder}" for table, folder in folders.items())
+    with scratch_folder() as folder, ForkServer(faults, env={"SPARKIFY_TABLE_NAMES": names}) as fork_server:
+        yield CrashTest(fork_server, Versions.make(folder, fork_server, 3), folder / "lake")
+
+
+def test_a_run_with_nested_folders_killed_before_every_operation(nested: CrashTest, rounds: Rounds) -> None:
+    test_a_run_killed_before_every_operation(nested, rounds, None)
+
+
 @pytest.mark.parametrize("old", [0, None], ids=["old version", "first version"])
 def test_a_run_killed_before_every_operation(crash: CrashTest, rounds: Rounds, old: int | None) -> None:
     hits: Counter[str] = Counter()

@@ -33,6 +33,28 @@ def test_from_a_bucket_to_a_bucket(bucket: Bucket, data: Data) -> None:
     assert done["requests"]["get"] >= data.files
 
 
+def test_tables_in_nested_folders(bucket: Bucket, data: Data) -> None:
+    """Two runs, a check and a reader; the files are those of the plain folders, with another path."""
+    names = {"songs": "songs/songs.parquet", "users": "dimensions/people/users.parquet"}
+    given = access(bucket, table_names=names)
+    done = sparkify_lake.run(data.input, bucket.url("lake"), **given)
+    folders = {name: table.folder for name, table in done.tables.items()}
+    assert folders["songs"] == names["songs"] and folders["artists"] == "artists_table"
+    plain = {"songs_table": names["songs"], "user_table": names["users"]}
+    nested = {
+        "/".join([plain.get(folder, folder), rest]): content
+        for path, content in data.lake.items()
+        for folder, _, rest in [path.partition("/")]
+    }
+    assert differences(bucket.contents("lake"), nested) == []
+    assert sparkify_lake.run(data.input, bucket.url("lake"), **given).state == "unchanged"
+    assert sparkify_lake.run(data.input, bucket.url("lake"), rebuild=True, **given).version == 1
+    store = {key: value for key, value in given.items() if key not in ("quiet", "table_names")}
+    assert sparkify_lake.check(bucket.url("lake"), **store).problem_count == 0
+    lake = sparkify_lake.open_lake(bucket.url("lake"), table_names=names, **store)
+    assert len(lake.songs.collect()) == done.tables["songs"].rows
+
+
 def test_from_disk_to_a_bucket(bucket: Bucket, data: Data) -> None:
     sparkify_lake.run(data.input, bucket.url("lake"), **access(bucket))
     assert differences(bucket.contents("lake"), data.lake) == []

@@ -19,10 +19,12 @@ RecordProperty = Callable[[str, object], None]
 FIXED_REQUESTS = 25  # requests that do not depend on the amount of data: preflight, region, commit log
 
 
-def run_through(bucket: Bucket, proxy: Proxy, source: str, target: str) -> dict[str, Any]:
+def run_through(
+    bucket: Bucket, proxy: Proxy, source: str, target: str, **options_of_run: Any
+) -> dict[str, Any]:
     """Runs through the proxy, whose counters then have only the requests of this run."""
     proxy.clear()
-    given = {**options(proxy), **bucket.server.keys.arguments}
+    given = {**options(proxy), **bucket.server.keys.arguments, **options_of_run}
     done: dict[str, Any] = sparkify_lake.run(source, target, quiet=True, **given).to_dict()
     return done
 
@@ -143,11 +145,11 @@ def test_requests_for_15000_songs(
     check_counts(weed_bucket, proxy, data, record_property)
 
 
-def planned_requests(bucket: Bucket, proxy: Proxy) -> dict[str, int]:
+def planned_requests(bucket: Bucket, proxy: Proxy, **options_of_run: Any) -> dict[str, int]:
     """The requests of the next run by `plan`, which itself only reads."""
     proxy.clear()
     given = {**options(proxy), **bucket.server.keys.arguments}
-    plan = sparkify_lake.plan(bucket.url("in"), bucket.url("lake"), quiet=True, **given)
+    plan = sparkify_lake.plan(bucket.url("in"), bucket.url("lake"), quiet=True, **given, **options_of_run)
     assert set(proxy.count()) <= {"LIST", "GET"}, "a plan only reads"
     assert plan.requests is not None
     requests = plan.requests
@@ -190,6 +192,30 @@ def test_incremental_runs_need_the_requests_of_the_plan(
         record_property("summary", f"{what}: {planned}")
         assert counted_requests(proxy) == planned, what
         assert (objects_written(done) > 0) == bool(added)
+
+
+@pytest.mark.timeout(120)
+def test_a_first_run_and_a_rebuild_need_the_requests_of_the_plan(
+    weed_bucket: Bucket, proxy: Proxy, tmp_path: Path, record_property: RecordProperty
+) -> None:
+    """PUT is an upper bound, because the plan does not know which songs share a partition."""
+    bucket, source = weed_bucket, tmp_path / "input"
+    sparkify_lake.sample(source, songs=30, events=1200, days=70, users=12, quiet=True)
+    bucket.upload(source, "in")
+
+    def requests(what: str, **options_of_run: Any) -> tuple[dict[str, int], dict[str, int]]:
+        planned = planned_requests(bucket, proxy, **options_of_run)
+        run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"), **options_of_run)
+        counted = counted_requests(proxy)
+        record_property("summary", f"{what}: {planned}, {counted}")
+        assert counted["put"] <= planned["put"]
+        return planned, counted
+
+    planned, counted = requests("first run")
+    assert {**planned, "put": 0} == {**counted, "put": 0}
+    planned, counted = requests("rebuild", rebuild=True)
+    assert planned["get"] == counted["get"], "the files of the state are compared"
+    assert all(counted[kind] <= planned[kind] <= counted[kind] + 10 for kind in ("list", "delete"))
 
 
 def test_a_run_that_loses_its_version_starts_again(weed_bucket: Bucket, tmp_path: Path) -> None:

@@ -138,7 +138,11 @@ def protocol_step(hit: str) -> str:
         return {"log": "committing", "done": "marking as done", "stage": "staging"}.get(
             control[1] or "", "opening the lake"
         )
-    return f"publishing {path.split('/')[1]}" if path.strip("/") else "opening the lake"
+    # The folder of a table may be nested.
+    table = re.search(r"/(\w+_table)\b", path)
+    return (
+        f"publishing {table[1] if table else path.split('/')[1]}" if path.strip("/") else "opening the lake"
+    )
 
 
 def print_counts(title: str, counts: Counter[str]) -> None:

@@ -211,9 +211,11 @@ def _check_tables(
 ) -> None:
     """Each partition belongs to one state; dimensions are published before facts."""
     folders = {folder: table["table"] for state in states for folder, table in state["tables"].items()}
-    for entry in sorted(lake.iterdir()):
-        if entry.name != "_etl" and entry.name not in folders:
-            faults.add(f"{entry.name} is foreign")
+    tops = {"_etl", *(folder.partition("/")[0] for folder in folders)}
+    foreign = [entry.name for entry in sorted(lake.iterdir()) if entry.name not in tops]
+    known = tuple(f"{folder}/" for folder in ("_etl", *folders))
+    foreign += [path for path in files_below(lake) if not path.startswith(known)]
+    faults += (f"{path} is foreign" for path in foreign)
     is_new: dict[str, bool] = {}
     has_begun: dict[str, bool] = {}
     for folder, name in folders.items():
