@@ -196,6 +196,12 @@ def _compare_columns(table: OldTable, frame: Frame, recording: Recording) -> Non
             else:
                 recording.not_understood(line, f"the name of the column {table.name}.{name}")
         _compare_values(table, name, origin, column, recording)
+    final = [table.renamed.get(name, name).lower() for name in ours]
+    for name, old in list(table.renamed.items()):
+        if final.count(old.lower()) > 1:
+            del table.renamed[name]
+            reason = f"sparkify-lake has another column with this name; {name} keeps its name"
+            recording.differs.append(Note(line, f"{table.name}.{name} was named {old}", reason))
     for column in frame.columns.values():
         if column.name not in used:
             reason = _REASONS.get(column.origin, "sparkify-lake does not write it; join the tables to get it")

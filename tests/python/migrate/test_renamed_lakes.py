@@ -1,4 +1,4 @@
-"""Lakes with nested folders and renamed columns: they need options that the engine may not have yet."""
+"""Lakes with the nested folders and the names of columns of old jobs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ import pytest
 
 import sparkify_lake
 from sparkify_lake.migrate.conclusions import migrate
-from sparkify_lake.settings.options import BY_NAME
 from support.processes import clean_environment
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
-pytestmark = [
-    pytest.mark.usefixtures("isolated"),
-    pytest.mark.skipif("column_names" not in BY_NAME, reason="this version has no option column_names"),
-]
+pytestmark = pytest.mark.usefixtures("isolated")
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from sparkify_lake import _engine
 from sparkify_lake.migrate.conclusions import migrate
 from sparkify_lake.settings.options import OPTIONS
+from sparkify_lake.settings.resolve import resolve
 
 HERE = Path(__file__).parent
 # The other modules are imported by one of the scripts.
@@ -54,11 +56,14 @@ def test_the_new_files_are_valid(script: Path) -> None:
     defined |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert exported == sorted(exported) and set(exported) <= defined
     assert max(map(len, result.files["etl.py"].splitlines())) <= 110
-    # `column_names` may be a newer option than those of the engine.
-    known = {option.key for option in OPTIONS} | {"COLUMN_NAMES"}
+    known = {option.key for option in OPTIONS}
     lines = result.files["lake.cfg"].splitlines()
     pairs = dict(line.split(" = ", 1) for line in lines if line and line[0] not in "#[")
     assert pairs == result.settings and pairs.keys() <= known
+    names = [name for name in ("TABLE_NAMES", "COLUMN_NAMES") if name in pairs]
+    _engine.lake_layout(
+        resolve("open_lake", {"output": "lake", **{name.lower(): pairs[name] for name in names}})
+    )
     for number, line in enumerate(lines):
         if line and line[0] not in "#[" and not line.startswith("["):
             assert lines[number - 1].startswith("#") or lines[number - 1] == "[LAKE]", f"no comment: {line}"

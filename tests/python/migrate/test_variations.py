@@ -200,3 +200,18 @@ def test_a_variation_is_understood(case: Case, tmp_path: Path) -> None:
     imported = "import create_spark_session, main, process_log_data, process_song_data\n"
     wrapper = "return etl.process_song_data(spark, input_data, None)"  # the script does not use output_data
     assert (wrapper if case.name.startswith("literal") else imported) in result.files["etl.py"]
+
+
+def test_two_columns_never_get_the_same_name(tmp_path: Path) -> None:
+    """The old table has no level, and another column with this name."""
+    (tmp_path / "old_etl.py").write_text(
+        "from pyspark.sql import SparkSession, functions as F\n"
+        "spark = SparkSession.builder.getOrCreate()\n"
+        "logs = spark.read.json('raw/log_data').where(\"page = 'NextSong'\")\n"
+        "users = logs.selectExpr('userId as user_id', 'gender as level', 'firstName', 'lastName')\n"
+        "users.write.parquet('lake/users')\n"
+    )
+    result = migrate(tmp_path / "old_etl.py", dry_run=True)
+    names = result.settings["COLUMN_NAMES"].split(",")
+    assert names == ["users.first_name=firstName", "users.last_name=lastName"]
+    assert any("users.gender was named level" in note.text for note in result.differs)
