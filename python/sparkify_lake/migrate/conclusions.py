@@ -162,8 +162,8 @@ def _note_functions(
 ) -> None:
     for function in functions:
         if not function.is_standard:
-            taken = [name for name in (function.input, function.output) if name]
-            reason = f"it uses {' and '.join(taken)}" if taken else "lake.cfg names the input and the output"
+            taken = [name for name in (function.songs, function.input, function.output) if name]
+            reason = f"it uses {', '.join(taken)}" if taken else "lake.cfg names the input and the output"
             names = ", ".join(name for name, _ in function.parameters)
             what = "keeps its parameters" if function.name == function.role else f"calls {function.role}"
             recording.differs.append(Note(function.line, f"{function.name}({names}) {what}", reason))

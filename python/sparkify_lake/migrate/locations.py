@@ -105,7 +105,11 @@ def settings_of_output(tables: Mapping[str, OldTable], recording: Recording) -> 
         partitions = ", ".join(table.write.partitions)
         comment = f"{table.name}: line {table.write.line} writes {shown}"
         comments.append(comment + (f", partitioned by {partitions}" if partitions else ""))
-        if folder is None:
+        is_outer = any(one != folder and f"{one}/".startswith(f"{folder}/") for one in folders)
+        if folder is not None and (is_outer or folders.count(folder) > 1):
+            reason = "sparkify-lake needs a folder for each table; set it in TABLE_NAMES"
+            recording.not_understood(table.write.line, f"{folder} also contains another table", reason)
+        elif folder is None:
             recording.not_understood(table.write.line, f"the folder of {table.name}", "set it in TABLE_NAMES")
         else:
             names.append(f"{table.name}={folder}")
@@ -153,8 +157,8 @@ def _folders(
 
 def settings_of_input(recording: Recording) -> list[Setting]:
     """Returns the settings INPUT, SONG_DATA and LOG_DATA."""
-    songs = [read for read in recording.reads if _part(read) == "song"]
-    logs = [read for read in recording.reads if _part(read) == "log"]
+    songs = [read for read in recording.reads if part_of(read) == "song"]
+    logs = [read for read in recording.reads if part_of(read) == "log"]
     for read in recording.reads:
         if read not in songs and read not in logs:
             recording.not_understood(read.line, f"what {_shown(read.path)} contains", "set INPUT in lake.cfg")
@@ -176,7 +180,7 @@ def settings_of_input(recording: Recording) -> list[Setting]:
         selection = _selection(rest)
         if selection is None:
             continue
-        reason, part = selection, _part(read)
+        reason, part = selection, part_of(read)
         setting = _data_setting(read, recording, reason)
         if setting is not None:
             settings.append(setting)
@@ -188,7 +192,7 @@ def settings_of_input(recording: Recording) -> list[Setting]:
     return settings
 
 
-def _part(read: Read) -> str:
+def part_of(read: Read) -> str:
     """Returns whether a read is of songs or logs, by its path."""
     path = "/".join(str(read.path).lower().split("/")[-6:])
     if re.search(r"logs?\b|log[_-]|event", path):
@@ -235,7 +239,7 @@ def _selection(rest: Text) -> str | None:
 
 
 def _data_setting(read: Read, recording: Recording, selected: str = "") -> Setting | None:
-    key = "SONG_DATA" if _part(read) == "song" else "LOG_DATA"
+    key = "SONG_DATA" if part_of(read) == "song" else "LOG_DATA"
     constant = read.path.constant
     comments = [f"line {read.line} reads {_shown(read.path)}"]
     if constant is None:

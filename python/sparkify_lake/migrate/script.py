@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sparkify_lake.migrate.locations import part_of
 from sparkify_lake.migrate.recording import Read, Recording, Write
 from sparkify_lake.migrate.tables import OldTable
 from sparkify_lake.migrate.values import Class, Function, Scope
@@ -36,6 +37,7 @@ class OldFunction:
         parameters: Its parameters, with whether each has a default.
         session: The parameter that is the session, if there is one.
         input: The parameter that is the input.
+        songs: The parameter that is the input of the songs, if that is another one.
         output: The parameter that is the output.
     """
 
@@ -45,6 +47,7 @@ class OldFunction:
     parameters: tuple[tuple[str, bool], ...] = ()
     session: str = ""
     input: str = ""
+    songs: str = ""
     output: str = ""
 
     @property
@@ -55,7 +58,9 @@ class OldFunction:
             return True
         if self.role == "main":
             return not names
-        return names[:3] == _STANDARD and (self.session, self.input, self.output) == _STANDARD
+        return (
+            names[:3] == _STANDARD and not self.songs and (self.session, self.input, self.output) == _STANDARD
+        )
 
 
 def functions_of(
@@ -101,13 +106,18 @@ def _described(name: str, node: ast.FunctionDef, role: Role, recording: Recordin
     parameters += [(one.arg, True) for one in node.args.kwonlyargs]
     names = {parameter for parameter, _ in parameters}
     session = recording.session_parameters.get(name, "")
+    log_reads = [read for read in recording.reads if part_of(read) == "log"]
+    song_reads = [read for read in recording.reads if part_of(read) == "song"]
+    songs, logs = (_parameter(reads, name, names) for reads in (song_reads, log_reads))
+    root = logs or songs or _used(node, names, r"in|source|src|raw")
     return OldFunction(
         name=name,
         role=role,
         line=node.lineno,
         parameters=tuple(parameters),
         session=session if session in names else "",
-        input=_parameter(recording.reads, name, names) or _used(node, names, r"in|source|src|raw"),
+        input=root,
+        songs=songs if songs != root else "",
         output=_parameter(recording.writes, name, names) or _used(node, names, r"out|target|dest|lake"),
     )
 
@@ -176,6 +186,8 @@ def _wrapper(function: OldFunction) -> str:
     places = [function.input or "None", function.output or "None"]
     if function.role != "main":
         places.insert(0, function.session or "None")
+    if function.songs:
+        places.append(f"song_data={function.songs}")
     is_configured = not function.input and not function.output
     source = "; lake.cfg and dl.cfg name the input and the output" if is_configured else ""
     return (

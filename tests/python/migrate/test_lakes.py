@@ -86,6 +86,19 @@ def test_the_functions_of_the_new_script_have_the_old_parameters(project: Path) 
     assert {path.parent.name for path in (project / "lake").glob("*/_SUCCESS")} == names
 
 
+def test_a_function_with_two_inputs(project: Path) -> None:
+    migrated("two_inputs", project)
+    driver = (
+        "import etl\n"
+        "etl.process_song_data(None, 'data/song_data', 'lake')\n"
+        "etl.process_log_data(None, 'data/log_data/*/*/*.json', 'data/song_data/*/*/*/*.json', 'lake')\n"
+    )
+    finished = run(project, "-c", driver)
+    assert finished.returncode == 0, finished.stderr
+    assert (project / "lake" / "sparkify_plays" / "_SUCCESS").exists()
+    assert (project / "lake" / "sparkify" / "artists" / "_SUCCESS").exists()
+
+
 def test_a_part_of_the_input_stays_a_part(project: Path) -> None:
     migrated("no_slash", project)
     first = next((project / "data" / "song_data").rglob("*.json"))
