@@ -13,7 +13,7 @@ from sparkify_lake.errors import DataRefusedError
 from sparkify_lake.migrate.conclusions import migrate
 
 SCRIPTS = sorted((Path(__file__).parent / "scripts").glob("*.py"))
-# What takes the place of an expression: other types, unknown names, other numbers of arguments.
+# Expressions that replace others: other types, unknown names, other numbers of arguments.
 REPLACEMENTS = (
     "None", "''", "'x'", "0", "-1.5", "[]", "{}", "()", "unknown", "unknown.name", "unknown()", "lambda x: x",
     "df", "spark", "col('x')", "col()", "lit()", "df.select()", "df.write", "spark.sql('')", "spark.sql()",

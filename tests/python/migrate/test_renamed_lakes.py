@@ -1,4 +1,4 @@
-"""Lakes with the nested folders and the names of columns of old jobs."""
+"""Lakes with nested folders and renamed columns, as the scripts name them."""
 
 from __future__ import annotations
 
