@@ -26,7 +26,9 @@ A module imports only modules and folders that come before it in this list, whic
     jobs              run, plan, build, sample
     diagnostics       doctor, check, status, recover
     session           a Spark session without a JVM, on Sail
+    etl_arguments     what drivers of the Spark job pass to its functions
     etl               the functions of the original Spark job
+    migrate           reads an etl.py for Spark, and writes the files that replace it
     airflow           an operator and a sensor
     cli_arguments     the commands and their arguments
     cli_help          the text of --help

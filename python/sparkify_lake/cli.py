@@ -13,10 +13,10 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from sparkify_lake import _engine, diagnostics, jobs
-from sparkify_lake.cli_arguments import POSITIONALS, SAMPLE_SIZES, Command, command_of, parser_for
+from sparkify_lake.cli_arguments import FILE_FLAGS, POSITIONALS, SAMPLE_SIZES, Command, command_of, parser_for
 from sparkify_lake.cli_help import help_text
 from sparkify_lake.errors import InternalError, SparkifyLakeError, Terminated, UsageError
 from sparkify_lake.render.standard_output import discard_stdout, open_missing_streams, print_result
@@ -24,6 +24,10 @@ from sparkify_lake.render.text_table import TextTable, as_text, printable
 from sparkify_lake.settings.config import Config, describe
 from sparkify_lake.settings.environment import wants_plain_text
 from sparkify_lake.settings.resolve import resolve
+
+if TYPE_CHECKING:
+    from sparkify_lake.migrate.project import NewProject
+    from sparkify_lake.migrate.report import Migration
 
 EXIT_INTERRUPTED = 130
 EXIT_IO_ERROR = 74
@@ -103,6 +107,8 @@ def _run_command(words: Sequence[str]) -> int:
         return _sample(given)
     if command == "doctor":
         return _doctor(given)
+    if command in FILE_FLAGS:
+        return _write_files(command, given)
     _merge_positionals(command, given)
     if command in ("check", "recover", "status"):
         config = resolve(command, given, as_flags=True)
@@ -138,6 +144,28 @@ def _doctor(given: dict[str, Any]) -> int:
     config = resolve("doctor", given, as_flags=True)
     with _log_on_stderr(config):
         return _print_result(diagnostics.doctor_with(location, config), config)
+
+
+def _write_files(command: Command, given: dict[str, Any]) -> int:
+    """Runs `migrate` or `init`, which read no settings."""
+    flags = {
+        name: value for name, value in given.items() if name in FILE_FLAGS[command] and value is not None
+    }
+    result: Migration | NewProject
+    if command == "init":
+        from sparkify_lake.migrate.project import create_project
+
+        result = create_project(given["DIR"] or ".", **flags)
+    else:
+        if not given["OLD_ETL"]:
+            raise UsageError(
+                "the command migrate needs a script", hint="for example: migrate old/etl.py --dry-run"
+            )
+        from sparkify_lake.migrate.conclusions import migrate
+
+        result = migrate(given["OLD_ETL"], **flags)
+    print_result(result.to_json() if given["json"] else result)
+    return 0
 
 
 def _sample(given: dict[str, Any]) -> int:

@@ -11,7 +11,9 @@ from typing import Any, Literal, NoReturn
 from sparkify_lake.errors import UsageError
 from sparkify_lake.settings.options import OPTIONS, Option, suggestion
 
-Command = Literal["run", "config", "sample", "doctor", "check", "recover", "status"]
+Command = Literal[
+    "run", "config", "sample", "doctor", "check", "recover", "status", "migrate", "init"
+]  # fmt: skip
 
 # The positional arguments of each command.
 POSITIONALS: Mapping[Command, tuple[str, ...]] = {
@@ -22,9 +24,13 @@ POSITIONALS: Mapping[Command, tuple[str, ...]] = {
     "check": ("OUTPUT",),
     "recover": ("OUTPUT",),
     "status": ("OUTPUT", "INPUT"),
+    "migrate": ("OLD_ETL",),
+    "init": ("DIR",),
 }
 # `run` has no name on the command line.
-NAMED_COMMANDS: tuple[Command, ...] = ("config", "sample", "doctor", "check", "recover", "status")
+NAMED_COMMANDS: tuple[Command, ...] = (
+    "config", "sample", "doctor", "check", "recover", "status", "migrate", "init",
+)  # fmt: skip
 COMMON_FLAGS = ("json", "quiet", "verbose")
 SAMPLE_SIZES = {
     "songs": "number of songs",
@@ -32,6 +38,18 @@ SAMPLE_SIZES = {
     "days": "number of days with events",
     "users": "number of users",
     "seed": "another seed gives other data",
+}
+# The flags of commands that write files instead of tables, with the placeholder of the value and the help.
+FILE_FLAGS: Mapping[Command, Mapping[str, tuple[str, str]]] = {
+    "migrate": {
+        "output_dir": ("DIR", "folder for the new files; by default migrated/ next to the script"),
+        "dry_run": ("", "print the report, but write no files"),
+        "force": ("", "replace existing files"),
+    },
+    "init": {
+        "airflow": ("", "also create an example DAG"),
+        "force": ("", "replace existing files, except dl.cfg"),
+    },
 }
 
 
@@ -65,8 +83,10 @@ def command_of(words: Sequence[str]) -> Command:
 
 def parser_for(command: Command) -> ArgumentParser:
     """Returns the parser of a command."""
-    name = os.path.basename(sys.argv[0] or "sparkify-lake")
-    program = {"etl.py": "python etl.py", "__main__.py": "python -m sparkify_lake"}.get(name, "sparkify-lake")
+    started_as = os.path.basename(sys.argv[0] or "sparkify-lake")
+    program = {"etl.py": "python etl.py", "__main__.py": "python -m sparkify_lake"}.get(
+        started_as, "sparkify-lake"
+    )
     parser = ArgumentParser(prog=program, add_help=False, allow_abbrev=False)
     parser.add_argument("-h", "--help", action="store_true")
     for positional in POSITIONALS[command]:
@@ -74,6 +94,12 @@ def parser_for(command: Command) -> ArgumentParser:
     if command == "sample":
         for size in SAMPLE_SIZES:
             parser.add_argument(f"--{size}", type=int)
+    for name, (metavar, _) in FILE_FLAGS.get(command, {}).items():
+        flag = "--" + name.replace("_", "-")
+        if metavar:
+            parser.add_argument(flag, dest=name)
+        else:
+            parser.add_argument(flag, dest=name, action="store_const", const=True)
     for option in options_of(command):
         if option.kind != "flag":
             parser.add_argument(option.flag, dest=option.name)
@@ -89,5 +115,7 @@ def options_of(command: Command) -> list[Option]:
     """Returns the options that a command accepts."""
     if command in ("run", "config"):
         return list(OPTIONS)
+    if command in FILE_FLAGS:
+        return [option for option in OPTIONS if option.name == "json"]
     common = (*COMMON_FLAGS, "no_progress") if command == "sample" else COMMON_FLAGS
     return [option for option in OPTIONS if option.name in common or command in option.calls]

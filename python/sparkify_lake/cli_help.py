@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from sparkify_lake import _engine
-from sparkify_lake.cli_arguments import SAMPLE_SIZES, Command, options_of
+from sparkify_lake.cli_arguments import FILE_FLAGS, SAMPLE_SIZES, Command, options_of
 from sparkify_lake.errors import SparkifyLakeError
 from sparkify_lake.settings.config import default_of
 from sparkify_lake.settings.environment import wants_plain_text
@@ -20,6 +20,8 @@ TITLES: Mapping[Command, str] = {
     "check": "sparkify-lake check: compare the files of a lake with its commit log; changes nothing",
     "status": "sparkify-lake status: show the newest version of a lake, and new input files",
     "recover": "sparkify-lake recover: publish the version that a stopped run committed",
+    "migrate": "sparkify-lake migrate: write lake.cfg and a new etl.py that replace an etl.py for Spark",
+    "init": "sparkify-lake init: create the files of a new project",
 }
 USAGES: Mapping[Command, tuple[str, ...]] = {
     "run": (
@@ -31,6 +33,8 @@ USAGES: Mapping[Command, tuple[str, ...]] = {
         "  {program} status OUTPUT [INPUT]         show the newest version of a lake, and new input files",
         "  {program} recover OUTPUT                publish the version that a stopped run committed",
         "  {program} sample DIR [options]          only create a sample data set",
+        "  {program} migrate OLD_ETL.py            write lake.cfg and etl.py that replace a Spark job",
+        "  {program} init [DIR]                    create etl.py, dl.cfg and lake.cfg for a new project",
     ),
     "sample": ("  {program} sample DIR [options]    create song_data and log_data in DIR",),
     "config": ("  {program} config [INPUT [OUTPUT]] [options]    accepts the options of a run",),
@@ -48,6 +52,12 @@ USAGES: Mapping[Command, tuple[str, ...]] = {
     "recover": (
         "  {program} recover [OUTPUT] [options]    then check the lake, with the exit codes of check",
     ),
+    "migrate": (
+        "  {program} migrate OLD_ETL.py [options]    read the script, but do not run it",
+        "",
+        "  Prints what stays, what differs, and what was not understood, with the lines of the script.",
+    ),
+    "init": ("  {program} init [DIR] [options]    by default, in the current folder",),
 }
 SETTINGS = (
     "Options can also be set as SPARKIFY_<NAME> in the environment, or as <NAME> in lake.cfg or dl.cfg.",
@@ -73,6 +83,8 @@ def help_text(program: str, command: Command) -> str:
     flags = {option.name: f"{option.flag} {option.metavar}".rstrip() for option in options}
     if command == "sample":
         flags |= {size: f"--{size} N" for size in SAMPLE_SIZES}
+    own = FILE_FLAGS.get(command, {})
+    flags |= {name: f"--{name.replace('_', '-')} {metavar}".rstrip() for name, (metavar, _) in own.items()}
     width = max(map(len, flags.values()))
 
     def line(name: str, text: str, default: str = "") -> str:
@@ -86,14 +98,18 @@ def help_text(program: str, command: Command) -> str:
     if command == "sample":
         lines += [heading("Size")]
         lines += [line(size, text, defaults.get(size, "")) for size, text in SAMPLE_SIZES.items()]
+    if own:
+        lines += [heading("Options")]
+        lines += [line(name, text) for name, (_, text) in own.items()]
     for group, title in GROUPS.items():
         members = [option for option in options if option.group == group]
         if members:
             lines.append(heading(title))
             lines += [line(option.name, option.help, _default(option, defaults)) for option in members]
-    if command != "sample":
+    if command != "sample" and not own:
         lines.append(heading("Settings"))
         lines += [f"  {text}" for text in SETTINGS]
+    if command != "sample":
         lines.append(heading("Exit codes"))
         lines += [f"  {text}" for text in EXIT_CODES]
     return "\n".join(lines)

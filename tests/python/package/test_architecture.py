@@ -40,6 +40,7 @@ LIBRARIES: Mapping[str, tuple[frozenset[str], bool]] = {
     "grpc": (frozenset({"session"}), True),
     "pandas": (frozenset({"session"}), True),
     "argparse": (frozenset({"cli_arguments"}), True),
+    "sqlglot": (frozenset({"migrate"}), False),
 }
 # The environment is read in one place.
 ENVIRONMENT = "settings.environment"

@@ -67,21 +67,21 @@ def test_dependencies_match_the_imports_of_the_package() -> None:
     files = [file for file in PACKAGE.rglob("*.py") if "session" not in file.relative_to(PACKAGE).parts]
     assert len(files) > 12
     # zoneinfo of the standard library imports tzdata, if the system has no time zones.
-    assert declared("dependencies") == {"polars", "rich", "tzdata"}
+    assert declared("dependencies") == {"polars", "rich", "sqlglot", "tzdata"}
     airflow = [file for file in files if file.name in ("airflow.py", "airflow_lineage.py")]
     clusters = [PACKAGE / "executors" / "spark.py", PACKAGE / "executors" / "ray.py"]
     always = [file for file in files if file not in (*airflow, *clusters)]
-    assert imported(always) - {"typing_extensions"} <= {"polars", "rich"}
+    assert imported(always) - {"typing_extensions"} <= {"polars", "rich", "sqlglot"}
     # The Airflow module is imported only with Airflow; the extra adds the provider for connections.
     assert imported(airflow) == {"airflow"}
-    assert declared("airflow") - {"polars", "rich", "tzdata"} == {
+    assert declared("airflow") - {"polars", "rich", "sqlglot", "tzdata"} == {
         "apache-airflow",
         "apache-airflow-providers-amazon",
     }
     # The executors import their libraries only when they are used; mapInArrow of PySpark imports pandas.
     assert [imported([file]) for file in clusters] == [{"pyarrow"}, {"ray"}]
-    assert declared("spark") - {"polars", "rich", "tzdata"} == {"pandas", "pyarrow", "pyspark"}
-    assert declared("ray") - {"polars", "rich", "tzdata"} == {"ray"}
+    assert declared("spark") - {"polars", "rich", "sqlglot", "tzdata"} == {"pandas", "pyarrow", "pyspark"}
+    assert declared("ray") - {"polars", "rich", "sqlglot", "tzdata"} == {"ray"}
 
 
 def test_the_notebook_extra_matches_the_imports_of_session_and_notebooks(tmp_path: Path) -> None:

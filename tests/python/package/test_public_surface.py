@@ -27,7 +27,17 @@ from sparkify_lake.settings.options import CREDENTIALS, OPTIONS, Call, names_for
 
 LIST = Path(__file__).with_name("public_surface.json")
 CALLS: tuple[Call, ...] = ("run", "plan", "build", "doctor", "check", "recover", "status", "open_lake")
-COMMANDS = ((), ("config",), ("sample",), ("doctor",), ("check",), ("recover",), ("status",))
+COMMANDS = (
+    (),
+    ("config",),
+    ("sample",),
+    ("doctor",),
+    ("check",),
+    ("recover",),
+    ("status",),
+    ("migrate",),
+    ("init",),
+)
 # Modules that are imported by name, with the names that are public there.
 MODULES = {
     "sparkify_lake.airflow_provider": ["get_provider_info"],
