@@ -461,7 +461,7 @@ def test_removed_files_are_kept_while_the_input_moves_and_returns(
 def test_of_two_equal_logs_the_removed_one_is_kept(
     source: Path, lake: Path, removed: str, seconds: int, packing: str
 ) -> None:
-    """Also if the other one has another time, so that it is read again: it stands for itself only."""
+    """Also if the other one has another time, so that it is read again."""
     original = logs(source)[0]
     copy = original.with_name(f"copy{packing}")
     copy.write_bytes(PACKINGS[packing](original.read_bytes()))
