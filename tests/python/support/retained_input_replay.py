@@ -65,12 +65,15 @@ class RetainedInputTarget(ReplayTarget):
             if path in rewritten or path not in self.known or self.known[path].body != file.body
         }
         read = {_contents_of(path, file) for path, file in changed.items()}
+        # A file that still has its contents stands for itself, even if it is read again.
         available = present - Counter(
-            _contents_of(path, file) for path, file in step.files.items() if path not in changed
+            _contents_of(path, file)
+            for path, file in step.files.items()
+            if path in self.known and _contents_of(path, self.known[path]) == _contents_of(path, file)
         )
 
         def is_in_input(path: str, file: File) -> bool:
-            """Whether a file has these contents, or a file that is read now begins with them."""
+            """Whether a file has these contents, or a longer file that is read now begins with them."""
             folder, contents = key = _contents_of(path, file)
             if step.options.get("allow_duplicates") and folder == "log_data":
                 # Each file stands for one file: two files with the same contents count twice.
@@ -78,7 +81,10 @@ class RetainedInputTarget(ReplayTarget):
                 is_there = available[key] >= 0
             else:
                 is_there = key in present
-            return is_there or any(place == folder and other.startswith(contents) for place, other in read)
+            return is_there or any(
+                place == folder and len(other) > len(contents) and other.startswith(contents)
+                for place, other in read
+            )
 
         missing = {
             path: file
