@@ -65,7 +65,7 @@ class RetainedInputTarget(ReplayTarget):
             if path in rewritten or path not in self.known or self.known[path].body != file.body
         }
         read = {_contents_of(path, file) for path, file in changed.items()}
-        # A file that still has its contents stands for itself, even if it is read again.
+        # A file that still has its contents is its own entry, even if it is read again.
         available = present - Counter(
             _contents_of(path, file)
             for path, file in step.files.items()
