@@ -21,10 +21,10 @@ use crate::location::{Location, resolved};
 /// time when the files of the manifest were listed.
 ///
 /// A file also counts as changed if its modification time is later than that listing, or so coarse that a change after
-/// the listing may have got the same time.
+/// the listing may have got the same time. The copy of a missing file does not change.
 #[must_use]
 pub fn is_unchanged(file: &InputFile, (size, known): (u64, &str), listed_at: i128) -> bool {
-    size == file.size && known == version(file) && is_settled(file, listed_at)
+    size == file.size && known == version(file) && (file.is_missing || is_settled(file, listed_at))
 }
 
 /// How long the modification time of a file may stay the same while the file changes: more than a tick of the kernel's

@@ -475,3 +475,24 @@ def test_of_two_equal_logs_the_removed_one_is_kept(
     assert sparkify_lake.plan(source, lake, quiet=True, **options).input["logs"].files_kept == 1
     assert run_input(where, lake, **options)["input"]["logs"]["files_kept"] == 1
     assert plays(lake) == before
+
+
+@pytest.mark.parametrize("content", ["song_data", "log_data"])
+def test_a_kept_file_is_not_read_again_because_of_its_time(source: Path, lake: Path, content: str) -> None:
+    """A present file with a time in the future may change without a new time; a copy cannot."""
+    where, options = {"input": str(source)}, {"keep_gone": True}
+    files = sorted((source / content).rglob("*.json"))
+    os.utime(files[0], (4e9, 4e9))
+    run_input(where, lake, **options)
+    files[0].unlink()
+    run_input(where, lake, **options)
+    plan = sparkify_lake.plan(source, lake, quiet=True, **options)
+    assert plan.outlook == "unchanged"
+    assert run_input(where, lake, **options)["state"] == "unchanged"
+    song = next(file for file in sorted((source / "song_data").rglob("*.json")) if file.exists())
+    song.write_text(song.read_text().replace('"duration": ', '"duration": 1'))
+    plan = sparkify_lake.plan(source, lake, quiet=True, **options)
+    report = run_input(where, lake, **options)
+    for kind, planned in plan.input.items():
+        assert planned.files_read == report["input"][kind]["files_read"], kind
+    assert report["input"]["songs"]["files_read"] == 1
