@@ -113,13 +113,19 @@ pub(super) fn missing_files<'u, 'l>(
             }
         }
         let of_manifest = |file: &&UnlistedFile<'_>| std::ptr::eq(file.known.manifest, known.manifest);
-        let lengths = known_input::lengths(unlisted.iter().filter(of_manifest).map(|file| file.content));
+        // Most files are found by their whole content, so their beginnings are not computed.
+        let is_searched = |file: &&UnlistedFile<'_>| counts_duplicates || !contents.contain(&file.content);
+        let searched = unlisted.iter().filter(of_manifest).filter(is_searched);
+        let lengths = known_input::lengths(searched.map(|file| file.content));
         available.add_beginnings(beginnings_of_new(known, &lengths, unchanged, packs)?);
         for file in unlisted.iter().filter(of_manifest) {
             let is_moved =
                 if counts_duplicates { available.take(&file.content) } else { available.contain(&file.content) };
+            if is_moved {
+                continue;
+            }
             let name = file_identity::name_in(source, &known.manifest.location, file.name);
-            if !is_moved && names.insert(name.clone()) {
+            if names.insert(name.clone()) {
                 contents.add(file.content);
                 missing.push((name, file));
             }
