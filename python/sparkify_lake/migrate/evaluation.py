@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -57,26 +58,28 @@ FUNCTIONS = "pyspark.sql.functions"
 _SESSION_ATTRIBUTES = ("sql", "sparkContext", "conf", "udf", "createDataFrame", "catalog", "table")
 
 
-class Evaluation:
+class Evaluation(ABC):
     """The values of expressions; a subclass follows the functions of the script."""
 
     def __init__(self, context: Context) -> None:
         """Takes the state of the script."""
         self.context = context
 
+    @abstractmethod
     def call_function(
         self, function: Function, arguments: Sequence[Any], keywords: dict[str, Any], line: int = 0
     ) -> Any:
         """Follows a function of the script."""
-        raise NotImplementedError
 
+    @abstractmethod
     def create(self, kind: Class, arguments: Sequence[Any], keywords: dict[str, Any], line: int = 0) -> Any:
         """Creates an object of a class of the script."""
-        raise NotImplementedError
 
+    @abstractmethod
     def keyed(self, name: str, value: Any, line: int) -> None:
         """Is called with each named value: an item of a dictionary or a keyword of a call."""
 
+    @abstractmethod
     def seen(self, node: ast.expr, scope: Scope) -> None:
         """Is called with each attribute that is read."""
 

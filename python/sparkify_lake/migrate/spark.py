@@ -254,7 +254,7 @@ def _with_sql(context: Context, frame: Frame, name: str, arguments: Arguments, l
                 constant_of(one)
                 for one in (arguments[0] if arguments and isinstance(arguments[0], list) else arguments)
             ]
-            return _selected(frame, [column for one in texts if one for column in sql.column_of_text(one)])
+            return frame.selected([column for one in texts if one for column in sql.column_of_text(one)])
         condition = arguments[0] if arguments else None
         if (constant := constant_of(condition)) is not None:
             condition = sql.condition_of_text(constant)
@@ -266,20 +266,7 @@ def _with_sql(context: Context, frame: Frame, name: str, arguments: Arguments, l
 
 def select(frame: Frame, arguments: Arguments, keywords: Keywords, line: int) -> Frame:
     """Returns `frame.select(...)`."""
-    return _selected(frame, columns_in(arguments))
-
-
-def _selected(frame: Frame, columns: Sequence[Column]) -> Frame:
-    chosen: dict[str, Column] = {}
-    is_open = False
-    for column in columns:
-        if column.name.rpartition(".")[2] == "*":
-            chosen |= frame.columns
-            is_open = is_open or frame.is_open
-        else:
-            resolved = frame.resolved(column)
-            chosen[resolved.name] = resolved
-    return replace(frame, columns=chosen, is_open=is_open)
+    return frame.selected(columns_in(arguments))
 
 
 def _with_column(frame: Frame, arguments: Arguments, keywords: Keywords, line: int) -> Frame:

@@ -83,7 +83,7 @@ def _frame(query: exp.Query, views: Mapping[str, Frame], line: int) -> Frame:
     condition = _condition(where.this) if where is not None else Condition()
     frame = _sources(query, local, line, condition)
     frame = frame.filtered(replace(condition, pairs=()), line)
-    frame = _projected(frame, query)
+    frame = frame.selected(map(_column, query.selects))
     if query.args.get("distinct") is not None:
         frame = replace(frame, distinct=())
     for key, step in (("group", "groupBy"), ("limit", "limit"), ("having", "filter"), ("qualify", "filter")):
@@ -116,20 +116,6 @@ def _table(source: exp.Expr, views: Mapping[str, Frame], line: int) -> Frame:
     if isinstance(source, exp.Subquery):
         return _frame(source.this, views, line)
     return views.get(source.name.lower(), Frame()) if isinstance(source, exp.Table) else Frame()
-
-
-def _projected(frame: Frame, query: exp.Select) -> Frame:
-    columns: dict[str, Column] = {}
-    is_open = False
-    for one in query.selects:
-        column = _column(one)
-        if column.name == "*":
-            columns |= frame.columns
-            is_open = is_open or frame.is_open
-        else:
-            resolved = frame.resolved(column)
-            columns[resolved.name] = resolved
-    return replace(frame, columns=columns, is_open=is_open)
 
 
 def _column(node: exp.Expr) -> Column:

@@ -6,7 +6,7 @@ Numbers, booleans, None, lists, tuples and dictionaries are those of Python.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -277,6 +277,19 @@ class Frame:
         origin = "start_time" if column.is_time and found.origin == "ts" else found.origin
         is_text = column.is_text or (found.is_text and not column.is_time)
         return Column(column.name.rpartition(".")[2], origin, is_text)
+
+    def selected(self, columns: Iterable[Column]) -> Frame:
+        """Returns the frame with these columns only; `*` means all columns of this frame."""
+        chosen: dict[str, Column] = {}
+        is_open = False
+        for column in columns:
+            if column.name.rpartition(".")[2] == "*":
+                chosen |= self.columns
+                is_open = is_open or self.is_open
+            else:
+                resolved = self.resolved(column)
+                chosen[resolved.name] = resolved
+        return replace(self, columns=chosen, is_open=is_open)
 
     def with_step(self, step: str, line: int) -> Frame:
         """Returns the frame after a step that changes its rows."""
