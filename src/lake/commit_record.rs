@@ -261,6 +261,25 @@ impl CommitRecord {
     }
 }
 
+/// Refuses folders that are inside the folder of another table of this version, or around it: readers of the outer table
+/// would find the files of the inner one.
+pub(super) fn must_be_apart<'f>(head: Option<&CommitRecord>, folders: impl Iterator<Item = &'f str>) -> Result<()> {
+    let is_inside = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+    for folder in folders {
+        let mut others = head.into_iter().flat_map(|head| head.tables.keys());
+        if let Some(other) = others.find(|other| is_inside(folder, other) || is_inside(other, folder)) {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                format!("the lake has a table in {other}, so no other table can be in {folder}"),
+            )
+            .cause("readers of the outer folder would find the files of the inner one")
+            .hint("set other folders with table_names, or choose another output")
+            .context("option", "table_names"));
+        }
+    }
+    Ok(())
+}
+
 /// The staging area of a run, as a path below the lake's root.
 pub(super) fn stage_of(run: &str) -> String {
     format!("_etl/stage/{run}")

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::StateFile;
 use crate::lake::commit::{Published, Staged};
-use crate::lake::commit_record::{CommitRecord, FileRecord, sha256, stage_of, state_path};
+use crate::lake::commit_record::{CommitRecord, FileRecord, must_be_apart, sha256, stage_of, state_path};
 use crate::lake::open::Lake;
 use crate::lake::staged_table::{StagedTable, Takeover};
 use crate::lake::staging_sink::{StagedEntry, StagedFile, StagingSink, measure, relative};
@@ -41,6 +41,7 @@ impl Stage {
     /// [`ErrorKind::Protocol`] when a table's folder has files that do not match the newest version and `takeover` does
     /// not include them; otherwise any storage error.
     pub fn begin(lake: Lake, run: &str, folders: &[(Table, String)], takeover: Takeover) -> Result<Self> {
+        must_be_apart(lake.head.as_ref(), folders.iter().map(|(_, folder)| folder.as_str()))?;
         let mut tables = BTreeMap::new();
         let known = |folder: &str| {
             let head = lake.head.as_ref().filter(|_| !takeover.lists_everything());

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::lake::check::{open_newest, read_only_storage};
 use crate::lake::checkpoint::StateFile;
-use crate::lake::commit_record::{CommitRecord, TableRecord};
+use crate::lake::commit_record::{CommitRecord, TableRecord, must_be_apart};
 use crate::lake::staged_table::known_checksum;
 use crate::lake::state_damage::{LostCopies, damaged_state, lost_copies, packs_of};
 use crate::lake::state_reader::StateReader;
@@ -98,13 +98,15 @@ impl Survey {
 /// Reads the newest version of a lake and lists the folders of some tables, as a run does before it reads its input.
 ///
 /// # Errors
-/// Any storage error. A lake that does not exist is not an error.
+/// Any storage error. A lake that does not exist is not an error. [`crate::error::ErrorKind::Configuration`] if a folder
+/// is inside the folder of another table of the lake.
 pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<Survey> {
     let storage = read_only_storage(location, stores)?;
     commit_log::has_format(&*storage)?;
     let head = commit_log::head(&*storage)?;
     let mut is_intact = head.as_ref().is_some_and(|head| head.is_published);
     let record = head.map(|head| head.record);
+    must_be_apart(record.as_ref(), folders.iter().copied())?;
     let mut files = Vec::new();
     let known = |folder: &str| record.as_ref().and_then(|record| record.tables.get(folder));
     let tables: Vec<_> = folders.iter().map(|folder| (*folder, known(folder))).collect();

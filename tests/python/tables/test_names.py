@@ -140,3 +140,17 @@ def test_names_that_cannot_be_are_refused(
         sparkify_lake.run(source, tmp_path / "lake", **names)
     assert says in str(refused.value)
     assert not (tmp_path / "lake").exists()
+
+
+@pytest.mark.parametrize(("first", "then"), [("a", "a/b"), ("a/b", "a"), ("a/b", "a/b/c")])
+def test_a_table_of_an_earlier_run_is_not_nested(source: Path, tmp_path: Path, first: str, then: str) -> None:
+    """Readers of the outer folder would find the files of the inner one."""
+    lake = tmp_path / "lake"
+    sparkify_lake.run(source, lake, tables="songs", table_names={"songs": first})
+    before = contents(lake)
+    options = {"tables": "users", "table_names": {"songs": "elsewhere", "users": then}}
+    for call in (sparkify_lake.plan, sparkify_lake.run):
+        with pytest.raises(sparkify_lake.UsageError, match=f"has a table in {first}, so no other"):
+            call(source, lake, **options)
+    assert contents(lake) == before and sparkify_lake.check(lake).problem_count == 0
+    sparkify_lake.run(source, lake, tables="users", table_names={"songs": first, "users": first + "_2"})
