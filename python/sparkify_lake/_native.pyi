@@ -16,6 +16,7 @@ class TablePresence(TypedDict):
     """Which tables of a lake exist."""
 
     tables: dict[str, bool]
+    files: dict[str, list[str]]  # of the tables with a Delta log, below their folders
     region: str | None  # of the bucket; None for a local lake
     url: str | None  # of the bucket; None for a local lake
 

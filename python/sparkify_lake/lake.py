@@ -94,7 +94,7 @@ class Lake(Displayed):
         self._config = config.without_entries()
         self._layout = dict(layout)
         self._schema = _engine.renamed_schema(config)
-        self._exists = presence["tables"]
+        self._presence = presence
         self._scan_options = _scan_options(config, presence) if self.is_remote else {}
 
     @property
@@ -126,16 +126,17 @@ class Lake(Displayed):
         if table not in self._schema:
             raise KeyError(table)
         folder = self._layout[table]
-        if not self._exists[table]:
+        # The files of a Delta table change with each version.
+        if not self._exists(table) or table in self._presence["files"]:
             self._refresh()
-        if not self._exists[table]:
+        if not self._exists(table):
             raise NoInputError(
                 f"this lake has no table {table}",
                 cause=f"{folder} does not exist",
                 hint=f"run with this table, or set its folder: table_names='{table}=...'",
                 context={"path": folder, "table": table},
             )
-        return _scan(self._schema[table], folder, self._scan_options)
+        return _scan(self._schema[table], folder, self._presence["files"].get(table), self._scan_options)
 
     @property
     def is_remote(self) -> bool:
@@ -148,11 +149,14 @@ class Lake(Displayed):
         return self._known_tables()
 
     def _refresh(self) -> None:
-        self._exists = _engine.find_tables(self._config)["tables"]
+        self._presence = _engine.find_tables(self._config)
+
+    def _exists(self, table: str) -> bool:
+        return self._presence["tables"][table]
 
     def _known_tables(self) -> tuple[LakeTable, ...]:
         return tuple(
-            LakeTable(name=name, location=self._layout[name], exists=self._exists[name])
+            LakeTable(name=name, location=self._layout[name], exists=self._exists(name))
             for name in self._schema
         )
 
@@ -202,8 +206,8 @@ def open_lake(output: str | PathLike[str] | None = None, **options: Unpack[LakeO
     if config.value("table_names") is None:
         candidates = [config.with_values("naming", table_names=names) for names in ("classic", "plain")]
     lakes = [Lake(one, _engine.lake_layout(one), _engine.find_tables(one)) for one in candidates]
-    lake = max(lakes, key=lambda lake: sum(lake._exists.values()))
-    if not any(lake._exists.values()):
+    lake = max(lakes, key=lambda lake: sum(lake._presence["tables"].values()))
+    if not any(lake._presence["tables"].values()):
         folders = ", ".join(folder.rpartition("/")[2] for lake in lakes for folder in lake._layout.values())
         raise NoInputError(
             f"there is no lake at {root}",
@@ -219,8 +223,10 @@ def open_lake(output: str | PathLike[str] | None = None, **options: Unpack[LakeO
     return lake
 
 
-def _scan(described: TableSchema, folder: str, options: Mapping[str, Any]) -> LazyFrame:
-    """Scans a table. Because the schema is given, a table without files is an empty frame, not an error."""
+def _scan(
+    described: TableSchema, folder: str, files: list[str] | None, options: Mapping[str, Any]
+) -> LazyFrame:
+    """Scans a table, or those files of it. A table without files is an empty frame, not an error."""
     import polars as pl
 
     types: dict[str, PolarsDataType] = {
@@ -232,8 +238,11 @@ def _scan(described: TableSchema, folder: str, options: Mapping[str, Any]) -> La
     }
     schema = {column: types[kind] for column, kind in described["columns"].items()}
     in_path = described["partition_columns"]
+    if files == []:
+        return pl.LazyFrame(schema=schema)
     frame = pl.scan_parquet(
-        f"{folder}/" if is_remote(folder) else folder,  # in a bucket, only the slash marks a folder
+        # In a bucket, only the slash marks a folder.
+        [f"{folder}/{file}" for file in files] if files else f"{folder}/" if is_remote(folder) else folder,
         glob=False,  # the name of a folder may contain [ or *
         schema={column: kind for column, kind in schema.items() if column not in in_path},
         hive_partitioning=bool(in_path),

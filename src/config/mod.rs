@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use chrono::NaiveDate;
-pub use values::{Compression, Match, MaxBad, OnBadFile, Unmatched};
-use values::{choice, column_names, days, flag, folders, max_bad, size, tables, threads, ts_window};
+pub use values::{Compression, Match, MaxBad, OnBadFile, TableFormat, Unmatched, column_names};
+use values::{choice, days, flag, folders, formats, max_bad, retain, size, tables, threads, ts_window};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::settings::{SECRETS, StoreSettings};
@@ -48,6 +48,10 @@ pub struct Config {
     pub unmatched: Unmatched,
     /// The compression of the Parquet files.
     pub compression: Compression,
+    /// The table formats to publish; `None` for those that the lake has.
+    pub formats: Option<BTreeSet<TableFormat>>,
+    /// The number of earlier versions whose files stay; `None` for that of the lake.
+    pub retain: Option<u64>,
     /// The number of worker threads.
     pub threads: usize,
     /// The limit for buffers, in bytes.
@@ -79,7 +83,7 @@ pub struct Config {
 }
 
 /// The names of all options with their defaults as text, for `--help` and for finding unknown names.
-pub const DEFAULTS: [(&str, &str); 41] = [
+pub const DEFAULTS: [(&str, &str); 43] = [
     ("input", ""),
     ("output", ""),
     ("song_data", "<input>/song_data"),
@@ -91,6 +95,8 @@ pub const DEFAULTS: [(&str, &str); 41] = [
     ("compression", "snappy"),
     ("table_names", "classic"),
     ("column_names", "those of the schema"),
+    ("formats", "those of the lake; parquet for a new one"),
+    ("retain", "as the lake; 0 for a new one"),
     ("threads", "one per core"),
     ("memory_limit", "1GiB"),
     ("chunk_size", "4MiB"),
@@ -160,6 +166,8 @@ impl Config {
                 text("compression"),
                 &[("snappy", Compression::Snappy), ("zstd", Compression::Zstd), ("none", Compression::None)],
             )?,
+            formats: text("formats").map(formats).transpose()?,
+            retain: text("retain").map(retain).transpose()?,
             threads: text("threads").map_or_else(|| Ok(crate::runtime::threads::available()), threads)?,
             memory_limit: text("memory_limit").map_or(Ok(1 << 30), |value| size("memory_limit", value, 64 << 20))?,
             chunk_size: text("chunk_size").map_or(Ok(4 << 20), |value| size("chunk_size", value, 1 << 10))?,
@@ -186,6 +194,19 @@ impl Config {
     /// The folders of the selected tables.
     pub(crate) fn table_folders(&self) -> BTreeSet<&String> {
         self.tables.iter().filter_map(|table| self.folders.get(table)).collect()
+    }
+
+    /// Whether a table format is published.
+    #[must_use]
+    pub fn publishes(&self, format: TableFormat) -> bool {
+        self.formats.as_ref().is_some_and(|formats| formats.contains(&format))
+    }
+
+    /// Whether any table format is published, whose log has the statistics of each file. Then the names of files contain a
+    /// part of their checksums.
+    #[must_use]
+    pub fn has_table_formats(&self) -> bool {
+        self.formats.as_ref().is_some_and(|formats| !formats.is_empty())
     }
 
     /// The options that determine the rows of the tables and the bytes of the files.
@@ -256,6 +277,11 @@ impl Config {
         if !columns.is_empty() {
             texts.insert("column_names", columns.join(","));
         }
+        if let Some(formats) = &self.formats {
+            let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
+            texts.insert("formats", if names.is_empty() { "parquet".to_owned() } else { names.join(",") });
+        }
+        texts.extend(self.retain.map(|versions| ("retain", versions.to_string())));
         texts.extend(self.shard_size.map(|size| ("shard_size", size.to_string())));
         texts.extend(self.store.texts());
         texts

@@ -13,6 +13,9 @@ use crate::schema::{ColumnNames, Table};
 /// `songplay_id` has 43 bits for the millisecond, which is enough for 1970 to 2248 (see [`crate::tables::songplays`]).
 const MAX_TS: i64 = 1 << 43;
 
+/// A file of an earlier version is only recognized while the commit log has the version.
+const MAX_RETAINED_VERSIONS: u64 = 15;
+
 /// The limit of Redshift, Hive and others for the name of a column.
 const MAX_COLUMN_NAME: usize = 128;
 
@@ -55,6 +58,44 @@ impl Compression {
             Self::None => ".parquet",
         }
     }
+}
+
+/// A table format whose log is published beside the files of Parquet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TableFormat {
+    /// Delta Lake: `_delta_log/` in the folder of each table.
+    Delta,
+}
+
+impl TableFormat {
+    /// The name in options.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Delta => "delta",
+        }
+    }
+}
+
+/// The table formats: `parquet` for none, or a list.
+pub fn formats(value: &str) -> Result<BTreeSet<TableFormat>> {
+    let mut formats = BTreeSet::new();
+    for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        match name {
+            "parquet" => {}
+            "delta" => drop(formats.insert(TableFormat::Delta)),
+            _ => return Err(invalid("formats", name, "it takes parquet (the folders alone) or delta")),
+        }
+    }
+    Ok(formats)
+}
+
+/// The number of earlier versions whose files stay.
+pub fn retain(value: &str) -> Result<u64> {
+    let versions = value.parse().ok().filter(|versions| *versions <= MAX_RETAINED_VERSIONS);
+    versions.ok_or_else(|| {
+        invalid("retain", value, format!("it takes a number of earlier versions, from 0 to {MAX_RETAINED_VERSIONS}"))
+    })
 }
 
 /// The handling of a bad file: one that is damaged, or is not JSON.
@@ -214,6 +255,9 @@ pub fn folders(value: &str) -> Result<BTreeMap<Table, String>> {
 }
 
 /// The renamed columns, such as `artists.name=artist_name`, separated by commas.
+///
+/// # Errors
+/// [`ErrorKind::Configuration`] for a table or column that does not exist, or a name that is not allowed.
 pub fn column_names(value: &str) -> Result<ColumnNames> {
     const TAKES: &str = "it takes new names such as artists.name=artist_name,users.user_id=userId";
     let mut names = ColumnNames::default();

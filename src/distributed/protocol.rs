@@ -22,8 +22,8 @@ use crate::runtime::executor::Executor;
 use crate::s3::object::Tag;
 
 /// The options that only the leader uses.
-const LEADER_OPTIONS: [&str; 9] =
-    ["adopt", "allow_shrink", "keep_gone", "max_bad", "rebuild", "shard_size", "since", "threads", "until"];
+const LEADER_OPTIONS: [&str; 10] =
+    ["adopt", "allow_shrink", "keep_gone", "max_bad", "rebuild", "retain", "shard_size", "since", "threads", "until"];
 
 /// Returns the options that workers need.
 #[must_use]

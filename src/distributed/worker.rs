@@ -91,7 +91,7 @@ pub(crate) fn process(shard: &Shard, config: &Config, context: &Context<'_>) -> 
     if let ShardWork::Examine(probe) = &shard.work {
         return examine(probe.as_deref(), &shard.lake, config, context);
     }
-    let staging = WorkerStaging::open(&lake, &shard.run, &config.folders, &stores)?;
+    let staging = WorkerStaging::open(&lake, &shard.run, config, &stores)?;
     let worker = Worker { config, staging: &staging, stores: &stores, context };
     let (result, attachments) = match &shard.work {
         ShardWork::Songs(files) => worker.songs(files)?,

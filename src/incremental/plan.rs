@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::config::OnBadFile;
+use crate::config::{OnBadFile, TableFormat};
 use crate::incremental::diff::InputDiff;
 use crate::input::file_identity;
 use crate::input::input_files::InputFiles;
@@ -79,6 +79,10 @@ pub(crate) fn choose<'l>(
         return full("options that shape rows or files have changed");
     }
     let folders: BTreeSet<String> = config.table_folders().into_iter().cloned().collect();
+    let is_delta = |folder: &String| head.tables.get(folder).map(|table| table.delta.is_some());
+    if folders.iter().filter_map(is_delta).any(|is_delta| is_delta != config.publishes(TableFormat::Delta)) {
+        return full("the table formats have changed");
+    }
     let Some(checkpoint) = head.checkpoint(&folders) else {
         return full("some tables are new, or were not written by the same run");
     };

@@ -5,13 +5,12 @@ use crate::input::input_files::InputFiles;
 use crate::input::list::{self, Listing};
 use crate::input::sources::{JobSpec, Source, refuse_overlap};
 use crate::job::notes::note_ignored_files;
-use crate::lake::{Lake, Stage, Takeover};
+use crate::lake::{Lake, Stage};
 use crate::location::Location;
 use crate::runtime::context::Context;
 use crate::runtime::progress::Phase;
 use crate::runtime::threads;
 use crate::s3::stores::Stores;
-use crate::schema::Table;
 
 /// Lists song files and log files at the same time, because listing a bucket is mostly waiting.
 ///
@@ -46,13 +45,7 @@ pub fn list_and_open(
     context: &Context<'_>,
 ) -> Result<(InputFiles, Stage)> {
     let output = spec.output.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "the job has no output"))?;
-    let config = &spec.config;
-    let folder = |table: &Table| Some((*table, config.folders.get(table)?.clone()));
-    let folders: Vec<(Table, String)> = config.tables.iter().filter_map(folder).collect();
-    let open = || {
-        let lake = Lake::open(output, stores, &context.cancel)?;
-        Stage::begin(lake, run_id, &folders, Takeover { adopt: config.adopt, rebuild: config.rebuild })
-    };
+    let open = || Stage::begin(Lake::open(output, stores, &context.cancel)?, run_id, &spec.config);
     let (inputs, stage) = threads::both(|| list_input(spec, stores, context), open)?;
     let stage = stage?;
     note_ignored_files(&stage.ignored_files(), context);

@@ -72,6 +72,7 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
         executor.name().clone_into(&mut report.executor);
     }
     let (mut inputs, mut stage) = list_and_open(spec, stores, &report.run_id, context)?;
+    let spec = &JobSpec { config: stage.config().clone(), ..spec.clone() };
     time_range::restrict(spec, &mut inputs, stage.lake().record(), context)?;
     let retained = retained_input::retain(spec, &mut inputs, &stage, context)?;
     if full_reason.is_some() {

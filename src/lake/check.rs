@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::commit_record::{CommitRecord, ConditionalSupport, FileRecord, START_AGAIN, TableRecord};
+use crate::lake::delta_log;
 use crate::lake::older_versions::OlderVersions;
 use crate::lake::state_damage::{self, LostCopies};
 use crate::lake::storage::bucket::BucketStorage;
@@ -146,6 +147,7 @@ struct Found {
     outdated_files: u64,
     has_lost_format: bool,
     has_lost_record: bool,
+    has_damaged_log: bool,
 }
 
 impl Found {
@@ -161,6 +163,10 @@ impl Found {
         let has_outdated_files = self.outdated_files > 0;
         let is_damaged = check.problem_count > self.foreign_files + self.outdated_files;
         let mut repair = match self {
+            Self { has_damaged_log: true, .. } => format!(
+                "move the folder _delta_log of these tables away and run again{keep_gone}, which begins new logs; then \
+                 check again"
+            ),
             Self { has_lost_record: true, .. } => format!(
                 "restore the newest commit record from a backup; or run with --rebuild --adopt{keep_gone}, which loses \
                  rows that only that version retained"
@@ -192,6 +198,7 @@ impl Found {
     /// Adds a problem to the result.
     fn note(&mut self, check: &mut LakeCheck, path: String, what: &'static str) {
         match what {
+            _ if path.contains("/_delta_log/") => self.has_damaged_log = true,
             "foreign" => self.foreign_files += 1,
             "outdated" => self.outdated_files += 1,
             _ => {}
@@ -225,7 +232,18 @@ fn check_table(
     if entries.remove(SUCCESS).is_none() {
         note(SUCCESS, "missing");
     }
-    for (path, file) in &table.files {
+    if let Some(log) = &table.delta {
+        let log_files = entries.extract_if(|path, _| delta_log::is_log_file(path)).map(|(_, entry)| entry);
+        let mut problems = delta_log::problems(log, &log_files.collect::<Vec<_>>());
+        if problems.is_empty() && !delta_log::matches(storage, folder, log, table)? {
+            problems.push((delta_log::commit_name(log.version), "changed"));
+        }
+        for (path, what) in problems {
+            note(&path, what);
+        }
+    }
+    let retained = table.retained.iter().map(|(path, retained)| (path, &retained.file));
+    for (path, file) in table.files.iter().chain(retained) {
         cancel.check()?;
         match entries.remove(path) {
             None => note(path, "missing"),

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::{Error, Result};
 use crate::lake::checkpoint::{Checkpoint, IncrementalState, Manifest};
 use crate::lake::commit_record::{CommitRecord, FORMAT, PublishedMarker, TableRecord, state_path};
+use crate::lake::delta_log::DeltaLog;
 use crate::lake::open::not_published;
 use crate::lake::staged_table::TableChanges;
 use crate::lake::staging::Stage;
@@ -91,6 +92,7 @@ impl Staged {
             committed_at: info.committed_at,
             options: info.options,
             conditional: stage.lake.conditional,
+            retain: stage.retain(),
             checkpoints: vec![Checkpoint { tables: tables.keys().cloned().collect(), ..info.checkpoint }],
             tables,
         };
@@ -184,6 +186,7 @@ fn carry_over(record: &mut CommitRecord, head: &CommitRecord) {
         for file in table.files.values_mut() {
             (file.image, file.replaces, file.replaced) = (None, None, None);
         }
+        table.delta = table.delta.as_ref().map(DeltaLog::without_changes);
         record.tables.insert(folder.clone(), table);
     }
     let run = record.checkpoints.last();

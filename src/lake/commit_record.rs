@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::{Checkpoint, Manifest, STATE, StateFile};
+pub use crate::lake::table_record::{FileRecord, Image, RetainedFile, TableRecord};
 
 /// The format of the files below `_etl`. A lake of a newer format is not changed.
 pub(super) const FORMAT: u64 = 1;
@@ -44,6 +45,9 @@ pub struct CommitRecord {
     pub options: BTreeMap<String, String>,
     /// The conditional requests that the store supports, as the first run of the lake determined.
     pub conditional: ConditionalSupport,
+    /// The number of earlier versions whose files stay in place.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retain: u64,
     /// All tables of the lake, by their folder below its root.
     pub tables: BTreeMap<String, TableRecord>,
     /// The input and the state of the tables, newest last; each table is in at most one checkpoint.
@@ -77,53 +81,6 @@ impl Default for ConditionalSupport {
     fn default() -> Self {
         Self::FULL
     }
-}
-
-/// A table at a version.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TableRecord {
-    /// The plain name of the table, such as `songs`.
-    pub table: String,
-    /// All files of the table at this version, by path below its folder.
-    pub files: BTreeMap<String, FileRecord>,
-    /// The files that this version removes, each with its stamp before.
-    pub removed: BTreeMap<String, String>,
-    /// Whether `_SUCCESS` existed before this version.
-    pub marked: bool,
-}
-
-/// A file of a table.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileRecord {
-    /// Size in bytes.
-    pub size: u64,
-    /// Number of rows.
-    pub rows: u64,
-    /// SHA-256 of the file's bytes, in hexadecimal.
-    pub sha256: String,
-    /// The stamp of the file: its `ETag`, or its modification time on a local disk. Absent if only the marker of the
-    /// published version has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stamp: Option<String>,
-    /// Where the new bytes are staged, if this version changes the file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<Image>,
-    /// The stamp of the file that it replaces; absent if there was none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replaces: Option<String>,
-    /// SHA-256 of the bytes that it replaces; absent if there was no file of an earlier version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replaced: Option<String>,
-}
-
-/// The place of a file's new bytes in the staging area.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Image {
-    /// The number N of `pack-N.bin` in the staging area; absent if the bytes are staged as a separate file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pack: Option<u32>,
-    /// Byte offset in the pack.
-    pub offset: u64,
 }
 
 /// The marker of a published version, with the stamps of changed files that the record does not have.
@@ -228,6 +185,10 @@ impl CommitRecord {
         self.tables
             .values()
             .any(|table| !table.removed.is_empty() || table.files.values().any(|file| file.image.is_some()))
+            || self
+                .tables
+                .values()
+                .any(|table| table.delta.as_ref().is_some_and(|log| log.lake_version == self.version))
     }
 
     /// Adds the stamps that only the marker has.
@@ -250,7 +211,13 @@ impl CommitRecord {
             if !is_folder(folder) {
                 return Err(format!("{folder:?} is not a valid folder of a table"));
             }
-            if let Some(path) = table.files.keys().chain(table.removed.keys()).find(|path| !is_inside(path)) {
+            if let Some(path) = table
+                .files
+                .keys()
+                .chain(table.removed.keys())
+                .chain(table.retained.keys())
+                .find(|path| !is_inside(path))
+            {
                 return Err(format!("{path:?} is not a valid path of a table's file"));
             }
         }
@@ -278,6 +245,12 @@ pub(super) fn must_be_apart<'f>(head: Option<&CommitRecord>, folders: impl Itera
         }
     }
     Ok(())
+}
+
+/// Leaves a number out of a record.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde expects")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The staging area of a run, as a path below the lake's root.
@@ -347,12 +320,12 @@ mod tests {
             image: Some(Image { pack: Some(0), offset: 0 }),
             replaces: Some("\"old\"".to_owned()),
             replaced: Some(sha256(b"PAR0")),
+            stats: None,
         };
         let table = TableRecord {
             table: "songs".to_owned(),
             files: BTreeMap::from([("year=0/artist_id=A/part-00000.parquet".to_owned(), file)]),
-            removed: BTreeMap::new(),
-            marked: false,
+            ..TableRecord::default()
         };
         CommitRecord {
             format: FORMAT,
@@ -362,6 +335,7 @@ mod tests {
             committed_at: "2026-01-02T03:04:05Z".to_owned(),
             options: BTreeMap::new(),
             conditional: ConditionalSupport::FULL,
+            retain: 0,
             tables: BTreeMap::from([("songs_table".to_owned(), table)]),
             checkpoints: vec![Checkpoint::default()],
         }

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::config::{Config, TableFormat};
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::commit_record::{FileRecord, TableRecord};
+use crate::lake::commit_record::{FileRecord, RetainedFile, TableRecord};
+use crate::lake::delta_log::{self, DeltaLog};
 use crate::lake::older_versions::OlderVersions;
 use crate::lake::open::Lake;
 use crate::lake::staging_sink::relative;
@@ -71,6 +73,8 @@ pub(super) struct StagedTable {
     published: HashMap<String, PublishedFile>,
     /// The stamps of files that readers ignore, by path.
     ignored: BTreeMap<String, String>,
+    /// The files of the Delta log, if the table has one.
+    log_files: Vec<ListedFile>,
     takeover: Takeover,
     /// Whether the folder has its `_SUCCESS`.
     is_marked: bool,
@@ -91,6 +95,7 @@ impl StagedTable {
             folder: folder.to_owned(),
             published: HashMap::new(),
             ignored: BTreeMap::new(),
+            log_files: Vec::new(),
             takeover,
             is_marked: false,
             unchanged: AtomicU64::new(0),
@@ -98,12 +103,17 @@ impl StagedTable {
         };
         let mut older = None;
         let reads_back = takeover.rebuild && !lake.storage.stamps_prove_bytes();
+        let has_log = known.is_some_and(|table| table.delta.is_some());
         for ListedFile { path, size, stamp } in entries {
+            if has_log && delta_log::is_log_file(&path) {
+                staged.log_files.push(ListedFile { path, size, stamp });
+                continue;
+            }
             if path == SUCCESS {
                 staged.is_marked = true;
                 continue;
             }
-            let recorded = known.and_then(|table| table.files.get(&path));
+            let recorded = known.and_then(|table| table.file(&path));
             if recorded.is_none() && is_ignored_by_readers(&path) {
                 staged.ignored.insert(path, stamp);
                 continue;
@@ -141,7 +151,7 @@ impl StagedTable {
     pub fn intact(&self, known: &TableRecord) -> Option<TableChanges> {
         let files = &known.files;
         let is_intact = self.is_marked
-            && self.published.len() == files.len()
+            && self.published.len() == files.len() + known.retained.len()
             && self.published.values().all(|file| file.is_current);
         is_intact.then(|| TableChanges {
             rows: files.values().map(|file| file.rows).sum(),
@@ -236,12 +246,20 @@ impl StagedTable {
         Ok(())
     }
 
-    /// The record of the table, and its changes.
-    pub fn finish(&self) -> (TableRecord, TableChanges) {
+    /// The record of the table at the new version, and its changes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] when the Delta log cannot be continued.
+    pub fn finish(&self, lake: &Lake, next: &NextVersion<'_>) -> Result<(TableRecord, TableChanges)> {
+        let known = lake.head.as_ref().and_then(|head| head.tables.get(&self.folder));
         let files = std::mem::take(&mut *self.files.lock().unwrap_or_else(PoisonError::into_inner));
-        let unneeded = self.published.iter().filter(|(_, file)| !file.is_kept.load(Ordering::Relaxed));
-        let mut removed: BTreeMap<String, String> =
-            unneeded.map(|(path, file)| (path.clone(), file.stamp.clone())).collect();
+        let (mut removed, mut retained) = (BTreeMap::new(), BTreeMap::new());
+        for (path, file) in self.published.iter().filter(|(_, file)| !file.is_kept.load(Ordering::Relaxed)) {
+            match file.retained(path, known, next) {
+                Some(file) => drop(retained.insert(path.clone(), file)),
+                None => drop(removed.insert(path.clone(), file.stamp.clone())),
+            }
+        }
         let is_written = |path: &str| files.get(path).is_some_and(|file| file.image.is_some());
         let outdated = self.ignored.iter().filter(|(path, _)| {
             // Spark refuses a file that does not match its checksum in `.<name>.crc`. A file `.nfs…` belongs to a program
@@ -252,7 +270,7 @@ impl StagedTable {
         });
         let outdated: Vec<(String, String)> = outdated.map(|(path, stamp)| (path.clone(), stamp.clone())).collect();
         removed.extend(outdated);
-        let changes = TableChanges {
+        let mut changes = TableChanges {
             rows: files.values().map(|file| file.rows).sum(),
             files: files.len() as u64,
             bytes: files.values().map(|file| file.size).sum(),
@@ -260,9 +278,60 @@ impl StagedTable {
             unchanged: self.unchanged.load(Ordering::Relaxed),
             removed: removed.len() as u64,
         };
+        let delta = if next.config.publishes(TableFormat::Delta) {
+            Some(self.next_log(lake, next, &files, known)?)
+        } else {
+            removed.extend(self.log_files.iter().map(|file| (file.path.clone(), file.stamp.clone())));
+            None
+        };
+        changes.removed += retained.values().filter(|file| file.left_at == next.version).count() as u64;
         let table = self.table.name().to_owned();
-        (TableRecord { table, files, removed, marked: self.is_marked }, changes)
+        Ok((TableRecord { table, files, removed, marked: self.is_marked, retained, delta }, changes))
     }
+
+    /// The Delta log at the new version. A log that is missing, because its folder was moved away, begins anew.
+    fn next_log(
+        &self,
+        lake: &Lake,
+        next: &NextVersion<'_>,
+        files: &BTreeMap<String, FileRecord>,
+        known: Option<&TableRecord>,
+    ) -> Result<DeltaLog> {
+        let before = known.filter(|_| !self.log_files.is_empty());
+        if let Some(log) = before.and_then(|table| table.delta.as_ref())
+            && let Some((path, what)) = delta_log::problems(log, &self.log_files).first()
+        {
+            let shown = lake.shown(&self.path("_delta_log"));
+            lake.must_be_newest()?;
+            return Err(delta_log::damaged(&shown, &format!("{} is {what}", lake.shown(&self.path(path)))));
+        }
+        Ok(DeltaLog::next((next.run, &self.folder), next.version, (self.table, &next.config.columns), files, before))
+    }
+}
+
+impl PublishedFile {
+    /// The file as one that stays in place for readers of earlier versions; `None` if it is to be removed.
+    fn retained(&self, path: &str, known: Option<&TableRecord>, next: &NextVersion<'_>) -> Option<RetainedFile> {
+        let known = known.filter(|_| self.is_current)?;
+        let left_at = known.retained.get(path).map_or(next.version, |file| file.left_at);
+        if left_at + next.retain <= next.version {
+            return None;
+        }
+        let stamp = Some(self.stamp.clone());
+        let file =
+            FileRecord { stamp, image: None, replaces: None, replaced: None, stats: None, ..known.file(path)?.clone() };
+        Some(RetainedFile { file, left_at })
+    }
+}
+
+/// The version that a run makes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NextVersion<'s> {
+    pub version: u64,
+    pub run: &'s str,
+    pub config: &'s Config,
+    /// The number of earlier versions whose files stay.
+    pub retain: u64,
 }
 
 fn file_name(path: &str) -> &str {
@@ -319,7 +388,7 @@ pub(super) fn known_checksum(
     entry: &ListedFile,
     known: Option<&TableRecord>,
 ) -> Result<Option<String>> {
-    let Some(file) = known.and_then(|table| table.files.get(&entry.path)) else { return Ok(None) };
+    let Some(file) = known.and_then(|table| table.file(&entry.path)) else { return Ok(None) };
     if file.size == entry.size && file.stamp.as_ref() == Some(&entry.stamp) {
         return Ok(Some(file.sha256.clone()));
     }

@@ -9,14 +9,16 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::config::{Config, TableFormat};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::StateFile;
 use crate::lake::commit::{Published, Staged};
 use crate::lake::commit_record::{CommitRecord, FileRecord, must_be_apart, sha256, stage_of, state_path};
 use crate::lake::open::Lake;
-use crate::lake::staged_table::{StagedTable, Takeover};
-use crate::lake::staging_sink::{StagedEntry, StagedFile, StagingSink, measure, relative};
+use crate::lake::staged_table::{NextVersion, StagedTable, Takeover};
+use crate::lake::staging_sink::{StagedEntry, StagedFile, StagingSink, content_name, measure, relative};
 use crate::lake::storage::StageStorage;
+use crate::parquet_io::file_stats::FileSummary;
 use crate::schema::Table;
 
 /// The staging area of a run, which collects finished files; shared between threads.
@@ -24,6 +26,7 @@ use crate::schema::Table;
 pub struct Stage {
     pub(super) lake: Lake,
     pub(super) run: String,
+    config: Config,
     pub(super) storage: Box<dyn StageStorage>,
     tables: BTreeMap<Table, StagedTable>,
     /// Names of the state files that this run wrote and has not committed yet.
@@ -38,9 +41,12 @@ impl Stage {
     /// Creates the staging area of a run and lists the published files of its tables.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] when a table's folder has files that do not match the newest version and `takeover` does
-    /// not include them; otherwise any storage error.
-    pub fn begin(lake: Lake, run: &str, folders: &[(Table, String)], takeover: Takeover) -> Result<Self> {
+    /// [`ErrorKind::Protocol`] when a table's folder has files that do not match the newest version and the run may not
+    /// take them over; otherwise any storage error.
+    pub fn begin(lake: Lake, run: &str, config: &Config) -> Result<Self> {
+        let takeover = Takeover { adopt: config.adopt, rebuild: config.rebuild };
+        let folder = |table: &Table| Some((*table, config.folders.get(table)?.clone()));
+        let folders: Vec<(Table, String)> = config.tables.iter().filter_map(folder).collect();
         must_be_apart(lake.head.as_ref(), folders.iter().map(|(_, folder)| folder.as_str()))?;
         let mut tables = BTreeMap::new();
         let known = |folder: &str| {
@@ -53,8 +59,9 @@ impl Stage {
         }
         lake.storage.clean_up_before(run, &lake.state_files())?;
         let storage = lake.storage.stage(run)?;
+        let config = with_formats_of(lake.head.as_ref(), config.clone());
         let (run, state_files, is_committed) = (run.to_owned(), Mutex::default(), AtomicBool::new(false));
-        Ok(Self { lake, run, storage, tables, state_files, is_committed, reads_back: takeover.rebuild })
+        Ok(Self { lake, run, config, storage, tables, state_files, is_committed, reads_back: takeover.rebuild })
     }
 
     /// Requires that the run reads each state file before it keeps it, because one of them is missing or damaged.
@@ -78,6 +85,12 @@ impl Stage {
     /// The files in the folders of the run's tables that readers ignore, and the run too.
     pub fn ignored_files(&self) -> Vec<String> {
         self.tables.values().flat_map(StagedTable::ignored).collect()
+    }
+
+    /// The options of the run, with the table formats of the lake if no others were chosen.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// The lake of the run.
@@ -149,8 +162,8 @@ impl Stage {
         let table = Table::from_name(&entry.table)
             .ok_or_else(|| Error::new(ErrorKind::Internal, format!("there is no table {}", entry.table)))?;
         let staged = self.table(table)?;
-        let record =
-            FileRecord { size: entry.size, rows: entry.rows, sha256: entry.sha256.clone(), ..FileRecord::default() };
+        let (sha256, stats) = (entry.sha256.clone(), entry.stats.clone());
+        let record = FileRecord { size: entry.size, rows: entry.rows, sha256, stats, ..FileRecord::default() };
         let mut is_needed = false;
         staged.add(&*self.lake.storage, entry.path.clone(), record, |path| {
             is_needed = true;
@@ -211,10 +224,17 @@ impl Stage {
         if has_state_files || self.tables.values().any(StagedTable::has_images) {
             self.storage.seal()?;
         }
+        let head = self.lake.head.as_ref();
+        let next = NextVersion {
+            version: head.map_or(1, |head| head.version + 1),
+            run: &self.run,
+            config: &self.config,
+            retain: self.retain(),
+        };
         let mut tables = BTreeMap::new();
         let mut changes = BTreeMap::new();
         for staged in self.tables.values() {
-            let (record, table_changes) = staged.finish();
+            let (record, table_changes) = staged.finish(&self.lake, &next)?;
             tables.insert(staged.folder.clone(), record);
             changes.insert(staged.table, table_changes);
         }
@@ -232,6 +252,17 @@ impl Stage {
         self.is_committed.store(true, Ordering::Relaxed);
     }
 
+    /// The number of earlier versions whose files stay.
+    pub(super) fn retain(&self) -> u64 {
+        let known = self.lake.head.as_ref().map_or(0, |head| head.retain);
+        self.config.retain.unwrap_or(known)
+    }
+
+    /// The name of a finished file.
+    fn name(&self, path: String, sha256: &str) -> String {
+        if self.config.has_table_formats() { content_name(&path, sha256) } else { path }
+    }
+
     fn table(&self, table: Table) -> Result<&StagedTable> {
         self.tables.get(&table).ok_or_else(|| {
             Error::new(ErrorKind::Internal, format!("the table {} is not part of this run", table.name()))
@@ -239,11 +270,22 @@ impl Stage {
     }
 }
 
+/// The options of a run with the table formats of the lake, if no others are chosen.
+pub(crate) fn with_formats_of(head: Option<&CommitRecord>, mut config: Config) -> Config {
+    let mut tables = head.into_iter().flat_map(|head| head.tables.values());
+    if config.formats.is_none() && tables.any(|table| table.delta.is_some()) {
+        config.formats = Some([TableFormat::Delta].into());
+    }
+    config
+}
+
 impl StagingSink for Stage {
-    fn put(&self, table: Table, partition: &str, file: &str, bytes: &[u8], rows: u64) -> Result<()> {
+    fn put(&self, table: Table, partition: &str, file: &str, bytes: &[u8], summary: FileSummary) -> Result<()> {
         let staged = self.table(table)?;
-        let (name, size) = (relative(partition, file), bytes.len() as u64);
-        let record = FileRecord { size, rows, sha256: sha256(bytes), ..FileRecord::default() };
+        let (size, sha256) = (bytes.len() as u64, sha256(bytes));
+        let name = self.name(relative(partition, file), &sha256);
+        let FileSummary { rows, stats } = summary;
+        let record = FileRecord { size, rows, sha256, stats, ..FileRecord::default() };
         staged.add(&*self.lake.storage, name, record, |path| self.storage.put(path, bytes))
     }
 
@@ -253,18 +295,20 @@ impl StagingSink for Stage {
         Ok(StagedFile { file, table, name, draft: None })
     }
 
-    fn finish(&self, staged_file: StagedFile, rows: u64) -> Result<()> {
+    fn finish(&self, staged_file: StagedFile, summary: FileSummary) -> Result<()> {
         let StagedFile { file, table, name, .. } = staged_file;
         let staged = self.table(table)?;
         let (size, sha256) = measure(&file)?;
-        let record = FileRecord { size, rows, sha256, ..FileRecord::default() };
-        let path = staged.path(&name);
+        let opened = staged.path(&name);
+        let name = self.name(name, &sha256);
+        let FileSummary { rows, stats } = summary;
+        let record = FileRecord { size, rows, sha256, stats, ..FileRecord::default() };
         let mut file = Some(file);
         staged.add(&*self.lake.storage, name, record, |path| {
             let file = file.take().ok_or_else(|| Error::new(ErrorKind::Internal, "a file was staged twice"))?;
-            self.storage.finish(path, file)
+            self.storage.finish(&opened, path, file)
         })?;
-        file.map_or(Ok(()), |unneeded| self.storage.discard(&path, unneeded))
+        file.map_or(Ok(()), |unneeded| self.storage.discard(&opened, unneeded))
     }
 }
 

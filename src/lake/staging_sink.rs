@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::commit_record::hex;
+use crate::parquet_io::file_stats::{ColumnStats, FileSummary};
 use crate::schema::Table;
 
 /// Accepts finished files; shared between threads.
@@ -21,7 +22,7 @@ pub trait StagingSink: Sync {
     ///
     /// # Errors
     /// Any storage error, such as [`ErrorKind::Storage`] when the disk is full.
-    fn put(&self, table: Table, partition: &str, file: &str, bytes: &[u8], rows: u64) -> Result<()>;
+    fn put(&self, table: Table, partition: &str, file: &str, bytes: &[u8], summary: FileSummary) -> Result<()>;
 
     /// Creates a file that is too large for memory; [`Self::finish`] completes it.
     ///
@@ -34,7 +35,7 @@ pub trait StagingSink: Sync {
     ///
     /// # Errors
     /// Any storage error.
-    fn finish(&self, staged: StagedFile, rows: u64) -> Result<()>;
+    fn finish(&self, staged: StagedFile, summary: FileSummary) -> Result<()>;
 }
 
 /// A large file that is being staged.
@@ -70,6 +71,9 @@ pub struct StagedEntry {
     pub rows: u64,
     /// SHA-256 of the file's bytes, in hexadecimal.
     pub sha256: String,
+    /// The columns' statistics, if a table format needs them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stats: Option<Vec<ColumnStats>>,
 }
 
 /// Size and checksum of a staged file.
@@ -95,6 +99,14 @@ pub(super) fn size_and_checksum(file: &File) -> io::Result<(u64, String)> {
 /// A file's path below the folder of its table.
 pub(super) fn relative(partition: &str, file: &str) -> String {
     if partition.is_empty() { file.to_owned() } else { format!("{partition}/{file}") }
+}
+
+/// The name of a file with a part of its checksum: `part-00000-<12 digits>.snappy.parquet`. A file with such a name is
+/// never replaced by other bytes, so a reader of an earlier version reads what it expects or nothing.
+pub(super) fn content_name(path: &str, sha256: &str) -> String {
+    let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
+    let (stem, suffix) = name.split_once('.').map_or((name, String::new()), |(stem, rest)| (stem, format!(".{rest}")));
+    relative(folder, &format!("{stem}-{}{suffix}", sha256.get(..12).unwrap_or(sha256)))
 }
 
 /// The error for a staged file that does not match the worker's result.

@@ -16,7 +16,7 @@ use crate::lake::state_damage::{LostCopies, damaged_state, lost_copies, packs_of
 use crate::lake::state_reader::StateReader;
 use crate::lake::storage::LakeStorage;
 use crate::lake::storage::ListedFile;
-use crate::lake::{SUCCESS, commit_log, is_ignored_by_readers};
+use crate::lake::{SUCCESS, commit_log, delta_log, is_ignored_by_readers};
 use crate::location::Location;
 use crate::runtime::cancel::Cancel;
 use crate::s3::stores::Stores;
@@ -112,11 +112,16 @@ pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<
     let tables: Vec<_> = folders.iter().map(|folder| (*folder, known(folder))).collect();
     for (folder, entries) in folders.iter().zip(storage.list_tables(&tables)?) {
         let known = known(folder);
-        let is_named = |path: &str| path == SUCCESS || known.is_some_and(|known| known.files.contains_key(path));
+        let is_named = |path: &str| path == SUCCESS || known.is_some_and(|known| known.file(path).is_some());
+        let log = known.and_then(|known| known.delta.as_ref());
+        let (log_files, entries): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|entry| log.is_some() && delta_log::is_log_file(&entry.path));
+        // A log that is missing begins anew; a damaged one refuses the run.
+        is_intact &= log.is_none_or(|log| delta_log::problems(log, &log_files).is_empty());
         let entries: Vec<ListedFile> =
             entries.into_iter().filter(|entry| is_named(&entry.path) || !is_ignored_by_readers(&entry.path)).collect();
         files.push(entries.iter().filter(|entry| entry.path != SUCCESS).count() as u64);
-        is_intact &= known.is_some_and(|known| entries.len() == known.files.len() + 1);
+        is_intact &= known.is_some_and(|known| entries.len() == known.files.len() + known.retained.len() + 1);
         for entry in &entries {
             is_intact =
                 is_intact && (entry.path == SUCCESS || known_checksum(&*storage, folder, entry, known)?.is_some());

@@ -1,8 +1,8 @@
-//! Which tables of a lake exist: one small request per table.
+//! Which tables of a lake exist: one small request per table. Of tables with a Delta log also the files.
 //!
-//! No file is read and no folder is listed in full, so the time does not depend on the size of the lake.
+//! No file of a table is read and no folder is listed in full. The files of Delta tables are in the commit log.
 //!
-//! Invariant: nothing is changed, and each table takes at most one request.
+//! Invariant: nothing is changed, and each table without a Delta log takes at most one request.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,9 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::error::Result;
+use crate::lake::check::open_newest;
+use crate::lake::commit_log::{self, Head};
+use crate::lake::delta_log;
 use crate::location::{Location, ObjectPath};
 use crate::runtime::context::Context;
 use crate::s3::stores::Stores;
@@ -38,6 +41,8 @@ pub fn folders(config: &Config) -> Result<BTreeMap<&'static str, String>> {
 pub struct TablePresence {
     /// Whether each table's folder exists. In a bucket, which has no folders, it exists if any key has its prefix.
     pub tables: BTreeMap<&'static str, bool>,
+    /// The files of the tables that have a Delta log, as paths below their folders.
+    pub files: BTreeMap<&'static str, Vec<String>>,
     /// The bucket's region; `None` for a local lake.
     pub region: Option<String>,
     /// The bucket's URL; `None` for a local lake.
@@ -50,12 +55,13 @@ pub struct TablePresence {
 /// Any error of the store.
 pub fn find_tables(config: &Config, context: &Context<'_>) -> Result<TablePresence> {
     let stores = Stores::new(&config.store, &context.cancel);
-    let mut presence = TablePresence { tables: BTreeMap::new(), region: None, url: None };
-    let mut remote = Vec::new();
+    let mut presence = TablePresence { tables: BTreeMap::new(), files: BTreeMap::new(), region: None, url: None };
+    let (mut remote, mut with_logs) = (Vec::new(), Vec::new());
     for (table, location) in locations(config)? {
         match location {
             Location::Local(path) => {
                 presence.tables.insert(table.name(), path.is_dir());
+                with_logs.extend(path.join(delta_log::FOLDER).is_dir().then_some(table));
             }
             Location::Object(path) => remote.push((table, path)),
         }
@@ -67,14 +73,48 @@ pub fn find_tables(config: &Config, context: &Context<'_>) -> Result<TablePresen
             async move {
                 // With a delimiter, a page lists partitions instead of files, so it is small for a table of any size.
                 let page = bucket.list(&prefix, true, None, None).await?;
-                Ok((table.name(), !page.objects.is_empty() || !page.prefixes.is_empty()))
+                let has_log = page.prefixes.contains(&format!("{prefix}{}", delta_log::FOLDER));
+                Ok((*table, !page.objects.is_empty() || !page.prefixes.is_empty(), has_log))
             }
         });
-        presence.tables.extend(bucket.wait(try_join_all(requests))?);
+        for (table, is_there, has_log) in bucket.wait(try_join_all(requests))? {
+            presence.tables.insert(table.name(), is_there);
+            with_logs.extend(has_log.then_some(table));
+        }
         presence.region = Some(bucket.region().to_owned());
         presence.url = Some(bucket.url().to_owned());
     }
+    if !with_logs.is_empty() {
+        presence.files = files_of_logs(config, &with_logs, &stores)?;
+    }
     Ok(presence)
+}
+
+/// The files of tables with Delta logs, as of their newest commits.
+fn files_of_logs(config: &Config, tables: &[Table], stores: &Stores) -> Result<BTreeMap<&'static str, Vec<String>>> {
+    let root = Location::parse("output", config.output.as_deref().unwrap_or_default())?;
+    let (storage, Head { record, is_published }) = open_newest(&root, stores)?;
+    let mut before = None;
+    let mut found = BTreeMap::new();
+    for table in tables {
+        let Some(folder) = config.folders.get(table) else { continue };
+        let Some(newest) = record.tables.get(folder) else { continue };
+        let Some(log) = &newest.delta else { continue };
+        let is_committed = is_published
+            || log.lake_version < record.version
+            || storage.read_optional(&delta_log::commit_path(folder, log.version))?.is_some();
+        let current = if is_committed {
+            Some(newest)
+        } else {
+            if before.is_none() {
+                before = commit_log::record(&*storage, record.version.saturating_sub(1))?;
+            }
+            before.as_ref().and_then(|record| record.tables.get(folder))
+        };
+        let files = current.map(|table| table.files.keys().cloned().collect());
+        found.insert(table.name(), files.unwrap_or_default());
+    }
+    Ok(found)
 }
 
 fn locations(config: &Config) -> Result<Vec<(Table, Location)>> {

@@ -17,10 +17,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 
+use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result, shown};
 use crate::lake::commit_record::{TABLES, sha256, stage_of};
-use crate::lake::staging_sink::{StagedEntry, StagedFile, StagingSink, measure, relative};
+use crate::lake::staging_sink::{StagedEntry, StagedFile, StagingSink, content_name, measure, relative};
 use crate::location::Location;
+use crate::parquet_io::file_stats::FileSummary;
 use crate::s3::bucket::Bucket;
 use crate::s3::object::Put;
 use crate::s3::stores::Stores;
@@ -32,6 +34,8 @@ pub struct WorkerStaging {
     root: LakeRoot,
     run: String,
     folders: BTreeMap<Table, String>,
+    /// Whether the name of a file contains a part of its checksum.
+    has_content_names: bool,
     entries: Mutex<Vec<StagedEntry>>,
     /// For files that are uploaded to a bucket, and for plays that do not fit into memory.
     scratch: tempfile::TempDir,
@@ -74,11 +78,11 @@ impl Blob {
 }
 
 impl WorkerStaging {
-    /// Opens the staging area of `run` in the lake at `location`; `folders` has the tables' folders.
+    /// Opens the staging area of `run` in the lake at `location`.
     ///
     /// # Errors
     /// [`ErrorKind::Output`] when this machine has no access to the lake's disk; otherwise any storage error.
-    pub fn open(location: &Location, run: &str, folders: &BTreeMap<Table, String>, stores: &Stores) -> Result<Self> {
+    pub fn open(location: &Location, run: &str, config: &Config, stores: &Stores) -> Result<Self> {
         let failed = |error: std::io::Error| {
             Error::io_unnamed(ErrorKind::Storage, "create a scratch folder", &error)
                 .hint("set TMPDIR on every worker to a folder with enough free space")
@@ -96,7 +100,8 @@ impl WorkerStaging {
             }
             Location::Object(path) => LakeRoot::Bucket(stores.open(&path.bucket)?, path.key.clone()),
         };
-        Ok(Self { root, run: run.to_owned(), folders: folders.clone(), entries: Mutex::default(), scratch })
+        let (folders, has_content_names) = (config.folders.clone(), config.has_table_formats());
+        Ok(Self { root, run: run.to_owned(), folders, has_content_names, entries: Mutex::default(), scratch })
     }
 
     /// A local folder for scratch files.
@@ -244,28 +249,36 @@ impl WorkerStaging {
         }
     }
 
-    fn stage(&self, file: &File, draft: tempfile::TempPath, table: Table, path: String, rows: u64) -> Result<()> {
+    fn stage(
+        &self,
+        file: &File,
+        draft: tempfile::TempPath,
+        (table, path): (Table, String),
+        summary: FileSummary,
+    ) -> Result<()> {
         let folder = self.folders.get(&table).ok_or_else(|| {
             Error::new(ErrorKind::Internal, format!("the table {} is not part of this run", table.name()))
         })?;
         let (size, sha256) = measure(file)?;
+        let path = if self.has_content_names { content_name(&path, &sha256) } else { path };
         if let LakeRoot::Folder(_) = self.root {
             // The leader syncs only the disks of its machine, not the write cache of this one.
             file.sync_all().map_err(|error| Error::io_unnamed(ErrorKind::Storage, "sync a staged file", &error))?;
         }
         self.persist_parts(file, draft, &format!("{TABLES}/{folder}/{path}"))?;
-        let entry = StagedEntry { table: table.name().to_owned(), path, size, rows, sha256 };
+        let FileSummary { rows, stats } = summary;
+        let entry = StagedEntry { table: table.name().to_owned(), path, size, rows, sha256, stats };
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
         Ok(())
     }
 }
 
 impl StagingSink for WorkerStaging {
-    fn put(&self, table: Table, partition: &str, file: &str, bytes: &[u8], rows: u64) -> Result<()> {
+    fn put(&self, table: Table, partition: &str, file: &str, bytes: &[u8], summary: FileSummary) -> Result<()> {
         let mut draft = self.draft()?;
         draft.write_all(bytes).map_err(|error| Error::io(ErrorKind::Storage, "write", draft.path(), &error))?;
         let (handle, draft) = draft.into_parts();
-        self.stage(&handle, draft, table, relative(partition, file), rows)
+        self.stage(&handle, draft, (table, relative(partition, file)), summary)
     }
 
     fn open(&self, table: Table, partition: &str, file: &str) -> Result<StagedFile> {
@@ -273,9 +286,9 @@ impl StagingSink for WorkerStaging {
         Ok(StagedFile { file: handle, table, name: relative(partition, file), draft: Some(draft) })
     }
 
-    fn finish(&self, staged: StagedFile, rows: u64) -> Result<()> {
+    fn finish(&self, staged: StagedFile, summary: FileSummary) -> Result<()> {
         let StagedFile { file, table, name, draft } = staged;
         let draft = draft.ok_or_else(|| Error::new(ErrorKind::Internal, "a staged file belongs to another worker"))?;
-        self.stage(&file, draft, table, name, rows)
+        self.stage(&file, draft, (table, name), summary)
     }
 }

@@ -75,7 +75,7 @@ mod tests {
         let files =
             files.iter().map(|(path, sha256, replaced)| ((*path).to_owned(), file(sha256, *replaced))).collect();
         let removed = removed.iter().map(|path| ((*path).to_owned(), String::new())).collect();
-        let table = TableRecord { table: "time".to_owned(), files, removed, marked: true };
+        let table = TableRecord { table: "time".to_owned(), files, removed, marked: true, ..TableRecord::default() };
         CommitRecord { tables: BTreeMap::from([("time_table".to_owned(), table)]), ..CommitRecord::default() }
     }
 

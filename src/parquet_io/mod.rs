@@ -1,4 +1,6 @@
 //! Writes and reads Parquet. No other folder uses the `parquet` crate.
 
+pub mod delta_checkpoint;
+pub mod file_stats;
 pub mod reader;
 pub mod writer;

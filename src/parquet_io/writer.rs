@@ -24,6 +24,7 @@ use parquet::schema::types::{ColumnPath, Type as SchemaType, TypePtr};
 
 use crate::config::Compression;
 use crate::error::{Error, ErrorKind, Result};
+use crate::parquet_io::file_stats::{self, FileSummary};
 use crate::schema::{ColumnNames, Field, Table, Type};
 use crate::tables::columns::{Column, ColumnValues, Columns, Dictionary, Presence};
 
@@ -46,6 +47,15 @@ pub struct Encoded {
     /// The number of rows in it.
     pub rows: usize,
     group: Option<Arc<RowGroupMetaData>>,
+}
+
+impl Encoded {
+    /// The number of rows, and the columns' statistics if they are needed.
+    #[must_use]
+    pub fn summary(&self, needs_stats: bool) -> FileSummary {
+        let group = self.group.as_ref().filter(|_| needs_stats);
+        FileSummary { rows: self.rows as u64, stats: group.map(|group| file_stats::of_row_group(group)) }
+    }
 }
 
 impl Encoder {

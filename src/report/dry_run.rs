@@ -124,6 +124,7 @@ impl DryRun {
         };
         let survey = lake::survey(output, stores, &folders)?;
         let (record, state) = (survey.record.as_ref(), survey.state());
+        let spec = &JobSpec { config: lake::with_formats_of(record, spec.config.clone()), ..spec.clone() };
         time_range::restrict(spec, inputs, record, context)?;
         // The run repeats these requests; the next ones are part of the estimate.
         let usage = stores.usage();

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::lake::read_summary::Plays;
 use crate::lake::{StagedFile, StagingSink};
+use crate::parquet_io::file_stats::FileSummary;
 use crate::parquet_io::writer::{Assembler, Encoded, Encoder};
 use crate::schema::Table;
 use crate::tables::plays::Key;
@@ -58,7 +59,7 @@ struct OpenMonth {
 #[derive(Default)]
 struct OpenFile {
     part: usize,
-    rows: u64,
+    summary: FileSummary,
     first: Option<Encoded>,
     on_disk: Option<(Assembler<File>, StagedFile)>,
 }
@@ -158,7 +159,7 @@ impl<'s> MonthFiles<'s> {
         if file.on_disk.as_ref().is_some_and(|(assembler, _)| assembler.bytes_written() >= MAX_FILE_BYTES) {
             self.close(file, table, partition)?;
         }
-        file.rows += encoded.rows as u64;
+        file.summary.add(encoded.summary(self.config.has_table_formats()));
         if let Some((assembler, _)) = &mut file.on_disk {
             return assembler.append(&encoded);
         }
@@ -177,12 +178,12 @@ impl<'s> MonthFiles<'s> {
 
     /// Completes the current file, if there is one.
     fn close(&self, file: &mut OpenFile, table: Table, partition: &str) -> Result<()> {
-        let OpenFile { part, rows, first, on_disk } = std::mem::take(file);
+        let OpenFile { part, summary, first, on_disk } = std::mem::take(file);
         if let Some(only) = first {
-            self.stage.put(table, partition, &file_name(part, self.config), &only.bytes, rows)?;
+            self.stage.put(table, partition, &file_name(part, self.config), &only.bytes, summary)?;
         } else if let Some((assembler, staged)) = on_disk {
             assembler.finish()?;
-            self.stage.finish(staged, rows)?;
+            self.stage.finish(staged, summary)?;
         }
         file.part = part + 1;
         Ok(())

@@ -163,6 +163,11 @@ OPTIONS: tuple[Option, ...] = (
            help="folder names: classic, plain, or songs=tracks,users=users/users.parquet"),
     Option(name="column_names", kind="text", group="tables", metavar="NAMES", calls=_READING | {"open_lake"},
            help="new names of columns: artists.name=artist_name,users.user_id=userId"),
+    Option(name="formats", kind="list", group="tables", metavar="NAMES", calls=_WRITING,
+           choices=("parquet", "delta"),
+           help="also publish the tables as delta (Delta Lake), or only as folders of parquet"),
+    Option(name="retain", kind="number", group="tables", metavar="N", calls=_WRITING,
+           help="keep the files of the last N versions in place for their readers"),
     Option(name="ts_window", kind="text", group="tables", metavar="FROM..TO",
            help="plausible event times (TO is exclusive)"),
     Option(name="since", kind="text", group="tables", metavar="DAY",
@@ -280,6 +285,8 @@ class PlanOptions(ReadOptions, ObjectOptions, total=False):
     tables: str | Sequence[str] | None
     compression: str | None
     table_names: str | Mapping[str, str] | None
+    formats: str | Sequence[str] | None
+    retain: int | None
     adopt: bool | None
     allow_shrink: bool | None
     keep_gone: bool | None

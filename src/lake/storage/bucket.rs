@@ -21,6 +21,7 @@ use crate::lake::commit_log::{self, LOG, record_path};
 use crate::lake::commit_record::{
     CommitRecord, ConditionalSupport, FileRecord, Image, TableRecord, pack_name, sha256, stage_of,
 };
+use crate::lake::delta_log;
 use crate::lake::storage::fenced_writer::{FencedWriter, FileChange};
 use crate::lake::storage::pack_writer::PackWriter;
 use crate::lake::storage::{LakeStorage, ListedFile, StageStorage, Stamps};
@@ -147,12 +148,36 @@ impl BucketStorage {
         for tables in [dimensions, facts] {
             cancel.check()?;
             for (path, stamp) in self.put_in_place(record, &tables, stage, &writer)? {
-                let Some((folder, path)) = path.split_once('/') else { continue };
-                stamps.entry(folder.to_owned()).or_default().insert(path.to_owned(), stamp);
+                let below = |folder: &str| path.strip_prefix(folder)?.strip_prefix('/').map(str::to_owned);
+                let Some((folder, path)) = tables.iter().find_map(|(folder, _)| Some((*folder, below(folder)?))) else {
+                    continue;
+                };
+                stamps.entry(folder.to_owned()).or_default().insert(path, stamp);
             }
+            self.write_logs(record, &tables, &writer)?;
         }
         self.clear_and_mark(&tables, &writer)?;
         Ok(stamps)
+    }
+
+    /// Writes the Delta logs of tables: first the commits, then the checkpoints.
+    fn write_logs(
+        &self,
+        record: &CommitRecord,
+        tables: &[(&str, &TableRecord)],
+        writer: &Arc<FencedWriter>,
+    ) -> Result<()> {
+        let mut files = Vec::new();
+        for (folder, table) in tables {
+            files.extend(delta_log::files_to_write(record, folder, table)?);
+        }
+        let (commits, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.is_commit);
+        self.run_all(commits.into_iter().map(|file| {
+            let change =
+                FileChange { sha256: sha256(&file.bytes), path: file.path, replaces: None, body: file.bytes.into() };
+            Arc::clone(writer).put(change)
+        }))?;
+        self.run_all(others.into_iter().map(|file| Arc::clone(writer).write(file.path, file.bytes.into()))).map(drop)
     }
 
     /// Removes the files that the version no longer has, then creates the missing `_SUCCESS` markers.
@@ -163,7 +188,8 @@ impl BucketStorage {
         });
         self.run_all(removals.map(|(path, tag)| Arc::clone(writer).delete(path, tag)))?;
         let unmarked = tables.iter().filter(|(_, table)| !table.marked);
-        self.run_all(unmarked.map(|(folder, _)| Arc::clone(writer).mark(format!("{folder}/{SUCCESS}")))).map(drop)
+        self.run_all(unmarked.map(|(folder, _)| Arc::clone(writer).write(format!("{folder}/{SUCCESS}"), Bytes::new())))
+            .map(drop)
     }
 
     /// Runs all tasks on the runtime's threads, many at a time, until the first error. A task takes kilobytes, so each

@@ -94,9 +94,9 @@ impl FencedWriter {
         Err(self.conflict(&key))
     }
 
-    /// Creates an empty marker; one that exists stays.
-    pub async fn mark(self: Arc<Self>, path: String) -> Result<()> {
-        self.bucket.put(&self.key(&path), Bytes::new(), Put::Always).await.map(drop)
+    /// Writes a file that every run writes with the same content.
+    pub async fn write(self: Arc<Self>, path: String, body: Bytes) -> Result<()> {
+        self.bucket.put(&self.key(&path), body, Put::Always).await.map(drop)
     }
 
     fn key(&self, path: &str) -> String {
@@ -114,7 +114,10 @@ impl FencedWriter {
             Ok(OlderVersions::new(stored))
         };
         let older = self.older.get_or_try_init(read).await?;
-        Ok(path.split_once('/').is_some_and(|(folder, path)| older.have(folder, path, &sha256(bytes))))
+        // The folder of a table may be nested.
+        let splits = path.match_indices('/').filter_map(|(at, _)| Some((path.get(..at)?, path.get(at + 1..)?)));
+        let sha256 = sha256(bytes);
+        Ok(splits.into_iter().any(|(folder, path)| older.have(folder, path, &sha256)))
     }
 
     /// The error for a file of another program.

@@ -183,7 +183,6 @@ pub fn remove_until(root: &Path, deadline: Instant) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::fs;
     use std::thread::sleep;
     use std::time::Duration;
@@ -219,7 +218,7 @@ mod tests {
         let published_at = FileTime::modified(&fs::metadata(dir.path().join("marker")).unwrap());
         sleep(TICK);
         let files = paths.iter().map(|path| ((*path).to_owned(), FileRecord::default())).collect();
-        let known = TableRecord { table: "songs".to_owned(), files, removed: BTreeMap::new(), marked: true };
+        let known = TableRecord { table: "songs".to_owned(), files, marked: true, ..TableRecord::default() };
         let single = SingleFiles::new(&known, published_at);
         assert_eq!(single.names.len(), 4, "two share a folder, one is in the root");
         let handle = File::open(&root).unwrap();

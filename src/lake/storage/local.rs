@@ -14,10 +14,13 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tempfile::TempPath;
+
 use crate::error::{Error, ErrorKind, Result, shown};
 use crate::lake::checkpoint::STATE;
 use crate::lake::commit_log::DONE;
 use crate::lake::commit_record::{CommitRecord, ConditionalSupport, START_AGAIN, TABLES, TableRecord, state_path};
+use crate::lake::delta_log::{self, LogFile};
 use crate::lake::staging_sink::size_and_checksum;
 use crate::lake::storage::file_tree::{FileTime, SingleFiles};
 use crate::lake::storage::local_stage::LocalStage;
@@ -26,6 +29,9 @@ use crate::lake::storage::{LakeStorage, ListedFile, StageStorage, Stamps, file_t
 use crate::lake::{SUCCESS, in_publishing_order};
 use crate::runtime::cancel::Cancel;
 use crate::runtime::clock::Moment;
+
+/// A commit of a Delta log before it gets its name. A later run replaces what a killed run left.
+const DELTA_COMMIT: &str = "_etl/delta_commit";
 
 /// The folder of a lake.
 #[derive(Debug)]
@@ -70,12 +76,19 @@ impl LocalStorage {
         newest.map_or(FileTime::MIN, |metadata| FileTime::modified(&metadata))
     }
 
-    fn publish_table(&self, stage: &Path, folder: &str, table: &TableRecord, cancel: &Cancel) -> Result<()> {
+    fn publish_table(
+        &self,
+        stage: &Path,
+        (folder, table): (&str, &TableRecord),
+        record: &CommitRecord,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let log_files = delta_log::files_to_write(record, folder, table)?;
         let root = self.root.join(folder);
         let staged = stage.join(folder);
         let changed = table.files.values().any(|file| file.image.is_some());
         let marker = root.join(SUCCESS);
-        if !changed && table.removed.is_empty() && marker.exists() {
+        if !changed && table.removed.is_empty() && log_files.is_empty() && marker.exists() {
             return Ok(());
         }
         let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &marker, &error);
@@ -90,12 +103,38 @@ impl LocalStorage {
             std::fs::create_dir_all(above).map_err(|error| Error::io(ErrorKind::Storage, "create", above, &error))?;
             file_tree::move_onto(&staged, &root, cancel)?;
         }
+        log_files.iter().try_for_each(|file| self.write_log_file(file))?;
         for path in table.removed.keys() {
             cancel.check()?;
             file_tree::remove(&root, path)?;
         }
         std::fs::create_dir_all(&root).map_err(failed)?;
         File::create(&marker).map(drop).map_err(failed)
+    }
+
+    /// Writes a file of a Delta log. A commit is created in one step, so that of two programs only one succeeds.
+    fn write_log_file(&self, file: &LogFile) -> Result<()> {
+        let path = self.root.join(&file.path);
+        if !file.is_commit {
+            return write_file(&path, &file.bytes, Durability::Synced);
+        }
+        let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &path, &error);
+        let folder = path.parent().unwrap_or(&path);
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let new = self.root.join(DELTA_COMMIT);
+        write_file(&new, &file.bytes, Durability::Synced)?;
+        match TempPath::try_from_path(new).map_err(failed)?.persist_noclobber(&path) {
+            Ok(()) => sync::path(folder).map_err(failed),
+            Err(error) if error.error.kind() == Io::AlreadyExists => {
+                // A run that was stopped here has written it, or another program.
+                if self.read_optional(&file.path)?.as_ref() == Some(&file.bytes) {
+                    return Ok(());
+                }
+                let (log, what) = (shown(folder), format!("another program has created {}", shown(&path)));
+                Err(delta_log::damaged(&log, &what))
+            }
+            Err(error) => Err(failed(error.error)),
+        }
     }
 
     /// Checks that every changed file is either staged or already in place, so that an incomplete staging area is not
@@ -224,7 +263,7 @@ impl LakeStorage for LocalStorage {
             self.must_be_complete(&staged, record)?;
         }
         for (folder, table) in in_publishing_order(record) {
-            self.publish_table(&staged, folder, table, cancel)?;
+            self.publish_table(&staged, (folder, table), record, cancel)?;
         }
         Ok(Stamps::new())
     }

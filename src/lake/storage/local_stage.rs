@@ -70,7 +70,7 @@ impl StageStorage for LocalStage {
     fn put(&self, path: &str, bytes: &[u8]) -> Result<StagedImage> {
         let mut file = self.open(path)?;
         file.write_all(bytes).map_err(|error| Error::io(ErrorKind::Storage, "write", &self.path(path), &error))?;
-        self.finish(path, file)
+        self.finish(path, path, file)
     }
 
     fn open(&self, path: &str) -> Result<File> {
@@ -86,7 +86,11 @@ impl StageStorage for LocalStage {
         File::options().read(true).write(true).create_new(true).open(&path).map_err(failed)
     }
 
-    fn finish(&self, path: &str, file: File) -> Result<StagedImage> {
+    fn finish(&self, opened: &str, path: &str, file: File) -> Result<StagedImage> {
+        if opened != path {
+            std::fs::rename(self.path(opened), self.path(path))
+                .map_err(|error| Error::io(ErrorKind::Storage, "rename", &self.path(opened), &error))?;
+        }
         let metadata =
             file.metadata().map_err(|error| Error::io(ErrorKind::Storage, "read", &self.path(path), &error))?;
         Ok(self.staged(&metadata))

@@ -145,8 +145,8 @@ pub(in crate::lake) trait StageStorage: fmt::Debug + Send + Sync {
     /// Creates a file that is too large for memory.
     fn open(&self, path: &str) -> Result<File>;
 
-    /// Stages a complete file that [`Self::open`] created.
-    fn finish(&self, path: &str, file: File) -> Result<StagedImage>;
+    /// Stages a complete file that [`Self::open`] created as `opened`, under its name.
+    fn finish(&self, opened: &str, path: &str, file: File) -> Result<StagedImage>;
 
     /// Discards a file that [`Self::open`] created.
     fn discard(&self, path: &str, file: File) -> Result<()>;

@@ -107,7 +107,7 @@ impl StageStorage for PackWriter {
         tempfile::tempfile_in(self.scratch.path()).map_err(scratch_error)
     }
 
-    fn finish(&self, path: &str, file: File) -> Result<StagedImage> {
+    fn finish(&self, _: &str, path: &str, file: File) -> Result<StagedImage> {
         // One at a time, because the file is in memory meanwhile.
         let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
         let size = file.metadata().map_err(scratch_error)?.len();

@@ -18,9 +18,10 @@ import pytest
 
 from support import oracle
 from support.crash_harness import KILLED, ForkServer, build_fault_library, scratch_folder
+from support.delta_checker import LOG, commits, is_in_log, live_files
 from support.input_mutations import FULL, MUTATIONS, Files, Sequence, Step
 from support.lake_checker import check
-from support.lake_files import FOLDERS, Report
+from support.lake_files import FOLDERS, Report, data_files
 from support.random_sequences import random_sequence
 from support.retained_input_replay import RetainedInputDisk
 from support.rounds import Rounds
@@ -37,6 +38,28 @@ from support.sequence_replay import (
 )
 
 pytestmark = [pytest.mark.usefixtures("isolated_module"), pytest.mark.timeout(7_200)]
+
+
+class DeltaDisk(DiskTarget):
+    """Input and lake in a folder. The tables are also Delta tables, with the same files as the folders."""
+
+    def run(self, step: Step, tables: str) -> RunOutcome | None:
+        done = super().run(replace(step, options={**step.options, "formats": "delta"}), tables)
+        for name in FOLDERS.values():
+            if (table := self.lake / name).exists() and not isinstance(done, Refusal):
+                files = data_files(table)
+                found = {f"{name}/{file.relative_to(table)}" for file in files if not is_in_log(str(file))}
+                live = live_files(commits(table)) if (table / LOG).exists() else found
+                assert {f"{name}/{path}" for path in live} == found, f"{name} after {tables}"
+        return done
+
+    def rebuild(self, step: Step, tables: str) -> tuple[RunOutcome, FileBodies]:
+        step = replace(step, options={**step.options, "formats": "delta"})
+        outcome, files = super().rebuild(step, tables)
+        return outcome, {path: body for path, body in files.items() if not is_in_log(path)}
+
+    def bodies(self) -> FileBodies:
+        return {path: body for path, body in super().bodies().items() if not is_in_log(path)}
 
 
 @pytest.fixture
@@ -64,6 +87,18 @@ def test_every_step_equals_a_rebuild(
     for seed in range(rounds.seed, rounds.seed + count):
         sequence = random_sequence(seed)
         replay_and_check(folder, sequence)
+        steps += len(sequence.steps)
+    record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
+
+
+def test_every_step_with_delta_logs_equals_a_rebuild(
+    folder: Path, rounds: Rounds, record_property: Callable[[str, object], None]
+) -> None:
+    steps = 0
+    count = rounds(20, 300)
+    for seed in range(rounds.seed, rounds.seed + count):
+        sequence = random_sequence(seed)
+        replay_and_check(folder, sequence, DeltaDisk)
         steps += len(sequence.steps)
     record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 

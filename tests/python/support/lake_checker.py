@@ -7,7 +7,7 @@ stopped, killed or recovering. Its commit log determines the allowed contents:
 - with a record and its done marker, the tables match the record and have ``_SUCCESS`` files;
 - with a record and no done marker, each partition is entirely that of this record or of the previous one.
 
-``python lake_checker.py LAKE`` prints the faults of a lake, and exits with 1 if there are any.
+``python -m support.lake_checker LAKE`` prints the faults of a lake, and exits with 1 if there are any.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from support.delta_checker import is_in_log, log_faults
 
 Contents = dict[str, str]
 """SHA-256 of every data file, by path below the lake."""
@@ -41,14 +43,18 @@ CONTROL = re.compile(
 )
 STATE = rf"state/{RUN}-((songs|users|\d{{4}}-\d\d-(users|tracks))\.parquet|pack-\d+\.zst)"
 TEMPORARY = re.compile(
-    rf"stage/{RUN}(/.*)?|(FORMAT|(log|done)/\d{{20}}\.json)\.new|{STATE}(\.new)?|doctor-.*"
+    rf"stage/{RUN}(/.*)?|delta_commit(\.new)?|(FORMAT|(log|done)/\d{{20}}\.json)\.new|{STATE}(\.new)?|doctor-.*"
 )
 RECORD = re.compile(rb'\{"sha256":"([0-9a-f]{64})","record":(\{.*\})\}\n?', re.DOTALL)
 
 
 def contents(lake: Path) -> Contents:
     """The data files of the tables."""
-    files = [path for path in files_below(lake) if not path.startswith("_etl/") and not is_marker(path)]
+    files = [
+        path
+        for path in files_below(lake)
+        if not path.startswith("_etl/") and not is_marker(path) and not is_in_log(path)
+    ]
     return {path: sha256(lake / path) for path in files}
 
 
@@ -181,7 +187,7 @@ def _check_successor(before: Mapping[str, Any], record: Mapping[str, Any], fault
             if "image" in file and ("replaces" in file) != (path in old):
                 faults.add(f"version {version} is wrong about the previous file at {folder}/{path}")
         for path in old:
-            if (path in table["removed"]) == (path in table["files"]):
+            if (path in table["removed"]) == (path in table["files"] or path in table.get("retained", {})):
                 faults.add(f"version {version} neither keeps nor removes {folder}/{path}, or does both")
 
 
@@ -221,6 +227,12 @@ def _check_tables(
     for folder, name in folders.items():
         sides = [state["tables"].get(folder, {"files": {}})["files"] for state in states]
         found = _check_files(lake, folder, sides, faults)
+        if "delta" in states[-1]["tables"][folder]:
+            tables = [state["tables"].get(folder, {"files": {}}) for state in states]
+            faults += log_faults(lake / folder, tables, found)
+            is_new[name] = all(found.get(path) == file["sha256"] for path, file in sides[-1].items())
+            _check_marker(lake / folder, True, len(states) == 1, settled, faults)
+            continue
         wanted = [by_partition({path: file["sha256"] for path, file in side.items()}) for side in sides]
         there = by_partition(found)
         for part in sorted({part for side in (there, *wanted) for part in side}):
@@ -243,6 +255,8 @@ def _check_files(lake: Path, folder: str, sides: Sequence[Mapping[str, Any]], fa
     """The data files of a table, each checked as a whole."""
     found: Contents = {}
     for path in files_below(lake / folder):
+        if is_in_log(path):
+            continue
         if is_marker(path):
             if path != "_SUCCESS" or (lake / folder / path).stat().st_size:
                 faults.add(f"{folder}/{path} is not a valid marker")
