@@ -1,4 +1,4 @@
-"""What differs between engines, as data. The statements are in `templates/`, by engine and format."""
+"""The differences between engines, as data. The statements are in `templates/`, by engine and format."""
 
 from __future__ import annotations
 
@@ -67,6 +67,7 @@ ENGINES: Mapping[str, Engine] = {
         quote="`",
         has_backslash=True,
         local="file://",
+        wildcards="*?{}[]",
         refusals={},
     ),
     "snowflake": Engine(

@@ -88,7 +88,7 @@ def _filled(template: str, fields: Mapping[str, str]) -> Iterator[str]:
             if all(fields[name] for name in re.findall("<<(.*?)>>", line))
         ]
         if lines:
-            yield "\n".join(lines).replace("\n;", ";")
+            yield "\n".join(lines).replace("\n;", ";").replace(",\n)", "\n)")
 
 
 def _fields(target: Target, table: Table) -> dict[str, str]:
@@ -208,9 +208,10 @@ def _added_partitions(target: Target, table: Table, name: str) -> Iterator[str]:
     known = table.partitions or ()
     if not known or len(known) > MAX_PRINTED_PARTITIONS:
         yield (
-            f"-- {table.name} has {len(known):,} partitions, and up to {MAX_PRINTED_PARTITIONS:,} are printed.\n"
-            "-- A crawler of AWS Glue registers them in the same database; if the names of partition columns are\n"
-            "-- in lower case, MSCK REPAIR TABLE in Athena does, too."
+            f"-- {table.name} has {len(known):,} partitions, and up to {MAX_PRINTED_PARTITIONS:,} are "
+            "printed.\n"
+            "-- A crawler of AWS Glue registers them in the same database, and so does MSCK REPAIR TABLE in\n"
+            "-- Athena, if the names of partition columns are in lower case."
         )
         return
     named = [partition for partition in known if None not in table.values(partition)]
