@@ -111,6 +111,8 @@ def _fields(target: Target, table: Table) -> dict[str, str]:
         "location": location,
         "folder": text(table.location.removeprefix(f"{target.root}/")),
         "files": location + pattern,
+        # How the names of data files begin, so that metadata of Delta is no data.
+        "first_part": f"{keys[0]}=" if keys else "part-",
         "escaped_files": re.sub(r"([*?\[])", r"[\1]", location) + pattern,
         "table_files": f"{database}.{quoted(table.name + '_files')}",
         "columns": types(table.file_columns | key_columns, ",\n  "),

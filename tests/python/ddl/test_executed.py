@@ -80,6 +80,18 @@ def test_the_version_hint_of_a_lake_is_read(odd_lake: Path) -> None:
         shutil.rmtree(odd_lake / "_etl/iceberg")
 
 
+def test_metadata_of_delta_is_no_data(lake: Path, connection: duckdb.DuckDBPyConnection) -> None:
+    expected = {table: frame for table, frame in opened(lake)}
+    for folder in ("songs_table", "artists_table", "user_table", "time_table", "songplays_table"):
+        log = lake / folder / "_delta_log"
+        log.mkdir()
+        pl.DataFrame({"add": ["a file"]}).write_parquet(log / "00000000000000000010.checkpoint.parquet")
+    for statement in statements("duckdb", lake):
+        connection.execute(statement)
+    for table, frame in expected.items():
+        assert_same_table(connection.sql(f"SELECT * FROM sparkify.{table}").pl(), frame, table)
+
+
 def test_a_path_with_wildcards(
     tmp_path: Path, run: Callable[..., Report], connection: duckdb.DuckDBPyConnection
 ) -> None:

@@ -215,7 +215,10 @@ def test_chosen_tables(lake: dict[str, Any]) -> None:
 def test_google_cloud_storage_has_its_own_scheme_in_bigquery() -> None:
     options = {"endpoint_url": "https://storage.googleapis.com"}
     parquet = printed("bigquery", "parquet", **options)
-    assert "uris = ['gs://bucket/my lake/songs_table/*.parquet']" in parquet and "CONNECTION `" not in parquet
+    assert (
+        "uris = ['gs://bucket/my lake/songs_table/year=*.parquet']" in parquet
+        and "CONNECTION `" not in parquet
+    )
     delta = printed("bigquery", "delta", **options)
     assert "WITH CONNECTION `REGION.CONNECTION`" in delta and "s3://" not in delta
 

@@ -13,6 +13,6 @@ WITH PARTITION COLUMNS (<<keys>>)
 WITH CONNECTION `<<s3_connection>>`
 OPTIONS (
   hive_partition_uri_prefix = '<<hive_prefix>>',
-  uris = ['<<location>>/*.parquet'],
+  uris = ['<<location>>/<<first_part>>*.parquet'],
   format = 'PARQUET'
 );

@@ -16,5 +16,5 @@ CREATE OR REPLACE EXTERNAL TABLE <<table>> (
 PARTITION BY (<<key_names>>)
 LOCATION = @<<table_files>>
 AUTO_REFRESH = FALSE
-PATTERN = '.*[.]parquet'
+PATTERN = '.*part-[^/]*[.]parquet'
 FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE);

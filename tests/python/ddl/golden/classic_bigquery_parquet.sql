@@ -14,7 +14,7 @@ WITH PARTITION COLUMNS (`year` INT64, `artist_id` STRING)
 WITH CONNECTION `aws-REGION.CONNECTION`
 OPTIONS (
   hive_partition_uri_prefix = 's3://bucket/my lake/songs_table',
-  uris = ['s3://bucket/my lake/songs_table/*.parquet'],
+  uris = ['s3://bucket/my lake/songs_table/year=*.parquet'],
   format = 'PARQUET'
 );
 
@@ -27,7 +27,7 @@ CREATE OR REPLACE EXTERNAL TABLE `sparkify`.`artists` (
 )
 WITH CONNECTION `aws-REGION.CONNECTION`
 OPTIONS (
-  uris = ['s3://bucket/my lake/artists_table/*.parquet'],
+  uris = ['s3://bucket/my lake/artists_table/part-*.parquet'],
   format = 'PARQUET'
 );
 
@@ -40,7 +40,7 @@ CREATE OR REPLACE EXTERNAL TABLE `sparkify`.`users` (
 )
 WITH CONNECTION `aws-REGION.CONNECTION`
 OPTIONS (
-  uris = ['s3://bucket/my lake/user_table/*.parquet'],
+  uris = ['s3://bucket/my lake/user_table/part-*.parquet'],
   format = 'PARQUET'
 );
 
@@ -55,7 +55,7 @@ WITH PARTITION COLUMNS (`year` INT64, `month` INT64)
 WITH CONNECTION `aws-REGION.CONNECTION`
 OPTIONS (
   hive_partition_uri_prefix = 's3://bucket/my lake/time_table',
-  uris = ['s3://bucket/my lake/time_table/*.parquet'],
+  uris = ['s3://bucket/my lake/time_table/year=*.parquet'],
   format = 'PARQUET'
 );
 
@@ -74,6 +74,6 @@ WITH PARTITION COLUMNS (`year` INT64, `month` INT64)
 WITH CONNECTION `aws-REGION.CONNECTION`
 OPTIONS (
   hive_partition_uri_prefix = 's3://bucket/my lake/songplays_table',
-  uris = ['s3://bucket/my lake/songplays_table/*.parquet'],
+  uris = ['s3://bucket/my lake/songplays_table/year=*.parquet'],
   format = 'PARQUET'
 );

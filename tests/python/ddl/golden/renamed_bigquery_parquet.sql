@@ -14,7 +14,7 @@ WITH PARTITION COLUMNS (`Released` INT64, `artistId` STRING)
 WITH CONNECTION `aws-REGION.CONNECTION`
 OPTIONS (
   hive_partition_uri_prefix = 's3://bucket/my lake/songs/songs.parquet',
-  uris = ['s3://bucket/my lake/songs/songs.parquet/*.parquet'],
+  uris = ['s3://bucket/my lake/songs/songs.parquet/Released=*.parquet'],
   format = 'PARQUET'
 );
 
@@ -27,7 +27,7 @@ CREATE OR REPLACE EXTERNAL TABLE `sparkify`.`users` (
 )
 WITH CONNECTION `aws-REGION.CONNECTION`
 OPTIONS (
-  uris = ['s3://bucket/my lake/dimensions/it\'s users/*.parquet'],
+  uris = ['s3://bucket/my lake/dimensions/it\'s users/part-*.parquet'],
   format = 'PARQUET'
 );
 
@@ -42,6 +42,6 @@ WITH PARTITION COLUMNS (`year` INT64, `monthOfYear` INT64)
 WITH CONNECTION `aws-REGION.CONNECTION`
 OPTIONS (
   hive_partition_uri_prefix = 's3://bucket/my lake/dimensions/time',
-  uris = ['s3://bucket/my lake/dimensions/time/*.parquet'],
+  uris = ['s3://bucket/my lake/dimensions/time/year=*.parquet'],
   format = 'PARQUET'
 );
