@@ -7,6 +7,7 @@ that does not exist yet, and about the folder if a table is in several.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -99,12 +100,13 @@ def read_tables(config: Config) -> tuple[str, list[Table]]:
         config = config.without("column_names")
         if "column_names" in options:
             config = config.with_values("the lake", column_names=options["column_names"])
-    window = str(options.get("ts_window") or config.value("ts_window") or _engine.defaults()["ts_window"])
-    first, _, last = window.partition("..")
+    window = options.get("ts_window") or str(config.value("ts_window") or "")
+    years = re.findall(r"(\d{4})-\d", window) or re.findall(r"(\d{4})-\d", _engine.defaults()["ts_window"])
     schema = _engine.renamed_schema(config)
     # The engine normalizes the location, so the root comes from a folder with a known name.
     root = _engine.lake_layout(config.without("table_names"))["songs"].removesuffix("/songs_table")
-    root = root if is_remote(root) else os.path.abspath(root)
+    if root and not is_remote(root):
+        root = os.path.abspath(root)
     tables = []
     for name, described in schema.items():
         entry = _folder_of(name, root, config, found)
@@ -118,7 +120,7 @@ def read_tables(config: Config) -> tuple[str, list[Table]]:
                 keys=tuple(described["partition_columns"]),
                 names=dict(zip(_engine.star_schema()[name]["columns"], described["columns"], strict=True)),
                 partitions=tuple(entry["partitions"]) if found else None,
-                years=(int(first[:4]), int(last[:4])),
+                years=(int(years[0]), int(years[-1])),
                 iceberg=f"{root}/_etl/iceberg/{name}/metadata",
                 iceberg_hint=entry["iceberg_hint"],
             )

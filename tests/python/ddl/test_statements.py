@@ -183,6 +183,9 @@ def test_settings_name_the_tables_of_a_lake_that_does_not_exist_yet(
     assert "ARRAY['released', 'artist_id']" in text
     assert "there is no lake at s3://bucket/lake; the names are those of the settings" in caplog.text
     assert "has 0 partitions" in printed("redshift", "parquet")
+    assert "'projection.year.range' = '1990,2100'" in printed("athena", "parquet")
+    Path("lake.cfg").write_text("TS_WINDOW = 1970-01-01..2030-06-01\n")
+    assert "'projection.year.range' = '1970,2030'" in printed("athena", "parquet")
 
 
 def test_the_lake_decides_about_names(lake: dict[str, Any]) -> None:
@@ -276,6 +279,18 @@ def test_wrong_arguments_are_refused(
     with pytest.raises(kind) as refused:
         ddl_with(*options, resolve("ddl", {"output": "s3://bucket/lake"}))
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("output", "location"),
+    [
+        ("s3a://bucket//", "s3://bucket/user_table/*"),
+        ("/", "/user_table/*"),
+        ("a/../b/", "{}/b/user_table/*"),
+    ],
+)
+def test_a_location_is_normalized(output: str, location: str) -> None:
+    assert f"'{location.format(Path.cwd())}.parquet'" in printed("duckdb", "parquet", output, tables="users")
 
 
 def test_a_location_with_a_wildcard_is_refused_where_it_has_no_escape() -> None:
