@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from logging import Logger
     from types import ModuleType
 
-    from sparkify_lake._native import TablePresence, TableSchema
+    from sparkify_lake._native import LakeTables, TablePresence, TableSchema
     from sparkify_lake.executors import ExecutorBinding
     from sparkify_lake.render.progress import OnTick, Tick
     from sparkify_lake.settings.config import Config
@@ -82,6 +82,12 @@ def lake_layout(config: Config) -> dict[str, str]:
 def find_tables(config: Config) -> TablePresence:
     """Returns which tables of a lake exist."""
     found: TablePresence = call(config, lambda: native().look(config.native_options()))
+    return found
+
+
+def lake_tables(config: Config) -> LakeTables:
+    """Returns the tables of a lake from its commit log."""
+    found: LakeTables = call(config, lambda: native().lake_tables(config.native_options()))
     return found
 
 

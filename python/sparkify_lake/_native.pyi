@@ -20,6 +20,20 @@ class TablePresence(TypedDict):
     region: str | None  # of the bucket; None for a local lake
     url: str | None  # of the bucket; None for a local lake
 
+class LakeTable(TypedDict):
+    """A table of a lake, from its commit log."""
+
+    table: str  # its name in the schema
+    folder: str  # below the root of the lake
+    partitions: list[str]  # the folders below it that have files
+    iceberg_hint: str | None  # the version hint of its Iceberg metadata
+
+class LakeTables(TypedDict):
+    """The tables of a lake at its newest version."""
+
+    options: dict[str, str]  # the options that decide rows and bytes
+    tables: list[LakeTable]
+
 class TableSchema(TypedDict):
     """The schema of one table."""
 
@@ -76,6 +90,9 @@ def lake_layout(options: Mapping[str, object]) -> dict[str, str]:
 
 def look(options: Mapping[str, object]) -> TablePresence:
     """Finds out which tables exist at `output`."""
+
+def lake_tables(options: Mapping[str, object]) -> LakeTables:
+    """Returns the tables of the lake at `output`, from its commit log."""
 
 def aws_settings(profile: str | None = None) -> tuple[list[tuple[str, str, str]], str | None]:
     """Returns the options that AWS's tools set, as (name, value, origin), and why profiles cannot be read."""

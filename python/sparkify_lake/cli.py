@@ -16,7 +16,15 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from sparkify_lake import _engine, diagnostics, jobs
-from sparkify_lake.cli_arguments import FILE_FLAGS, POSITIONALS, SAMPLE_SIZES, Command, command_of, parser_for
+from sparkify_lake.cli_arguments import (
+    FILE_COMMANDS,
+    OWN_FLAGS,
+    POSITIONALS,
+    SAMPLE_SIZES,
+    Command,
+    command_of,
+    parser_for,
+)
 from sparkify_lake.cli_help import help_text
 from sparkify_lake.errors import InternalError, SparkifyLakeError, Terminated, UsageError
 from sparkify_lake.render.standard_output import discard_stdout, open_missing_streams, print_result
@@ -107,9 +115,12 @@ def _run_command(words: Sequence[str]) -> int:
         return _sample(given)
     if command == "doctor":
         return _doctor(given)
-    if command in FILE_FLAGS:
+    if command == "ddl":
+        return _ddl(given)
+    if command in FILE_COMMANDS:
         return _write_files(command, given)
-    _merge_positionals(command, given)
+    for positional in POSITIONALS[command]:
+        _merge_positional(positional, given)
     if command in ("check", "recover", "status"):
         config = resolve(command, given, as_flags=True)
         with _log_on_stderr(config):
@@ -128,15 +139,12 @@ def _run_command(words: Sequence[str]) -> int:
         )
 
 
-def _merge_positionals(command: Command, given: dict[str, Any]) -> None:
-    """Puts positional arguments in the place of the flags with the same meaning."""
-    for positional in POSITIONALS[command]:
-        value, name = given.pop(positional), positional.lower()
-        if value is not None and given[name] is not None:
-            raise UsageError(
-                f"{name} is given twice, as an argument and as --{name}", hint="keep one of them"
-            )
-        given[name] = value if value is not None else given[name]
+def _merge_positional(positional: str, given: dict[str, Any]) -> None:
+    """Puts a positional argument in the place of the flag with the same meaning."""
+    value, name = given.pop(positional), positional.lower()
+    if value is not None and given[name] is not None:
+        raise UsageError(f"{name} is given twice, as an argument and as --{name}", hint="keep one of them")
+    given[name] = value if value is not None else given[name]
 
 
 def _doctor(given: dict[str, Any]) -> int:
@@ -146,11 +154,19 @@ def _doctor(given: dict[str, Any]) -> int:
         return _print_result(diagnostics.doctor_with(location, config), config)
 
 
+def _ddl(given: dict[str, Any]) -> int:
+    from sparkify_lake.ddl import ddl_with
+
+    engine, format, database = (given.pop(name) for name in ("ENGINE", "format", "database"))
+    _merge_positional("OUTPUT", given)
+    config = resolve("ddl", given, as_flags=True)
+    with _log_on_stderr(config):
+        return _print_result(ddl_with(engine, format, database, config), config)
+
+
 def _write_files(command: Command, given: dict[str, Any]) -> int:
     """Runs `migrate` or `init`, which read no settings."""
-    flags = {
-        name: value for name, value in given.items() if name in FILE_FLAGS[command] and value is not None
-    }
+    flags = {name: value for name, value in given.items() if name in OWN_FLAGS[command] and value is not None}
     result: Migration | NewProject
     if command == "init":
         from sparkify_lake.migrate.project import create_project

@@ -12,7 +12,7 @@ from sparkify_lake.errors import UsageError
 from sparkify_lake.settings.options import OPTIONS, Option, suggestion
 
 Command = Literal[
-    "run", "config", "sample", "doctor", "check", "recover", "status", "migrate", "init"
+    "run", "config", "sample", "doctor", "check", "recover", "status", "ddl", "migrate", "init"
 ]  # fmt: skip
 
 # The positional arguments of each command.
@@ -24,12 +24,13 @@ POSITIONALS: Mapping[Command, tuple[str, ...]] = {
     "check": ("OUTPUT",),
     "recover": ("OUTPUT",),
     "status": ("OUTPUT", "INPUT"),
+    "ddl": ("ENGINE", "OUTPUT"),
     "migrate": ("OLD_ETL",),
     "init": ("DIR",),
 }
 # `run` has no name on the command line.
 NAMED_COMMANDS: tuple[Command, ...] = (
-    "config", "sample", "doctor", "check", "recover", "status", "migrate", "init",
+    "config", "sample", "doctor", "check", "recover", "status", "ddl", "migrate", "init",
 )  # fmt: skip
 COMMON_FLAGS = ("json", "quiet", "verbose")
 SAMPLE_SIZES = {
@@ -39,8 +40,14 @@ SAMPLE_SIZES = {
     "users": "number of users",
     "seed": "another seed gives other data",
 }
-# The flags of commands that write files instead of tables, with the placeholder of the value and the help.
-FILE_FLAGS: Mapping[Command, Mapping[str, tuple[str, str]]] = {
+# Commands that write files instead of tables, and read no settings.
+FILE_COMMANDS: tuple[Command, ...] = ("migrate", "init")
+# The flags that are not options, with the placeholder of the value and the help.
+OWN_FLAGS: Mapping[Command, Mapping[str, tuple[str, str]]] = {
+    "ddl": {
+        "format": ("FORMAT", "format of the tables: parquet, delta or iceberg [parquet]"),
+        "database": ("NAME", "database, schema or data set of the engine for the tables [sparkify]"),
+    },
     "migrate": {
         "output_dir": ("DIR", "folder for the new files; by default migrated/ next to the script"),
         "dry_run": ("", "print the report, but write no files"),
@@ -94,7 +101,7 @@ def parser_for(command: Command) -> ArgumentParser:
     if command == "sample":
         for size in SAMPLE_SIZES:
             parser.add_argument(f"--{size}", type=int)
-    for name, (metavar, _) in FILE_FLAGS.get(command, {}).items():
+    for name, (metavar, _) in OWN_FLAGS.get(command, {}).items():
         flag = "--" + name.replace("_", "-")
         if metavar:
             parser.add_argument(flag, dest=name)
@@ -115,7 +122,7 @@ def options_of(command: Command) -> list[Option]:
     """Returns the options that a command accepts."""
     if command in ("run", "config"):
         return list(OPTIONS)
-    if command in FILE_FLAGS:
+    if command in FILE_COMMANDS:
         return [option for option in OPTIONS if option.name == "json"]
     common = (*COMMON_FLAGS, "no_progress") if command == "sample" else COMMON_FLAGS
     return [option for option in OPTIONS if option.name in common or command in option.calls]

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from sparkify_lake import _engine
-from sparkify_lake.cli_arguments import FILE_FLAGS, SAMPLE_SIZES, Command, options_of
+from sparkify_lake.cli_arguments import FILE_COMMANDS, OWN_FLAGS, SAMPLE_SIZES, Command, options_of
 from sparkify_lake.errors import SparkifyLakeError
 from sparkify_lake.settings.config import default_of
 from sparkify_lake.settings.environment import wants_plain_text
@@ -20,6 +20,7 @@ TITLES: Mapping[Command, str] = {
     "check": "sparkify-lake check: compare the files of a lake with its commit log; changes nothing",
     "status": "sparkify-lake status: show the newest version of a lake, and new input files",
     "recover": "sparkify-lake recover: publish the version that a stopped run committed",
+    "ddl": "sparkify-lake ddl: print statements with which another engine reads the tables of a lake",
     "migrate": "sparkify-lake migrate: write lake.cfg and a new etl.py that replace an etl.py for Spark",
     "init": "sparkify-lake init: create the files of a new project",
 }
@@ -32,6 +33,7 @@ USAGES: Mapping[Command, tuple[str, ...]] = {
         "  {program} check OUTPUT                  compare the files of a lake with its commit log",
         "  {program} status OUTPUT [INPUT]         show the newest version of a lake, and new input files",
         "  {program} recover OUTPUT                publish the version that a stopped run committed",
+        "  {program} ddl ENGINE OUTPUT             print CREATE TABLE statements for Athena, Trino, ...",
         "  {program} sample DIR [options]          only create a sample data set",
         "  {program} migrate OLD_ETL.py            write lake.cfg and etl.py that replace a Spark job",
         "  {program} init [DIR]                    create etl.py, dl.cfg and lake.cfg for a new project",
@@ -51,6 +53,13 @@ USAGES: Mapping[Command, tuple[str, ...]] = {
     ),
     "recover": (
         "  {program} recover [OUTPUT] [options]    then check the lake, with the exit codes of check",
+    ),
+    "ddl": (
+        "  {program} ddl ENGINE [OUTPUT] [options]",
+        "",
+        "  ENGINE is athena (and AWS Glue), redshift, trino, spark (also for Databricks), snowflake,",
+        "  bigquery, clickhouse, duckdb, or dbt, which gets a sources.yml with tests.",
+        "  Only prints: it runs no statement, contacts no engine, and writes nothing.",
     ),
     "migrate": (
         "  {program} migrate OLD_ETL.py [options]    read the script, but do not run it",
@@ -83,7 +92,7 @@ def help_text(program: str, command: Command) -> str:
     flags = {option.name: f"{option.flag} {option.metavar}".rstrip() for option in options}
     if command == "sample":
         flags |= {size: f"--{size} N" for size in SAMPLE_SIZES}
-    own = FILE_FLAGS.get(command, {})
+    own = OWN_FLAGS.get(command, {})
     flags |= {name: f"--{name.replace('_', '-')} {metavar}".rstrip() for name, (metavar, _) in own.items()}
     width = max(map(len, flags.values()))
 
@@ -106,7 +115,7 @@ def help_text(program: str, command: Command) -> str:
         if members:
             lines.append(heading(title))
             lines += [line(option.name, option.help, _default(option, defaults)) for option in members]
-    if command != "sample" and not own:
+    if command not in ("sample", *FILE_COMMANDS):
         lines.append(heading("Settings"))
         lines += [f"  {text}" for text in SETTINGS]
     if command != "sample":

@@ -48,7 +48,8 @@ pub(crate) use staging::{Stage, with_formats_of};
 pub(crate) use staging_sink::{StagedEntry, StagedFile, StagingSink};
 pub use state_damage::LostCopies;
 pub use state_reader::StateReader;
-pub(crate) use status::{LakeVersion, damaged_copies, status, survey};
+pub use status::{LakeTable, LakeTables};
+pub(crate) use status::{LakeVersion, damaged_copies, status, survey, tables};
 pub(crate) use storage::{supports_folder_syncs, supports_locks};
 pub(crate) use worker_staging::{Blob, WorkerStaging};
 

@@ -3,7 +3,7 @@
 //!
 //! Invariant: neither changes anything or takes a lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -55,6 +55,49 @@ pub fn status(location: &Location, stores: &Stores) -> Result<(LakeVersion, Comm
         rows: record.tables.values().map(|table| (table.table.clone(), rows(table))).collect(),
     };
     Ok((status, record))
+}
+
+/// The tables of a lake at its newest version, as other engines need them for their definitions.
+#[derive(Clone, Debug, Serialize)]
+pub struct LakeTables {
+    /// The options that decide rows and bytes, as text; `column_names` is absent if no column is renamed.
+    pub options: BTreeMap<String, String>,
+    /// The tables, by folder.
+    pub tables: Vec<LakeTable>,
+}
+
+/// A table of a lake.
+#[derive(Clone, Debug, Serialize)]
+pub struct LakeTable {
+    /// The plain name of the table.
+    pub table: String,
+    /// Its folder below the root of the lake.
+    pub folder: String,
+    /// The folders below it that have files; an empty name for a table without partitions that has a file.
+    pub partitions: BTreeSet<String>,
+    /// The version hint of the table's Iceberg metadata, if there is one.
+    pub iceberg_hint: Option<String>,
+}
+
+/// Returns the tables of a lake, from its newest commit record; reads no file of a table.
+///
+/// # Errors
+/// The same as [`crate::lake::check`].
+pub fn tables(location: &Location, stores: &Stores) -> Result<LakeTables> {
+    let (storage, head) = open_newest(location, stores)?;
+    let tables = head.record.tables.iter().map(|(folder, TableRecord { table, files, .. })| {
+        let hint = storage.read_optional(&format!("_etl/iceberg/{table}/metadata/version-hint.text"))?;
+        Ok(LakeTable {
+            table: table.clone(),
+            folder: folder.clone(),
+            partitions: files
+                .keys()
+                .map(|file| file.rsplit_once('/').map_or("", |(above, _)| above).to_owned())
+                .collect(),
+            iceberg_hint: hint.map(|hint| String::from_utf8_lossy(&hint).trim().to_owned()),
+        })
+    });
+    Ok(LakeTables { tables: tables.collect::<Result<_>>()?, options: head.record.options.clone() })
 }
 
 /// Finds the input files, of those that `is_needed` accepts by content and name, whose retained copies are missing or

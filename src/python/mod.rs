@@ -113,6 +113,14 @@ fn status(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<PyAny>>
     convert::to_python(py, &status)
 }
 
+/// Returns the folders, the partitions and the column names of the lake at `output`, from its commit log.
+#[pyfunction]
+fn lake_tables(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<PyAny>> {
+    let config = configuration(py, options)?;
+    let tables = bridge::call(py, None, |context| job::tables::tables(&config, context))?;
+    convert::to_python(py, &tables)
+}
+
 /// Completes the publication of a committed version; returns the comparison of the lake with its commit log.
 #[pyfunction]
 fn recover(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
@@ -266,6 +274,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(doctor, module)?)?;
     module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(status, module)?)?;
+    module.add_function(wrap_pyfunction!(lake_tables, module)?)?;
     module.add_function(wrap_pyfunction!(recover, module)?)?;
     module.add_function(wrap_pyfunction!(sample, module)?)?;
     module.add_function(wrap_pyfunction!(defaults, module)?)?;

@@ -20,7 +20,9 @@ from sparkify_lake.settings.environment import ENVIRONMENT_PREFIX
 from sparkify_lake.settings.locations import normalized
 
 Kind = Literal["location", "choice", "list", "size", "number", "text", "flag", "path"]
-Call = Literal["run", "plan", "build", "open_lake", "doctor", "check", "recover", "status", "program"]
+Call = Literal[
+    "run", "plan", "build", "open_lake", "doctor", "check", "recover", "status", "ddl", "program"
+]  # fmt: skip
 Group = Literal["locations", "store", "tables", "limits", "program"]
 Source = Literal["argument", "environment", "file", "aws"]
 
@@ -36,7 +38,7 @@ GROUPS: Mapping[Group, str] = {
 
 _WRITING: frozenset[Call] = frozenset({"run", "plan"})
 _READING: frozenset[Call] = frozenset({"run", "plan", "build"})
-_OPENING: frozenset[Call] = frozenset({"open_lake", "check", "recover", "status"})
+_OPENING: frozenset[Call] = frozenset({"open_lake", "check", "recover", "status", "ddl"})
 _ALL_CALLS: frozenset[Call] = _READING | _OPENING | {"doctor"}
 _STORING: frozenset[Call] = _WRITING | {"recover", "doctor"}
 _RUN_ONLY: frozenset[Call] = frozenset({"run"})
@@ -149,9 +151,9 @@ OPTIONS: tuple[Option, ...] = (
                "aws-exec-read", "public-read", "public-read-write",
            ),
            help="canned access control list of new objects"),
-    Option(name="tables", kind="list", group="tables", metavar="NAMES", calls=_WRITING,
+    Option(name="tables", kind="list", group="tables", metavar="NAMES", calls=_WRITING | {"ddl"},
            choices=("songs", "artists", "users", "time", "songplays"),
-           help="tables to write, comma-separated"),
+           help="only these tables, comma-separated"),
     Option(name="match", kind="choice", group="tables", metavar="RULE",
            choices=("title_artist_duration", "title_artist"),
            help="match by title_artist_duration or title_artist"),
@@ -159,9 +161,11 @@ OPTIONS: tuple[Option, ...] = (
            help="plays without a matching song: keep or drop"),
     Option(name="compression", kind="choice", group="tables", metavar="CODEC", calls=_WRITING,
            choices=("snappy", "zstd", "none"), help="compression of the Parquet files: snappy, zstd or none"),
-    Option(name="table_names", kind="text", group="tables", metavar="NAMES", calls=_WRITING | {"open_lake"},
+    Option(name="table_names", kind="text", group="tables", metavar="NAMES",
+           calls=_WRITING | {"open_lake", "ddl"},
            help="folder names: classic, plain, or songs=tracks,users=users/users.parquet"),
-    Option(name="column_names", kind="text", group="tables", metavar="NAMES", calls=_READING | {"open_lake"},
+    Option(name="column_names", kind="text", group="tables", metavar="NAMES",
+           calls=_READING | {"open_lake", "ddl"},
            help="new names of columns: artists.name=artist_name,users.user_id=userId"),
     Option(name="formats", kind="list", group="tables", metavar="NAMES", calls=_WRITING,
            choices=("parquet", "delta"),

@@ -131,7 +131,7 @@ def test_help_lists_every_option(program: Program, engine: FakeEngine) -> None:
     assert out.isascii() and "\x1b" not in out
     assert max(map(len, lines)) <= 100
     assert "python etl.py config" in out
-    for command in ("sample", "config", "doctor", "check", "status", "recover"):
+    for command in ("sample", "config", "doctor", "check", "status", "recover", "ddl"):
         assert f"python etl.py {command}" in out
         assert program(command, "--help")[1].startswith(f"sparkify-lake {command}: ")
 

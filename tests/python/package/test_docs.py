@@ -36,7 +36,7 @@ def test_the_messages_of_troubleshooting_exist() -> None:
 def test_flags_on_a_page_exist(page: Path) -> None:
     known = {option.flag for option in OPTIONS}
     known |= {f"--no-{option.flag[2:]}" for option in OPTIONS if option.kind == "flag"}
-    # Of the commands `sample`, `migrate` and `init`, of cargo and pytest, and of other programs.
+    # Of the commands `sample`, `ddl`, `migrate` and `init`, of cargo and pytest, and of other programs.
     known |= {
         "--conf",
         "--help",
@@ -55,6 +55,8 @@ def test_flags_on_a_page_exist(page: Path) -> None:
         "--airflow",
         "--force",
         "--output-dir",
+        "--format",
+        "--database",
     }
     text = re.sub(r"<!--.*?-->|--8<--.*", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
     flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", text))

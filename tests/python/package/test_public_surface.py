@@ -35,6 +35,7 @@ COMMANDS = (
     ("check",),
     ("recover",),
     ("status",),
+    ("ddl",),
     ("migrate",),
     ("init",),
 )

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 import sparkify_lake
+from sparkify_lake.ddl import ddl_with
+from sparkify_lake.settings.resolve import resolve
 from support.processes import ROOT, Finished, clean_environment
 from support.s3_jobs import Data, differences, home, options, report, tables_of, tree
 from support.s3_servers import REGION, Bucket
@@ -53,6 +55,24 @@ def test_tables_in_nested_folders(bucket: Bucket, data: Data) -> None:
     assert sparkify_lake.check(bucket.url("lake"), **store).problem_count == 0
     lake = sparkify_lake.open_lake(bucket.url("lake"), table_names=names, **store)
     assert len(lake.songs.collect()) == done.tables["songs"].rows
+
+
+def test_statements_for_a_lake_in_a_bucket(bucket: Bucket, data: Data) -> None:
+    """The commit log in the bucket names the folders and partitions; nothing is written."""
+    given = access(bucket, table_names={"songs": "songs/songs.parquet"}, column_names="songs.year=released")
+    sparkify_lake.run(data.input, bucket.url("lake"), **given)
+    before = bucket.contents("lake")
+    more = {
+        name: value for name, value in given.items() if name not in ("quiet", "table_names", "column_names")
+    }
+    text = str(ddl_with("redshift", None, None, resolve("ddl", {"output": bucket.url("lake"), **more})))
+    folders = {
+        path.rpartition("/")[0] for path in before if path.endswith(".parquet") and "/songs/" in f"/{path}"
+    }
+    assert 'PARTITIONED BY ("released" INTEGER, "artist_id" VARCHAR(65535))' in text
+    assert len(folders) > 5
+    assert all(f"/{folder.partition('songs/')[2]}/'" in text for folder in folders)
+    assert bucket.contents("lake") == before
 
 
 def test_from_disk_to_a_bucket(bucket: Bucket, data: Data) -> None:

@@ -1,0 +1,13 @@
+-- The tables of the lake <<root>> for BigQuery, as Iceberg tables. Printed by sparkify-lake ddl, which runs nothing.
+-- Replace REGION and CONNECTION by those of a connection that can read the lake.
+-- https://cloud.google.com/bigquery/docs/iceberg-external-tables
+
+CREATE SCHEMA IF NOT EXISTS <<database>>;
+
+-- for each table
+CREATE OR REPLACE EXTERNAL TABLE <<table>>
+WITH CONNECTION `<<connection>>`
+OPTIONS (
+  format = 'ICEBERG',
+  uris = ['<<metadata>>']
+);

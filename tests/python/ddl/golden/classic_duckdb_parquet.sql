@@ -1,0 +1,41 @@
+-- The tables of the lake s3://bucket/my lake for DuckDB. Printed by sparkify-lake ddl, which runs nothing.
+-- For s3://, create a secret first: https://duckdb.org/docs/stable/core_extensions/httpfs/s3api
+-- https://duckdb.org/docs/stable/data/partitioning/hive_partitioning
+
+CREATE SCHEMA IF NOT EXISTS "sparkify";
+
+CREATE OR REPLACE VIEW "sparkify"."songs" AS
+SELECT "song_id", "title", "artist_id", "year", "duration"
+FROM read_parquet(
+  's3://bucket/my lake/songs_table/*/*/*.parquet',
+  hive_types = {"year": INTEGER, "artist_id": VARCHAR},
+  hive_partitioning = true
+);
+
+CREATE OR REPLACE VIEW "sparkify"."artists" AS
+SELECT "artist_id", "name", "location", "latitude", "longitude"
+FROM read_parquet(
+  's3://bucket/my lake/artists_table/*.parquet'
+);
+
+CREATE OR REPLACE VIEW "sparkify"."users" AS
+SELECT "user_id", "first_name", "last_name", "gender", "level"
+FROM read_parquet(
+  's3://bucket/my lake/user_table/*.parquet'
+);
+
+CREATE OR REPLACE VIEW "sparkify"."time" AS
+SELECT "start_time", "hour", "day", "week", "month", "year", "weekday"
+FROM read_parquet(
+  's3://bucket/my lake/time_table/*/*/*.parquet',
+  hive_types = {"year": INTEGER, "month": INTEGER},
+  hive_partitioning = true
+);
+
+CREATE OR REPLACE VIEW "sparkify"."songplays" AS
+SELECT "songplay_id", "start_time", "user_id", "level", "song_id", "artist_id", "session_id", "location", "user_agent", "year", "month"
+FROM read_parquet(
+  's3://bucket/my lake/songplays_table/*/*/*.parquet',
+  hive_types = {"year": INTEGER, "month": INTEGER},
+  hive_partitioning = true
+);
