@@ -1,6 +1,7 @@
 """Reads an `etl.py` for Spark without running it, and writes the files with which this package replaces it.
 
-    values        what an expression of the script can be: texts with unknown parts, columns, frames
+    values        what an expression of the script can be: texts with unknown parts, columns, conditions
+    frames        frames: their columns, and what happened to their rows
     recording     what the script does: what it reads, writes, sets, and what could not be understood
     sql           SQL texts as frames
     columns       functions and methods of columns

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sparkify_lake.migrate import library
 from sparkify_lake.migrate.evaluation import FUNCTIONS, Evaluation, assign_names, merged, truth
-from sparkify_lake.migrate.recording import Note, is_secret, looks_secret, without_userinfo
+from sparkify_lake.migrate.recording import is_secret, looks_secret, without_userinfo
 from sparkify_lake.migrate.spark import Context
 from sparkify_lake.migrate.values import (
     Class,
@@ -312,20 +313,20 @@ class Interpreter(Evaluation):
         """Records what the script puts into the environment."""
         recording = self.context.recording
         if isinstance(value, Settings):  # config["KEY"], without a section
-            value = symbol(value.section or "?", "setting")
+            value = library.text_of(value)
         if not isinstance(value, Text):
             return
         constant = value.constant
         if constant is None:
             piece = value.pieces[0]
             if piece.kind == "setting" and is_secret(name, piece.text):
-                recording.credentials.append(Note(line, f"{name} from {piece}"))
+                recording.credential(line, name, piece)
             else:
-                recording.settings[name] = (value, line)
+                recording.set(name, value, line)
         elif constant and is_secret(name, constant):
             recording.secret(line, f"the environment variable {name}", constant)
         else:
-            recording.settings[name] = (value, line)
+            recording.set(name, value, line)
 
     def _follow_global(self, node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
         scope.shared.update(node.names)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sparkify_lake.migrate import sql
 from sparkify_lake.migrate.columns import columns_in
-from sparkify_lake.migrate.recording import Read, Recording, Write, is_secret
+from sparkify_lake.migrate.frames import Frame, Grouped, Reader, Writer
+from sparkify_lake.migrate.recording import Read, Recording, Write, is_secret, part_of
 from sparkify_lake.migrate.values import (
     FIELDS,
     Bound,
     Column,
     Condition,
-    Frame,
-    Grouped,
-    Reader,
     Session,
     Text,
     Unknown,
-    Writer,
     as_text,
     constant_of,
     names_in,
@@ -28,15 +26,15 @@ from sparkify_lake.migrate.values import (
 
 # The methods of a frame that change neither its columns nor its rows.
 _NEUTRAL = (
-    "alias", "cache", "checkpoint", "coalesce", "hint", "localCheckpoint", "orderBy", "persist",
+    "cache", "checkpoint", "coalesce", "hint", "localCheckpoint", "orderBy", "persist",
     "repartition", "repartitionByRange", "sort", "sortWithinPartitions", "unpersist", "fillna",
 )  # fmt: skip
 _SHOWING = (
     "show", "printSchema", "count", "explain", "head", "first", "take", "collect", "describe", "summary",
-    "toPandas", "foreach", "isEmpty", "tail",
+    "toPandas", "foreach", "isEmpty", "tail", "getNumPartitions",
 )  # fmt: skip
 FRAME_METHODS = frozenset({
-    *_NEUTRAL, *_SHOWING, "select", "selectExpr", "withColumn", "withColumns", "withColumnRenamed",
+    *_NEUTRAL, *_SHOWING, "alias", "select", "selectExpr", "withColumn", "withColumns", "withColumnRenamed",
     "withColumnsRenamed", "drop", "toDF", "filter", "where", "distinct", "dropDuplicates", "drop_duplicates",
     "join", "crossJoin", "groupBy", "groupby", "limit", "union", "unionAll", "unionByName",
     "createOrReplaceTempView", "createTempView", "createGlobalTempView", "createOrReplaceGlobalTempView",
@@ -102,7 +100,7 @@ def _set(context: Context, key: Any, value: Any, line: int) -> None:
             context.recording.secret(line, f"the setting {name}", constant)
     elif name in _SETTINGS or "fs.s3" in name:
         plain = name.removeprefix("spark.hadoop.").replace("fs.s3n.", "fs.s3a.").replace("fs.s3.", "fs.s3a.")
-        context.recording.settings[plain] = (given, line)
+        context.recording.set(plain, given, line)
 
 
 def _query(context: Context, query: Any, line: int) -> Frame:
@@ -130,24 +128,34 @@ def reader_method(
         paths = given if isinstance(given, list | tuple) else [given]
         for path in paths:
             if isinstance(path, Text):
-                found = _written(context, path)
+                kind = (constant_of(keywords.get("format")) or reader.format) if name == "load" else name
+                is_input = kind in ("json", "text", "")
+                found = _written(context, path, by_name=not is_input)
                 if found is not None:
                     return found
-                kind = (constant_of(keywords.get("format")) or reader.format) if name == "load" else name
-                if kind in ("json", "text", ""):
+                if is_input:
                     context.recording.reads.append(Read(path, line, tuple(context.functions)))
-            else:
-                context.recording.not_understood(line, "the path of a read")
+                else:
+                    reason = "the names of its columns are expected to be those of the input"
+                    context.recording.not_understood(line, f"the {kind} files in {path}", reason)
+                return Frame(sources=frozenset({part_of(path)} - {""}))
+            context.recording.not_understood(line, "the path of a read")
         return Frame()
     return reader  # option, schema
 
 
-def _written(context: Context, path: Text) -> Frame | None:
-    """Returns the frame that the script wrote to a path; a glob below it is the same frame."""
+def _written(context: Context, path: Text, *, by_name: bool) -> Frame | None:
+    """Returns the frame that the script wrote to a path; a glob below it is the same frame.
+
+    With `by_name`, the name of the folder decides if no such path was written.
+    """
     wanted = _key(path)
-    return next(
-        (frame for key, frame in context.lake.items() if wanted == key or wanted.startswith(f"{key}/")), None
-    )
+    for key, frame in context.lake.items():
+        if wanted == key or wanted.startswith(f"{key}/"):
+            return frame
+    words = [word for word in wanted.split("/") if not re.search(r"[*?=\[{]", word)]
+    last = [frame for key, frame in context.lake.items() if words and key.rpartition("/")[2] == words[-1]]
+    return last[0] if by_name and len(last) == 1 else None
 
 
 def _key(path: Text) -> str:
@@ -163,7 +171,7 @@ def writer_method(
             writer, mode=constant_of(arguments[0] if arguments else keywords.get("saveMode")) or "?"
         )
     if name == "partitionBy":
-        return replace(writer, partitions=tuple(names_in(*arguments)))
+        return replace(writer, partitions=_partitions(context, arguments, line))
     if name == "format":
         given = arguments[0] if arguments else keywords.get("source")
         return replace(writer, format=constant_of(given) or "?")
@@ -203,7 +211,8 @@ def _record_write(
     if not isinstance(path, Text):
         context.recording.not_understood(line, "the path of a write")
         return
-    partitions = tuple(names_in(given["partitionBy"])) if given.get("partitionBy") else writer.partitions
+    columns = given.get("partitionBy")
+    partitions = _partitions(context, [columns], line) if columns else writer.partitions
     kind = (constant_of(given.get("format")) or writer.format) if name == "save" else name
     context.recording.writes.append(
         Write(
@@ -222,6 +231,17 @@ def _record_write(
         context.lake[_key(path)] = writer.frame
 
 
+def _partitions(context: Context, values: Arguments, line: int) -> tuple[str, ...]:
+    """Returns the names of partition columns."""
+    columns = [
+        one for value in values for one in (value if isinstance(value, list | tuple) else [value]) if one
+    ]
+    names = names_in(*columns)
+    if len(names) != len(columns):
+        context.recording.not_understood(line, "a partition column", "it is not the name of a column")
+    return tuple(names)
+
+
 def frame_method(
     context: Context, frame: Frame, name: str, arguments: Arguments, keywords: Keywords, line: int
 ) -> Any:
@@ -234,6 +254,9 @@ def frame_method(
         return _CHANGES[name](frame, arguments, keywords, line)
     if name in ("selectExpr", "filter", "where"):
         return _with_sql(context, frame, name, arguments or list(keywords.values()), line)
+    if name == "alias":
+        alias = constant_of(arguments[0]) if arguments else None
+        return frame.named(alias) if alias else frame
     if "TempView" in name or name == "registerTempTable":
         view = constant_of(arguments[0] if arguments else keywords.get("name"))
         if view is None:
@@ -346,7 +369,7 @@ _CHANGES: Mapping[str, Callable[[Frame, Arguments, Keywords, int], Any]] = {
     "join": _joined, "crossJoin": _joined, "groupBy": _grouped, "groupby": _grouped,
     "limit": _step("limit"), "sample": _step("sample"), "union": _step("union"), "unionAll": _step("union"),
     "unionByName": _step("union"), "dropna": _step("filter"), "intersect": _step("intersect"),
-    "subtract": _step("subtract"), "exceptAll": _step("subtract"), "agg": _step("groupBy"),
+    "subtract": _step("subtract"), "exceptAll": _step("subtract"), "agg": _step("agg"),
 }  # fmt: skip
 
 
@@ -355,7 +378,8 @@ def grouped_method(grouped: Grouped, name: str, arguments: Arguments, line: int)
     frame = grouped.frame
     columns = {key: frame.resolved(Column(key)) for key in grouped.keys}
     columns |= {one.name: frame.resolved(one) for one in columns_in(arguments)}
-    return replace(frame.with_step("groupBy", line), columns=columns, is_open=False)
+    distinct = tuple(frame.column(key).origin for key in grouped.keys)
+    return replace(frame, columns=columns, is_open=False, distinct=distinct)
 
 
 def frame_attribute(frame: Frame, name: str) -> Any:
@@ -364,7 +388,9 @@ def frame_attribute(frame: Frame, name: str) -> Any:
         return Writer(frame)
     if name == "na":
         return Bound(frame, "na")
-    if name in ("rdd", "schema", "dtypes", "columns", "sparkSession"):
+    if name == "rdd":
+        return frame
+    if name in ("schema", "dtypes", "columns", "sparkSession"):
         return Unknown(name)
     is_column = name.lower() in FIELDS or any(known.lower() == name.lower() for known in frame.columns)
     if name in FRAME_METHODS and not (is_column and name not in FRAME_METHODS):
