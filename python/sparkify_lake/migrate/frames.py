@@ -45,7 +45,7 @@ class Frame:
     aliases: Mapping[str, Frame] = field(default_factory=dict)
 
     def column(self, name: str) -> Column:
-        """Returns a column by name, with its origin; `s.` in front of it is the name of a frame."""
+        """Returns a column by name, with its origin; `s.name` is a column of the frame s."""
         qualifier, _, bare = name.replace("`", "").strip().rpartition(".")
         owner = self.aliases.get(qualifier.lower())
         if owner is not None and (qualified := owner.column(bare)).origin != "?":

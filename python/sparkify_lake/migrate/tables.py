@@ -361,7 +361,7 @@ def matching_of(tables: Mapping[str, OldTable], recording: Recording) -> Matchin
         is_time = any({"ts", "start_time"} & set(pair) for pair in other.pairs)
         is_known = any(_known_pair(pair) for pair in other.pairs)
         if (other.has_more and not is_time) or (is_known and any("?" in pair for pair in other.pairs)):
-            reason = "sparkify-lake compares the values as they are; check MATCH in lake.cfg"
+            reason = "sparkify-lake compares unchanged values; check MATCH in lake.cfg"
             recording.not_understood(other.line, "a condition of the join of plays and songs", reason)
     return Matching(match, _unmatched(frame, join, recording), join.line, compared)
 

@@ -1,4 +1,4 @@
-"""What must never be taken over in silence: each variation of a script changes the result or is reported.
+"""Variations of a script: each difference changes the result or is reported, and none is taken over in silence.
 
 Every case replaces a part of one script. It names what the migration must find, with the line.
 """
