@@ -1,4 +1,4 @@
-"""Variations of a script: each difference changes the result or is reported, and none is taken over in silence.
+"""Variations of a script: each difference changes the result or is reported, and none is silent.
 
 Every case replaces a part of one script. It names what the migration must find, with the line.
 """
