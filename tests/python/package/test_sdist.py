@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 MAX_BYTES = 1_500_000
-# Besides the sources. PKG-INFO is written by maturin.
+# In addition to the sources. PKG-INFO is written by maturin.
 OTHERS = {"CHANGELOG.md", "Cargo.lock", "Cargo.toml", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
 
 
