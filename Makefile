@@ -6,6 +6,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/sparkify-lake/target
 PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
+# The exact versions of all packages. PINS=/dev/null installs the newest ones instead.
 PINS   := requirements/development.txt
 CORE   := --no-default-features
 SIZES  ?= small,M

@@ -14,6 +14,7 @@ case ${AIRFLOW:-} in
     "") venv=.venv-airflow lists="airflow airflow_test" tests="" version="" pins=requirements/airflow.txt ;;
     *) echo "AIRFLOW cannot be $AIRFLOW; use a version of Airflow 2, such as 2.11" >&2 && exit 64 ;;
 esac
+[ "${PINS:-}" != /dev/null ] || pins=""
 if [ ! -e "$venv/made" ] || [ pyproject.toml -nt "$venv/made" ] || [ "${pins:-pyproject.toml}" -nt "$venv/made" ]; then
     "$python" -m venv "$venv"
     # shellcheck disable=SC2086  # one word per list

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -79,6 +80,8 @@ def test_every_package_is_pinned_to_a_version_of_its_range(name: str, python: st
 def test_the_environment_has_the_pinned_versions() -> None:
     if Path(sys.prefix).resolve() != (ROOT / ".venv").resolve():
         pytest.skip("the tests do not run in the environment of `make`")
+    if os.environ.get("PINS") == "/dev/null":
+        pytest.skip("PINS=/dev/null installs the newest versions")
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     others = {}
     for name, wanted in pinned("development", python).items():
