@@ -156,6 +156,8 @@ class Evaluation(ABC):
         if isinstance(owner, Session):
             return Reader() if name == "read" else Bound(owner, name)
         if isinstance(owner, Bound):
+            if owner.name == "na":  # frame.na.drop() is frame.dropna()
+                name = {"drop": "dropna", "fill": "fillna"}.get(name, name)
             return Bound(owner.receiver, name)
         if isinstance(owner, Column | Reader | Writer | Grouped | Window):
             return Bound(owner, name)

@@ -32,6 +32,7 @@ class Frame:
         steps: What else happened to its rows, such as `limit`, with lines.
         sources: Whether it comes from the songs, the logs or both: `song`, `log`.
         aliases: The frames that it was joined from, by the names that qualify their columns.
+        hidden: The columns of the right side of a join that have the name of a column of the left side.
     """
 
     columns: Mapping[str, Column] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Frame:
     steps: tuple[tuple[str, int], ...] = ()
     sources: frozenset[str] = frozenset()
     aliases: Mapping[str, Frame] = field(default_factory=dict)
+    hidden: Mapping[str, Column] = field(default_factory=dict)
 
     def column(self, name: str) -> Column:
         """Returns a column by name, with its origin; `s.name` is a column of the frame s."""
@@ -121,6 +123,7 @@ class Frame:
             steps=(*self.steps, *other.steps),
             sources=self.sources | other.sources,
             aliases={**other.aliases, **self.aliases},
+            hidden={name: one for name, one in other.columns.items() if name in self.columns},
         )
 
 

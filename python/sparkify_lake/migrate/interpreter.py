@@ -57,7 +57,11 @@ class Interpreter(Evaluation):
         self.module.names["__name__"] = text("__main__")
         self.follow_all(tree.body, self.module)
         functions = [one for one in self.module.names.values() if isinstance(one, Function)]
-        functions.sort(key=lambda one: getattr(one.node, "name", "") != "main")
+        calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        called = {one.id for one in calls if isinstance(one, ast.Name)}
+        names = {id(one): getattr(one.node, "name", "") for one in functions}
+        # First the functions that no other one calls: they call the others with their arguments.
+        functions.sort(key=lambda one: (names[id(one)] != "main", names[id(one)] in called))
         for function in functions:
             if id(function.node) not in self.called_functions and isinstance(function.node, ast.FunctionDef):
                 self._call_unknown(function, function.node)

@@ -33,7 +33,7 @@ class Read:
 def part_of(path: Text) -> str:
     """Returns whether a path contains songs or logs, by its last names: `song`, `log` or an empty text."""
     names = "/".join(str(path).lower().split("/")[-6:])
-    if re.search(r"logs?\b|log[_-]|event", names):
+    if re.search(r"(?<![a-z])logs?(?![a-z])|logs?data|event", names):
         return "log"
     return "song" if "song" in names else ""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sparkify_lake.migrate import sql
+from sparkify_lake.migrate import library, sql
 from sparkify_lake.migrate.columns import columns_in
 from sparkify_lake.migrate.frames import Frame, Grouped, Reader, Writer
 from sparkify_lake.migrate.recording import Read, Recording, Write, is_secret, part_of
@@ -17,6 +17,7 @@ from sparkify_lake.migrate.values import (
     Column,
     Condition,
     Session,
+    Settings,
     Text,
     Unknown,
     as_text,
@@ -126,7 +127,7 @@ def reader_method(
     if name in ("json", "parquet", "load", "csv", "orc", "text"):
         given = arguments[0] if arguments else keywords.get("path")
         paths = given if isinstance(given, list | tuple) else [given]
-        for path in paths:
+        for path in map(_path, paths):
             if isinstance(path, Text):
                 kind = (constant_of(keywords.get("format")) or reader.format) if name == "load" else name
                 is_input = kind in ("json", "text", "")
@@ -156,6 +157,11 @@ def _written(context: Context, path: Text, *, by_name: bool) -> Frame | None:
     words = [word for word in wanted.split("/") if not re.search(r"[*?=\[{]", word)]
     last = [frame for key, frame in context.lake.items() if words and key.rpartition("/")[2] == words[-1]]
     return last[0] if by_name and len(last) == 1 else None
+
+
+def _path(value: Any) -> Any:
+    """Returns a path; a key before the first section of a configuration file is one, too."""
+    return library.text_of(value) if isinstance(value, Settings) else value
 
 
 def _key(path: Text) -> str:
@@ -207,7 +213,7 @@ def _record_write(
         else ("path", "mode", "partitionBy", "compression")
     )
     given = {**dict(zip(order, arguments, strict=False)), **keywords}
-    path = given.get("path")
+    path = _path(given.get("path"))
     if not isinstance(path, Text):
         context.recording.not_understood(line, "the path of a write")
         return
@@ -321,9 +327,14 @@ def _renamed(frame: Frame, arguments: Arguments, keywords: Keywords, line: int) 
 
 def _dropped(frame: Frame, arguments: Arguments, keywords: Keywords, line: int) -> Frame:
     names = {name.lower() for name in names_in(*arguments)}
-    return replace(
-        frame, columns={key: value for key, value in frame.columns.items() if key.lower() not in names}
-    )
+    columns = {key: value for key, value in frame.columns.items() if key.lower() not in names}
+    # Of two columns with the same name after a join, a column of one frame drops one.
+    kept = {
+        one.name: other
+        for one in arguments
+        if isinstance(one, Column) and (other := frame.hidden.get(one.name)) and one.origin != other.origin
+    }
+    return replace(frame, columns={**columns, **kept})
 
 
 def _to_df(frame: Frame, arguments: Arguments, keywords: Keywords, line: int) -> Frame:

@@ -212,6 +212,7 @@ def _compare_columns(table: OldTable, frame: Frame, recording: Recording) -> Non
 _REASONS = {
     "artist_location": "songplays.location is the location of the user; that of the artist is in artists",
     "ts": "start_time holds the same time",
+    "start_time": "start_time holds the same time",
 }
 
 
@@ -219,8 +220,8 @@ def _column_of(name: str, origin: str, frame: Frame, used: set[str]) -> Column |
     """Returns the column of the old table that holds what ours holds."""
     free = [column for column in frame.columns.values() if column.name not in used]
     same = [column for column in free if column.origin == origin]
-    if not same and origin == "start_time":
-        same = [column for column in free if column.origin == "ts"]
+    if origin == "start_time":
+        same += [column for column in free if column.origin == "ts"]
     named = [column for column in same or free if column.name.lower() == name]
     return next(iter(named or same), None)
 
@@ -337,9 +338,9 @@ class Matching:
 def matching_of(tables: Mapping[str, OldTable], recording: Recording) -> Matching | None:
     """Returns the options for the join of plays and songs; None if no join was understood."""
     table = tables.get("songplays")
-    if table is None or table.write.frame is None:
+    if table is None:
         return None
-    frame = table.write.frame
+    frame = table.write.frame or Frame(is_open=False)
     pairs = [(pair, join) for join in frame.joins for one in join.pairs if (pair := _known_pair(one))]
     if not pairs:
         reason = "the defaults are used: title, artist and duration; plays without a song are kept"

@@ -18,13 +18,16 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("path", FILES)
-@pytest.mark.parametrize("how", ["config.read({})", "config.read_file(open({}))"])
-def test_the_file_of_the_credentials_is_named(path: str, how: str, tmp_path: Path) -> None:
-    if "[" in path and "open" in how:
-        pytest.skip("only read() takes a list")
+# read() also takes a list of files.
+READS = [f"config.read({path})" for path in FILES]
+READS += [f"config.read_file(open({path}))" for path in FILES if "[" not in path]
+
+
+@pytest.mark.parametrize("read", READS)
+def test_the_file_of_the_credentials_is_named(read: str, tmp_path: Path) -> None:
+    path = next(path for path in FILES if f"({path})" in read)
     unclear, stays = FILES[path]
-    result = migrated(SCRIPT.replace('config.read("dl.cfg")', how.format(path)), tmp_path)
+    result = migrated(SCRIPT.replace('config.read("dl.cfg")', read), tmp_path)
     assert [note.reason for note in result.unclear if "AWS_ACCESS_KEY_ID" in note.text] == [unclear] * bool(
         unclear
     )
@@ -89,3 +92,24 @@ def test_functions_that_are_replaced_are_not_said_to_be_missing(tmp_path: Path) 
     assert "process_song_data" in result.files["etl.py"]
     assert (18, "process_song_data has other parameters now") in remarks(result)
     assert not [text for _, text in remarks(result) if "does not have" in text]
+
+
+@pytest.mark.parametrize("name", ["SOURCE_LOGS_BUCKET", "LOG_PATH", "the-logs", "logData", "my_events"])
+def test_a_read_of_logs_is_recognized_by_its_name(name: str, tmp_path: Path) -> None:
+    text = SCRIPT.replace('input_data + "/log_data/*/*/*.json"', f'config["S3"]["{name}"]')
+    notes = migrated(text, tmp_path).unclear
+    assert [note.text for note in notes if "logs" in note.text or "contains" in note.text] == []
+
+
+def test_keys_before_the_first_section_are_paths(tmp_path: Path) -> None:
+    text = SCRIPT.replace('input_data + "/log_data/*/*/*.json"', 'config["LOG_DATA"]')
+    result = migrated(text.replace('input_data + "/song_data/*/*/*/*.json"', 'config["SONG_DATA"]'), tmp_path)
+    assert result.files["lake.cfg"].count("of dl.cfg, which sparkify-lake reads too") == 2
+    assert result.unclear == ()
+
+
+def test_functions_are_followed_from_those_that_no_other_one_calls(tmp_path: Path) -> None:
+    text = SCRIPT.replace("def main():", "def run(target):").replace('"s3a://lake"', "target + '/lake'")
+    result = migrated(text.replace("\nmain()\n", ""), tmp_path)
+    assert result.tables[0].folder == "{target}/lake/songs"
+    assert not [note for note in result.unclear if "is also" in note.text]

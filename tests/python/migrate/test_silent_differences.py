@@ -222,6 +222,32 @@ CASES = [
         absent=("songplays.location",),
     ),
     Case(
+        "a filter of NULL",
+        {'dropDuplicates(["user_id"])': "na.drop()"},
+        (('"level from', "a filter of users"),),
+    ),
+    Case(
+        "plays of a function that is not known",
+        {"plays.write": "repaired(plays).write"},
+        (("repaired", "how plays are joined to songs"),),
+        settings={"MATCH": None},
+    ),
+    Case(
+        "the number of seconds in start_time, and a time in another column",
+        {"logs.createOrReplaceTempView": f'logs = logs.withColumn("start_time", {SECONDS}).withColumn("at", '
+         f'{TIMES})\n    logs.createOrReplaceTempView', 'time = logs.select("start_time"':
+         'time = logs.select("start_time", "at"'},
+        (("time.write", "time.start_time was a number"), ("time.write", "time had the column at")),
+        settings={"COLUMN_NAMES": None},
+    ),
+    Case(
+        "the year of the song, which is dropped by its frame",
+        {JOINED: 'songs = songs.select("song_id", "artist_id", "title", "artist_name", "year")\n    '
+         f'plays = songs.join(logs.withColumn("year", year("start_time")), {JOIN}.drop(songs.year)',
+         '"user_agent"), year("start_time").alias("year")': '"user_agent"), "year"'},
+        absent=("songplays.year",),
+    ),
+    Case(
         "rows that go through an RDD",
         {SELECT: f'spark.createDataFrame({SELECT}.rdd, '
                  '["song_id", "name", "artist_id", "year", "duration"])'},
