@@ -20,7 +20,7 @@ from sparkify_lake.migrate.locations import (
 from sparkify_lake.migrate.recording import Note, Recording
 from sparkify_lake.migrate.report import MigratedTable, Migration
 from sparkify_lake.migrate.script import ROLES, OldFunction, functions_of, text_of_script
-from sparkify_lake.migrate.spark import Context
+from sparkify_lake.migrate.storage import Context
 from sparkify_lake.migrate.tables import OldTable, matching_of, tables_of
 from sparkify_lake.secret import MASK
 

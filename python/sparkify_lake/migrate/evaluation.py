@@ -22,15 +22,13 @@ from sparkify_lake.migrate.frames import Frame, Grouped, Reader, Writer
 from sparkify_lake.migrate.recording import without_userinfo
 from sparkify_lake.migrate.spark import (
     FRAME_METHODS,
-    Context,
     frame_attribute,
     frame_item,
     frame_method,
     grouped_method,
-    reader_method,
     session_method,
-    writer_method,
 )
+from sparkify_lake.migrate.storage import Context, reader_method, writer_method
 from sparkify_lake.migrate.values import (
     CHOICE,
     Bound,

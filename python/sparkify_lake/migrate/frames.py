@@ -137,9 +137,10 @@ def _turned(how: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """`spark.read`, with its format."""
+    """`spark.read`, with its format, and whether a file is one record."""
 
     format: str = ""
+    is_multiline: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 from sparkify_lake.migrate import library
 from sparkify_lake.migrate.evaluation import FUNCTIONS, Evaluation, assign_names, merged, truth
 from sparkify_lake.migrate.recording import is_secret, looks_secret, without_userinfo
-from sparkify_lake.migrate.spark import Context
+from sparkify_lake.migrate.storage import Context
 from sparkify_lake.migrate.values import (
     Class,
     Dotted,

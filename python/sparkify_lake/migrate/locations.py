@@ -246,7 +246,8 @@ def _data_setting(read: Read, recording: Recording, selected: str = "") -> Setti
     comments = [f"line {read.line} reads {_shown(read.path)}"]
     if constant is None:
         piece = read.path.pieces[0]
-        where = f"{piece.text} in [{piece.section}] of {_file_of(piece)}"
+        place = f"{piece.text} in [{piece.section}]" if piece.section else piece.text
+        where = f"{place} of {_file_of(piece)}"
         is_setting = len(read.path.pieces) == 1 and piece.kind == "setting"
         if is_setting and piece.text.upper() == key and _is_read(piece):
             comments.append(f"it comes from {where}, which sparkify-lake reads too")

@@ -221,6 +221,17 @@ CASES = [
          + '.join(spark.read.parquet("artists").alias("a"), col("s.artist_id") == col("a.artist_id"))'},
         absent=("songplays.location",),
     ),
+    *(
+        Case(f"one record per file, by {how}", {'spark.read.json(input_data + "/log_data/*/*/*.json")': how},
+             (("logs = spark", "with multiLine, Spark reads one record of each log file"),))
+        for how in (
+            'spark.read.json(input_data + "/log_data/*/*/*.json", multiLine=True)',
+            'spark.read.option("multiline", "true").json(input_data + "/log_data")',
+            'spark.read.options(multiLine=True).format("json").load(input_data + "/log_data")',
+        )
+    ),
+    Case("one record per file of songs",
+         {"df = spark.read.json(": 'df = spark.read.option("multiLine", True).json('}, absent=("multiLine",)),
     Case(
         "a filter of NULL",
         {'dropDuplicates(["user_id"])': "na.drop()"},
