@@ -6,6 +6,8 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/sparkify-lake/target
 PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
+# The exact versions of all packages. PINS=/dev/null installs the newest ones instead.
+PINS   := requirements/development.txt
 CORE   := --no-default-features
 SIZES  ?= small,M
 RUNS   ?= 3
@@ -14,7 +16,7 @@ DELAYS ?= 0,30
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test notebooks lint wording fmt core wheel install airflow docs bench parts scaling incremental sequences executors spark profile remote stores trust fuzz fuzz-coverage compare clean tools
+.PHONY: help demo test notebooks lint wording fmt core wheel install airflow docs bench parts scaling incremental sequences executors spark profile remote stores trust fuzz fuzz-coverage compare pins clean tools
 
 help:  ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -116,19 +118,24 @@ fuzz-coverage: tools  ## run the coverage-guided fuzz targets (needs nightly and
 compare: $(VENV)/tested  ## check that two builds write the same lakes: OLD=/old/.venv/bin/python NEW=/new/.venv/bin/python
 	$(PY) scripts/compare_engines.py $(OLD) $(NEW)
 
+pins:  ## pin the packages of pyproject.toml in requirements/; UPGRADE=1 takes the newest versions
+	@PYTHON=$(PYTHON) UPGRADE=$(UPGRADE) sh scripts/pins.sh
+
 clean:  ## remove generated files, except the compiler's output
-	rm -rf $(VENV) .venv-airflow* .venv-spark dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-airflow* .venv-spark .venv-pins dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
 
 tools:
 	@PYTHON=$(PYTHON) sh scripts/tools.sh
 
 # An environment to build and run the package.
-$(VENV)/made: pyproject.toml | tools
+$(VENV)/made: pyproject.toml $(PINS) | tools
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check 'maturin>=1.9,<2' $$($(PYTHON) scripts/requirements.py)
+	@$(PYTHON) scripts/requirements.py build >$(VENV)/requirements.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c $(PINS) -r $(VENV)/requirements.txt
 	@touch $@
 
 # The same environment, with everything for the tests.
 $(VENV)/tested: $(VENV)/made
-	@$(PY) -m pip install --quiet --disable-pip-version-check $$($(PYTHON) scripts/requirements.py test notebook spark ray docs)
+	@$(PYTHON) scripts/requirements.py test notebook spark ray docs >$(VENV)/requirements.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c $(PINS) -r $(VENV)/requirements.txt
 	@touch $@

@@ -7,15 +7,21 @@ set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
 case ${AIRFLOW:-} in
-    2.*) venv=.venv-airflow-$AIRFLOW lists="airflow airflow2_test" version="apache-airflow==$AIRFLOW.*" tests=test_dags.py ;;
-    "") venv=.venv-airflow lists="airflow airflow_test" version="" tests="" ;;
+    2.*)
+        venv=.venv-airflow-$AIRFLOW lists="airflow airflow2_test" tests=test_dags.py
+        version="apache-airflow==$AIRFLOW.*" pins=""
+        ;;
+    "") venv=.venv-airflow lists="airflow airflow_test" tests="" version="" pins=requirements/airflow.txt ;;
     *) echo "AIRFLOW cannot be $AIRFLOW; use a version of Airflow 2, such as 2.11" >&2 && exit 64 ;;
 esac
-if [ ! -e "$venv/made" ] || [ pyproject.toml -nt "$venv/made" ]; then
+[ "${PINS:-}" != /dev/null ] || pins=""
+if [ ! -e "$venv/made" ] || [ pyproject.toml -nt "$venv/made" ] || [ "${pins:-pyproject.toml}" -nt "$venv/made" ]; then
     "$python" -m venv "$venv"
-    # shellcheck disable=SC2046,SC2086  # one word per requirement
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        $("$python" scripts/requirements.py $lists) $version
+    # shellcheck disable=SC2086  # one word per list
+    "$python" scripts/requirements.py $lists >"$venv/requirements.txt"
+    # shellcheck disable=SC2086  # nothing, or one word
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check ${pins:+-c $pins} \
+        -r "$venv/requirements.txt" $version
     touch "$venv/made"
 fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/*.whl

@@ -12,11 +12,13 @@ if [ -z "${JAVA_HOME:-}" ] && ! command -v java >/dev/null 2>&1; then
 fi
 version=$(sed -n 's/^{"pyspark": "\([0-9.]*\)".*/\1/p' tests/python/session/pyspark_results.json)
 made=$venv/made-$version
-if [ ! -e "$made" ] || [ pyproject.toml -nt "$made" ] || [ scripts/spark.sh -nt "$made" ]; then
+if [ ! -e "$made" ] || [ pyproject.toml -nt "$made" ] || [ scripts/spark.sh -nt "$made" ] ||
+    [ requirements/development.txt -nt "$made" ]; then
     "$python" -m venv "$venv"
-    # shellcheck disable=SC2046  # one word per requirement
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check $("$python" scripts/requirements.py) \
-        "pyspark==$version" numpy pandas pyarrow pytest
+    "$python" scripts/requirements.py >"$venv/requirements.txt"
+    sed '/^py\(spark\|4j\)==/d' requirements/development.txt >"$venv/constraints.txt"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c "$venv/constraints.txt" \
+        -r "$venv/requirements.txt" "pyspark==$version" numpy pandas pyarrow pytest
     touch "$made"
 fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/*.whl

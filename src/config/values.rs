@@ -60,7 +60,7 @@ impl Compression {
     }
 }
 
-/// A table format whose log is published beside the files of Parquet.
+/// A table format whose log is published in addition to the files of Parquet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TableFormat {
     /// Delta Lake: `_delta_log/` in the folder of each table.

@@ -289,7 +289,7 @@ impl StagedTable {
         Ok((TableRecord { table, files, removed, marked: self.is_marked, retained, delta }, changes))
     }
 
-    /// The Delta log at the new version. A log that is missing, because its folder was moved away, begins anew.
+    /// The Delta log at the new version. A log that is missing, because its folder was moved away, begins again.
     fn next_log(
         &self,
         lake: &Lake,

@@ -159,7 +159,7 @@ pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<
         let log = known.and_then(|known| known.delta.as_ref());
         let (log_files, entries): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|entry| log.is_some() && delta_log::is_log_file(&entry.path));
-        // A log that is missing begins anew; a damaged one refuses the run.
+        // A run begins a missing log again, and refuses a damaged one.
         is_intact &= log.is_none_or(|log| delta_log::problems(log, &log_files).is_empty());
         let entries: Vec<ListedFile> =
             entries.into_iter().filter(|entry| is_named(&entry.path) || !is_ignored_by_readers(&entry.path)).collect();

@@ -1,11 +1,13 @@
 """Reads an `etl.py` for Spark without running it, and writes the files with which this package replaces it.
 
-    values        what an expression of the script can be: texts with unknown parts, columns, frames
+    values        what an expression of the script can be: texts with unknown parts, columns, conditions
+    frames        frames: their columns, and what happened to their rows
     recording     what the script does: what it reads, writes, sets, and what could not be understood
     sql           SQL texts as frames
     columns       functions and methods of columns
-    spark         methods of sessions, readers, frames and writers
     library       functions of Python and its libraries that build paths and settings
+    storage       methods of readers and writers, and the state of the script
+    spark         methods of sessions and frames
     evaluation    the values of expressions
     interpreter   statements, functions and classes
     tables        which of the five tables a write is, and how it differs

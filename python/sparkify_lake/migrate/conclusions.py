@@ -19,8 +19,8 @@ from sparkify_lake.migrate.locations import (
 )
 from sparkify_lake.migrate.recording import Note, Recording
 from sparkify_lake.migrate.report import MigratedTable, Migration
-from sparkify_lake.migrate.script import OldFunction, functions_of, text_of_script
-from sparkify_lake.migrate.spark import Context
+from sparkify_lake.migrate.script import ROLES, OldFunction, functions_of, text_of_script
+from sparkify_lake.migrate.storage import Context
 from sparkify_lake.migrate.tables import OldTable, matching_of, tables_of
 from sparkify_lake.secret import MASK
 
@@ -171,7 +171,11 @@ def _note_functions(
             recording.differs.append(
                 Note(function.line, f"{function.name} is another name of {function.role}")
             )
-    public = [name for name, _ in lost if not name.startswith("_")]
+    for name, line in lost:
+        if name in ROLES:
+            reason = f"{name}(spark, input_data, output_data) reads the input itself and writes its tables"
+            recording.differs.append(Note(line, f"{name} has other parameters now", reason))
+    public = [name for name, _ in lost if not name.startswith("_") and name not in ROLES]
     if public:
         reason = "they are parts of the old job; callers from outside need another way"
         line = min(line for name, line in lost if name in public)
@@ -186,10 +190,7 @@ def _stays(
         Note(function.line, f"{function.name}({', '.join(name for name, _ in function.parameters)})")
         for function in functions
     ]
-    notes += [
-        Note(note.line, f"the credentials: {note.text}", "dl.cfg stays unchanged")
-        for note in recording.credentials
-    ]
+    notes += recording.credentials
     same = [table.name for table in tables.values() if table.columns and not table.renamed]
     if same:
         notes.append(Note(0, f"the names of the columns of {', '.join(same)}"))

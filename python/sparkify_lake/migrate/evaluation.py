@@ -11,25 +11,24 @@ from typing import Any
 from sparkify_lake.migrate import library, sql
 from sparkify_lake.migrate.columns import (
     apply_udf,
-    columns_in,
+    changed_by,
     combined,
     compared,
     function_of,
     method_of,
     udf_of,
 )
+from sparkify_lake.migrate.frames import Frame, Grouped, Reader, Writer
 from sparkify_lake.migrate.recording import without_userinfo
 from sparkify_lake.migrate.spark import (
     FRAME_METHODS,
-    Context,
     frame_attribute,
     frame_item,
     frame_method,
     grouped_method,
-    reader_method,
     session_method,
-    writer_method,
 )
+from sparkify_lake.migrate.storage import Context, reader_method, writer_method
 from sparkify_lake.migrate.values import (
     CHOICE,
     Bound,
@@ -37,17 +36,13 @@ from sparkify_lake.migrate.values import (
     Column,
     Condition,
     Dotted,
-    Frame,
     Function,
-    Grouped,
-    Reader,
     Scope,
     Session,
     Text,
     Udf,
     Unknown,
     Window,
-    Writer,
     as_text,
     constant_of,
     symbol,
@@ -159,6 +154,8 @@ class Evaluation(ABC):
         if isinstance(owner, Session):
             return Reader() if name == "read" else Bound(owner, name)
         if isinstance(owner, Bound):
+            if owner.name == "na":  # frame.na.drop() is frame.dropna()
+                name = {"drop": "dropna", "fill": "fillna"}.get(name, name)
             return Bound(owner.receiver, name)
         if isinstance(owner, Column | Reader | Writer | Grouped | Window):
             return Bound(owner, name)
@@ -200,7 +197,8 @@ class Evaluation(ABC):
                 return left & right
             if isinstance(left, Condition) or isinstance(right, Condition):
                 return Condition(has_more=True)
-            return combined(columns_in([one for one in (left, right) if isinstance(one, Column)]))
+            columns = [one for one in (left, right) if isinstance(one, Column)]
+            return changed_by(combined(columns), "an expression")
         if isinstance(left, list) and isinstance(right, list) and isinstance(operator, ast.Add):
             return [*left, *right]
         if isinstance(left, Text) and isinstance(operator, ast.Mod):

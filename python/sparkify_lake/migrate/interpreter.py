@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sparkify_lake.migrate import library
 from sparkify_lake.migrate.evaluation import FUNCTIONS, Evaluation, assign_names, merged, truth
-from sparkify_lake.migrate.recording import Note, is_secret, looks_secret, without_userinfo
-from sparkify_lake.migrate.spark import Context
+from sparkify_lake.migrate.recording import is_secret, looks_secret, without_userinfo
+from sparkify_lake.migrate.storage import Context
 from sparkify_lake.migrate.values import (
     Class,
     Dotted,
@@ -56,7 +57,11 @@ class Interpreter(Evaluation):
         self.module.names["__name__"] = text("__main__")
         self.follow_all(tree.body, self.module)
         functions = [one for one in self.module.names.values() if isinstance(one, Function)]
-        functions.sort(key=lambda one: getattr(one.node, "name", "") != "main")
+        calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        called = {one.id for one in calls if isinstance(one, ast.Name)}
+        names = {id(one): getattr(one.node, "name", "") for one in functions}
+        # First the functions that no other one calls: they call the others with their arguments.
+        functions.sort(key=lambda one: (names[id(one)] != "main", names[id(one)] in called))
         for function in functions:
             if id(function.node) not in self.called_functions and isinstance(function.node, ast.FunctionDef):
                 self._call_unknown(function, function.node)
@@ -312,20 +317,20 @@ class Interpreter(Evaluation):
         """Records what the script puts into the environment."""
         recording = self.context.recording
         if isinstance(value, Settings):  # config["KEY"], without a section
-            value = symbol(value.section or "?", "setting")
+            value = library.text_of(value)
         if not isinstance(value, Text):
             return
         constant = value.constant
         if constant is None:
             piece = value.pieces[0]
             if piece.kind == "setting" and is_secret(name, piece.text):
-                recording.credentials.append(Note(line, f"{name} from {piece}"))
+                recording.credential(line, name, piece)
             else:
-                recording.settings[name] = (value, line)
+                recording.set(name, value, line)
         elif constant and is_secret(name, constant):
             recording.secret(line, f"the environment variable {name}", constant)
         else:
-            recording.settings[name] = (value, line)
+            recording.set(name, value, line)
 
     def _follow_global(self, node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
         scope.shared.update(node.names)

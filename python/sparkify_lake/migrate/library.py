@@ -29,6 +29,13 @@ _SAME_PATH = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """An open file, with its path."""
+
+    path: Text
+
+
 @dataclass(slots=True)
 class CommandLine:
     """An argument parser, with the defaults of its arguments."""
@@ -39,7 +46,9 @@ class CommandLine:
 def text_of(value: Any) -> Text:
     """Returns a value as a text; one that is not understood is a text with an unknown piece."""
     if isinstance(value, Settings) and value.section is not None:  # a key before the first section
-        return symbol(value.section, "setting")
+        return symbol(value.section, "setting", file=value.file)
+    if isinstance(value, Dotted) and value.name == "__file__":
+        return symbol("the script", "variable")
     return as_text(value) or symbol("?", "unknown")
 
 
@@ -55,6 +64,8 @@ def call(name: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> An
         return joined([text_of(one) for one in arguments])
     if name in _SAME_PATH and arguments:
         return arguments[-1] if name == "typing.cast" else text_of(arguments[0])
+    if name == "os.path.dirname" and arguments:
+        return folder_of(text_of(arguments[0]))
     if name in ("os.getenv", "os.environ.get"):
         return _variable(arguments)
     if name.endswith((".ConfigParser", ".RawConfigParser", ".SafeConfigParser")):
@@ -72,8 +83,17 @@ def call(name: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> An
     if name in ("input", "getpass.getpass"):
         return symbol("input()", "variable")
     if name == "open" and arguments:
-        return Unknown("a file")
+        return OpenFile(text_of(arguments[0]))
     return Unknown(name)
+
+
+def folder_of(path: Text) -> Text:
+    """Returns the folder of a path."""
+    constant = path.constant
+    if constant is not None:
+        return text(constant.rpartition("/")[0])
+    is_script = str(path) == "{the script}"
+    return symbol("the folder of the script" if is_script else "?", "variable" if is_script else "unknown")
 
 
 def joined(parts: Sequence[Text]) -> Text:
@@ -85,7 +105,7 @@ def joined(parts: Sequence[Text]) -> Text:
             result = part
             continue
         last = result.pieces[-1]
-        needs_slash = not (last.kind == "text" and last.text.endswith("/"))
+        needs_slash = not (last.kind == "text" and last.text.endswith("/")) and result.constant != ""
         result = (result + text("/") if needs_slash else result) + part
     return result
 
@@ -119,6 +139,8 @@ def text_method(value: Text, name: str, arguments: Sequence[Any], keywords: Mapp
             return Unknown(name)
     if name in ("strip", "rstrip", "lower", "lstrip"):
         return value
+    if name == "replace" and constants[:1] in (["'"], ['"']):
+        return value  # sparkify-lake ignores the quotes in a configuration file too
     if name in ("startswith", "endswith"):
         return Unknown("a comparison")
     return symbol("?", "unknown")
@@ -207,10 +229,15 @@ def _settings_method(
     if name == "get":
         names = [constant_of(one) or "?" for one in arguments]
         if settings.section is not None:
-            return symbol(names[0], "setting", settings.section) if names else Unknown()
+            return symbol(names[0], "setting", settings.section, settings.file) if names else Unknown()
         if len(names) >= 2:
-            return symbol(names[1], "setting", names[0])
+            return symbol(names[1], "setting", names[0], settings.file)
         return symbol("?", "unknown")
+    if name in ("read", "read_file", "readfp"):
+        for one in arguments[0] if arguments and isinstance(arguments[0], list) else arguments[:1]:
+            path = text_of(one.path if isinstance(one, OpenFile) else one)
+            if path.pieces and path.pieces[-1].kind == "text":
+                settings.files.append(path.constant or path.pieces[-1].text.lstrip("/"))
     return None if name in ("read", "read_file", "read_string", "readfp") else Unknown(name)
 
 
@@ -239,6 +266,8 @@ def attribute(value: Any, name: str) -> Any:
             shown = f"argument {name}" + (f", by default {given}" if isinstance(given, Text) else "")
             return symbol(shown, "variable")
         return Bound(value, name)
+    if isinstance(value, Text) and name == "parent":
+        return folder_of(value)
     if isinstance(value, Text | Settings | Environment | dict | list):
         return Bound(value, name)
     return Unknown(name)
@@ -249,8 +278,8 @@ def item(value: Any, key: Any) -> Any:
     name = constant_of(key)
     if isinstance(value, Settings):
         if value.section is None and name is not None:
-            return Settings(name)
-        return symbol(name or "?", "setting", value.section or "")
+            return Settings(name, value.files)
+        return symbol(name or "?", "setting", value.section or "", value.file)
     if isinstance(value, Environment):
         return symbol(name or "?", "variable")
     if isinstance(value, dict):

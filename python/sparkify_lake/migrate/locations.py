@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
-from sparkify_lake.migrate.recording import Note, Read, Recording, without_userinfo
+from sparkify_lake.migrate.recording import Note, Read, Recording, part_of, without_userinfo
 from sparkify_lake.migrate.tables import OldTable
-from sparkify_lake.migrate.values import CHOICE, Span, Text, symbol, text
-from sparkify_lake.settings.files import OPTION_KEYS
+from sparkify_lake.migrate.values import CHOICE, Piece, Span, Text, symbol, text
+from sparkify_lake.settings.files import LAKE_FILE, OPTION_KEYS, SECRET_FILE
 
-_OUTPUT_NAME = re.compile(r"out|dest|target|lake|result", re.I)
+OUTPUT_NAME = re.compile(r"out|dest|target|lake|result", re.I)
 _INPUT_NAME = re.compile(r"in|src|source|raw|data|root|base", re.I)
-_DATA_FOLDER = re.compile(r"(song|log)[_-]data")
+DATA_FOLDER = re.compile(r"(song|log)[_-]data")
 _GLOB = re.compile(r"[*?\[{]")
 _FOLDER = re.compile(r"[A-Za-z0-9_\-.]+(/[A-Za-z0-9_\-.]+)*")
 _FOREIGN = re.compile(r"(?!s3[an]?:|file:)([a-z][a-z0-9+.-]*):/", re.I)
@@ -87,7 +88,7 @@ def _common_folder(paths: Sequence[str]) -> Root | None:
 
 def settings_of_output(tables: Mapping[str, OldTable], recording: Recording) -> list[Setting]:
     """Returns the settings OUTPUT and TABLE_NAMES."""
-    root = root_of([table.write.path for table in tables.values()], _OUTPUT_NAME)
+    root = root_of([table.write.path for table in tables.values()], OUTPUT_NAME)
     lines = ", ".join(str(table.write.line) for table in tables.values())
     if root is None:
         reason = "sparkify-lake writes all tables below one folder; set OUTPUT and TABLE_NAMES in lake.cfg"
@@ -157,8 +158,8 @@ def _folders(
 
 def settings_of_input(recording: Recording) -> list[Setting]:
     """Returns the settings INPUT, SONG_DATA and LOG_DATA."""
-    songs = [read for read in recording.reads if part_of(read) == "song"]
-    logs = [read for read in recording.reads if part_of(read) == "log"]
+    songs = [read for read in recording.reads if part_of(read.path) == "song"]
+    logs = [read for read in recording.reads if part_of(read.path) == "log"]
     for read in recording.reads:
         if read not in songs and read not in logs:
             recording.not_understood(read.line, f"what {_shown(read.path)} contains", "set INPUT in lake.cfg")
@@ -166,6 +167,10 @@ def settings_of_input(recording: Recording) -> list[Setting]:
     for part, reads in (("songs", songs), ("logs", logs)):
         if not reads:
             recording.not_understood(0, f"no read of the {part} was found", "set INPUT in lake.cfg")
+        for read in reads[1:]:
+            if _folder_of(read.path) != _folder_of(reads[0].path):
+                reason = f"only the files of line {reads[0].line} are read; set the other ones in lake.cfg"
+                recording.not_understood(read.line, f"{part} are also read from {_shown(read.path)}", reason)
     if not chosen:
         return [Setting("INPUT", None, ("the folder that contains song_data and log_data",))]
     root = root_of([read.path for read in chosen], _INPUT_NAME)
@@ -180,7 +185,7 @@ def settings_of_input(recording: Recording) -> list[Setting]:
         selection = _selection(rest)
         if selection is None:
             continue
-        reason, part = selection, part_of(read)
+        reason, part = selection, part_of(read.path)
         setting = _data_setting(read, recording, reason)
         if setting is not None:
             settings.append(setting)
@@ -192,12 +197,9 @@ def settings_of_input(recording: Recording) -> list[Setting]:
     return settings
 
 
-def part_of(read: Read) -> str:
-    """Returns whether a read is of songs or logs, by its path."""
-    path = "/".join(str(read.path).lower().split("/")[-6:])
-    if re.search(r"logs?\b|log[_-]|event", path):
-        return "log"
-    return "song" if "song" in path else ""
+def _folder_of(path: Text) -> str:
+    """Returns a path without the globs at its end that select everything."""
+    return re.sub(r"(/+\*+(\.json)?)*/*$", "", str(path)).replace("-data", "_data")
 
 
 def _shown(path: Text) -> str:
@@ -206,7 +208,7 @@ def _shown(path: Text) -> str:
 
 def _is_root(root: Root) -> bool:
     """Returns whether the data folders are directly below a root."""
-    return all(_DATA_FOLDER.fullmatch(str(rest).lstrip("/").partition("/")[0]) for rest in root.rests)
+    return all(DATA_FOLDER.fullmatch(str(rest).lstrip("/").partition("/")[0]) for rest in root.rests)
 
 
 def _before_data_folder(reads: Iterable[Read]) -> Root | None:
@@ -214,7 +216,7 @@ def _before_data_folder(reads: Iterable[Read]) -> Root | None:
     roots, rests = set(), []
     for read in reads:
         words = str(read.path).split("/")
-        number = next((place for place, word in enumerate(words) if _DATA_FOLDER.fullmatch(word)), None)
+        number = next((place for place, word in enumerate(words) if DATA_FOLDER.fullmatch(word)), None)
         if number is None or read.path.constant is None:
             return None
         roots.add("/".join(words[:number]))
@@ -231,7 +233,7 @@ def _selection(rest: Text) -> str | None:
     if constant is None:
         return str(rest)
     words = [word for word in constant.split("/") if word]
-    if not words or not _DATA_FOLDER.fullmatch(words[0]):
+    if not words or not DATA_FOLDER.fullmatch(words[0]):
         return constant
     below = words[1:]
     is_everything = all(set(word) <= set("*") or re.fullmatch(r"\*+(\.json)?", word) for word in below)
@@ -239,19 +241,30 @@ def _selection(rest: Text) -> str | None:
 
 
 def _data_setting(read: Read, recording: Recording, selected: str = "") -> Setting | None:
-    key = "SONG_DATA" if part_of(read) == "song" else "LOG_DATA"
+    key = "SONG_DATA" if part_of(read.path) == "song" else "LOG_DATA"
     constant = read.path.constant
     comments = [f"line {read.line} reads {_shown(read.path)}"]
     if constant is None:
         piece = read.path.pieces[0]
-        where = f"{piece.text} in [{piece.section}] of dl.cfg"
+        place = f"{piece.text} in [{piece.section}]" if piece.section else piece.text
+        where = f"{place} of {_file_of(piece)}"
         is_setting = len(read.path.pieces) == 1 and piece.kind == "setting"
-        if is_setting and piece.text.upper() == key:
+        if is_setting and piece.text.upper() == key and _is_read(piece):
             comments.append(f"it comes from {where}, which sparkify-lake reads too")
         else:
             reason = f"copy it from {where}" if is_setting else f"set {key} in lake.cfg"
             recording.not_understood(read.line, f"the files of {key}", reason)
     return Setting(key, constant, tuple(comments))
+
+
+def _file_of(piece: Piece) -> str:
+    """Returns the file of a setting, for a message."""
+    return f"the old {LAKE_FILE}" if piece.file == LAKE_FILE else piece.file or SECRET_FILE
+
+
+def _is_read(piece: Piece) -> bool:
+    """Returns whether sparkify-lake reads the file of a setting too."""
+    return not piece.file or PurePosixPath(piece.file).name == SECRET_FILE
 
 
 def _location(
@@ -275,12 +288,13 @@ def _location(
         piece = path.pieces[0]
         keys = OPTION_KEYS[option]
         where = f"{piece.text} in [{piece.section}]" if piece.section else piece.text
-        if piece.text.upper() in keys:
+        file = _file_of(piece)
+        if piece.text.upper() in keys and _is_read(piece):
             return Setting(
                 key, None, (*found, f"it comes from {where} of dl.cfg, which sparkify-lake reads too")
             )
-        recording.not_understood(line, f"the value of {key}", f"copy it from {where} of dl.cfg into lake.cfg")
-        return Setting(key, None, (*found, f"copy the value of {where} of dl.cfg"))
+        recording.not_understood(line, f"the value of {key}", f"copy it from {where} of {file} into lake.cfg")
+        return Setting(key, None, (*found, f"copy the value of {where} of {file}"))
     alternatives = path.alternatives
     if alternatives:
         parts = [part.rstrip("/") or part for part in alternatives]
@@ -310,7 +324,11 @@ def settings_of_store(recording: Recording) -> list[Setting]:
         constant = value.constant
         if constant is None:
             if name in _SETTINGS:
-                recording.not_understood(line, f"the value of {name}", f"set {_SETTINGS[name]} in lake.cfg")
+                reason = f"set {_SETTINGS[name]} in lake.cfg"
+                recording.not_understood(line, f"the value of {name}, which is {value}", reason)
+                settings.setdefault(
+                    _SETTINGS[name], Setting(_SETTINGS[name], None, (f"line {line}: {name}",))
+                )
         elif name == "fs.s3a.endpoint" and (host := _AWS_HOST.fullmatch(constant)):
             if host[1]:
                 add("REGION", host[1], line, name)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
-from sparkify_lake.migrate.values import Frame, Text
+from sparkify_lake.migrate.frames import Frame
+from sparkify_lake.migrate.values import CHOICE, Piece, Text, symbol
+from sparkify_lake.settings.files import CREDENTIAL_KEYS, SECRET_FILE
 
 _SECRET_NAME = re.compile(r"secret|passw|token(?!i)|(?:access|aws|s3)[._-]?(?:access[._-]?)?key", re.I)
 _KEY_NAME = re.compile(r"(?:^|[._-])key$", re.I)
@@ -25,6 +28,14 @@ class Read:
     path: Text
     line: int
     functions: tuple[str, ...]
+
+
+def part_of(path: Text) -> str:
+    """Returns whether a path contains songs or logs, by its last names: `song`, `log` or an empty text."""
+    names = "/".join(str(path).lower().split("/")[-6:])
+    if re.search(r"(?<![a-z])logs?(?![a-z])|logs?data|event", names):
+        return "log"
+    return "song" if "song" in names else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,27 @@ class Recording:
     session_functions: list[str] = field(default_factory=list)
     session_parameters: dict[str, str] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
+
+    def set(self, name: str, value: Text, line: int) -> None:
+        """Records a setting of the session or of the environment. With two values, it is not known."""
+        known = self.settings[name][0] if name in self.settings else value
+        values = dict.fromkeys((*(known.alternatives or (str(known),)), str(value)))
+        self.settings[name] = (value if len(values) == 1 else symbol(CHOICE.join(values), "choice"), line)
+
+    def credential(self, line: int, name: str, piece: Piece) -> None:
+        """Records where the script takes a credential from; whether sparkify-lake finds it there too."""
+        path = PurePosixPath(piece.file or SECRET_FILE)
+        where = "" if path.name == SECRET_FILE else f" of {path}"
+        what = f"the credentials: {name} from {piece}{where}"
+        if path.parts[-2:] == (".aws", "credentials"):
+            profile = "" if piece.section == "default" else f"; set PROFILE = {piece.section} in lake.cfg"
+            self.credentials.append(Note(line, what, f"sparkify-lake reads this file too{profile}"))
+        elif path.name != SECRET_FILE:
+            self.not_understood(line, what, f"copy it to {SECRET_FILE}")
+        elif not any(piece.text.upper() in keys for keys in CREDENTIAL_KEYS.values()):
+            self.not_understood(line, what, f"rename it in {SECRET_FILE}, to KEY and SECRET in [AWS]")
+        else:
+            self.credentials.append(Note(line, what, f"{SECRET_FILE} stays unchanged"))
 
     def not_understood(self, line: int, what: str, reason: str = "") -> None:
         """Records something that could not be understood, once."""

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sparkify_lake.migrate.locations import part_of
-from sparkify_lake.migrate.recording import Read, Recording, Write
+from sparkify_lake.migrate.locations import DATA_FOLDER, OUTPUT_NAME, root_of
+from sparkify_lake.migrate.recording import Read, Recording, Write, part_of
 from sparkify_lake.migrate.tables import OldTable
-from sparkify_lake.migrate.values import Class, Function, Scope
+from sparkify_lake.migrate.values import Class, Function, Scope, Span, Text
 
 Role = Literal["create_spark_session", "process_song_data", "process_log_data", "main"]
+ROLES: tuple[Role, ...] = ("create_spark_session", "process_song_data", "process_log_data", "main")
 _STANDARD = ("spark", "input_data", "output_data")
 _SONG_TABLES, _LOG_TABLES = {"songs", "artists"}, {"users", "time", "songplays"}
 _HEAD = '''"""Sparkify's ETL job. Run it (`python etl.py --help`), or import its functions."""
@@ -36,9 +37,9 @@ class OldFunction:
         line: Its line.
         parameters: Its parameters, with whether each has a default.
         session: The parameter that is the session, if there is one.
-        input: The parameter that is the input.
-        songs: The parameter that is the input of the songs, if that is another one.
-        output: The parameter that is the output.
+        input: The input, as an expression of the parameters.
+        songs: The input of the songs, if that is another one.
+        output: The output.
     """
 
     name: str
@@ -67,6 +68,8 @@ def functions_of(
     module: Scope, recording: Recording, tables: Mapping[str, OldTable]
 ) -> tuple[list[OldFunction], list[tuple[str, int]]]:
     """Returns the functions that callers may use, and the name and line of those that have no successor."""
+    root = root_of([table.write.path for table in tables.values()], OUTPUT_NAME)
+    output = str(root.path) if root is not None else ""
     kept: list[OldFunction] = []
     lost: list[tuple[str, int]] = []
     for name, value in module.names.items():
@@ -79,7 +82,7 @@ def functions_of(
         if role is None:
             lost.append((name, node.lineno))
         else:
-            kept.append(_described(name, node, role, recording))
+            kept.append(_described(name, node, role, recording, output))
     return kept, lost
 
 
@@ -99,16 +102,18 @@ def _role(name: str, recording: Recording, tables: Mapping[str, OldTable]) -> Ro
     return "main"
 
 
-def _described(name: str, node: ast.FunctionDef, role: Role, recording: Recording) -> OldFunction:
+def _described(
+    name: str, node: ast.FunctionDef, role: Role, recording: Recording, output: str
+) -> OldFunction:
     arguments = (*node.args.posonlyargs, *node.args.args)
     optional = len(arguments) - len(node.args.defaults)
     parameters = [(one.arg, number >= optional) for number, one in enumerate(arguments)]
     parameters += [(one.arg, True) for one in node.args.kwonlyargs]
     names = {parameter for parameter, _ in parameters}
     session = recording.session_parameters.get(name, "")
-    log_reads = [read for read in recording.reads if part_of(read) == "log"]
-    song_reads = [read for read in recording.reads if part_of(read) == "song"]
-    songs, logs = (_parameter(reads, name, names) for reads in (song_reads, log_reads))
+    log_reads = [read for read in recording.reads if part_of(read.path) == "log"]
+    song_reads = [read for read in recording.reads if part_of(read.path) == "song"]
+    songs, logs = (_input(reads, name, names) for reads in (song_reads, log_reads))
     root = logs or songs or _used(node, names, r"in|source|src|raw")
     return OldFunction(
         name=name,
@@ -118,7 +123,7 @@ def _described(name: str, node: ast.FunctionDef, role: Role, recording: Recordin
         session=session if session in names else "",
         input=root,
         songs=songs if songs != root else "",
-        output=_parameter(recording.writes, name, names) or _used(node, names, r"out|target|dest|lake"),
+        output=_output(recording.writes, name, names, output) or _used(node, names, r"out|target|dest|lake"),
     )
 
 
@@ -128,14 +133,41 @@ def _used(node: ast.FunctionDef, names: set[str], pattern: str) -> str:
     return next((name for name in used if re.match(pattern, name, re.I)), "")
 
 
-def _parameter(uses: Sequence[Read] | Sequence[Write], function: str, names: set[str]) -> str:
+def _input(reads: Sequence[Read], function: str, names: set[str]) -> str:
+    """Returns the input of a function: a parameter, and what the function puts before the data folder."""
+    span, path = _parameter(reads, function, names)
+    if span is None:
+        return ""
+    rest = str(path)[len(str(path.prefix(span))) :]
+    data = DATA_FOLDER.search(rest)
+    return _below(span.name, rest[: data.start()] if data else "")
+
+
+def _output(writes: Sequence[Write], function: str, names: set[str], root: str) -> str:
+    """Returns the output of a function: a parameter, and what the function puts before the folders."""
+    span, path = _parameter(writes, function, names)
+    if span is None:
+        return ""
+    beginning = str(path.prefix(span))
+    return _below(span.name, root[len(beginning) :]) if root.startswith(beginning) else span.name
+
+
+def _below(parameter: str, folder: str) -> str:
+    """Returns the expression for a folder below a parameter."""
+    is_below = folder.strip("/") and not set(folder) & set("{}*?[")
+    return f'f"{{{parameter}}}{folder.rstrip("/")}"' if is_below else parameter
+
+
+def _parameter(
+    uses: Sequence[Read] | Sequence[Write], function: str, names: set[str]
+) -> tuple[Span | None, Text]:
     """Returns the parameter of a function with which the paths of its reads or writes begin."""
     for use in uses:
         if function in use.functions:
             for span in use.path.spans:
                 if span.is_parameter and span.name in names:
-                    return span.name
-    return ""
+                    return span, use.path
+    return None, Text()
 
 
 def text_of_script(functions: Sequence[OldFunction]) -> str:

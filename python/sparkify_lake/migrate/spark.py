@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sparkify_lake.migrate import sql
 from sparkify_lake.migrate.columns import columns_in
-from sparkify_lake.migrate.recording import Read, Recording, Write, is_secret
+from sparkify_lake.migrate.frames import Frame, Grouped, Writer
+from sparkify_lake.migrate.recording import is_secret
+from sparkify_lake.migrate.storage import Arguments, Context, Keywords
 from sparkify_lake.migrate.values import (
     FIELDS,
     Bound,
     Column,
     Condition,
-    Frame,
-    Grouped,
-    Reader,
     Session,
-    Text,
     Unknown,
-    Writer,
     as_text,
     constant_of,
     names_in,
@@ -28,15 +25,15 @@ from sparkify_lake.migrate.values import (
 
 # The methods of a frame that change neither its columns nor its rows.
 _NEUTRAL = (
-    "alias", "cache", "checkpoint", "coalesce", "hint", "localCheckpoint", "orderBy", "persist",
+    "cache", "checkpoint", "coalesce", "hint", "localCheckpoint", "orderBy", "persist",
     "repartition", "repartitionByRange", "sort", "sortWithinPartitions", "unpersist", "fillna",
 )  # fmt: skip
 _SHOWING = (
     "show", "printSchema", "count", "explain", "head", "first", "take", "collect", "describe", "summary",
-    "toPandas", "foreach", "isEmpty", "tail",
+    "toPandas", "foreach", "isEmpty", "tail", "getNumPartitions",
 )  # fmt: skip
 FRAME_METHODS = frozenset({
-    *_NEUTRAL, *_SHOWING, "select", "selectExpr", "withColumn", "withColumns", "withColumnRenamed",
+    *_NEUTRAL, *_SHOWING, "alias", "select", "selectExpr", "withColumn", "withColumns", "withColumnRenamed",
     "withColumnsRenamed", "drop", "toDF", "filter", "where", "distinct", "dropDuplicates", "drop_duplicates",
     "join", "crossJoin", "groupBy", "groupby", "limit", "union", "unionAll", "unionByName",
     "createOrReplaceTempView", "createTempView", "createGlobalTempView", "createOrReplaceGlobalTempView",
@@ -44,29 +41,6 @@ FRAME_METHODS = frozenset({
     "colRegex", "replace",
 })  # fmt: skip
 _SETTINGS = {"spark.sql.session.timeZone", "spark.sql.parquet.compression.codec"}
-
-
-@dataclass(slots=True)
-class Context:
-    """The state of the script while it is read.
-
-    Attributes:
-        recording: What was found.
-        views: The temporary views, by name in lower case.
-        lake: The frames that were written, by path.
-        functions: The functions of the script that are running, outermost first.
-        calls: The lines that called them.
-    """
-
-    recording: Recording
-    views: dict[str, Frame] = field(default_factory=dict)
-    lake: dict[str, Frame] = field(default_factory=dict)
-    functions: list[str] = field(default_factory=list)
-    calls: list[int] = field(default_factory=list)
-
-
-Arguments = Sequence[Any]
-Keywords = Mapping[str, Any]
 
 
 def session_method(context: Context, name: str, arguments: Arguments, keywords: Keywords, line: int) -> Any:
@@ -102,7 +76,7 @@ def _set(context: Context, key: Any, value: Any, line: int) -> None:
             context.recording.secret(line, f"the setting {name}", constant)
     elif name in _SETTINGS or "fs.s3" in name:
         plain = name.removeprefix("spark.hadoop.").replace("fs.s3n.", "fs.s3a.").replace("fs.s3.", "fs.s3a.")
-        context.recording.settings[plain] = (given, line)
+        context.recording.set(plain, given, line)
 
 
 def _query(context: Context, query: Any, line: int) -> Frame:
@@ -119,109 +93,6 @@ def _query(context: Context, query: Any, line: int) -> Frame:
         return Frame()
 
 
-def reader_method(
-    context: Context, reader: Reader, name: str, arguments: Arguments, keywords: Keywords, line: int
-) -> Any:
-    """Returns the result of a method of `spark.read`."""
-    if name == "format":
-        return Reader(constant_of(arguments[0] if arguments else keywords.get("source")) or "")
-    if name in ("json", "parquet", "load", "csv", "orc", "text"):
-        given = arguments[0] if arguments else keywords.get("path")
-        paths = given if isinstance(given, list | tuple) else [given]
-        for path in paths:
-            if isinstance(path, Text):
-                found = _written(context, path)
-                if found is not None:
-                    return found
-                kind = (constant_of(keywords.get("format")) or reader.format) if name == "load" else name
-                if kind in ("json", "text", ""):
-                    context.recording.reads.append(Read(path, line, tuple(context.functions)))
-            else:
-                context.recording.not_understood(line, "the path of a read")
-        return Frame()
-    return reader  # option, schema
-
-
-def _written(context: Context, path: Text) -> Frame | None:
-    """Returns the frame that the script wrote to a path; a glob below it is the same frame."""
-    wanted = _key(path)
-    return next(
-        (frame for key, frame in context.lake.items() if wanted == key or wanted.startswith(f"{key}/")), None
-    )
-
-
-def _key(path: Text) -> str:
-    return str(path).rstrip("/").replace("//", "/")
-
-
-def writer_method(
-    context: Context, writer: Writer, name: str, arguments: Arguments, keywords: Keywords, line: int
-) -> Any:
-    """Returns the result of a method of `frame.write`."""
-    if name == "mode":
-        return replace(
-            writer, mode=constant_of(arguments[0] if arguments else keywords.get("saveMode")) or "?"
-        )
-    if name == "partitionBy":
-        return replace(writer, partitions=tuple(names_in(*arguments)))
-    if name == "format":
-        given = arguments[0] if arguments else keywords.get("source")
-        return replace(writer, format=constant_of(given) or "?")
-    if name in ("option", "options"):
-        pairs = dict(keywords)
-        if name == "option" and len(arguments) == 2:
-            pairs[constant_of(arguments[0]) or ""] = arguments[1]
-        elif "key" in keywords:
-            pairs = {constant_of(keywords["key"]) or "": keywords.get("value")}
-        for key, value in pairs.items():
-            if key.lower() == "compression":
-                writer = replace(writer, compression=constant_of(value) or "?")
-            elif key.lower() == "path" and isinstance(value, Text):
-                context.recording.not_understood(line, "a path that is set as an option of a writer")
-        return writer
-    if name in ("parquet", "save", "csv", "json", "orc", "text"):
-        _record_write(context, writer, name, arguments, keywords, line)
-        return None
-    if name in ("saveAsTable", "insertInto", "jdbc"):
-        context.recording.not_understood(
-            line, f"a write with {name}()", "sparkify-lake writes folders of Parquet files"
-        )
-        return None
-    return writer  # sortBy, bucketBy
-
-
-def _record_write(
-    context: Context, writer: Writer, name: str, arguments: Arguments, keywords: Keywords, line: int
-) -> None:
-    order = (
-        ("path", "format", "mode", "partitionBy")
-        if name == "save"
-        else ("path", "mode", "partitionBy", "compression")
-    )
-    given = {**dict(zip(order, arguments, strict=False)), **keywords}
-    path = given.get("path")
-    if not isinstance(path, Text):
-        context.recording.not_understood(line, "the path of a write")
-        return
-    partitions = tuple(names_in(given["partitionBy"])) if given.get("partitionBy") else writer.partitions
-    kind = (constant_of(given.get("format")) or writer.format) if name == "save" else name
-    context.recording.writes.append(
-        Write(
-            path=path,
-            line=line,
-            functions=tuple(context.functions),
-            calls=tuple(context.calls),
-            frame=writer.frame,
-            mode=(constant_of(given.get("mode")) or writer.mode),
-            partitions=partitions,
-            format=kind,
-            compression=constant_of(given.get("compression")) or writer.compression,
-        )
-    )
-    if writer.frame is not None:
-        context.lake[_key(path)] = writer.frame
-
-
 def frame_method(
     context: Context, frame: Frame, name: str, arguments: Arguments, keywords: Keywords, line: int
 ) -> Any:
@@ -234,6 +105,9 @@ def frame_method(
         return _CHANGES[name](frame, arguments, keywords, line)
     if name in ("selectExpr", "filter", "where"):
         return _with_sql(context, frame, name, arguments or list(keywords.values()), line)
+    if name == "alias":
+        alias = constant_of(arguments[0]) if arguments else None
+        return frame.named(alias) if alias else frame
     if "TempView" in name or name == "registerTempTable":
         view = constant_of(arguments[0] if arguments else keywords.get("name"))
         if view is None:
@@ -298,9 +172,14 @@ def _renamed(frame: Frame, arguments: Arguments, keywords: Keywords, line: int) 
 
 def _dropped(frame: Frame, arguments: Arguments, keywords: Keywords, line: int) -> Frame:
     names = {name.lower() for name in names_in(*arguments)}
-    return replace(
-        frame, columns={key: value for key, value in frame.columns.items() if key.lower() not in names}
-    )
+    columns = {key: value for key, value in frame.columns.items() if key.lower() not in names}
+    # Of two columns with the same name after a join, a column of one frame drops one.
+    kept = {
+        one.name: other
+        for one in arguments
+        if isinstance(one, Column) and (other := frame.hidden.get(one.name)) and one.origin != other.origin
+    }
+    return replace(frame, columns={**columns, **kept})
 
 
 def _to_df(frame: Frame, arguments: Arguments, keywords: Keywords, line: int) -> Frame:
@@ -346,7 +225,7 @@ _CHANGES: Mapping[str, Callable[[Frame, Arguments, Keywords, int], Any]] = {
     "join": _joined, "crossJoin": _joined, "groupBy": _grouped, "groupby": _grouped,
     "limit": _step("limit"), "sample": _step("sample"), "union": _step("union"), "unionAll": _step("union"),
     "unionByName": _step("union"), "dropna": _step("filter"), "intersect": _step("intersect"),
-    "subtract": _step("subtract"), "exceptAll": _step("subtract"), "agg": _step("groupBy"),
+    "subtract": _step("subtract"), "exceptAll": _step("subtract"), "agg": _step("agg"),
 }  # fmt: skip
 
 
@@ -355,7 +234,8 @@ def grouped_method(grouped: Grouped, name: str, arguments: Arguments, line: int)
     frame = grouped.frame
     columns = {key: frame.resolved(Column(key)) for key in grouped.keys}
     columns |= {one.name: frame.resolved(one) for one in columns_in(arguments)}
-    return replace(frame.with_step("groupBy", line), columns=columns, is_open=False)
+    distinct = tuple(frame.column(key).origin for key in grouped.keys)
+    return replace(frame, columns=columns, is_open=False, distinct=distinct)
 
 
 def frame_attribute(frame: Frame, name: str) -> Any:
@@ -364,7 +244,9 @@ def frame_attribute(frame: Frame, name: str) -> Any:
         return Writer(frame)
     if name == "na":
         return Bound(frame, "na")
-    if name in ("rdd", "schema", "dtypes", "columns", "sparkSession"):
+    if name == "rdd":
+        return frame
+    if name in ("schema", "dtypes", "columns", "sparkSession"):
         return Unknown(name)
     is_column = name.lower() in FIELDS or any(known.lower() == name.lower() for known in frame.columns)
     if name in FRAME_METHODS and not (is_column and name not in FRAME_METHODS):

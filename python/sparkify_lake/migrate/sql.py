@@ -5,12 +5,13 @@ The texts are parsed by sqlglot. Temporary views are the frames that the script 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sparkify_lake.migrate.columns import combined, function_of, of_format, part_of_time
-from sparkify_lake.migrate.values import Column, Condition, Frame, text
+from sparkify_lake.migrate.columns import changed_by, combined, equal, function_of, of_format, part_of_time
+from sparkify_lake.migrate.frames import Frame
+from sparkify_lake.migrate.values import Column, Condition, text
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -83,13 +84,31 @@ def _frame(query: exp.Query, views: Mapping[str, Frame], line: int) -> Frame:
     condition = _condition(where.this) if where is not None else Condition()
     frame = _sources(query, local, line, condition)
     frame = frame.filtered(replace(condition, pairs=()), line)
-    frame = frame.selected(map(_column, query.selects))
-    if query.args.get("distinct") is not None:
-        frame = replace(frame, distinct=())
-    for key, step in (("group", "groupBy"), ("limit", "limit"), ("having", "filter"), ("qualify", "filter")):
+    columns = [_column(one) for one in query.selects]
+    keys = _keys(query, frame, columns)
+    frame = replace(frame.selected(columns), aliases={})
+    if keys or query.args.get("distinct") is not None:
+        frame = replace(frame, distinct=keys)
+    for key, step in (("limit", "limit"), ("having", "filter"), ("qualify", "filter")):
         if query.args.get(key) is not None:
             frame = frame.with_step(step, line)
     return frame
+
+
+def _keys(query: exp.Select, frame: Frame, columns: Sequence[Column]) -> tuple[str, ...]:
+    """Returns the origins of the keys of GROUP BY: columns, their new names, or their numbers."""
+    from sqlglot import exp
+
+    group = query.args.get("group")
+    by_name = {column.name.lower(): column for column in columns}
+    keys = []
+    for one in group.expressions if group is not None else ():
+        number = int(one.name) - 1 if isinstance(one, exp.Literal) and one.name.isdigit() else -1
+        key = columns[number] if 0 <= number < len(columns) else _value(one)
+        known = frame.resolved(key)
+        renamed = by_name.get(key.name.lower())
+        keys.append(frame.resolved(renamed).origin if known.origin == "?" and renamed else known.origin)
+    return tuple(keys)
 
 
 def _sources(query: exp.Select, views: Mapping[str, Frame], line: int, where: Condition) -> Frame:
@@ -114,8 +133,10 @@ def _table(source: exp.Expr, views: Mapping[str, Frame], line: int) -> Frame:
     from sqlglot import exp
 
     if isinstance(source, exp.Subquery):
-        return _frame(source.this, views, line)
-    return views.get(source.name.lower(), Frame()) if isinstance(source, exp.Table) else Frame()
+        frame = _frame(source.this, views, line)
+    else:
+        frame = views.get(source.name.lower(), Frame()) if isinstance(source, exp.Table) else Frame()
+    return frame.named(source.alias_or_name)
 
 
 def _column(node: exp.Expr) -> Column:
@@ -126,12 +147,12 @@ def _column(node: exp.Expr) -> Column:
         return Column("*")
     if isinstance(node, exp.Alias):
         inner = _value(node.this)
-        return replace(inner, name=node.alias, ref="" if inner.origin else inner.looked_up)
+        return replace(inner, name=node.alias, ref=inner.ref if inner.origin else inner.looked_up)
     value = _value(node)
     if isinstance(node, exp.Column):
         return value
     name = node.sql("spark").lower()
-    return replace(value, name=name, ref="" if value.origin else value.looked_up)
+    return replace(value, name=name, ref=value.ref if value.origin else value.looked_up)
 
 
 def _value(node: exp.Expr) -> Column:
@@ -139,7 +160,7 @@ def _value(node: exp.Expr) -> Column:
     from sqlglot import exp
 
     if isinstance(node, exp.Column):
-        return Column(node.name)
+        return Column(node.name, ref=f"{node.table}.{node.name}" if node.table else "")
     if isinstance(node, exp.Literal | exp.Null | exp.Boolean):
         return Column("", "literal")
     if isinstance(node, exp.Paren | exp.Ordered | exp.Distinct):
@@ -166,7 +187,7 @@ def _value(node: exp.Expr) -> Column:
             for one in _arguments(node)
         ]
         return _typed(function_of(_PLAIN.get(name, name), arguments))
-    return combined(map(_value, _arguments(node)))
+    return changed_by(combined(map(_value, _arguments(node))), "an expression")
 
 
 # The functions that sqlglot renames.
@@ -197,6 +218,15 @@ def _typed(value: Any) -> Column:
     return value if isinstance(value, Column) else Column("", "?")
 
 
+def _of_subquery(left: exp.Expr, right: exp.Expr) -> Condition:
+    """Returns the condition that a column equals a subquery: with MAX it selects rows, as a window does."""
+    from sqlglot import exp
+
+    selected = [one for side in (left, right) if isinstance(side, exp.Subquery) for one in side.selects]
+    is_last = len(selected) == 1 and isinstance(selected[0].unalias(), exp.Max | exp.Min)
+    return Condition(constants=((Column("", "id"), "1"),)) if is_last else Condition(has_more=True)
+
+
 def _condition(node: exp.Expr) -> Condition:
     from sqlglot import exp
 
@@ -210,7 +240,9 @@ def _condition(node: exp.Expr) -> Condition:
             left, right = right, left
         if isinstance(right, exp.Literal):
             return Condition(constants=((_value(left), right.name),))
-        return Condition(pairs=((_value(left), _value(right)),))
+        if isinstance(left, exp.Subquery | exp.Select) or isinstance(right, exp.Subquery | exp.Select):
+            return _of_subquery(left, right)
+        return equal(_value(left), _value(right))
     if isinstance(node, exp.NEQ) and isinstance(node.right, exp.Literal) and not node.right.name:
         return Condition(not_null=(_value(node.left),))  # an empty userId is left out, as NULL is
     is_null = node.this if isinstance(node, exp.Not) else None

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from sparkify_lake.migrate.frames import Frame, Join
 from sparkify_lake.migrate.recording import Note, Recording, Write
-from sparkify_lake.migrate.values import Column, Frame, Join
+from sparkify_lake.migrate.values import FIELDS, Column
 
 # Our columns, and what they hold in terms of the input.
 COLUMNS: Mapping[str, Mapping[str, str]] = {
@@ -161,8 +162,8 @@ def _compare(table: OldTable, recording: Recording) -> None:
         _compare_columns(table, frame, recording)
     _compare_partitions(table, recording)
     _compare_writing(table, recording)
-    if frame is None:
-        return
+    if frame is None or not (frame.columns or frame.is_open):
+        return  # a frame that is not understood
     line = table.write.line
     if table.name in ("users", "time", "songplays") and ("page", "NextSong") not in frame.constants:
         reason = "sparkify-lake uses only events with page NextSong"
@@ -211,6 +212,7 @@ def _compare_columns(table: OldTable, frame: Frame, recording: Recording) -> Non
 _REASONS = {
     "artist_location": "songplays.location is the location of the user; that of the artist is in artists",
     "ts": "start_time holds the same time",
+    "start_time": "start_time holds the same time",
 }
 
 
@@ -218,8 +220,8 @@ def _column_of(name: str, origin: str, frame: Frame, used: set[str]) -> Column |
     """Returns the column of the old table that holds what ours holds."""
     free = [column for column in frame.columns.values() if column.name not in used]
     same = [column for column in free if column.origin == origin]
-    if not same and origin == "start_time":
-        same = [column for column in free if column.origin == "ts"]
+    if origin == "start_time":
+        same += [column for column in free if column.origin == "ts"]
     named = [column for column in same or free if column.name.lower() == name]
     return next(iter(named or same), None)
 
@@ -231,7 +233,11 @@ def _compare_values(table: OldTable, name: str, origin: str, column: Column, rec
         recording.not_understood(line, f"how {where} is computed", f"it was recognized by its name, {name}")
     elif column.origin == "ts" and origin == "start_time":
         recording.differs.append(
-            Note(line, f"{where} was a number of milliseconds", "it is a timestamp in UTC now")
+            Note(
+                line,
+                f"{where} was a number" if column.changed else f"{where} was a number of milliseconds",
+                "it is a timestamp in UTC now",
+            )
         )
     elif column.origin == "year" and origin == "fn:year":
         reason = "it is the year of the play now"
@@ -239,6 +245,11 @@ def _compare_values(table: OldTable, name: str, origin: str, column: Column, rec
     elif column.origin != origin:
         reason = f"it holds {_described(origin)} now"
         recording.differs.append(Note(line, f"{where} held {_described(column.origin)}", reason))
+    elif column.changed and origin in FIELDS.values():
+        reason = "it holds the value of the input now"
+        recording.differs.append(Note(line, f"{where} was computed with {column.changed}", reason))
+    elif column.is_text and name in table.write.partitions:
+        pass  # the name of a folder is a text anyway
     elif column.is_text and origin == "start_time":
         recording.differs.append(Note(line, f"{where} was a text", "it is a timestamp in UTC now"))
     elif column.is_text and name == "weekday":
@@ -249,7 +260,12 @@ def _compare_values(table: OldTable, name: str, origin: str, column: Column, rec
 
 
 def _described(origin: str) -> str:
-    names = {"literal": "a constant", "id": "a number of the row", "start_time": "the time of the event"}
+    names = {
+        "literal": "a constant",
+        "id": "a number of the row",
+        "hash": "a hash of other columns",
+        "start_time": "the time of the event",
+    }
     return names.get(origin, f"the {origin[3:]} of a time" if origin.startswith("fn:") else origin)
 
 
@@ -293,15 +309,14 @@ def _compare_rows(table: OldTable, frame: Frame, recording: Recording) -> None:
             recording.differs.append(Note(line, "songplay_id changed with every run", reason))
         return
     keys = {key, "ts"} if key == "start_time" else {key}
-    is_grouped = any(step == "groupBy" for step, _ in frame.steps)
-    is_by_key = is_grouped or (bool(frame.distinct) and set(frame.distinct or ()) <= keys)
+    is_by_key = bool(frame.distinct) and set(frame.distinct or ()) <= keys
     if table.name == "users":
         reason = "sparkify-lake keeps one row per user, with the level of the latest play"
         if any(origin == "id" for origin, _ in frame.constants):
-            recording.differs.append(Note(line, "users had one row per user, by a window", reason))
-        elif frame.distinct is None and not is_grouped:
+            recording.differs.append(Note(line, "users had one row per user, which a query chose", reason))
+        elif frame.distinct is None:
             recording.differs.append(Note(line, "users had one row per play", reason))
-        elif not is_by_key:
+        elif not frame.distinct or "level" in frame.distinct:
             recording.differs.append(Note(line, "users had one row per user and level", reason))
         else:
             recording.differs.append(Note(line, "users had an arbitrary level of each user", reason))
@@ -323,9 +338,9 @@ class Matching:
 def matching_of(tables: Mapping[str, OldTable], recording: Recording) -> Matching | None:
     """Returns the options for the join of plays and songs; None if no join was understood."""
     table = tables.get("songplays")
-    if table is None or table.write.frame is None:
+    if table is None:
         return None
-    frame = table.write.frame
+    frame = table.write.frame or Frame(is_open=False)
     pairs = [(pair, join) for join in frame.joins for one in join.pairs if (pair := _known_pair(one))]
     if not pairs:
         reason = "the defaults are used: title, artist and duration; plays without a song are kept"
@@ -343,8 +358,12 @@ def matching_of(tables: Mapping[str, OldTable], recording: Recording) -> Matchin
         recording.differs.append(
             Note(join.line, "songs with equal title and artist multiplied plays", reason)
         )
-    if any(join.has_more for _, join in pairs):
-        recording.not_understood(join.line, "a further condition of the join of plays and songs")
+    for other in frame.joins:
+        is_time = any({"ts", "start_time"} & set(pair) for pair in other.pairs)
+        is_known = any(_known_pair(pair) for pair in other.pairs)
+        if (other.has_more and not is_time) or (is_known and any("?" in pair for pair in other.pairs)):
+            reason = "sparkify-lake compares unchanged values; check MATCH in lake.cfg"
+            recording.not_understood(other.line, "a condition of the join of plays and songs", reason)
     return Matching(match, _unmatched(frame, join, recording), join.line, compared)
 
 
@@ -354,12 +373,14 @@ def _known_pair(pair: Sequence[str]) -> tuple[str, str] | None:
 
 def _unmatched(frame: Frame, join: Join, recording: Recording) -> str:
     how = join.how.replace("_", "").removesuffix("outer") or join.how
-    if how in ("inner", "cross") or {"song_id", "artist_id"} & set(frame.not_null):
-        return "drop"
     if how in ("right", "full", "outer"):
-        reason = "sparkify-lake keeps all plays, and writes no play for a song that was not played"
-        recording.differs.append(Note(join.line, f"the join was {join.how}", reason))
-    elif how != "left":
+        reason = "sparkify-lake writes no play for a song that was not played"
+        recording.differs.append(Note(join.line, "the join kept songs without a play", reason))
+    if how in ("inner", "cross", "right") or {"song_id", "artist_id"} & set(frame.not_null):
+        return "drop"
+    if how in ("full", "outer"):
+        return "keep"
+    if how != "left":
         recording.not_understood(
             join.line, f"the kind of the join, {join.how}", "plays without a song are kept"
         )

@@ -1,4 +1,4 @@
-"""The values of expressions of a script: texts with unknown parts, columns, conditions, frames.
+"""The values of expressions of a script: texts with unknown parts, columns, conditions.
 
 Numbers, booleans, None, lists, tuples and dictionaries are those of Python.
 """
@@ -6,8 +6,7 @@ Numbers, booleans, None, lists, tuples and dictionaries are those of Python.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 SONG_FIELDS = (
@@ -35,11 +34,13 @@ class Piece:
         text: The constant, or the name of the value.
         kind: `text` for a constant; otherwise where the value comes from.
         section: For a setting, its section in the configuration file.
+        file: For a setting, the configuration file, if it is known.
     """
 
     text: str
     kind: Kind = "text"
     section: str = ""
+    file: str = ""
 
     def __str__(self) -> str:
         if self.kind == "setting":
@@ -102,9 +103,9 @@ def text(constant: str) -> Text:
     return Text((Piece(constant),))
 
 
-def symbol(name: str, kind: Kind, section: str = "") -> Text:
+def symbol(name: str, kind: Kind, section: str = "", file: str = "") -> Text:
     """Returns a text that is known only when the script runs."""
-    return Text((Piece(name, kind, section),))
+    return Text((Piece(name, kind, section, file),))
 
 
 def as_text(value: Any) -> Text | None:
@@ -153,9 +154,15 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A configuration file, or one of its sections."""
+    """A configuration file, or one of its sections; `files` are the files that the script read into it."""
 
     section: str | None = None
+    files: list[str] = field(default_factory=list)
+
+    @property
+    def file(self) -> str:
+        """The file that was read last; empty if it is not known."""
+        return self.files[-1] if self.files else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +182,12 @@ class Udf:
     Attributes:
         part: The part of a time that it returns, such as `hour`; empty for other functions.
         is_text: Whether it has no return type, so that it returns a text.
+        is_number: Whether it returns a number that is no part of a time.
     """
 
     part: str = ""
     is_text: bool = False
+    is_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +201,7 @@ class Column:
         is_text: Whether a time or a part of it is a text, and not a timestamp or a number.
         ref: The column that it refers to, if that has another name and the frame is not known.
         is_time: Whether it is converted to a time.
+        changed: The function that changes the values, such as `upper`; empty if they are those of the input.
     """
 
     name: str
@@ -199,6 +209,7 @@ class Column:
     is_text: bool = False
     ref: str = ""
     is_time: bool = False
+    changed: str = ""
 
     @property
     def looked_up(self) -> str:
@@ -229,127 +240,6 @@ class Condition:
             self.not_null + other.not_null,
             self.has_more or other.has_more,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """A join: pairs of origins, the kind, and its line."""
-
-    pairs: tuple[tuple[str, str], ...]
-    how: str
-    line: int
-    has_more: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A frame of Spark.
-
-    Attributes:
-        columns: The columns that are known, by name.
-        is_open: Whether it also has the fields of the files that it was read from.
-        joins: The joins that led to it.
-        constants: The filters on constants, as (origin, constant).
-        not_null: The origins that a filter requires.
-        distinct: None, or the columns of `dropDuplicates`; empty for all columns.
-        steps: What else happened to its rows, such as `limit`, with lines.
-    """
-
-    columns: Mapping[str, Column] = field(default_factory=dict)
-    is_open: bool = True
-    joins: tuple[Join, ...] = ()
-    constants: tuple[tuple[str, str], ...] = ()
-    not_null: tuple[str, ...] = ()
-    distinct: tuple[str, ...] | None = None
-    steps: tuple[tuple[str, int], ...] = ()
-
-    def column(self, name: str) -> Column:
-        """Returns a column by name, with its origin; a qualifier such as `s.` is ignored."""
-        bare = name.replace("`", "").rpartition(".")[2].strip()
-        for known, column in self.columns.items():
-            if known.lower() == bare.lower():
-                return column
-        return Column(bare, FIELDS.get(bare.lower(), "?"))
-
-    def resolved(self, column: Column) -> Column:
-        """Returns a column with its origin in this frame."""
-        found = column if column.origin else self.column(column.looked_up)
-        origin = "start_time" if column.is_time and found.origin == "ts" else found.origin
-        is_text = column.is_text or (found.is_text and not column.is_time)
-        return Column(column.name.rpartition(".")[2], origin, is_text)
-
-    def selected(self, columns: Iterable[Column]) -> Frame:
-        """Returns the frame with these columns only; `*` means all columns of this frame."""
-        chosen: dict[str, Column] = {}
-        is_open = False
-        for column in columns:
-            if column.name.rpartition(".")[2] == "*":
-                chosen |= self.columns
-                is_open = is_open or self.is_open
-            else:
-                resolved = self.resolved(column)
-                chosen[resolved.name] = resolved
-        return replace(self, columns=chosen, is_open=is_open)
-
-    def with_step(self, step: str, line: int) -> Frame:
-        """Returns the frame after a step that changes its rows."""
-        return replace(self, steps=(*self.steps, (step, line)))
-
-    def filtered(self, condition: Condition, line: int) -> Frame:
-        """Returns the frame after a filter."""
-        resolved = [(self.resolved(column).origin, value) for column, value in condition.constants]
-        required = [self.resolved(column).origin for column in condition.not_null]
-        frame = replace(self, constants=(*self.constants, *resolved), not_null=(*self.not_null, *required))
-        # A filter on the rank in a window keeps one row of each key.
-        others = {one for one in resolved if one != ("page", "NextSong") and one[0] != "id"}
-        is_more = condition.has_more or others or condition.pairs
-        return frame.with_step("filter", line) if is_more else frame
-
-    def joined(self, other: Frame, condition: Condition, how: str, line: int) -> Frame:
-        """Returns the join with another frame."""
-
-        def origin(column: Column) -> str:
-            mine = self.resolved(column)
-            is_known = mine.origin != "?" and (self.is_open or mine.name in self.columns)
-            return mine.origin if is_known else other.resolved(column).origin
-
-        pairs = tuple((origin(left), origin(right)) for left, right in condition.pairs)
-        join = Join(pairs, how, line, condition.has_more)
-        return Frame(
-            columns={**other.columns, **self.columns},
-            is_open=self.is_open or other.is_open,
-            joins=(*self.joins, *other.joins, join),
-            constants=(*self.constants, *other.constants),
-            # A filter of the right side of a left join leaves out no row.
-            not_null=(*self.not_null, *(() if how.startswith("left") else other.not_null)),
-            steps=(*self.steps, *other.steps),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """`spark.read`, with its format."""
-
-    format: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """`frame.write`, with everything that was set."""
-
-    frame: Frame | None
-    mode: str = ""
-    partitions: tuple[str, ...] = ()
-    format: str = "parquet"
-    compression: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Grouped:
-    """`frame.groupBy(...)`."""
-
-    frame: Frame
-    keys: tuple[str, ...]
 
 
 @dataclass(slots=True)

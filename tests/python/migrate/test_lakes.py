@@ -27,11 +27,11 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def run(project: Path, *command: str, seconds: int = 60) -> subprocess.CompletedProcess[str]:
     """Runs a Python program in the folder of the project."""
     return subprocess.run(
         [sys.executable, *command], cwd=project, env=clean_environment(), capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=seconds, check=False,
     )  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def test_a_part_of_the_input_stays_a_part(project: Path) -> None:
 
 @pytest.mark.spark
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(660)
 @pytest.mark.parametrize(("script", "output"), [("path_join", "lake")])
 def test_spark_reads_both_lakes_in_the_same_way(project: Path, script: str, output: str) -> None:
     """The old job runs on a real Spark; the reader of its tables finds the same columns in our lake."""
@@ -130,13 +130,13 @@ def test_spark_reads_both_lakes_in_the_same_way(project: Path, script: str, outp
         "    tables = {n: spark.read.parquet(lake + '/' + n) for n in sys.argv[3:]}\n"
         "    print(json.dumps({n: sorted(table.columns) for n, table in tables.items()}))\n"
     )
-    old = run(project, "old_etl.py")
+    old = run(project, "old_etl.py", seconds=200)
     assert old.returncode == 0, old.stderr[-2000:]
     (project / output).rename(project / "old_lake")
     new = run(project, "etl.py", "--no-progress")
     assert new.returncode == 0, new.stderr
     names = sorted(path.name for path in (project / "old_lake").iterdir())
-    read = run(project, "-c", reader, "old_lake", output, *names)
+    read = run(project, "-c", reader, "old_lake", output, *names, seconds=200)
     assert read.returncode == 0, read.stderr[-2000:]
     old_columns, new_columns = read.stdout.splitlines()
     assert len(names) == 5 and new_columns == old_columns

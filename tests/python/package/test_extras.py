@@ -27,7 +27,7 @@ def declared(name: str) -> set[str]:
         [sys.executable, ROOT / "scripts" / "requirements.py", *([] if name == "dependencies" else [name])],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    return {re.split(r"[^\w-]", one)[0] for one in text.split()}
+    return {re.split(r"[^\w-]", one)[0] for one in text.splitlines()}
 
 
 def imported(files: list[Path]) -> set[str]:
