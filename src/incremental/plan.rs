@@ -19,6 +19,9 @@ use crate::lake::commit_record::CommitRecord;
 use crate::lake::read_summary::ReadSummary;
 use crate::tables::time::Month;
 
+/// The end of the names of state files in lakes of release 0.1.0.
+const OLD_STATE_SUFFIX: &str = ".parquet";
+
 /// The input that a run reads.
 #[derive(Debug)]
 pub(crate) enum RunPlan<'l> {
@@ -77,6 +80,10 @@ pub(crate) fn choose<'l>(
     }
     if head.options != config.table_options() {
         return full("options that shape rows or files have changed");
+    }
+    // Readers that search the whole lake for `*.parquet` would read them as tables.
+    if head.state_files().any(|file| file.name.ends_with(OLD_STATE_SUFFIX)) {
+        return full("the state files of an earlier release get other names");
     }
     let folders: BTreeSet<String> = config.table_folders().into_iter().cloned().collect();
     let is_delta = |folder: &String| head.tables.get(folder).map(|table| table.delta.is_some());

@@ -123,17 +123,17 @@ pub(crate) fn save(
     months: &[MonthResult],
 ) -> Result<IncrementalState> {
     if let Some(records) = records {
-        saved.songs = Some(stage.put_state("songs.parquet", &state_files::songs_to_bytes(records)?)?);
+        saved.songs = Some(stage.put_state("songs.state", &state_files::songs_to_bytes(records)?)?);
     }
     if let Some(users) = users {
-        saved.users = Some(stage.put_state("users.parquet", &state_files::users_to_bytes(users)?)?);
+        saved.users = Some(stage.put_state("users.state", &state_files::users_to_bytes(users)?)?);
     }
     for result in months {
         let month = result.month;
         let users = state_files::users_to_bytes(&result.users)?;
-        let users = stage.put_state(&format!("{month}-users.parquet"), &users)?;
+        let users = stage.put_state(&format!("{month}-users.state"), &users)?;
         let tracks = state_files::tracks_to_bytes(&result.tracks)?;
-        let tracks = stage.put_state(&format!("{month}-tracks.parquet"), &tracks)?;
+        let tracks = stage.put_state(&format!("{month}-tracks.state"), &tracks)?;
         let (plays, matched) = (result.plays.rows, result.plays.matched);
         saved.months.insert(month.to_string(), MonthState { plays, matched, users, tracks });
     }

@@ -141,7 +141,7 @@ impl Stage {
     pub fn put_state(&self, kind: &str, bytes: &[u8]) -> Result<StateFile> {
         let sha256 = sha256(bytes);
         let mut known = self.lake.head.iter().flat_map(CommitRecord::state_files);
-        if let Some(same) = known.find(|file| file.sha256 == sha256)
+        if let Some(same) = known.find(|file| file.sha256 == sha256 && file.name.ends_with(kind))
             && (!self.reads_back || self.lake.has_state(same)?)
         {
             return Ok(same.clone());

@@ -157,7 +157,7 @@ def test_damaged_state_files_are_rebuilt(
 ) -> None:
     lake = tmp_path / "lake"
     run(source, lake)
-    for path in (lake / "_etl" / "state").glob(f"*-{kind}.parquet"):
+    for path in (lake / "_etl" / "state").glob(f"*-{kind}.state"):
         damage(path)
     event = {**json.loads(logs(source)[0].read_text().splitlines()[0]), "page": "NextSong", "userId": "7"}
     (source / "log_data" / "more.json").write_text(json.dumps(event) + "\n")

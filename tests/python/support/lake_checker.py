@@ -41,7 +41,7 @@ RUN = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
 CONTROL = re.compile(
     rf"FORMAT|lock|(log|done)/\d{{20}}\.json|quarantine/{RUN}/(songs|logs)(-\d+)*\.jsonl|report/{RUN}\.json"
 )
-STATE = rf"state/{RUN}-((songs|users|\d{{4}}-\d\d-(users|tracks))\.parquet|pack-\d+\.zst)"
+STATE = rf"state/{RUN}-((songs|users|\d{{4}}-\d\d-(users|tracks))\.state|pack-\d+\.zst)"
 TEMPORARY = re.compile(
     rf"stage/{RUN}(/.*)?|delta_commit(\.new)?|(FORMAT|(log|done)/\d{{20}}\.json)\.new|{STATE}(\.new)?|doctor-.*"
 )
