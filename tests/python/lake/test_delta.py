@@ -33,7 +33,7 @@ NESTED = {table: f"{table}/{table}.parquet" for table in FOLDERS}
 
 
 class Place:
-    """An input whose log files arrive one after the other, and its lake."""
+    """An input whose log files arrive in sequence, and its lake."""
 
     def __init__(self, folder: Path) -> None:
         self.input, self.lake = folder / "in", folder / "lake"
