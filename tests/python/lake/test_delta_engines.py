@@ -1,4 +1,4 @@
-"""DuckDB and Spark read the Delta tables of a lake as `open_lake` does, odd partition values and NULL included.
+"""DuckDB and Spark read the Delta tables of a lake as `open_lake` does, with odd partition values and NULL.
 
 ``make formats`` installs the engines and runs these tests.
 """
