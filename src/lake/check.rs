@@ -233,9 +233,10 @@ fn check_table(
         note(SUCCESS, "missing");
     }
     if let Some(log) = &table.delta {
-        let log_files = entries.extract_if(|path, _| delta_log::is_log_file(path)).map(|(_, entry)| entry);
-        let mut problems = delta_log::problems(log, &log_files.collect::<Vec<_>>());
-        if problems.is_empty() && !delta_log::matches(storage, folder, log, table)? {
+        let log_files: Vec<_> = entries.extract_if(|path, _| delta_log::is_log_file(path)).collect();
+        let mut problems = delta_log::problems(log, log_files.iter().map(|(path, _)| &**path));
+        let read = |path: &str| storage.read_optional(path);
+        if problems.is_empty() && !delta_log::matches(read, folder, log, table)? {
             problems.push((delta_log::commit_name(log.version), "changed"));
         }
         for (path, what) in problems {

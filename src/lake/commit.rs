@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Result};
 use crate::lake::checkpoint::{Checkpoint, IncrementalState, Manifest};
-use crate::lake::commit_record::{CommitRecord, FORMAT, PublishedMarker, TableRecord, state_path};
-use crate::lake::delta_log::DeltaLog;
+use crate::lake::commit_record::{CommitRecord, DeltaLog, FORMAT, PublishedMarker, TableRecord, state_path};
 use crate::lake::open::not_published;
 use crate::lake::staged_table::TableChanges;
 use crate::lake::staging::Stage;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::{Checkpoint, Manifest, STATE, StateFile};
-pub use crate::lake::table_record::{FileRecord, Image, RetainedFile, TableRecord};
+pub use crate::lake::table_record::{DeltaLog, FileRecord, Image, RetainedFile, TableRecord};
 
 /// The format of the files below `_etl`. A lake of a newer format is not changed.
 pub(super) const FORMAT: u64 = 1;

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::config::{Config, TableFormat};
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::commit_record::{FileRecord, RetainedFile, TableRecord};
-use crate::lake::delta_log::{self, DeltaLog};
+use crate::lake::commit_record::{DeltaLog, FileRecord, RetainedFile, TableRecord};
+use crate::lake::delta_log;
 use crate::lake::older_versions::OlderVersions;
 use crate::lake::open::Lake;
 use crate::lake::staging_sink::relative;
@@ -299,7 +299,7 @@ impl StagedTable {
     ) -> Result<DeltaLog> {
         let before = known.filter(|_| !self.log_files.is_empty());
         if let Some(log) = before.and_then(|table| table.delta.as_ref())
-            && let Some((path, what)) = delta_log::problems(log, &self.log_files).first()
+            && let Some((path, what)) = delta_log::problems(log, self.log_files.iter().map(|file| &*file.path)).first()
         {
             let shown = lake.shown(&self.path("_delta_log"));
             lake.must_be_newest()?;

@@ -160,7 +160,8 @@ pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<
         let (log_files, entries): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|entry| log.is_some() && delta_log::is_log_file(&entry.path));
         // A run begins a missing log again, and refuses a damaged one.
-        is_intact &= log.is_none_or(|log| delta_log::problems(log, &log_files).is_empty());
+        is_intact &=
+            log.is_none_or(|log| delta_log::problems(log, log_files.iter().map(|file| &*file.path)).is_empty());
         let entries: Vec<ListedFile> =
             entries.into_iter().filter(|entry| is_named(&entry.path) || !is_ignored_by_readers(&entry.path)).collect();
         files.push(entries.iter().filter(|entry| entry.path != SUCCESS).count() as u64);

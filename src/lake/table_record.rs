@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lake::delta_log::DeltaLog;
 use crate::parquet_io::file_stats::ColumnStats;
 
 /// A table at a version.
@@ -81,4 +80,26 @@ pub struct Image {
     pub pack: Option<u32>,
     /// Byte offset in the pack.
     pub offset: u64,
+}
+
+/// The state of a table's log at a version of the lake.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeltaLog {
+    /// The id of the Delta table, a UUID.
+    pub id: String,
+    /// The number of the newest commit; commits count up from 0.
+    pub version: u64,
+    /// The version of the lake that made this commit.
+    pub lake_version: u64,
+    /// The files that the commit adds; commit 0 adds all files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<String>,
+    /// The files that the commit removes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
+    /// SHA-256 of the schema.
+    pub schema: String,
+    /// Whether the commit has a new schema.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_new_schema: bool,
 }
