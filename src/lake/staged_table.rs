@@ -297,6 +297,11 @@ impl StagedTable {
         files: &BTreeMap<String, FileRecord>,
         known: Option<&TableRecord>,
     ) -> Result<DeltaLog> {
+        let begun_by_another = self.published.keys().find(|path| delta_log::is_log_file(path));
+        if let Some(path) = begun_by_another {
+            let (shown, path) = (lake.shown(&self.path("_delta_log")), lake.shown(&self.path(path)));
+            return Err(delta_log::damaged(&shown, &format!("another program wrote {path}")));
+        }
         let before = known.filter(|_| !self.log_files.is_empty());
         if let Some(log) = before.and_then(|table| table.delta.as_ref())
             && let Some((path, what)) = delta_log::problems(log, self.log_files.iter().map(|file| &*file.path)).first()

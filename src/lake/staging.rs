@@ -44,6 +44,13 @@ impl Stage {
     /// [`ErrorKind::Protocol`] when a table's folder has files that do not match the newest version and the run may not
     /// take them over; otherwise any storage error.
     pub fn begin(lake: Lake, run: &str, config: &Config) -> Result<Self> {
+        let config = with_formats_of(lake.head.as_ref(), config.clone());
+        if config.retain.is_some_and(|versions| versions > 0) && !config.has_table_formats() {
+            return Err(Error::new(ErrorKind::Configuration, "retain needs a table format")
+                .cause("without one, files are replaced in place, and readers of a folder would find the retained ones")
+                .hint("also set formats to delta, or leave retain out; no table was changed")
+                .context("option", "retain"));
+        }
         let takeover = Takeover { adopt: config.adopt, rebuild: config.rebuild };
         let folder = |table: &Table| Some((*table, config.folders.get(table)?.clone()));
         let folders: Vec<(Table, String)> = config.tables.iter().filter_map(folder).collect();
@@ -59,7 +66,6 @@ impl Stage {
         }
         lake.storage.clean_up_before(run, &lake.state_files())?;
         let storage = lake.storage.stage(run)?;
-        let config = with_formats_of(lake.head.as_ref(), config.clone());
         let (run, state_files, is_committed) = (run.to_owned(), Mutex::default(), AtomicBool::new(false));
         Ok(Self { lake, run, config, storage, tables, state_files, is_committed, reads_back: takeover.rebuild })
     }
@@ -255,7 +261,7 @@ impl Stage {
     /// The number of earlier versions whose files stay.
     pub(super) fn retain(&self) -> u64 {
         let known = self.lake.head.as_ref().map_or(0, |head| head.retain);
-        self.config.retain.unwrap_or(known)
+        if self.config.has_table_formats() { self.config.retain.unwrap_or(known) } else { 0 }
     }
 
     /// The name of a finished file.
