@@ -147,7 +147,9 @@ impl Stage {
     pub fn put_state(&self, kind: &str, bytes: &[u8]) -> Result<StateFile> {
         let sha256 = sha256(bytes);
         let mut known = self.lake.head.iter().flat_map(CommitRecord::state_files);
-        if let Some(same) = known.find(|file| file.sha256 == sha256 && file.name.ends_with(kind))
+        // Release 0.1.0 had other endings, which must not stay.
+        let ending = |name: &str| name.rsplit_once('.').map(|(_, ending)| ending.to_owned());
+        if let Some(same) = known.find(|file| file.sha256 == sha256 && ending(&file.name) == ending(kind))
             && (!self.reads_back || self.lake.has_state(same)?)
         {
             return Ok(same.clone());

@@ -20,15 +20,9 @@ from sparkify_lake.errors import ProtocolError, UsageError
 from support.delta_checker import commits
 from support.generate_inputs import write_input
 from support.generate_records import play, song, song_of_each_artist
+from support.lake_files import FOLDERS
 from support.s3_jobs import tree
 
-FOLDERS = {
-    "songs": "songs_table",
-    "artists": "artists_table",
-    "users": "user_table",
-    "time": "time_table",
-    "songplays": "songplays_table",
-}
 NESTED = {table: f"{table}/{table}.parquet" for table in FOLDERS}
 
 

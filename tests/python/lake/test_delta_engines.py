@@ -14,8 +14,9 @@ import polars as pl
 import pytest
 
 import sparkify_lake
-from lake.test_delta import FOLDERS, Place
+from lake.test_delta import Place
 from support import delta_reader
+from support.lake_files import FOLDERS
 
 PYTHONS = {
     "duckdb": os.environ.get("DUCKDB_PYTHON"),
