@@ -126,9 +126,8 @@ class Lake(Displayed):
         if table not in self._schema:
             raise KeyError(table)
         folder = self._layout[table]
-        # The files of a Delta table change with each version.
-        if not self._exists(table) or table in self._presence["files"]:
-            self._refresh()
+        # A run may have created the table since the last look, or changed its files or its formats.
+        self._refresh()
         if not self._exists(table):
             raise NoInputError(
                 f"this lake has no table {table}",

@@ -212,6 +212,16 @@ def test_formats_are_those_of_the_lake_until_others_are_chosen(place: Place) -> 
     assert_equal_tables(place.lake, place.build())
 
 
+def test_an_open_lake_follows_the_formats(place: Place) -> None:
+    place.keep(2)
+    place.run()
+    lake = sparkify_lake.open_lake(place.lake)
+    for formats in ("delta", "parquet", "delta"):
+        place.keep(3)
+        place.run(formats=formats)
+        assert lake.songplays.collect().height == place.build().songplays.height, formats
+
+
 def test_other_column_names_are_a_new_schema(place: Place) -> None:
     place.run(formats="delta")
     names = {"artists.name": "artist_name", "songs.year": "released"}
