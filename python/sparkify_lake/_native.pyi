@@ -34,6 +34,33 @@ class LakeTables(TypedDict):
     options: dict[str, str]  # the options that decide rows and bytes
     tables: list[LakeTable]
 
+class IcebergTable(TypedDict):
+    """A table of a lake, and its Iceberg metadata."""
+
+    folder: str  # below the root of the lake
+    changed_at: int | None  # the version of the lake that last changed it; None if it is not published
+    commit: int  # the number of the newest commit; 0 if there is none
+    metadata: str | None  # the content of this commit
+    hint: str | None  # the version hint
+    paths: list[str]  # of all files of the metadata, below the root of the lake
+
+class IcebergState(TypedDict):
+    """The newest published version of a lake, and its Iceberg metadata."""
+
+    version: int
+    retain: int  # the number of earlier versions whose files stay
+    options: dict[str, str]  # the options that decide rows and bytes
+    tables: dict[str, IcebergTable]  # by name
+
+class IcebergFile(TypedDict):
+    """A file of a table."""
+
+    path: str  # below the folder of the table
+    partition: list[str | None]  # the values of the partition columns
+    size: int
+    rows: int
+    stats: list[tuple[object, object, int]] | None  # minimum, maximum and NULLs of each column of the file
+
 class TableSchema(TypedDict):
     """The schema of one table."""
 
@@ -96,3 +123,20 @@ def lake_tables(options: Mapping[str, object]) -> LakeTables:
 
 def aws_settings(profile: str | None = None) -> tuple[list[tuple[str, str, str]], str | None]:
     """Returns the options that AWS's tools set, as (name, value, origin), and why profiles cannot be read."""
+
+def iceberg_state(options: Mapping[str, object]) -> IcebergState:
+    """Returns the newest published version of the lake at `output`, and its Iceberg metadata."""
+
+def iceberg_files(
+    options: Mapping[str, object], version: int, folder: str
+) -> tuple[list[IcebergFile], dict[str, int]]:
+    """Returns the files of a table at a version, and the retained files with the version that left them."""
+
+def iceberg_read(options: Mapping[str, object], path: str) -> bytes | None:
+    """Reads a file of the Iceberg metadata."""
+
+def iceberg_commit(options: Mapping[str, object], files: list[tuple[str, bytes]]) -> bool:
+    """Writes the files of a commit, the last of which is the commit; False if another program has made it."""
+
+def iceberg_remove(options: Mapping[str, object], paths: list[str]) -> None:
+    """Removes files of the Iceberg metadata."""

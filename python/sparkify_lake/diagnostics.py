@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sparkify_lake import _engine
+from sparkify_lake import _engine, iceberg
 from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.results.diagnostics import Checkup, Examination, Status
 from sparkify_lake.settings.aws import with_aws_settings
@@ -127,7 +127,9 @@ def check_with(config: Config) -> Checkup:
     result = _engine.call(
         config, lambda: getattr(_engine.native(), config.call)(config.native_options(), None)
     )
-    return Checkup.from_dict(result)
+    if config.call == "recover" and result["is_published"] and iceberg.prepare(config):
+        iceberg.publish(config)
+    return Checkup.from_dict(iceberg.add_problems(result, config))
 
 
 def status_with(config: Config) -> Status:

@@ -188,7 +188,8 @@ impl CommitRecord {
             || self
                 .tables
                 .values()
-                .any(|table| table.delta.as_ref().is_some_and(|log| log.lake_version == self.version))
+                .filter_map(|table| table.delta.as_ref().map(|log| log.lake_version).max(table.iceberg))
+                .any(|version| version == self.version)
     }
 
     /// Adds the stamps that only the marker has.

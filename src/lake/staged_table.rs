@@ -285,8 +285,13 @@ impl StagedTable {
             None
         };
         changes.removed += retained.values().filter(|file| file.left_at == next.version).count() as u64;
+        let iceberg = next.config.publishes(TableFormat::Iceberg).then(|| {
+            // The name of a file follows from its bytes.
+            let is_same = |known: &&TableRecord| next.has_known_names && known.files.keys().eq(files.keys());
+            known.filter(is_same).and_then(|known| known.iceberg).unwrap_or(next.version)
+        });
         let table = self.table.name().to_owned();
-        Ok((TableRecord { table, files, removed, marked: self.is_marked, retained, delta }, changes))
+        Ok((TableRecord { table, files, removed, marked: self.is_marked, retained, delta, iceberg }, changes))
     }
 
     /// The Delta log at the new version. A log that is missing, because its folder was moved away, begins again.
@@ -332,6 +337,8 @@ pub(super) struct NextVersion<'s> {
     pub config: &'s Config,
     /// The number of earlier versions whose files stay.
     pub retain: u64,
+    /// Whether the columns have the names of the version before.
+    pub has_known_names: bool,
 }
 
 fn file_name(path: &str) -> &str {

@@ -4,7 +4,7 @@
 //! Invariant: a file that [`Stage`] counts as written is complete in the staging area; a file that it counts as
 //! unchanged is complete in its final place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -230,6 +230,10 @@ impl Stage {
             run: &self.run,
             config: &self.config,
             retain: self.retain(),
+            has_known_names: head.is_some_and(|head| {
+                let names = |options: &BTreeMap<_, _>| options.get("column_names").cloned();
+                names(&head.options) == names(&self.config.table_options())
+            }),
         };
         let mut tables = BTreeMap::new();
         let mut changes = BTreeMap::new();
@@ -272,9 +276,10 @@ impl Stage {
 
 /// The options of a run with the table formats of the lake, if no others are chosen.
 pub(crate) fn with_formats_of(head: Option<&CommitRecord>, mut config: Config) -> Config {
-    let mut tables = head.into_iter().flat_map(|head| head.tables.values());
-    if config.formats.is_none() && tables.any(|table| table.delta.is_some()) {
-        config.formats = Some([TableFormat::Delta].into());
+    let has = |format: &TableFormat| head.is_some_and(|head| head.tables.values().any(|table| table.has_format(*format)));
+    let known: BTreeSet<TableFormat> = TableFormat::ALL.into_iter().filter(has).collect();
+    if config.formats.is_none() && !known.is_empty() {
+        config.formats = Some(known);
     }
     config
 }

@@ -9,6 +9,7 @@ mod bridge;
 mod cluster;
 mod convert;
 mod errors;
+mod iceberg;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -284,5 +285,5 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(look, module)?)?;
     module.add_function(wrap_pyfunction!(aws_settings, module)?)?;
     module.add_function(wrap_pyfunction!(kernel, module)?)?;
-    Ok(())
+    iceberg::add_to(module)
 }

@@ -61,6 +61,12 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
     /// Creates a durable control file; `false` if another run has already created it.
     fn create(&self, path: &str, bytes: &[u8]) -> Result<bool>;
 
+    /// Creates a durable control file that other programs may create too, without the lock of the lake; `false` if it
+    /// exists.
+    fn create_without_lock(&self, path: &str, bytes: &[u8]) -> Result<bool> {
+        self.create(path, bytes)
+    }
+
     /// Writes a control file, replacing an existing one.
     fn write(&self, path: &str, bytes: &[u8]) -> Result<()>;
 

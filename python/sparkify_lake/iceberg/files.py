@@ -1,0 +1,70 @@
+"""The files of Iceberg metadata as PyIceberg reads and writes them: new files stay in memory until the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+
+
+class _Output(BytesIO):
+    """A file that is written in memory, and kept when it is closed."""
+
+    def __init__(self, location: str, written: dict[str, bytes]) -> None:
+        super().__init__()
+        self.location, self._written = location, written
+
+    def create(self, overwrite: bool = False) -> _Output:
+        return self
+
+    def close(self) -> None:
+        if not self.closed:
+            self._written[self.location] = self.getvalue()
+        super().close()
+
+    def __len__(self) -> int:
+        return len(self._written[self.location])
+
+
+class _Input:
+    """A file of an earlier commit."""
+
+    def __init__(self, location: str, content: bytes) -> None:
+        self.location, self._content = location, content
+
+    def open(self, seekable: bool = True) -> BytesIO:
+        return BytesIO(self._content)
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+
+class MetadataFiles:
+    """The files of one table's metadata, by their URLs.
+
+    Attributes:
+        written: The new files, in the order in which they were written.
+    """
+
+    def __init__(self, root: str, read: Callable[[str], bytes | None]) -> None:
+        """Takes the URL of the lake, and a function that reads a file by its path below it."""
+        self.written: dict[str, bytes] = {}
+        self._root, self._read = f"{root}/", read
+
+    def path(self, location: str) -> str:
+        """Returns the path of a file below the root of the lake."""
+        return location.removeprefix(self._root)
+
+    def new_output(self, location: str) -> _Output:
+        """Returns a new file."""
+        return _Output(location, self.written)
+
+    def new_input(self, location: str) -> _Input:
+        """Opens a file.
+
+        Raises:
+            FileNotFoundError: If it does not exist.
+        """
+        content = self._read(self.path(location))
+        if content is None:
+            raise FileNotFoundError(location)
+        return _Input(location, content)
