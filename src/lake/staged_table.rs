@@ -15,7 +15,7 @@ use crate::lake::open::Lake;
 use crate::lake::staging_sink::relative;
 use crate::lake::storage::{LakeStorage, ListedFile, StagedImage};
 use crate::lake::{SUCCESS, is_ignored_by_readers};
-use crate::schema::Table;
+use crate::schema::{ColumnNames, Table};
 
 /// The changes to a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -287,7 +287,7 @@ impl StagedTable {
         changes.removed += retained.values().filter(|file| file.left_at == next.version).count() as u64;
         let iceberg = next.config.publishes(TableFormat::Iceberg).then(|| {
             // The name of a file follows from its bytes.
-            let is_same = |known: &&TableRecord| next.has_known_names && known.files.keys().eq(files.keys());
+            let is_same = |known: &&TableRecord| next.has_known_names(self.table) && known.files.keys().eq(files.keys());
             known.filter(is_same).and_then(|known| known.iceberg).unwrap_or(next.version)
         });
         let table = self.table.name().to_owned();
@@ -337,8 +337,17 @@ pub(super) struct NextVersion<'s> {
     pub config: &'s Config,
     /// The number of earlier versions whose files stay.
     pub retain: u64,
-    /// Whether the columns have the names of the version before.
-    pub has_known_names: bool,
+    /// The names of columns at the version before; `None` for the first version.
+    pub known_columns: Option<&'s ColumnNames>,
+}
+
+impl NextVersion<'_> {
+    fn has_known_names(&self, table: Table) -> bool {
+        self.known_columns.is_some_and(|known| {
+            let mut names = table.fields().iter().map(|field| field.name);
+            names.all(|name| known.get(table, name) == self.config.columns.get(table, name))
+        })
+    }
 }
 
 fn file_name(path: &str) -> &str {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::config::{Config, TableFormat};
+use crate::config::{Config, TableFormat, column_names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::StateFile;
 use crate::lake::commit::{Published, Staged};
@@ -225,15 +225,14 @@ impl Stage {
             self.storage.seal()?;
         }
         let head = self.lake.head.as_ref();
+        let names = |head: &CommitRecord| column_names(head.options.get("column_names").map_or("", String::as_str));
+        let known_columns = head.map(names).transpose()?;
         let next = NextVersion {
             version: head.map_or(1, |head| head.version + 1),
             run: &self.run,
             config: &self.config,
             retain: self.retain(),
-            has_known_names: head.is_some_and(|head| {
-                let names = |options: &BTreeMap<_, _>| options.get("column_names").cloned();
-                names(&head.options) == names(&self.config.table_options())
-            }),
+            known_columns: known_columns.as_ref(),
         };
         let mut tables = BTreeMap::new();
         let mut changes = BTreeMap::new();

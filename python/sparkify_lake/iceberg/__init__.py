@@ -85,10 +85,13 @@ def publish(config: Config) -> None:
         ProtocolError: If another program has changed a table.
         RetryableError: If other runs make commits all the time.
     """
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
         state = _state(config)
+        tables = state["tables"] if state else {}
+        # If files of the newest commit are missing each time, no other run removes them: they are lost.
+        is_lost = attempt > 1
         if state is None or all(
-            [_publish_table(name, table, state, config) for name, table in state["tables"].items()]
+            [_publish_table(name, table, state, config, is_lost) for name, table in tables.items()]
         ):
             return
     raise RetryableError(
@@ -149,7 +152,9 @@ def _problems_of(
             yield "changed"
 
 
-def _publish_table(name: str, table: IcebergTable, state: IcebergState, config: Config) -> bool:
+def _publish_table(
+    name: str, table: IcebergTable, state: IcebergState, config: Config, is_lost: bool
+) -> bool:
     """Brings one table up to date; returns false if the state is outdated, because another run is faster."""
     if table["changed_at"] is None:
         # The hint is removed first, so that no reader begins with files that are being removed.
@@ -168,7 +173,11 @@ def _publish_table(name: str, table: IcebergTable, state: IcebergState, config: 
     from sparkify_lake.iceberg import commits
 
     files, retained = _files(config, state, table)
-    made = commits.next_commit(_target(name, table, state, config), head, files, retained)
+    target = _target(name, table, state, config)
+    try:
+        made = commits.next_commit(target, head, files, retained, begins_again=is_lost)
+    except FileNotFoundError:
+        return False
     if not _commit(config, made.files):
         return False
     _remove(config, made.outdated)

@@ -41,7 +41,7 @@ from pyiceberg.typedef import Record
 from pyiceberg.types import DoubleType, IntegerType, LongType, NestedField, StringType, TimestamptzType
 
 from sparkify_lake.iceberg import COMMIT, LEFT_AT, VERSION, expired
-from sparkify_lake.iceberg.files import MetadataFiles
+from sparkify_lake.iceberg.files import MetadataFiles, path_of
 
 if TYPE_CHECKING:
     from sparkify_lake._native import IcebergFile, TableSchema
@@ -99,7 +99,7 @@ class Target:
 
     def files(self) -> MetadataFiles:
         """Returns the files of the metadata."""
-        return MetadataFiles(f"file://{self.root}", self.read)
+        return MetadataFiles(self.read)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +115,8 @@ def next_commit(
     head: Mapping[str, Any] | None,
     files: Sequence[IcebergFile],
     retained: Mapping[str, int],
+    *,
+    begins_again: bool = False,
 ) -> Commit:
     """Makes the commit that brings a table to the files of a version.
 
@@ -123,13 +125,17 @@ def next_commit(
         head: The newest commit, if there is one.
         files: The files.
         retained: The files of earlier versions that stay in place, each with the version that no longer has it.
+        begins_again: Whether files of the newest commit are lost, so that none of its snapshots stays.
+
+    Raises:
+        FileNotFoundError: If a file of the newest commit is missing.
     """
     io = target.files()
     schema, spec = _schema(target)
     before = TableMetadataV2.model_validate(head) if head is not None else None
     # Files of tables with other names of columns, or at another place, have nothing in common with these.
     is_new = before is None or (
-        before.location != target.location or before.schema() != schema or before.spec() != spec
+        begins_again or before.location != target.location or before.schema() != schema or before.spec() != spec
     )
     snapshots = [] if before is None or is_new else list(before.snapshots)
     now = max(int(time.time() * 1000), before.last_updated_ms + 1 if before else 0)
@@ -170,7 +176,7 @@ def next_commit(
         last_sequence_number=sequence,
     )
     path = f"_etl/iceberg/{target.name}/metadata/v{number}.metadata.json"
-    made = [(io.path(location), content) for location, content in io.written.items()]
+    made = [(path_of(location), content) for location, content in io.written.items()]
     made.append((path, metadata.model_dump_json(exclude_none=True, by_alias=True).encode()))
     outdated = _outdated(io, [] if before is None else before.snapshots, kept)
     if number > _KEPT_COMMITS:
@@ -381,15 +387,13 @@ def _outdated(io: MetadataFiles, before: Sequence[Snapshot], kept: Sequence[Snap
     expired_ones = [one for one in before if one.manifest_list not in needed]
     if not expired_ones:
         return []
-    reader = MetadataFiles("", lambda location: io.written.get(location))
     known: dict[str, list[ManifestFile]] = {}
     for one in [*kept, *expired_ones]:
-        source = reader if one.manifest_list in io.written else io
         try:
-            known[one.manifest_list] = _manifests(source, one)
+            known[one.manifest_list] = _manifests(io, one)
         except FileNotFoundError:
             known[one.manifest_list] = []
     needed |= {manifest.manifest_path for one in kept for manifest in known[one.manifest_list]}
     found = {one.manifest_list for one in expired_ones}
     found |= {manifest.manifest_path for one in expired_ones for manifest in known[one.manifest_list]}
-    return sorted(io.path(location) for location in found - needed)
+    return sorted(path_of(location) for location in found - needed)

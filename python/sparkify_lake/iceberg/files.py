@@ -45,14 +45,10 @@ class MetadataFiles:
         written: The new files, in the order in which they were written.
     """
 
-    def __init__(self, root: str, read: Callable[[str], bytes | None]) -> None:
-        """Takes the URL of the lake, and a function that reads a file by its path below it."""
+    def __init__(self, read: Callable[[str], bytes | None]) -> None:
+        """Takes a function that reads a file by its path below the root of the lake."""
         self.written: dict[str, bytes] = {}
-        self._root, self._read = f"{root}/", read
-
-    def path(self, location: str) -> str:
-        """Returns the path of a file below the root of the lake."""
-        return location.removeprefix(self._root)
+        self._read = read
 
     def new_output(self, location: str) -> _Output:
         """Returns a new file."""
@@ -64,7 +60,13 @@ class MetadataFiles:
         Raises:
             FileNotFoundError: If it does not exist.
         """
-        content = self._read(self.path(location))
+        content = self.written.get(location) or self._read(path_of(location))
         if content is None:
             raise FileNotFoundError(location)
         return _Input(location, content)
+
+
+def path_of(location: str) -> str:
+    """Returns the path of a file of the metadata below the root of the lake, which may have moved since."""
+    _, folder, path = location.rpartition("_etl/iceberg/")
+    return folder + path
