@@ -287,7 +287,8 @@ impl StagedTable {
         changes.removed += retained.values().filter(|file| file.left_at == next.version).count() as u64;
         let iceberg = next.config.publishes(TableFormat::Iceberg).then(|| {
             // The name of a file follows from its bytes.
-            let is_same = |known: &&TableRecord| next.has_known_names(self.table) && known.files.keys().eq(files.keys());
+            let is_same =
+                |known: &&TableRecord| next.has_known_names(self.table) && known.files.keys().eq(files.keys());
             known.filter(is_same).and_then(|known| known.iceberg).unwrap_or(next.version)
         });
         let table = self.table.name().to_owned();

@@ -275,7 +275,8 @@ impl Stage {
 
 /// The options of a run with the table formats of the lake, if no others are chosen.
 pub(crate) fn with_formats_of(head: Option<&CommitRecord>, mut config: Config) -> Config {
-    let has = |format: &TableFormat| head.is_some_and(|head| head.tables.values().any(|table| table.has_format(*format)));
+    let has =
+        |format: &TableFormat| head.is_some_and(|head| head.tables.values().any(|table| table.has_format(*format)));
     let known: BTreeSet<TableFormat> = TableFormat::ALL.into_iter().filter(has).collect();
     if config.formats.is_none() && !known.is_empty() {
         config.formats = Some(known);

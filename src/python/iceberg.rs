@@ -16,12 +16,7 @@ fn iceberg_state(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<
 
 /// Returns the files of a table at a version of the lake.
 #[pyfunction]
-fn iceberg_files(
-    py: Python<'_>,
-    options: &Bound<'_, PyMapping>,
-    version: u64,
-    folder: &str,
-) -> PyResult<Py<PyAny>> {
+fn iceberg_files(py: Python<'_>, options: &Bound<'_, PyMapping>, version: u64, folder: &str) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
     let files = bridge::call(py, None, |context| iceberg::files(&config, version, folder, context))?;
     convert::to_python(py, &files)

@@ -20,17 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from sparkify_lake import _engine
 from sparkify_lake.errors import ConfigurationError, NoInputError, ProtocolError, RetryableError
+from sparkify_lake.iceberg.files import COMMIT, VERSION, expired
 from sparkify_lake.settings.locations import is_remote
 
 if TYPE_CHECKING:
     from sparkify_lake._native import IcebergState, IcebergTable
     from sparkify_lake.settings.config import Config
-
-# The number of a commit; a commit of another program copies it from the commit before.
-COMMIT = "sparkify-lake.commit"
-# The version of the lake that a snapshot has, and the version that no longer has a file of the snapshot before.
-VERSION = "sparkify-lake.version"
-LEFT_AT = "sparkify-lake.left-at"
 
 _INSTALL = "install it: pip install 'sparkify-lake[iceberg]'"
 # Attempts to commit while other runs do.
@@ -38,20 +33,20 @@ _ATTEMPTS = 5
 
 
 def prepare(config: Config) -> bool:
-    """Finds out whether a run publishes Iceberg tables; checks that it can.
+    """Returns whether a run publishes Iceberg tables; checks that it can.
 
     Raises:
         ConfigurationError: If PyIceberg is missing, or the lake is in a bucket.
         ProtocolError: If another program has changed a table.
     """
     formats = str(config.value("formats") or "").replace(" ", "").split(",")
-    is_remote_lake = is_remote(str(config.value("output")))
-    if is_remote_lake and "iceberg" in formats:
+    output = str(config.value("output"))
+    if "iceberg" in formats and (is_remote(output) or any(character in output for character in "#?")):
         raise ConfigurationError(
-            "Iceberg tables cannot be published in a bucket yet",
-            cause=f"the output is {config.value('output')}",
-            hint="use --formats delta for a lake in a bucket; or write the lake to a local folder",
-            context={"option": "formats"},
+            "Iceberg tables cannot be published at this location",
+            cause="it is in a bucket" if is_remote(output) else "in the URL of a file, # and ? end the path",
+            hint="use --formats delta; or write the lake to a local folder without # and ? in its path",
+            context={"option": "formats", "path": output},
         )
     if "iceberg" not in formats and not _has_folder(config):
         return False
@@ -110,7 +105,9 @@ def add_problems(checkup: dict[str, Any], config: Config) -> dict[str, Any]:
     if state is None or not tables:
         return checkup
     if not is_installed():
-        _engine.logger().warning("the Iceberg tables were not compared: pyiceberg is not installed (%s)", _INSTALL)
+        _engine.logger().warning(
+            "the Iceberg tables were not compared: pyiceberg is not installed (%s)", _INSTALL
+        )
         return checkup
     found = [
         {"path": f"_etl/iceberg/{name}/metadata/v{table['commit']}.metadata.json", "what": what}
@@ -134,9 +131,7 @@ def add_problems(checkup: dict[str, Any], config: Config) -> dict[str, Any]:
     }
 
 
-def _problems_of(
-    name: str, table: IcebergTable, state: IcebergState, config: Config
-) -> Iterator[str]:
+def _problems_of(name: str, table: IcebergTable, state: IcebergState, config: Config) -> Iterator[str]:
     head = _parsed(table)
     if head is None:
         yield "missing" if table["metadata"] is None else "changed"
@@ -239,21 +234,12 @@ def _version_of(head: Mapping[str, Any]) -> int:
 def _is_current(
     head: Mapping[str, Any], name: str, table: IcebergTable, state: IcebergState, config: Config
 ) -> bool:
-    """Whether no commit is due: for other files, for snapshots that have expired, or because the lake has moved."""
+    """Whether the files, the snapshots and the location are those that a new commit would have."""
     return bool(
         _version_of(head) == table["changed_at"]
         and head["location"] == f"file://{_root(config)}/_etl/iceberg/{name}"
         and not any(expired(head["snapshots"], state["version"], state["retain"]))
     )
-
-
-def expired(snapshots: list[Any], version: int, retain: int) -> list[bool]:
-    """Returns for each snapshot, the oldest first, whether files of it may have been removed."""
-    found, left_at = [], version + 1
-    for snapshot in reversed(snapshots):
-        found.append(left_at + retain <= version)
-        left_at = min(left_at, int(snapshot["summary"][LEFT_AT]))
-    return found[::-1]
 
 
 def _has_folder(config: Config) -> bool:
@@ -284,9 +270,7 @@ def _files(config: Config, state: IcebergState, table: IcebergTable) -> tuple[li
 
 
 def _commit(config: Config, files: list[tuple[str, bytes]]) -> bool:
-    made: bool = _engine.call(
-        config, lambda: _engine.native().iceberg_commit(config.native_options(), files)
-    )
+    made: bool = _engine.call(config, lambda: _engine.native().iceberg_commit(config.native_options(), files))
     return made
 
 

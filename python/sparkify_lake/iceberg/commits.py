@@ -1,8 +1,8 @@
 """The content of a commit of an Iceberg table: manifests, the manifest list and `vN.metadata.json`.
 
-The files of a table are divided into manifests by a hash of their folders. The name of a manifest begins with a
-digest of the paths in it, so a commit finds the manifests to keep without reading them, and one changed file
-means one new manifest.
+The files of a table are divided into manifests by a hash of their folders. The name of a manifest begins with
+a digest of the paths in it, so a commit finds the manifests to keep without reading them, and one changed
+file means one new manifest.
 
 Invariant: the live entries of the manifests of a commit are exactly the files of the version of the lake.
 """
@@ -40,8 +40,7 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.typedef import Record
 from pyiceberg.types import DoubleType, IntegerType, LongType, NestedField, StringType, TimestamptzType
 
-from sparkify_lake.iceberg import COMMIT, LEFT_AT, VERSION, expired
-from sparkify_lake.iceberg.files import MetadataFiles, path_of
+from sparkify_lake.iceberg.files import COMMIT, LEFT_AT, VERSION, MetadataFiles, expired, path_of
 
 if TYPE_CHECKING:
     from sparkify_lake._native import IcebergFile, TableSchema
@@ -57,7 +56,7 @@ _TYPES = {
     "text": (StringType(), str),
     "timestamp": (TimestamptzType(), int),
 }
-# A version before all others: the files of a snapshot are gone already.
+# A version before all others: files of the snapshot have been removed.
 _GONE = -100
 
 
@@ -104,7 +103,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """A commit: its files by path, of which the last one is the commit, and the files that it makes needless."""
+    """The files of a commit by path, of which the last is the commit, and the files to remove after it."""
 
     files: list[tuple[str, bytes]]
     outdated: list[str]
@@ -124,7 +123,7 @@ def next_commit(
         target: The table.
         head: The newest commit, if there is one.
         files: The files.
-        retained: The files of earlier versions that stay in place, each with the version that no longer has it.
+        retained: The files of earlier versions that stay in place, with the version that no longer has them.
         begins_again: Whether files of the newest commit are lost, so that none of its snapshots stays.
 
     Raises:
@@ -135,7 +134,10 @@ def next_commit(
     before = TableMetadataV2.model_validate(head) if head is not None else None
     # Files of tables with other names of columns, or at another place, have nothing in common with these.
     is_new = before is None or (
-        begins_again or before.location != target.location or before.schema() != schema or before.spec() != spec
+        begins_again
+        or before.location != target.location
+        or before.schema() != schema
+        or before.spec() != spec
     )
     snapshots = [] if before is None or is_new else list(before.snapshots)
     now = max(int(time.time() * 1000), before.last_updated_ms + 1 if before else 0)
@@ -261,7 +263,7 @@ class _SnapshotWriter:
             self._id,
             self._parent.snapshot_id if self._parent else None,
             self._sequence,
-            "gzip",
+            "deflate",
         ) as manifest_list:
             manifest_list.add_manifests([*written, *kept])
         left = [retained.get(file.file_path.removeprefix(self._target.data), _GONE) for file in gone]
@@ -300,11 +302,13 @@ class _SnapshotWriter:
         removed: Sequence[ManifestEntry],
     ) -> ManifestFile:
         output = self._io.new_output(f"{self._target.location}/metadata/{digest}-{self._id}.avro")
-        with write_manifest(2, self._spec, self._schema, output, self._id, "gzip") as writer:
+        with write_manifest(2, self._spec, self._schema, output, self._id, "deflate") as writer:
             for file in added:
                 writer.add(
                     ManifestEntry.from_args(
-                        status=ManifestEntryStatus.ADDED, snapshot_id=self._id, data_file=self._data_file(file)
+                        status=ManifestEntryStatus.ADDED,
+                        snapshot_id=self._id,
+                        data_file=self._data_file(file),
                     )
                 )
             for entry in existing:

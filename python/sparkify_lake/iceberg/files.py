@@ -1,9 +1,19 @@
-"""The files of Iceberg metadata as PyIceberg reads and writes them: new files stay in memory until the commit."""
+"""The marks of sparkify-lake in Iceberg metadata, and its files as PyIceberg reads and writes them.
+
+New files stay in memory until the commit.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from io import BytesIO
+from typing import Any
+
+# The number of a commit; a commit of another program copies it from the commit before.
+COMMIT = "sparkify-lake.commit"
+# The version of the lake that a snapshot has, and the one that no longer has a file of the snapshot before.
+VERSION = "sparkify-lake.version"
+LEFT_AT = "sparkify-lake.left-at"
 
 
 class _Output(BytesIO):
@@ -70,3 +80,12 @@ def path_of(location: str) -> str:
     """Returns the path of a file of the metadata below the root of the lake, which may have moved since."""
     _, folder, path = location.rpartition("_etl/iceberg/")
     return folder + path
+
+
+def expired(snapshots: list[Any], version: int, retain: int) -> list[bool]:
+    """Returns for each snapshot, the oldest first, whether files of it may have been removed."""
+    found, left_at = [], version + 1
+    for snapshot in reversed(snapshots):
+        found.append(left_at + retain <= version)
+        left_at = min(left_at, int(snapshot["summary"][LEFT_AT]))
+    return found[::-1]

@@ -7,7 +7,6 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import polars as pl
@@ -20,6 +19,7 @@ from sparkify_lake.errors import ProtocolError, UsageError
 from support.delta_checker import commits
 from support.growing_input import FOLDERS, NESTED, GrowingInput
 from support.s3_jobs import tree
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> GrowingInput:
@@ -44,7 +44,9 @@ def assert_equal_tables(lake: Path, star: sparkify_lake.Star, folders: dict[str,
 
 
 @pytest.mark.parametrize("folders", [FOLDERS, NESTED], ids=["flat", "nested"])
-def test_each_version_is_one_commit_of_each_changed_table(place: GrowingInput, folders: dict[str, str]) -> None:
+def test_each_version_is_one_commit_of_each_changed_table(
+    place: GrowingInput, folders: dict[str, str]
+) -> None:
     names = {"table_names": folders}
     place.keep(4)
     place.run(formats="delta", **names)

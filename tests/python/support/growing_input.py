@@ -1,4 +1,4 @@
-"""An input whose log files arrive one after the other, and its lake."""
+"""An input whose log files arrive in sequence, and its lake."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NESTED = {table: f"{table}/{table}.parquet" for table in FOLDERS}
 
 
 class GrowingInput:
-    """An input whose log files arrive one after the other, and its lake."""
+    """An input whose log files arrive in sequence, and its lake."""
 
     def __init__(self, folder: Path, lake: str = "lake") -> None:
         self.input, self.lake = folder / "in", folder / lake
