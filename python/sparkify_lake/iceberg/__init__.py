@@ -243,7 +243,8 @@ def _is_current(
 
 
 def _has_folder(config: Config) -> bool:
-    return not is_remote(str(config.value("output"))) and Path(_root(config), "_etl", "iceberg").is_dir()
+    output = str(config.value("output"))
+    return not is_remote(output) and Path(output.removeprefix("file:"), "_etl", "iceberg").is_dir()
 
 
 def _root(config: Config) -> str:
