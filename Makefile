@@ -16,7 +16,7 @@ DELAYS ?= 0,30
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test notebooks lint wording fmt core wheel install airflow docs bench parts scaling incremental sequences executors spark profile remote stores trust fuzz fuzz-coverage compare pins clean tools
+.PHONY: help demo old-glibc test notebooks lint wording fmt core wheel install airflow docs bench parts scaling incremental sequences executors spark profile remote stores trust fuzz fuzz-coverage compare pins clean tools
 
 help:  ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,7 +62,15 @@ core: tools  ## test the Rust core, without Python
 wheel: $(VENV)/made  ## build the release wheel into dist/
 	@rm -rf dist
 	@# This interpreter is outside the environment: its path is the same in every clone, so nothing is recompiled.
-	$(VENV)/bin/maturin build --release --locked --interpreter "$$(command -v $(PYTHON))" --out dist
+	$(VENV)/bin/maturin build --release --locked --compression-level 9 --interpreter "$$(command -v $(PYTHON))" --out dist
+	@$(PY) scripts/wheel_size.py dist
+
+old-glibc: tools $(VENV)/made  ## build a wheel for glibc 2.17 and newer into dist/ with Zig as the linker, as for a release
+	@rm -rf dist
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c $(PINS) $$($(PYTHON) scripts/requirements.py wheel)
+	PATH="$$PWD/$(VENV)/bin:$$PATH" $(VENV)/bin/maturin build --release --locked --compression-level 9 --zig \
+		--compatibility manylinux2014 --interpreter "$$(command -v $(PYTHON))" --out dist
+	$(VENV)/bin/auditwheel show dist/*.whl
 	@$(PY) scripts/wheel_size.py dist
 
 install: wheel  ## install the wheel into .venv

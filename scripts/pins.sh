@@ -15,5 +15,5 @@ pin() {
     "$venv/bin/uv" pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url \
         ${UPGRADE:+--upgrade} --output-file "requirements/$name.txt" "$lists"
 }
-pin development build test notebook spark ray docs
+pin development build wheel test notebook spark ray docs
 pin airflow airflow airflow_test

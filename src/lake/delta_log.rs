@@ -86,6 +86,11 @@ impl DeltaLog {
         Self { id: log.id.clone(), version: log.version + 1, lake_version, added, removed, schema, has_new_schema }
     }
 
+    /// The number of files that the next commit writes.
+    pub(crate) const fn files_of_next_commit(&self) -> u64 {
+        if is_checkpoint(self.version + 1) { 3 } else { 1 }
+    }
+
     /// The log at a later version of the lake that does not change the table.
     pub fn without_changes(&self) -> Self {
         Self { added: Vec::new(), removed: Vec::new(), ..self.clone() }
@@ -164,7 +169,7 @@ pub(super) fn files_to_write(record: &CommitRecord, folder: &str, table: &TableR
     Ok(files)
 }
 
-/// What is wrong with the files of a log, as a path below the table's folder and a problem of
+/// The problems of the files of a log, each as a path below the table's folder and a problem of
 /// [`crate::lake::Problem`]. Nothing is read.
 pub(super) fn problems(log: &DeltaLog, found: &[ListedFile]) -> Vec<(String, &'static str)> {
     let names: BTreeSet<&str> = found.iter().map(|file| file.path.as_str()).collect();
@@ -228,7 +233,7 @@ pub(super) fn damaged(shown: &str, what: &str) -> Error {
         .context("path", shown)
 }
 
-fn is_checkpoint(version: u64) -> bool {
+const fn is_checkpoint(version: u64) -> bool {
     version > 0 && version.is_multiple_of(COMMITS_PER_CHECKPOINT)
 }
 

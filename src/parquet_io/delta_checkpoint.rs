@@ -163,7 +163,7 @@ fn add_fields(
     }
 }
 
-/// A map or a list in the form that its repeated group has; other groups as they are.
+/// A map or a list in the form that its repeated group has; other values unchanged.
 fn elements(field: &Type, value: &Value) -> Value {
     match (field.get_basic_info().converted_type(), value) {
         (ConvertedType::MAP, Value::Object(entries)) => {

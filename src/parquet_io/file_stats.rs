@@ -9,7 +9,7 @@ use parquet::file::statistics::Statistics;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What is known about a file besides its bytes.
+/// The number of rows of a file, and statistics of its columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileSummary {
     /// Number of rows.

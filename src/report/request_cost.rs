@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use chrono::Datelike;
 use serde::Serialize;
 
+use crate::config::{Config, TableFormat};
 use crate::incremental::retained_input;
 use crate::input::input_files::InputFiles;
 use crate::input::list::{Listing, Selection};
@@ -25,6 +26,7 @@ use crate::report::work_estimate::{IncrementalWork, WorkEstimate};
 use crate::s3::conditions;
 use crate::s3::request_metrics::Usage;
 use crate::schema::Table;
+use crate::tables::partition_path;
 
 /// The month in which the prices below were looked up.
 const PRICES_AS_OF: &str = "2026-11";
@@ -39,6 +41,9 @@ const UNITS_PER_DOLLAR: f64 = 1e7;
 /// Upper bound for the objects that a full run writes in addition to tables and state: markers, the commit record, the
 /// stage, and the objects that test conditional writes.
 const MAX_CONTROL_OBJECTS: u64 = 44;
+
+/// Upper bound for the files of a Delta log that a run writes: a commit, a checkpoint and the pointer to it.
+const MAX_DELTA_LOG_FILES: u64 = 3;
 
 struct Prices {
     list: u64,
@@ -103,6 +108,9 @@ impl RequestEstimate {
                 if writes {
                     requests.put = max_table_files(spec, inputs) + max_state_files(inputs) + MAX_CONTROL_OBJECTS;
                     requests.add_publishing(run.record);
+                    if spec.config.publishes(TableFormat::Delta) {
+                        requests.put += MAX_DELTA_LOG_FILES * spec.config.tables.len() as u64;
+                    }
                     // Files of the earlier state are read to compare them; the first run tries conditional requests.
                     let state_files = run.record.map(|record| record.state_files().count() as u64);
                     requests.get += state_files.unwrap_or(conditions::PROBE_GETS);
@@ -147,6 +155,33 @@ impl RequestEstimate {
         // The stage, the commit record and its marker.
         self.put += tables + work.state_files_written + 3;
         self.delete += work.state_files_removed;
+        if let Some(record) = record.filter(|_| spec.config.publishes(TableFormat::Delta)) {
+            self.add_delta_logs(&spec.config, work, record);
+        }
+    }
+
+    /// Adds the requests for the Delta logs of the tables that change. Their new files have other names, so the old ones
+    /// are removed, now or when they are no longer retained.
+    fn add_delta_logs(&mut self, config: &Config, work: &IncrementalWork, record: &CommitRecord) {
+        let retain = config.retain.unwrap_or(record.retain);
+        for table in &config.tables {
+            let Some(known) = config.folders.get(table).and_then(|folder| record.tables.get(folder)) else { continue };
+            let changed: BTreeSet<String> = match table {
+                Table::Songs => work.song_partitions.clone(),
+                Table::Artists => work.songs_changed.then(String::new).into_iter().collect(),
+                Table::Users => (!work.months.is_empty()).then(String::new).into_iter().collect(),
+                Table::Time | Table::Songplays => {
+                    work.months.iter().map(|month| partition_path::of_month(*table, *month, &config.columns)).collect()
+                }
+            };
+            let partition = |path: &str| path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+            let replaced = known.files.keys().filter(|path| changed.contains(&partition(path))).count() as u64;
+            let expired = known.retained.values().filter(|file| file.left_at + retain <= record.version + 1).count();
+            self.delete += expired as u64 + if retain == 0 { replaced } else { 0 };
+            if let Some(log) = known.delta.as_ref().filter(|_| !changed.is_empty()) {
+                self.put += log.files_of_next_commit();
+            }
+        }
     }
 
     /// Adds the requests of every run: whether it is allowed to delete, and whether its version is the newest one.

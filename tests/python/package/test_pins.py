@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[3]
 # The files, and the lists of pyproject.toml that they pin; as in scripts/pins.sh.
 LISTS = {
-    "development": ("build", "test", "notebook", "spark", "ray", "docs"),
+    "development": ("build", "wheel", "test", "notebook", "spark", "ray", "docs"),
     "airflow": ("airflow", "airflow_test"),
 }
 LINE = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+(?: ; .+)?")

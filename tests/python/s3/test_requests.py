@@ -167,8 +167,17 @@ def counted_requests(proxy: Proxy) -> dict[str, int]:
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    "formats",
+    [{}, {"formats": "delta"}, {"formats": "delta", "retain": 1}],
+    ids=["plain", "delta", "retained"],
+)
 def test_incremental_runs_need_the_requests_of_the_plan(
-    weed_bucket: Bucket, proxy: Proxy, tmp_path: Path, record_property: RecordProperty
+    weed_bucket: Bucket,
+    proxy: Proxy,
+    tmp_path: Path,
+    record_property: RecordProperty,
+    formats: dict[str, Any],
 ) -> None:
     """One more day, a song without plays, and no change: the counts are equal for each kind of request."""
     bucket, source = weed_bucket, tmp_path / "input"
@@ -179,7 +188,7 @@ def test_incremental_runs_need_the_requests_of_the_plan(
     event = {**json.loads(lines.splitlines()[0]), "page": "NextSong", "userId": "a new user", "song": "new"}
     held_back.unlink()
     bucket.upload(source, "in")
-    run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
+    run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"), **formats)
 
     day = {f"in/{name}": (lines + json.dumps(event) + "\n").encode()}
     song = {"song_id": "SOLONELY", "artist_id": "ARLONELY", "title": "x", "artist_name": "y", "duration": 1.5}
@@ -195,8 +204,13 @@ def test_incremental_runs_need_the_requests_of_the_plan(
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize("formats", [{}, {"formats": "delta"}], ids=["plain", "delta"])
 def test_a_first_run_and_a_rebuild_need_the_requests_of_the_plan(
-    weed_bucket: Bucket, proxy: Proxy, tmp_path: Path, record_property: RecordProperty
+    weed_bucket: Bucket,
+    proxy: Proxy,
+    tmp_path: Path,
+    record_property: RecordProperty,
+    formats: dict[str, Any],
 ) -> None:
     """PUT is an upper bound, because the plan does not know which songs share a partition."""
     bucket, source = weed_bucket, tmp_path / "input"
@@ -211,7 +225,7 @@ def test_a_first_run_and_a_rebuild_need_the_requests_of_the_plan(
         assert counted["put"] <= planned["put"]
         return planned, counted
 
-    planned, counted = requests("first run")
+    planned, counted = requests("first run", **formats)
     assert {**planned, "put": 0} == {**counted, "put": 0}
     planned, counted = requests("rebuild", rebuild=True)
     assert planned["get"] == counted["get"], "the files of the state are compared"
