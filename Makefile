@@ -16,7 +16,7 @@ DELAYS ?= 0,30
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo old-glibc test notebooks lint wording fmt core wheel install airflow docs bench parts scaling incremental sequences executors spark profile remote stores trust fuzz fuzz-coverage compare pins clean tools
+.PHONY: help demo old-glibc formats test notebooks lint wording fmt core wheel install airflow docs bench parts scaling incremental sequences executors spark profile remote stores trust fuzz fuzz-coverage compare pins clean tools
 
 help:  ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,6 +109,9 @@ parts: tools  ## measure the parts of the engine against their lower bounds: PAR
 remote: install $(VENV)/tested  ## compare this job with Polars on S3 in memory: DELAYS=0,30 RUNS=3
 	$(PY) benchmarks/s3.py --delays $(DELAYS) --runs $(RUNS)
 
+formats: install $(VENV)/tested  ## read Delta tables with DuckDB and Spark (needs Java and Maven)
+	@PYTHON=$(PYTHON) sh scripts/formats.sh
+
 stores: install $(VENV)/tested  ## run the job on S3 servers of other makes: versitygw, S3Proxy, S3Mock (needs Go, Java and Maven)
 	@sh scripts/stores.sh
 	$(PY) -m pytest -s -p no:cacheprovider --stores tests/python/s3/test_stores.py
@@ -130,7 +133,7 @@ pins:  ## pin the packages of pyproject.toml in requirements/; UPGRADE=1 takes t
 	@PYTHON=$(PYTHON) UPGRADE=$(UPGRADE) sh scripts/pins.sh
 
 clean:  ## remove generated files, except the compiler's output
-	rm -rf $(VENV) .venv-airflow* .venv-spark .venv-pins dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-airflow* .venv-spark .venv-formats .venv-pins dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
 
 tools:
 	@PYTHON=$(PYTHON) sh scripts/tools.sh

@@ -12,7 +12,7 @@ trap 'rm -f "$lists"' EXIT
 pin() {
     name=$1 && shift
     "$python" scripts/requirements.py "$@" >"$lists"
-    "$venv/bin/uv" pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url \
+    "$venv/bin/uv" pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate \
         ${UPGRADE:+--upgrade} --output-file "requirements/$name.txt" "$lists"
 }
 pin development build wheel test notebook spark ray docs

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from polars import DataFrame
 
 from sparkify_lake.executors import ExecutorBinding
+from sparkify_lake.iceberg import IcebergWriter
 from sparkify_lake.render.progress import OnTick
 
 class TablePresence(TypedDict):
@@ -34,33 +35,6 @@ class LakeTables(TypedDict):
     options: dict[str, str]  # the options that decide rows and bytes
     tables: list[LakeTable]
 
-class IcebergTable(TypedDict):
-    """A table of a lake, and its Iceberg metadata."""
-
-    folder: str  # below the root of the lake
-    changed_at: int | None  # the version of the lake that last changed it; None if it is not published
-    commit: int  # the number of the newest commit; 0 if there is none
-    metadata: str | None  # the content of this commit
-    hint: str | None  # the version hint
-    paths: list[str]  # of all files of the metadata, below the root of the lake
-
-class IcebergState(TypedDict):
-    """The newest published version of a lake, and its Iceberg metadata."""
-
-    version: int
-    retain: int  # the number of earlier versions whose files stay
-    options: dict[str, str]  # the options that decide rows and bytes
-    tables: dict[str, IcebergTable]  # by name
-
-class IcebergFile(TypedDict):
-    """A file of a table."""
-
-    path: str  # below the folder of the table
-    partition: list[str | None]  # the values of the partition columns
-    size: int
-    rows: int
-    stats: list[tuple[object, object, int]] | None  # minimum, maximum and NULLs of each column of the file
-
 class TableSchema(TypedDict):
     """The schema of one table."""
 
@@ -68,9 +42,15 @@ class TableSchema(TypedDict):
     partition_columns: list[str]  # the columns that are in the path, in order
 
 def run(
-    options: Mapping[str, object], on_tick: OnTick | None, executor: ExecutorBinding | None = None
+    options: Mapping[str, object],
+    on_tick: OnTick | None,
+    executor: ExecutorBinding | None = None,
+    iceberg: IcebergWriter | None = None,
 ) -> dict[str, Any]:
-    """Reads, builds and writes; processes the shards on the executor if one is given. Returns the report."""
+    """Reads, builds and writes, on the executor if one is given; returns the report.
+
+    Without a writer, no Iceberg table can be published.
+    """
 
 def kernel(shard: bytes, secrets: Mapping[str, object]) -> bytes:
     """Processes one shard of a run that another process leads; returns the result."""
@@ -91,13 +71,17 @@ def doctor(
 ) -> dict[str, Any]:
     """Examines a location that a run would read or write, also from workers; returns the checks."""
 
-def check(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
+def check(
+    options: Mapping[str, object], on_tick: OnTick | None, iceberg: IcebergWriter | None = None
+) -> dict[str, Any]:
     """Compares the files of the lake at `output` with its commit log; changes nothing."""
 
 def status(options: Mapping[str, object]) -> dict[str, Any]:
     """Returns the newest version of the lake at `output`, and what has changed at a given input."""
 
-def recover(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
+def recover(
+    options: Mapping[str, object], on_tick: OnTick | None, iceberg: IcebergWriter | None = None
+) -> dict[str, Any]:
     """Publishes the version that a stopped run committed; returns the state of the lake after that."""
 
 def sample(directory: str, options: Mapping[str, int], on_tick: OnTick | None) -> dict[str, Any]:
@@ -123,20 +107,3 @@ def lake_tables(options: Mapping[str, object]) -> LakeTables:
 
 def aws_settings(profile: str | None = None) -> tuple[list[tuple[str, str, str]], str | None]:
     """Returns the options that AWS's tools set, as (name, value, origin), and why profiles cannot be read."""
-
-def iceberg_state(options: Mapping[str, object]) -> IcebergState:
-    """Returns the newest published version of the lake at `output`, and its Iceberg metadata."""
-
-def iceberg_files(
-    options: Mapping[str, object], version: int, folder: str
-) -> tuple[list[IcebergFile], dict[str, int]]:
-    """Returns the files of a table at a version, and the retained files with the version that left them."""
-
-def iceberg_read(options: Mapping[str, object], path: str) -> bytes | None:
-    """Reads a file of the Iceberg metadata."""
-
-def iceberg_commit(options: Mapping[str, object], files: list[tuple[str, bytes]]) -> bool:
-    """Writes the files of a commit, the last of which is the commit; False if another program has made it."""
-
-def iceberg_remove(options: Mapping[str, object], paths: list[str]) -> None:
-    """Removes files of the Iceberg metadata."""

@@ -125,11 +125,10 @@ def check_with(config: Config) -> Checkup:
     """Checks or recovers a lake with resolved settings, as their call says."""
     config = _with_output(config)
     result = _engine.call(
-        config, lambda: getattr(_engine.native(), config.call)(config.native_options(), None)
+        config,
+        lambda: getattr(_engine.native(), config.call)(config.native_options(), None, iceberg.writer()),
     )
-    if config.call == "recover" and result["is_published"] and iceberg.prepare(config):
-        iceberg.publish(config)
-    return Checkup.from_dict(iceberg.add_problems(result, config))
+    return Checkup.from_dict(result)
 
 
 def status_with(config: Config) -> Status:

@@ -170,13 +170,12 @@ def run_with(config: Config, watch: OnTick | None = None) -> RunReport:
 
 def _run(config: Config, watch: OnTick | None) -> RunReport:
     executor = _engine.executor_binding(config)
-    has_iceberg = iceberg.prepare(config)
     result = _engine.call_with_progress(
-        config, lambda on_tick: _engine.native().run(config.native_options(), on_tick, executor), watch
+        config,
+        lambda on_tick: _engine.native().run(config.native_options(), on_tick, executor, iceberg.writer()),
+        watch,
     )
     report = RunReport.from_dict(result)
-    if has_iceberg:
-        iceberg.publish(config)
     if is_in_airflow():
         # Also for a plain PythonOperator. A failure here must not make the run fail.
         try:

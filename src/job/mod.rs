@@ -5,7 +5,6 @@
 pub mod build;
 pub mod check;
 pub mod doctor;
-pub mod iceberg;
 mod list_input;
 mod notes;
 pub(crate) mod pipeline;

@@ -113,6 +113,16 @@ pub fn check(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<La
     Ok(check)
 }
 
+impl LakeCheck {
+    /// Adds problems of a published version, and the way out of them.
+    pub(super) fn add_problems(&mut self, problems: Vec<Problem>, way: &str) {
+        self.problem_count += problems.len() as u64;
+        self.problems.extend(problems);
+        self.repair = Some(self.repair.take().map_or_else(|| way.to_owned(), |known| format!("{known}; {way}")));
+        self.exit_code = ErrorKind::Protocol.exit_code();
+    }
+}
+
 /// Opens the storage of a lake for read-only access.
 pub(super) fn read_only_storage(location: &Location, stores: &Stores) -> Result<Box<dyn LakeStorage>> {
     Ok(match location {
@@ -233,9 +243,10 @@ fn check_table(
         note(SUCCESS, "missing");
     }
     if let Some(log) = &table.delta {
-        let log_files = entries.extract_if(|path, _| delta_log::is_log_file(path)).map(|(_, entry)| entry);
-        let mut problems = delta_log::problems(log, &log_files.collect::<Vec<_>>());
-        if problems.is_empty() && !delta_log::matches(storage, folder, log, table)? {
+        let log_files: Vec<_> = entries.extract_if(|path, _| delta_log::is_log_file(path)).collect();
+        let mut problems = delta_log::problems(log, log_files.iter().map(|(path, _)| &**path));
+        let read = |path: &str| storage.read_optional(path);
+        if problems.is_empty() && !delta_log::matches(read, folder, log, table)? {
             problems.push((delta_log::commit_name(log.version), "changed"));
         }
         for (path, what) in problems {

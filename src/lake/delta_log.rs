@@ -17,13 +17,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SecondsFormat};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::commit_record::{CommitRecord, FileRecord, TableRecord, sha256};
-use crate::lake::storage::{LakeStorage, ListedFile};
+use crate::lake::commit_record::{CommitRecord, sha256};
+use crate::lake::table_record::{DeltaLog, FileRecord, TableRecord};
 use crate::parquet_io::delta_checkpoint;
 use crate::parquet_io::file_stats::ColumnStats;
 use crate::schema::{ColumnNames, Field, Table, Type};
@@ -39,31 +38,10 @@ const COMMITS_PER_CHECKPOINT: u64 = 10;
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/').remove(b'=');
 
-/// The state of a table's log at a version of the lake.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeltaLog {
-    /// The id of the Delta table, a UUID.
-    pub id: String,
-    /// The number of the newest commit; commits count up from 0.
-    pub version: u64,
-    /// The version of the lake that made this commit.
-    pub lake_version: u64,
-    /// The files that the commit adds; commit 0 adds all files.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub added: Vec<String>,
-    /// The files that the commit removes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub removed: Vec<String>,
-    /// SHA-256 of the schema.
-    pub schema: String,
-    /// Whether the commit has a new schema.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub has_new_schema: bool,
-}
-
 impl DeltaLog {
     /// The log of a table whose files at version `lake_version` of the lake are `files`; `before` is the table at the
     /// version before, if its log continues.
+    #[must_use]
     pub fn next(
         (run, folder): (&str, &str),
         lake_version: u64,
@@ -92,6 +70,7 @@ impl DeltaLog {
     }
 
     /// The log at a later version of the lake that does not change the table.
+    #[must_use]
     pub fn without_changes(&self) -> Self {
         Self { added: Vec::new(), removed: Vec::new(), ..self.clone() }
     }
@@ -171,8 +150,8 @@ pub(super) fn files_to_write(record: &CommitRecord, folder: &str, table: &TableR
 
 /// The problems of the files of a log, each as a path below the table's folder and a problem of
 /// [`crate::lake::Problem`]. Nothing is read.
-pub(super) fn problems(log: &DeltaLog, found: &[ListedFile]) -> Vec<(String, &'static str)> {
-    let names: BTreeSet<&str> = found.iter().map(|file| file.path.as_str()).collect();
+pub(super) fn problems<'n>(log: &DeltaLog, names: impl Iterator<Item = &'n str>) -> Vec<(String, &'static str)> {
+    let names: BTreeSet<&str> = names.collect();
     let mut expected: BTreeSet<String> = (0..=log.version).map(commit_name).collect();
     expected.extend((0..=log.version).filter(|version| is_checkpoint(*version)).map(checkpoint_name));
     let missing = expected.iter().filter(|name| !names.contains(name.as_str())).map(|name| (name.clone(), "missing"));
@@ -189,12 +168,17 @@ pub(super) fn problems(log: &DeltaLog, found: &[ListedFile]) -> Vec<(String, &'s
 /// Whether the log says that the table has exactly the files of the record: it is read from its newest checkpoint on.
 ///
 /// # Errors
-/// Any storage error.
-pub(super) fn matches(storage: &dyn LakeStorage, folder: &str, log: &DeltaLog, table: &TableRecord) -> Result<bool> {
+/// Those of `read`, which returns the content of a file below the lake's root.
+pub(super) fn matches(
+    read: impl Fn(&str) -> Result<Option<Vec<u8>>>,
+    folder: &str,
+    log: &DeltaLog,
+    table: &TableRecord,
+) -> Result<bool> {
     let start = log.version - log.version % COMMITS_PER_CHECKPOINT;
     let mut actions = Vec::new();
     if is_checkpoint(start) {
-        let Some(bytes) = storage.read_optional(&format!("{folder}/{}", checkpoint_name(start)))? else {
+        let Some(bytes) = read(&format!("{folder}/{}", checkpoint_name(start)))? else {
             return Ok(false);
         };
         let Ok(state) = delta_checkpoint::decode(bytes) else { return Ok(false) };
@@ -202,7 +186,7 @@ pub(super) fn matches(storage: &dyn LakeStorage, folder: &str, log: &DeltaLog, t
     }
     let first = if is_checkpoint(start) { start + 1 } else { start };
     for version in first..=log.version {
-        let Some(bytes) = storage.read_optional(&commit_path(folder, version))? else { return Ok(false) };
+        let Some(bytes) = read(&commit_path(folder, version))? else { return Ok(false) };
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let Ok(action) = serde_json::from_slice::<Value>(line) else { return Ok(false) };
             actions.push(action);

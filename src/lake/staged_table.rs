@@ -8,12 +8,13 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::config::{Config, TableFormat};
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::commit_record::{FileRecord, RetainedFile, TableRecord};
-use crate::lake::delta_log::{self, DeltaLog};
+use crate::lake::commit_record::{DeltaLog, FileRecord, RetainedFile, TableRecord};
+use crate::lake::delta_log;
 use crate::lake::older_versions::OlderVersions;
 use crate::lake::open::Lake;
 use crate::lake::staging_sink::relative;
 use crate::lake::storage::{LakeStorage, ListedFile, StagedImage};
+use crate::lake::table_record::NOT_PUBLISHED;
 use crate::lake::{SUCCESS, is_ignored_by_readers};
 use crate::schema::{ColumnNames, Table};
 
@@ -285,12 +286,14 @@ impl StagedTable {
             None
         };
         changes.removed += retained.values().filter(|file| file.left_at == next.version).count() as u64;
-        let iceberg = next.config.publishes(TableFormat::Iceberg).then(|| {
+        let known_iceberg = known.and_then(TableRecord::iceberg_version);
+        let iceberg = if next.config.publishes(TableFormat::Iceberg) {
             // The name of a file follows from its bytes.
-            let is_same =
-                |known: &&TableRecord| next.has_known_names(self.table) && known.files.keys().eq(files.keys());
-            known.filter(is_same).and_then(|known| known.iceberg).unwrap_or(next.version)
-        });
+            let is_same = |known: &TableRecord| next.has_known_names(self.table) && known.files.keys().eq(files.keys());
+            known_iceberg.filter(|_| known.is_some_and(is_same)).or(Some(next.version))
+        } else {
+            known_iceberg.map(|_| NOT_PUBLISHED)
+        };
         let table = self.table.name().to_owned();
         Ok((TableRecord { table, files, removed, marked: self.is_marked, retained, delta, iceberg }, changes))
     }
@@ -303,9 +306,14 @@ impl StagedTable {
         files: &BTreeMap<String, FileRecord>,
         known: Option<&TableRecord>,
     ) -> Result<DeltaLog> {
+        let begun_by_another = self.published.keys().find(|path| delta_log::is_log_file(path));
+        if let Some(path) = begun_by_another {
+            let (shown, path) = (lake.shown(&self.path("_delta_log")), lake.shown(&self.path(path)));
+            return Err(delta_log::damaged(&shown, &format!("another program wrote {path}")));
+        }
         let before = known.filter(|_| !self.log_files.is_empty());
         if let Some(log) = before.and_then(|table| table.delta.as_ref())
-            && let Some((path, what)) = delta_log::problems(log, &self.log_files).first()
+            && let Some((path, what)) = delta_log::problems(log, self.log_files.iter().map(|file| &*file.path)).first()
         {
             let shown = lake.shown(&self.path("_delta_log"));
             lake.must_be_newest()?;

@@ -14,11 +14,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::StateFile;
 use crate::lake::commit::{Published, Staged};
 use crate::lake::commit_record::{CommitRecord, FileRecord, must_be_apart, sha256, stage_of, state_path};
+use crate::lake::iceberg::IcebergTables;
 use crate::lake::open::Lake;
 use crate::lake::staged_table::{NextVersion, StagedTable, Takeover};
 use crate::lake::staging_sink::{StagedEntry, StagedFile, StagingSink, content_name, measure, relative};
 use crate::lake::storage::StageStorage;
+use crate::location::Location;
 use crate::parquet_io::file_stats::FileSummary;
+use crate::runtime::iceberg_writer::IcebergWriter;
 use crate::schema::Table;
 
 /// The staging area of a run, which collects finished files; shared between threads.
@@ -28,6 +31,8 @@ pub struct Stage {
     pub(super) run: String,
     config: Config,
     pub(super) storage: Box<dyn StageStorage>,
+    /// The Iceberg tables as of the newest version; `None` if there are none and the run publishes none.
+    pub(super) iceberg: Option<IcebergTables>,
     tables: BTreeMap<Table, StagedTable>,
     /// Names of the state files that this run wrote and has not committed yet.
     state_files: Mutex<Vec<String>>,
@@ -44,6 +49,13 @@ impl Stage {
     /// [`ErrorKind::Protocol`] when a table's folder has files that do not match the newest version and the run may not
     /// take them over; otherwise any storage error.
     pub fn begin(lake: Lake, run: &str, config: &Config) -> Result<Self> {
+        let config = with_formats_of(lake.head.as_ref(), config.clone());
+        if config.retain.is_some_and(|versions| versions > 0) && !config.has_table_formats() {
+            return Err(Error::new(ErrorKind::Configuration, "retain needs a table format")
+                .cause("without one, files are replaced in place, and readers of a folder would find the retained ones")
+                .hint("also set formats to delta, or leave retain out; no table was changed")
+                .context("option", "retain"));
+        }
         let takeover = Takeover { adopt: config.adopt, rebuild: config.rebuild };
         let folder = |table: &Table| Some((*table, config.folders.get(table)?.clone()));
         let folders: Vec<(Table, String)> = config.tables.iter().filter_map(folder).collect();
@@ -59,9 +71,19 @@ impl Stage {
         }
         lake.storage.clean_up_before(run, &lake.state_files())?;
         let storage = lake.storage.stage(run)?;
-        let config = with_formats_of(lake.head.as_ref(), config.clone());
         let (run, state_files, is_committed) = (run.to_owned(), Mutex::default(), AtomicBool::new(false));
-        Ok(Self { lake, run, config, storage, tables, state_files, is_committed, reads_back: takeover.rebuild })
+        let (iceberg, reads_back) = (None, takeover.rebuild);
+        Ok(Self { lake, run, config, storage, iceberg, tables, state_files, is_committed, reads_back })
+    }
+
+    /// Opens the Iceberg tables, as [`Lake::open_iceberg`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open_iceberg(&mut self, location: &Location, writer: Option<&dyn IcebergWriter>) -> Result<()> {
+        let publishes = self.config.publishes(TableFormat::Iceberg);
+        self.iceberg = self.lake.open_iceberg(location, publishes, writer)?;
+        Ok(())
     }
 
     /// Requires that the run reads each state file before it keeps it, because one of them is missing or damaged.
@@ -141,7 +163,9 @@ impl Stage {
     pub fn put_state(&self, kind: &str, bytes: &[u8]) -> Result<StateFile> {
         let sha256 = sha256(bytes);
         let mut known = self.lake.head.iter().flat_map(CommitRecord::state_files);
-        if let Some(same) = known.find(|file| file.sha256 == sha256 && file.name.ends_with(kind))
+        // Release 0.1.0 had other endings, which must not stay.
+        let ending = |name: &str| name.rsplit_once('.').map(|(_, ending)| ending.to_owned());
+        if let Some(same) = known.find(|file| file.sha256 == sha256 && ending(&file.name) == ending(kind))
             && (!self.reads_back || self.lake.has_state(same)?)
         {
             return Ok(same.clone());
@@ -258,7 +282,7 @@ impl Stage {
     /// The number of earlier versions whose files stay.
     pub(super) fn retain(&self) -> u64 {
         let known = self.lake.head.as_ref().map_or(0, |head| head.retain);
-        self.config.retain.unwrap_or(known)
+        if self.config.has_table_formats() { self.config.retain.unwrap_or(known) } else { 0 }
     }
 
     /// The name of a finished file.

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::lake::check::{open_newest, read_only_storage};
 use crate::lake::checkpoint::StateFile;
 use crate::lake::commit_record::{CommitRecord, TableRecord, must_be_apart};
+use crate::lake::iceberg::IcebergTables;
 use crate::lake::staged_table::known_checksum;
 use crate::lake::state_damage::{LostCopies, damaged_state, lost_copies, packs_of};
 use crate::lake::state_reader::StateReader;
@@ -136,6 +137,16 @@ impl Survey {
     pub(crate) fn state(&self) -> StateReader<'_> {
         StateReader { storage: &*self.storage }
     }
+
+    /// Reads the Iceberg tables as a run does that publishes them, or does not.
+    ///
+    /// # Errors
+    /// Any storage error, and [`crate::error::ErrorKind::Configuration`] if Iceberg tables cannot be published here.
+    pub(crate) fn iceberg(&self, location: &Location, publishes: bool) -> Result<Option<IcebergTables>> {
+        let tables = self.record.iter().flat_map(|record| record.tables.values());
+        let is_read = publishes || tables.into_iter().any(|table| table.iceberg.is_some());
+        is_read.then(|| IcebergTables::survey(&*self.storage, location)).transpose()
+    }
 }
 
 /// Reads the newest version of a lake and lists the folders of some tables, as a run does before it reads its input.
@@ -160,7 +171,8 @@ pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<
         let (log_files, entries): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|entry| log.is_some() && delta_log::is_log_file(&entry.path));
         // A run begins a missing log again, and refuses a damaged one.
-        is_intact &= log.is_none_or(|log| delta_log::problems(log, &log_files).is_empty());
+        is_intact &=
+            log.is_none_or(|log| delta_log::problems(log, log_files.iter().map(|file| &*file.path)).is_empty());
         let entries: Vec<ListedFile> =
             entries.into_iter().filter(|entry| is_named(&entry.path) || !is_ignored_by_readers(&entry.path)).collect();
         files.push(entries.iter().filter(|entry| entry.path != SUCCESS).count() as u64);

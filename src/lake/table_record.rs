@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config::TableFormat;
-use crate::lake::delta_log::DeltaLog;
 use crate::parquet_io::file_stats::ColumnStats;
+
+/// The value of [`TableRecord::iceberg`] in the version that no longer publishes the table as an Iceberg table.
+pub(crate) const NOT_PUBLISHED: u64 = 0;
 
 /// A table at a version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +30,8 @@ pub struct TableRecord {
     /// The log of the Delta table; absent if the table is not published as one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delta: Option<DeltaLog>,
-    /// The version of the lake that last changed the Iceberg table; absent if the table is not published as one.
+    /// The version of the lake that last changed the Iceberg table; [`NOT_PUBLISHED`] in the version that no longer
+    /// publishes it, so that a later run removes what a stopped run has left; otherwise absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iceberg: Option<u64>,
 }
@@ -38,8 +41,13 @@ impl TableRecord {
     pub(crate) fn has_format(&self, format: TableFormat) -> bool {
         match format {
             TableFormat::Delta => self.delta.is_some(),
-            TableFormat::Iceberg => self.iceberg.is_some(),
+            TableFormat::Iceberg => self.iceberg_version().is_some(),
         }
+    }
+
+    /// The version of the lake that last changed the Iceberg table; `None` if the table is not published as one.
+    pub(crate) fn iceberg_version(&self) -> Option<u64> {
+        self.iceberg.filter(|version| *version != NOT_PUBLISHED)
     }
 
     /// A file of this version, or of an earlier one that stays in place.
@@ -93,4 +101,26 @@ pub struct Image {
     pub pack: Option<u32>,
     /// Byte offset in the pack.
     pub offset: u64,
+}
+
+/// The state of a table's log at a version of the lake.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeltaLog {
+    /// The id of the Delta table, a UUID.
+    pub id: String,
+    /// The number of the newest commit; commits count up from 0.
+    pub version: u64,
+    /// The version of the lake that made this commit.
+    pub lake_version: u64,
+    /// The files that the commit adds; commit 0 adds all files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<String>,
+    /// The files that the commit removes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
+    /// SHA-256 of the schema.
+    pub schema: String,
+    /// Whether the commit has a new schema.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_new_schema: bool,
 }

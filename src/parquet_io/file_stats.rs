@@ -32,15 +32,15 @@ pub struct ColumnStats(
 impl FileSummary {
     /// Adds the rows that follow in the same file.
     pub fn add(&mut self, next: Self) {
-        let stats = self.stats.take().zip(next.stats.clone());
-        *self = match stats {
-            Some((ours, theirs)) if self.rows > 0 => Self {
-                rows: self.rows + next.rows,
-                stats: Some(ours.into_iter().zip(theirs).map(|(a, b)| a.merge(self.rows, b, next.rows)).collect()),
-            },
-            _ if self.rows > 0 => Self { rows: self.rows + next.rows, stats: None },
-            _ => next,
-        };
+        if self.rows == 0 {
+            *self = next;
+            return;
+        }
+        let stats = self.stats.take().zip(next.stats);
+        self.stats = stats.map(|(ours, theirs)| {
+            ours.into_iter().zip(theirs).map(|(ours, theirs)| ours.merge(self.rows, theirs, next.rows)).collect()
+        });
+        self.rows += next.rows;
     }
 }
 
@@ -98,5 +98,38 @@ fn bound(left: Value, right: Value, wanted: Ordering) -> Value {
         Some(order) if order == wanted || order == Ordering::Equal => left,
         Some(_) => right,
         None => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A file of one column, whose statistics are `[min, max, nulls]`.
+    fn file(rows: u64, stats: &Value) -> FileSummary {
+        FileSummary { rows, stats: Some(vec![serde_json::from_value(stats.clone()).unwrap()]) }
+    }
+
+    #[test]
+    fn bounds_of_joined_rows_hold_for_all_of_them() {
+        for (first, second, joined) in [
+            ((2, json!([1, 5, 0])), (3, json!([-2, 4, 1])), json!([-2, 5, 1])),
+            ((2, json!([0.5, 2, 0])), (1, json!([1, 1, 0])), json!([0.5, 2, 0])),
+            ((1, json!(["b", "b", 0])), (1, json!(["a", "c", 0])), json!(["a", "c", 0])),
+            // Only NULLs; an unknown bound.
+            ((2, json!([null, null, 2])), (1, json!([7, 7, 0])), json!([7, 7, 2])),
+            ((1, json!([7, 7, 0])), (2, json!([null, null, 2])), json!([7, 7, 2])),
+            ((2, json!([1.0, null, 0])), (1, json!([2.0, 3.0, 0])), json!([1.0, null, 0])),
+        ] {
+            let mut summary = FileSummary::default();
+            summary.add(file(first.0, &first.1));
+            summary.add(file(second.0, &second.1));
+            assert_eq!(summary, file(first.0 + second.0, &joined));
+        }
+        let mut without = FileSummary { rows: 1, stats: None };
+        without.add(FileSummary { rows: 2, stats: None });
+        assert_eq!(without, FileSummary { rows: 3, stats: None });
     }
 }

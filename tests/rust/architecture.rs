@@ -29,6 +29,7 @@ const WALLS: [(&str, &[&str], &str); 12] = [
             "doctor/",
             "job/",
             "lake/staging_sink.rs",
+            "lake/storage/local.rs",
             "lake/storage/pack_writer.rs",
             "lake/worker_staging.rs",
             "quality/quarantine.rs",

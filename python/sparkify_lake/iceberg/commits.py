@@ -1,21 +1,18 @@
 """The content of a commit of an Iceberg table: manifests, the manifest list and `vN.metadata.json`.
 
-The files of a table are divided into manifests by a hash of their folders. The name of a manifest begins with
-a digest of the paths in it, so a commit finds the manifests to keep without reading them, and one changed
-file means one new manifest.
+The name of a manifest begins with a digest of the paths in it, so a commit finds the manifests to keep
+without reading them.
 
 Invariant: the live entries of the manifests of a commit are exactly the files of the version of the lake.
 """
 
 from __future__ import annotations
 
-import hashlib
+import json
 import secrets
 import time
-import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Sequence
+from typing import Any, TypedDict
 
 from pyiceberg.conversions import to_bytes
 from pyiceberg.manifest import (
@@ -40,15 +37,15 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.typedef import Record
 from pyiceberg.types import DoubleType, IntegerType, LongType, NestedField, StringType, TimestamptzType
 
-from sparkify_lake.iceberg.files import COMMIT, LEFT_AT, VERSION, MetadataFiles, expired, path_of
+from sparkify_lake.iceberg.files import MetadataFiles, path_of
 
-if TYPE_CHECKING:
-    from sparkify_lake._native import IcebergFile, TableSchema
-
-# Entries of a manifest. Fewer mean more files to read, more mean a slower commit.
-_ENTRIES = 1000
-# Earlier commits whose `vN.metadata.json` stay for programs that have read the hint.
-_KEPT_COMMITS = 20
+# The number of a commit; a commit of another program copies it from the commit before.
+COMMIT = "sparkify-lake.commit"
+# The version of the lake that a snapshot has, and the one that no longer has a file of the snapshot before.
+VERSION = "sparkify-lake.version"
+LEFT_AT = "sparkify-lake.left-at"
+# A version before all others: files of the snapshot have been removed.
+_GONE = -100
 _TYPES = {
     "int32": (IntegerType(), int),
     "int64": (LongType(), int),
@@ -56,104 +53,84 @@ _TYPES = {
     "text": (StringType(), str),
     "timestamp": (TimestamptzType(), int),
 }
-# A version before all others: files of the snapshot have been removed.
-_GONE = -100
+Reading = Generator[list[str], list[bytes | None], Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A table at a version of the lake.
+class Request(TypedDict):
+    """A table at a version of the lake, as the engine describes it.
 
     Attributes:
-        name: Its name in the schema.
-        root: The root of the lake, an absolute path.
-        folder: The folder of its files below the root.
-        schema: Its columns.
-        commit: The number of its newest commit.
-        changed_at: The version of the lake that last changed it.
+        location: The URL of the table's metadata.
+        data: The URL of the table's files, with a slash at the end.
+        columns: Names and types of the columns.
+        partition_columns: The columns that are in the path.
+        commit: The number of the next commit.
+        version: The version of the lake that last changed the table.
         lake_version: The version of the lake.
         retain: The number of earlier versions whose files stay.
-        read: Reads a file of the metadata by its path below the root.
+        head: The newest commit.
+        begins_again: Whether no earlier snapshot stays, because files of the newest commit are lost.
+        files: The number of files.
+        rows: The number of rows.
+        bytes: The size of the files.
+        manifests: The files of each manifest as JSON, by the digest of their paths.
+        retained: Files of earlier versions that stay, with the version that no longer has them.
     """
 
-    name: str
-    root: str
-    folder: str
-    schema: TableSchema
+    location: str
+    data: str
+    columns: list[tuple[str, str]]
+    partition_columns: list[str]
     commit: int
-    changed_at: int
+    version: int
     lake_version: int
     retain: int
-    read: Callable[[str], bytes | None]
-
-    @property
-    def location(self) -> str:
-        """The URL of the table's metadata."""
-        return f"file://{self.root}/_etl/iceberg/{self.name}"
-
-    @property
-    def data(self) -> str:
-        """The URL of the table's files, with a slash at the end."""
-        return f"file://{self.root}/{self.folder}/"
-
-    def files(self) -> MetadataFiles:
-        """Returns the files of the metadata."""
-        return MetadataFiles(self.read)
+    head: dict[str, Any] | None
+    begins_again: bool
+    files: int
+    rows: int
+    bytes: int
+    manifests: dict[str, str]
+    retained: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """The files of a commit by path, of which the last is the commit, and the files to remove after it."""
+def commit(request: Request) -> Reading:
+    """Makes the commit that brings a table to a version.
 
-    files: list[tuple[str, bytes]]
-    outdated: list[str]
-
-
-def next_commit(
-    target: Target,
-    head: Mapping[str, Any] | None,
-    files: Sequence[IcebergFile],
-    retained: Mapping[str, int],
-    *,
-    begins_again: bool = False,
-) -> Commit:
-    """Makes the commit that brings a table to the files of a version.
-
-    Args:
-        target: The table.
-        head: The newest commit, if there is one.
-        files: The files.
-        retained: The files of earlier versions that stay in place, with the version that no longer has them.
-        begins_again: Whether files of the newest commit are lost, so that none of its snapshots stays.
-
-    Raises:
-        FileNotFoundError: If a file of the newest commit is missing.
+    Returns:
+        The new files by path, the last of which is the commit; and the manifests and lists that the table
+        needs after it, if files of earlier commits are no longer needed. None if a file of the newest commit
+        is missing.
     """
-    io = target.files()
-    schema, spec = _schema(target)
-    before = TableMetadataV2.model_validate(head) if head is not None else None
+    try:
+        return (yield from _commit(request))
+    except FileNotFoundError:
+        return None
+
+
+def _commit(request: Request) -> Reading:
+    io = MetadataFiles()
+    schema, spec = _schema(request)
+    before = None if request["head"] is None else TableMetadataV2.model_validate(request["head"])
     # Files of tables with other names of columns, or at another place, have nothing in common with these.
-    is_new = before is None or (
-        begins_again
-        or before.location != target.location
+    continues = before is not None and not (
+        request["begins_again"]
+        or before.location != request["location"]
         or before.schema() != schema
         or before.spec() != spec
     )
-    snapshots = [] if before is None or is_new else list(before.snapshots)
+    snapshots = list(before.snapshots) if before and continues else []
     now = max(int(time.time() * 1000), before.last_updated_ms + 1 if before else 0)
-    number = target.commit + 1
-    sequence = (before.last_sequence_number if before else 0) + 1
-    if not snapshots or int(snapshots[-1].summary[VERSION]) != target.changed_at:
+    sequence = before.last_sequence_number if before else 0
+    if not snapshots or int(snapshots[-1].summary[VERSION]) != request["version"]:
+        sequence += 1
         parent = snapshots[-1] if snapshots else None
-        writer = _SnapshotWriter(target, io, schema, spec, parent, sequence)
-        snapshots.append(writer.write(files, retained, now))
-    else:
-        sequence -= 1
-    flags = expired([_plain(one) for one in snapshots], target.lake_version, target.retain)
-    kept = [one for one, is_expired in zip(snapshots, flags, strict=True) if not is_expired]
+        writer = _SnapshotWriter(request, io, schema, spec, parent, sequence)
+        snapshots.append((yield from writer.write(now)))
+    kept = _not_expired(snapshots, request)
     newest = kept[-1]
     metadata = TableMetadataV2(
-        location=target.location,
+        location=request["location"],
         **({"table_uuid": before.table_uuid} if before else {}),
         last_updated_ms=now,
         last_column_id=schema.highest_field_id,
@@ -165,7 +142,7 @@ def next_commit(
         properties={
             "schema.name-mapping.default": create_mapping_from_schema(schema).model_dump_json(),
             "gc.enabled": "false",  # no other program may remove files of the lake
-            COMMIT: str(number),
+            COMMIT: str(request["commit"]),
         },
         current_snapshot_id=newest.snapshot_id,
         snapshots=kept,
@@ -177,28 +154,34 @@ def next_commit(
         refs={"main": SnapshotRef(snapshot_id=newest.snapshot_id, snapshot_ref_type=SnapshotRefType.BRANCH)},
         last_sequence_number=sequence,
     )
-    path = f"_etl/iceberg/{target.name}/metadata/v{number}.metadata.json"
     made = [(path_of(location), content) for location, content in io.written.items()]
+    path = path_of(f"{request['location']}/metadata/v{request['commit']}.metadata.json")
     made.append((path, metadata.model_dump_json(exclude_none=True, by_alias=True).encode()))
-    outdated = _outdated(io, [] if before is None else before.snapshots, kept)
-    if number > _KEPT_COMMITS:
-        outdated.append(path.replace(f"v{number}.", f"v{number - _KEPT_COMMITS}."))
-    return Commit(files=made, outdated=outdated)
+    needed = None
+    if len(kept) < len(snapshots) or (before and not continues):
+        yield from io.read(one.manifest_list for one in kept)
+        manifests = [manifest.manifest_path for one in kept for manifest in _manifests(io, one)]
+        needed = [path_of(location) for location in [*manifests, *(one.manifest_list for one in kept)]]
+    return made, needed
 
 
-def matches(target: Target, head: Mapping[str, Any], files: Sequence[IcebergFile]) -> bool:
-    """Returns true if the newest snapshot has exactly these files."""
-    io = target.files()
+def matches(request: Request) -> Reading:
+    """Returns true if the newest snapshot has exactly the files of the version."""
+    io = MetadataFiles()
     try:
-        snapshot = TableMetadataV2.model_validate(head).current_snapshot()
+        snapshot = TableMetadataV2.model_validate(request["head"]).current_snapshot()
+        yield from io.read([snapshot.manifest_list])
+        manifests = _manifests(io, snapshot)
+        yield from io.read(manifest.manifest_path for manifest in manifests)
         found = {
             entry.data_file.file_path: entry.data_file.file_size_in_bytes
-            for manifest in _manifests(io, snapshot)
+            for manifest in manifests
             for entry in manifest.fetch_manifest_entry(io)
         }
     except (OSError, ValueError, TypeError, EOFError, AttributeError):
         return False
-    return found == {f"{target.data}{file['path']}": file["size"] for file in files}
+    files = (file for text in request["manifests"].values() for file in json.loads(text))
+    return found == {f"{request['data']}{file['path']}": file["size"] for file in files}
 
 
 class _SnapshotWriter:
@@ -206,57 +189,49 @@ class _SnapshotWriter:
 
     def __init__(
         self,
-        target: Target,
+        request: Request,
         io: MetadataFiles,
         schema: Schema,
         spec: PartitionSpec,
         parent: Snapshot | None,
         sequence: int,
     ) -> None:
-        self._target, self._io, self._schema, self._spec = target, io, schema, spec
+        self._request, self._io, self._schema, self._spec = request, io, schema, spec
         self._parent, self._sequence = parent, sequence
         self._id = secrets.randbits(62) + 1
-        in_folders = target.schema["partition_columns"]
+        self._kinds = dict(request["columns"])
+        in_folders = request["partition_columns"]
         self._file_fields = [field for field in schema.fields if field.name not in in_folders]
-        self._keys = [_TYPES[target.schema["columns"][name]][1] for name in in_folders]
+        self._keys = [_TYPES[self._kinds[name]][1] for name in in_folders]
 
-    def write(self, files: Sequence[IcebergFile], retained: Mapping[str, int], now: int) -> Snapshot:
-        wanted = {file["path"]: file for file in files}
-        known = _manifests(self._io, self._parent) if self._parent else []
-        by_digest = {_digest_of(manifest): manifest for manifest in known}
-        count = 1
-        while len(wanted) > count * _ENTRIES:
-            count *= 2
-        groups: dict[int, list[str]] = {}
-        for path in sorted(wanted):
-            groups.setdefault(_group(path, count), []).append(path)
-        digests = {group: _digest(paths) for group, paths in groups.items()}
-        kept = [by_digest[digest] for digest in digests.values() if digest in by_digest]
-        replaced = [manifest for digest, manifest in by_digest.items() if digest not in digests.values()]
+    def write(self, now: int) -> Reading:
+        known = []
+        if self._parent:
+            yield from self._io.read([self._parent.manifest_list])
+            known = _manifests(self._io, self._parent)
+        wanted, data = self._request["manifests"], self._request["data"]
+        kept = [manifest for manifest in known if _digest_of(manifest) in wanted]
+        replaced = [manifest for manifest in known if _digest_of(manifest) not in wanted]
+        yield from self._io.read(manifest.manifest_path for manifest in replaced)
         old = {
-            entry.data_file.file_path.removeprefix(self._target.data): entry
+            entry.data_file.file_path.removeprefix(data): entry
             for manifest in replaced
             for entry in manifest.fetch_manifest_entry(self._io)
         }
-        removed: dict[int, list[ManifestEntry]] = {}
-        for path, entry in old.items():
-            if path not in wanted:
-                removed.setdefault(_group(path, count), []).append(entry)
-        added: list[IcebergFile] = []
-        written = []
-        for group in sorted(groups.keys() | removed.keys()):
-            digest, gone = digests.get(group, "0"), removed.get(group, [])
-            if digest in by_digest and not gone:
-                continue
-            paths = [] if digest in by_digest else groups.get(group, [])
-            new = [wanted[path] for path in paths if path not in old]
-            added += new
-            name = digest if paths else f"removed{group}"
-            written.append(
-                self._write_manifest(name, [old[path] for path in paths if path in old], new, gone)
-            )
-        gone = [entry.data_file for entries in removed.values() for entry in entries]
-        location = f"{self._target.location}/metadata/snap-{self._id}.avro"
+        new_digests = wanted.keys() - {_digest_of(manifest) for manifest in kept}
+        files = {digest: json.loads(wanted[digest]) for digest in sorted(new_digests)}
+        paths = {file["path"] for group in files.values() for file in group}
+        gone = [entry for path, entry in old.items() if path not in paths]
+        added = [file for group in files.values() for file in group if file["path"] not in old]
+        written, removed = [], gone
+        for digest, group in files.items():
+            existing = [old[file["path"]] for file in group if file["path"] in old]
+            new = [file for file in group if file["path"] not in old]
+            written.append(self._write_manifest(digest, existing, new, removed))
+            removed = []
+        if removed:
+            written.append(self._write_manifest("removed", [], [], removed))
+        location = f"{self._request['location']}/metadata/snap-{self._id}.avro"
         with write_manifest_list(
             2,
             self._io.new_output(location),
@@ -266,7 +241,20 @@ class _SnapshotWriter:
             "deflate",
         ) as manifest_list:
             manifest_list.add_manifests([*written, *kept])
-        left = [retained.get(file.file_path.removeprefix(self._target.data), _GONE) for file in gone]
+        return Snapshot(
+            snapshot_id=self._id,
+            parent_snapshot_id=self._parent.snapshot_id if self._parent else None,
+            sequence_number=self._sequence,
+            timestamp_ms=now,
+            manifest_list=location,
+            summary=self._summary(added, [entry.data_file for entry in gone]),
+            schema_id=0,
+        )
+
+    def _summary(self, added: Sequence[dict[str, Any]], gone: Sequence[DataFile]) -> Summary:
+        request = self._request
+        retained, data, version = request["retained"], request["data"], request["version"]
+        left = [retained.get(file.file_path.removeprefix(data), _GONE) for file in gone]
         operation = Operation.APPEND if not gone else Operation.OVERWRITE if added else Operation.DELETE
         counts = {
             "added-data-files": len(added),
@@ -275,33 +263,25 @@ class _SnapshotWriter:
             "deleted-data-files": len(gone),
             "deleted-records": sum(file.record_count for file in gone),
             "removed-files-size": sum(file.file_size_in_bytes for file in gone),
-            "total-data-files": len(wanted),
-            "total-records": sum(file["rows"] for file in files),
-            "total-files-size": sum(file["size"] for file in files),
+            "total-data-files": request["files"],
+            "total-records": request["rows"],
+            "total-files-size": request["bytes"],
             "total-delete-files": 0,
             "total-position-deletes": 0,
             "total-equality-deletes": 0,
-            VERSION: self._target.changed_at,
-            LEFT_AT: min([self._target.changed_at, *left]),
+            VERSION: version,
+            LEFT_AT: min([version, *left]),
         }
-        return Snapshot(
-            snapshot_id=self._id,
-            parent_snapshot_id=self._parent.snapshot_id if self._parent else None,
-            sequence_number=self._sequence,
-            timestamp_ms=now,
-            manifest_list=location,
-            summary=Summary(operation, **{name: str(number) for name, number in counts.items()}),
-            schema_id=0,
-        )
+        return Summary(operation, **{name: str(number) for name, number in counts.items()})
 
     def _write_manifest(
         self,
         digest: str,
         existing: Sequence[ManifestEntry],
-        added: Sequence[IcebergFile],
+        added: Sequence[dict[str, Any]],
         removed: Sequence[ManifestEntry],
     ) -> ManifestFile:
-        output = self._io.new_output(f"{self._target.location}/metadata/{digest}-{self._id}.avro")
+        output = self._io.new_output(f"{self._request['location']}/metadata/{digest}-{self._id}.avro")
         with write_manifest(2, self._spec, self._schema, output, self._id, "deflate") as writer:
             for file in added:
                 writer.add(
@@ -317,20 +297,20 @@ class _SnapshotWriter:
                 writer.delete(entry)
         return writer.to_manifest_file()
 
-    def _data_file(self, file: IcebergFile) -> DataFile:
+    def _data_file(self, file: dict[str, Any]) -> DataFile:
         low: dict[int, bytes] = {}
         high: dict[int, bytes] = {}
         nulls: dict[int, int] = {}
         for field, (least, greatest, count) in zip(self._file_fields, file["stats"] or (), strict=False):
             nulls[field.field_id] = count
-            convert = _TYPES[self._target.schema["columns"][field.name]][1]
+            convert = _TYPES[self._kinds[field.name]][1]
             for bounds, value in ((low, least), (high, greatest)):
                 if value is not None:
                     bounds[field.field_id] = to_bytes(field.field_type, convert(value))
         values = zip(self._keys, file["partition"], strict=True)
         data_file = DataFile.from_args(
             content=DataFileContent.DATA,
-            file_path=f"{self._target.data}{file['path']}",
+            file_path=f"{self._request['data']}{file['path']}",
             file_format=FileFormat.PARQUET,
             partition=Record(*(None if text is None else convert(text) for convert, text in values)),
             record_count=file["rows"],
@@ -350,27 +330,17 @@ class _SnapshotWriter:
         return data_file
 
 
-def _schema(target: Target) -> tuple[Schema, PartitionSpec]:
-    columns = target.schema["columns"]
+def _schema(request: Request) -> tuple[Schema, PartitionSpec]:
     fields = [
         NestedField(number, name, _TYPES[kind][0], required=False)
-        for number, (name, kind) in enumerate(columns.items(), start=1)
+        for number, (name, kind) in enumerate(request["columns"], start=1)
     ]
     ids = {field.name: field.field_id for field in fields}
     keys = [
         PartitionField(source_id=ids[name], field_id=number, transform=IdentityTransform(), name=name)
-        for number, name in enumerate(target.schema["partition_columns"], start=1000)
+        for number, name in enumerate(request["partition_columns"], start=1000)
     ]
     return Schema(*fields, schema_id=0), PartitionSpec(*keys, spec_id=0)
-
-
-def _group(path: str, count: int) -> int:
-    """The manifest of a file. A file that replaces another one of its folder is in the same one."""
-    return zlib.crc32(path.rpartition("/")[0].encode()) % count
-
-
-def _digest(paths: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(paths).encode()).hexdigest()[:32]
 
 
 def _digest_of(manifest: ManifestFile) -> str:
@@ -381,23 +351,11 @@ def _manifests(io: MetadataFiles, snapshot: Snapshot) -> list[ManifestFile]:
     return list(read_manifest_list(io.new_input(snapshot.manifest_list)))
 
 
-def _plain(snapshot: Snapshot) -> dict[str, Any]:
-    return {"summary": dict(snapshot.summary.additional_properties)}
-
-
-def _outdated(io: MetadataFiles, before: Sequence[Snapshot], kept: Sequence[Snapshot]) -> list[str]:
-    """The manifests and lists that only expired snapshots have."""
-    needed = {one.manifest_list for one in kept}
-    expired_ones = [one for one in before if one.manifest_list not in needed]
-    if not expired_ones:
-        return []
-    known: dict[str, list[ManifestFile]] = {}
-    for one in [*kept, *expired_ones]:
-        try:
-            known[one.manifest_list] = _manifests(io, one)
-        except FileNotFoundError:
-            known[one.manifest_list] = []
-    needed |= {manifest.manifest_path for one in kept for manifest in known[one.manifest_list]}
-    found = {one.manifest_list for one in expired_ones}
-    found |= {manifest.manifest_path for one in expired_ones for manifest in known[one.manifest_list]}
-    return sorted(path_of(location) for location in found - needed)
+def _not_expired(snapshots: Sequence[Snapshot], request: Request) -> list[Snapshot]:
+    """Leaves out the snapshots of which a file may have been removed."""
+    kept, left_at = [], request["lake_version"] + 1
+    for snapshot in reversed(snapshots):
+        if left_at + request["retain"] > request["lake_version"]:
+            kept.append(snapshot)
+        left_at = min(left_at, int(snapshot.summary[LEFT_AT]))
+    return kept[::-1]

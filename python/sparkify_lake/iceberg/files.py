@@ -1,19 +1,9 @@
-"""The marks of sparkify-lake in Iceberg metadata, and its files as PyIceberg reads and writes them.
-
-New files stay in memory until the commit.
-"""
+"""The files of Iceberg metadata in memory, as PyIceberg reads and writes them. The engine stores them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Generator, Iterable
 from io import BytesIO
-from typing import Any
-
-# The number of a commit; a commit of another program copies it from the commit before.
-COMMIT = "sparkify-lake.commit"
-# The version of the lake that a snapshot has, and the one that no longer has a file of the snapshot before.
-VERSION = "sparkify-lake.version"
-LEFT_AT = "sparkify-lake.left-at"
 
 
 class _Output(BytesIO):
@@ -55,37 +45,36 @@ class MetadataFiles:
         written: The new files, in the order in which they were written.
     """
 
-    def __init__(self, read: Callable[[str], bytes | None]) -> None:
-        """Takes a function that reads a file by its path below the root of the lake."""
+    def __init__(self) -> None:
+        """Begins without files."""
         self.written: dict[str, bytes] = {}
-        self._read = read
+        self._read: dict[str, bytes] = {}
+
+    def read(self, locations: Iterable[str]) -> Generator[list[str], list[bytes | None], None]:
+        """Reads the files that are not known yet, all at once.
+
+        Raises:
+            FileNotFoundError: If one does not exist.
+        """
+        unknown = [one for one in locations if one not in self.written and one not in self._read]
+        if not unknown:
+            return
+        contents = yield [path_of(location) for location in unknown]
+        for location, content in zip(unknown, contents, strict=True):
+            if content is None:
+                raise FileNotFoundError(location)
+            self._read[location] = content
 
     def new_output(self, location: str) -> _Output:
         """Returns a new file."""
         return _Output(location, self.written)
 
     def new_input(self, location: str) -> _Input:
-        """Opens a file.
-
-        Raises:
-            FileNotFoundError: If it does not exist.
-        """
-        content = self.written.get(location) or self._read(path_of(location))
-        if content is None:
-            raise FileNotFoundError(location)
-        return _Input(location, content)
+        """Opens a file that was written or read before."""
+        return _Input(location, self.written.get(location) or self._read[location])
 
 
 def path_of(location: str) -> str:
     """Returns the path of a file of the metadata below the root of the lake, which may have moved since."""
     _, folder, path = location.rpartition("_etl/iceberg/")
     return folder + path
-
-
-def expired(snapshots: list[Any], version: int, retain: int) -> list[bool]:
-    """Returns for each snapshot, the oldest first, whether files of it may have been removed."""
-    found, left_at = [], version + 1
-    for snapshot in reversed(snapshots):
-        found.append(left_at + retain <= version)
-        left_at = min(left_at, int(snapshot["summary"][LEFT_AT]))
-    return found[::-1]

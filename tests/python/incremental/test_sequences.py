@@ -79,38 +79,24 @@ def replay_and_check(folder: Path, sequence: Sequence, kind: type[DiskTarget] = 
         pytest.fail(f"{failure}\n\nshortened:\n{short}\n{why}", pytrace=False)
 
 
+@pytest.mark.parametrize(
+    ("kind", "counts"),
+    [(DiskTarget, (50, 600)), (DeltaDisk, (20, 300)), (RetainedInputDisk, (20, 300))],
+    ids=["plain", "delta logs", "retained input"],
+)
 def test_every_step_equals_a_rebuild(
-    folder: Path, rounds: Rounds, record_property: Callable[[str, object], None]
+    folder: Path,
+    rounds: Rounds,
+    record_property: Callable[[str, object], None],
+    kind: type[DiskTarget],
+    counts: tuple[int, int],
 ) -> None:
+    """With retained input, a rebuild of all files that were ever read."""
     steps = 0
-    count = rounds(50, 600)
+    count = rounds(*counts)
     for seed in range(rounds.seed, rounds.seed + count):
         sequence = random_sequence(seed)
-        replay_and_check(folder, sequence)
-        steps += len(sequence.steps)
-    record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
-
-
-def test_every_step_with_delta_logs_equals_a_rebuild(
-    folder: Path, rounds: Rounds, record_property: Callable[[str, object], None]
-) -> None:
-    steps = 0
-    count = rounds(20, 300)
-    for seed in range(rounds.seed, rounds.seed + count):
-        sequence = random_sequence(seed)
-        replay_and_check(folder, sequence, DeltaDisk)
-        steps += len(sequence.steps)
-    record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
-
-
-def test_every_step_with_retained_input_equals_a_rebuild_of_all_files(
-    folder: Path, rounds: Rounds, record_property: Callable[[str, object], None]
-) -> None:
-    steps = 0
-    count = rounds(20, 300)
-    for seed in range(rounds.seed, rounds.seed + count):
-        sequence = random_sequence(seed)
-        replay_and_check(folder, sequence, RetainedInputDisk)
+        replay_and_check(folder, sequence, kind)
         steps += len(sequence.steps)
     record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 

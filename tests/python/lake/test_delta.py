@@ -17,7 +17,8 @@ from deltalake.exceptions import DeltaError
 import sparkify_lake
 from sparkify_lake.errors import ProtocolError, UsageError
 from support.delta_checker import commits
-from support.growing_input import FOLDERS, NESTED, GrowingInput
+from support.growing_input import NESTED, GrowingInput
+from support.lake_files import FOLDERS
 from support.s3_jobs import tree
 
 
@@ -223,6 +224,26 @@ def test_a_log_of_another_program_is_not_continued(place: GrowingInput) -> None:
     for formats in ("delta", "parquet"):
         with pytest.raises(ProtocolError, match="files that sparkify-lake did not write"):
             place.run(formats=formats)
+    with pytest.raises(ProtocolError, match="cannot continue the Delta log"):
+        place.run(formats="delta", adopt=True)
+    assert sparkify_lake.status(place.lake).is_published
+    place.run(formats="parquet", adopt=True)
+    assert not folder.exists()
+
+
+def test_versions_are_retained_only_with_a_format(place: GrowingInput) -> None:
+    place.keep(2)
+    with pytest.raises(UsageError, match="retain needs a table format"):
+        place.run(retain=1)
+    assert not (place.lake / "_etl/log").exists()
+    place.run(formats="delta", retain=3)
+    place.keep(3)
+    place.run(formats="parquet", retain=0)
+    place.keep(1)
+    place.run()
+    star = place.build()
+    opened = sparkify_lake.open_lake(place.lake)
+    assert all(opened[table].collect().height == star[table].height for table in star)
 
 
 @pytest.mark.parametrize("value", ["hudi", "delta,hudi"])

@@ -111,7 +111,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     def look(options: dict[str, object]) -> dict[str, object]:
         layout = _native.lake_layout(options)
         found = {table: place.rpartition("/")[2] in there for table, place in layout.items()}
-        return {"tables": found, "region": options.get("region", "the bucket's")}
+        return {"tables": found, "files": {}, "region": options.get("region", "the bucket's")}
 
     engine = types.SimpleNamespace(
         lake_layout=_native.lake_layout, look=look, star_schema=_native.star_schema

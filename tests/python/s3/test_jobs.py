@@ -49,6 +49,10 @@ def test_tables_in_nested_folders(bucket: Bucket, data: Data) -> None:
         for folder, _, rest in [path.partition("/")]
     }
     assert differences(bucket.contents("lake"), nested) == []
+    stamps = json.loads(bucket.get(f"lake/_etl/done/{1:020}.json"))["stamps"]
+    known = {f"{folder}/{path}" for folder, paths in stamps.items() for path in paths}
+    assert set(stamps) == set(folders.values()), "the folder of a table has several names"
+    assert known == {path for path in nested if path.endswith(".parquet")}
     assert sparkify_lake.run(data.input, bucket.url("lake"), **given).state == "unchanged"
     assert sparkify_lake.run(data.input, bucket.url("lake"), rebuild=True, **given).version == 1
     store = {key: value for key, value in given.items() if key not in ("quiet", "table_names")}

@@ -9,14 +9,8 @@ from typing import Any
 import sparkify_lake
 from support.generate_inputs import write_input
 from support.generate_records import play, song, song_of_each_artist
+from support.lake_files import FOLDERS
 
-FOLDERS = {
-    "songs": "songs_table",
-    "artists": "artists_table",
-    "users": "user_table",
-    "time": "time_table",
-    "songplays": "songplays_table",
-}
 NESTED = {table: f"{table}/{table}.parquet" for table in FOLDERS}
 
 

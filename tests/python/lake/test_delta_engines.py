@@ -1,0 +1,54 @@
+"""DuckDB and Spark read the Delta tables of a lake as `open_lake` does, with odd partition values and NULL.
+
+``make formats`` installs the engines and runs these tests.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import sparkify_lake
+from support import delta_reader
+from support.growing_input import GrowingInput
+from support.lake_files import FOLDERS
+
+PYTHONS = {
+    "duckdb": os.environ.get("DUCKDB_PYTHON"),
+    "spark": os.environ.get("DELTA_JARS") and sys.executable,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("engine", PYTHONS)
+def test_the_engine_reads_the_tables(engine: str, tmp_path: Path) -> None:
+    python = PYTHONS[engine]
+    if python is None:
+        pytest.skip("needs an engine with Delta Lake: make formats")
+    place = GrowingInput(tmp_path)
+    place.keep(2)
+    place.run(formats="delta", retain=1)
+    for count in range(3, 15):
+        place.keep(count)
+        place.run()
+    out = tmp_path / "out"
+    out.mkdir()
+    command = [python, delta_reader.__file__, engine, str(place.lake), str(out), *FOLDERS.values()]
+    subprocess.run(command, check=True, timeout=500)
+    lake = sparkify_lake.open_lake(place.lake)
+    for table, folder in FOLDERS.items():
+        wanted = lake[table].collect()
+        found = pl.read_parquet(out / f"{folder}.parquet", hive_partitioning=False)
+        assert set(found.columns) == set(wanted.columns)
+        times = [name for name, kind in wanted.schema.items() if isinstance(kind, pl.Datetime)]
+        found = found.with_columns(
+            pl.col(name).dt.cast_time_unit("us").dt.replace_time_zone("UTC") for name in times
+        )
+        found = found.select(wanted.columns).cast(dict(wanted.schema))
+        assert found.sort(wanted.columns).equals(wanted.sort(wanted.columns)), table
