@@ -1,12 +1,13 @@
-//! Which tables of a lake exist: one small request per table. Of tables in a table format also the files.
+//! Which tables of a lake exist, with small requests. Of tables in a table format also the files.
 //!
 //! No file of a table is read and no folder is listed in full. The files of Delta and Iceberg tables are in the commit log.
 //!
-//! Invariant: nothing is changed, and each table without a Delta log takes at most one request.
+//! Invariant: nothing is changed. A bucket gets one request for each table and one for all Iceberg tables; only if a table
+//! has a log, a few more follow.
 
 use std::collections::BTreeMap;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use serde::Serialize;
 
 use crate::config::Config;
@@ -56,12 +57,13 @@ pub struct TablePresence {
 pub fn find_tables(config: &Config, context: &Context<'_>) -> Result<TablePresence> {
     let stores = Stores::new(&config.store, &context.cancel);
     let mut presence = TablePresence { tables: BTreeMap::new(), files: BTreeMap::new(), region: None, url: None };
+    let root = Location::parse("output", config.output.as_deref().unwrap_or_default())?;
     let (mut remote, mut with_logs) = (Vec::new(), Vec::new());
     for (table, location) in locations(config)? {
         match location {
             Location::Local(path) => {
                 presence.tables.insert(table.name(), path.is_dir());
-                let has_log = path.join(delta_log::FOLDER).is_dir() || has_iceberg(config, table)?;
+                let has_log = path.join(delta_log::FOLDER).is_dir() || has_iceberg(&root, table);
                 with_logs.extend(has_log.then_some(table));
             }
             Location::Object(path) => remote.push((table, path)),
@@ -78,9 +80,16 @@ pub fn find_tables(config: &Config, context: &Context<'_>) -> Result<TablePresen
                 Ok((*table, !page.objects.is_empty() || !page.prefixes.is_empty(), has_log))
             }
         });
-        for (table, is_there, has_log) in bucket.wait(try_join_all(requests))? {
+        let iceberg_folder = match &root {
+            Location::Object(root) => format!("{}/", root.join(iceberg::FOLDER).key),
+            Location::Local(_) => String::new(),
+        };
+        let iceberg = bucket.list(&iceberg_folder, true, None, None);
+        let (found, iceberg) = bucket.wait(try_join(try_join_all(requests), iceberg))?;
+        for (table, is_there, has_log) in found {
             presence.tables.insert(table.name(), is_there);
-            with_logs.extend(has_log.then_some(table));
+            let has_iceberg = iceberg.prefixes.contains(&format!("{iceberg_folder}{}/", table.name()));
+            with_logs.extend((has_log || has_iceberg).then_some(table));
         }
         presence.region = Some(bucket.region().to_owned());
         presence.url = Some(bucket.url().to_owned());
@@ -92,9 +101,8 @@ pub fn find_tables(config: &Config, context: &Context<'_>) -> Result<TablePresen
 }
 
 /// Whether a table of a local lake is published as an Iceberg table.
-fn has_iceberg(config: &Config, table: Table) -> Result<bool> {
-    let root = Location::parse("output", config.output.as_deref().unwrap_or_default())?;
-    Ok(root.local().is_some_and(|root| iceberg::is_published(root, table)))
+fn has_iceberg(root: &Location, table: Table) -> bool {
+    root.local().is_some_and(|root| iceberg::is_published(root, table))
 }
 
 /// The files of tables in a table format, as of their newest commits.

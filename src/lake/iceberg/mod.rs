@@ -32,7 +32,7 @@ use crate::location::Location;
 use crate::runtime::iceberg_writer::IcebergWriter;
 use crate::schema::Table;
 
-const FOLDER: &str = "_etl/iceberg";
+pub(super) const FOLDER: &str = "_etl/iceberg";
 const HINT: &str = "version-hint.text";
 const SUFFIX: &str = ".metadata.json";
 
