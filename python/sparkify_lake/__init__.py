@@ -21,6 +21,7 @@ A module imports only modules and folders that come before it in this list, whic
     _native           the engine, written in Rust
     _engine           calls into the engine
     lake              the tables as Polars frames
+    iceberg           the tables as Iceberg tables
     lake_highlights   queries for the HTML report
     airflow_lineage   what a run reports to Airflow
     jobs              run, plan, build, sample

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from os.path import abspath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sparkify_lake.errors import InternalError, SparkifyLakeError
+from sparkify_lake.settings.locations import is_remote
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -77,6 +79,13 @@ def lake_layout(config: Config) -> dict[str, str]:
     """Returns the folder of each table by table name."""
     layout: dict[str, str] = call(config, lambda: native().lake_layout(config.native_options()))
     return layout
+
+
+def lake_root(config: Config) -> str:
+    """Returns the root of the lake, an absolute path or a URL without a slash at the end."""
+    # The engine normalizes the location, so the root comes from a folder with a known name.
+    root = lake_layout(config.without("table_names"))["songs"].removesuffix("/songs_table")
+    return abspath(root) if root and not is_remote(root) else root
 
 
 def find_tables(config: Config) -> TablePresence:

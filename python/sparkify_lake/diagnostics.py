@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sparkify_lake import _engine
+from sparkify_lake import _engine, iceberg
 from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.results.diagnostics import Checkup, Examination, Status
 from sparkify_lake.settings.aws import with_aws_settings
@@ -125,7 +125,8 @@ def check_with(config: Config) -> Checkup:
     """Checks or recovers a lake with resolved settings, as their call says."""
     config = _with_output(config)
     result = _engine.call(
-        config, lambda: getattr(_engine.native(), config.call)(config.native_options(), None)
+        config,
+        lambda: getattr(_engine.native(), config.call)(config.native_options(), None, iceberg.writer()),
     )
     return Checkup.from_dict(result)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sparkify_lake import _engine
+from sparkify_lake import _engine, iceberg
 from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.results.run_report import RunReport, SampleReport
 from sparkify_lake.settings.config import Config
@@ -171,7 +171,9 @@ def run_with(config: Config, watch: OnTick | None = None) -> RunReport:
 def _run(config: Config, watch: OnTick | None) -> RunReport:
     executor = _engine.executor_binding(config)
     result = _engine.call_with_progress(
-        config, lambda on_tick: _engine.native().run(config.native_options(), on_tick, executor), watch
+        config,
+        lambda on_tick: _engine.native().run(config.native_options(), on_tick, executor, iceberg.writer()),
+        watch,
     )
     report = RunReport.from_dict(result)
     if is_in_airflow():

@@ -65,14 +65,20 @@ impl Compression {
 pub enum TableFormat {
     /// Delta Lake: `_delta_log/` in the folder of each table.
     Delta,
+    /// Apache Iceberg: metadata below `_etl/iceberg/`, which the Python part writes.
+    Iceberg,
 }
 
 impl TableFormat {
+    /// All formats.
+    pub const ALL: [Self; 2] = [Self::Delta, Self::Iceberg];
+
     /// The name in options.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Delta => "delta",
+            Self::Iceberg => "iceberg",
         }
     }
 }
@@ -84,7 +90,10 @@ pub fn formats(value: &str) -> Result<BTreeSet<TableFormat>> {
         match name {
             "parquet" => {}
             "delta" => drop(formats.insert(TableFormat::Delta)),
-            _ => return Err(invalid("formats", name, "it takes parquet (the folders alone) or delta")),
+            "iceberg" => drop(formats.insert(TableFormat::Iceberg)),
+            _ => {
+                return Err(invalid("formats", name, "it takes parquet (the folders alone), delta, iceberg, or both"));
+            }
         }
     }
     Ok(formats)

@@ -45,7 +45,11 @@ pub fn list_and_open(
     context: &Context<'_>,
 ) -> Result<(InputFiles, Stage)> {
     let output = spec.output.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "the job has no output"))?;
-    let open = || Stage::begin(Lake::open(output, stores, &context.cancel)?, run_id, &spec.config);
+    let open = || {
+        let mut stage = Stage::begin(Lake::open(output, stores, &context.cancel)?, run_id, &spec.config)?;
+        stage.open_iceberg(output, context.iceberg)?;
+        Ok(stage)
+    };
     let (inputs, stage) = threads::both(|| list_input(spec, stores, context), open)?;
     let stage = stage?;
     note_ignored_files(&stage.ignored_files(), context);

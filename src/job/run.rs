@@ -127,7 +127,7 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
     drop(run_plan);
     let (committed_at, options) = (report.started_at.clone(), spec.config.table_options());
     let info = CommitInfo { committed_at, options, checkpoint };
-    let published = stage.seal()?.commit(info, &context.cancel)?.publish(&context.cancel)?;
+    let published = stage.seal()?.commit(info, &context.cancel)?.publish(&context.cancel, context.iceberg)?;
     note_changes(&published, context);
     clock.end("commit");
     context.begin(Phase::Done, 0);

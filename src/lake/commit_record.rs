@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::{Checkpoint, Manifest, STATE, StateFile};
+use crate::lake::table_record::NOT_PUBLISHED;
 pub use crate::lake::table_record::{DeltaLog, FileRecord, Image, RetainedFile, TableRecord};
 
 /// The format of the files below `_etl`. A lake of a newer format is not changed.
@@ -188,7 +189,9 @@ impl CommitRecord {
             || self
                 .tables
                 .values()
-                .any(|table| table.delta.as_ref().is_some_and(|log| log.lake_version == self.version))
+                .flat_map(|table| [table.delta.as_ref().map(|log| log.lake_version), table.iceberg])
+                .flatten()
+                .any(|version| version == self.version || version == NOT_PUBLISHED)
     }
 
     /// Adds the stamps that only the marker has.

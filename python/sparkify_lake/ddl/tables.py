@@ -103,10 +103,7 @@ def read_tables(config: Config) -> tuple[str, list[Table]]:
     window = options.get("ts_window") or str(config.value("ts_window") or "")
     years = re.findall(r"(\d{4})-\d", window) or re.findall(r"(\d{4})-\d", _engine.defaults()["ts_window"])
     schema = _engine.renamed_schema(config)
-    # The engine normalizes the location, so the root comes from a folder with a known name.
-    root = _engine.lake_layout(config.without("table_names"))["songs"].removesuffix("/songs_table")
-    if root and not is_remote(root):
-        root = os.path.abspath(root)
+    root = _engine.lake_root(config)
     tables = []
     for name, described in schema.items():
         entry = _folder_of(name, root, config, found)

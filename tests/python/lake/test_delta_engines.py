@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 
 import sparkify_lake
-from lake.test_delta import Place
 from support import delta_reader
+from support.growing_input import GrowingInput
 from support.lake_files import FOLDERS
 
 PYTHONS = {
@@ -31,7 +31,7 @@ def test_the_engine_reads_the_tables(engine: str, tmp_path: Path) -> None:
     python = PYTHONS[engine]
     if python is None:
         pytest.skip("needs an engine with Delta Lake: make formats")
-    place = Place(tmp_path)
+    place = GrowingInput(tmp_path)
     place.keep(2)
     place.run(formats="delta", retain=1)
     for count in range(3, 15):

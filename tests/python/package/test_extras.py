@@ -70,8 +70,10 @@ def test_dependencies_match_the_imports_of_the_package() -> None:
     assert declared("dependencies") == {"polars", "rich", "sqlglot", "tzdata"}
     airflow = [file for file in files if file.name in ("airflow.py", "airflow_lineage.py")]
     clusters = [PACKAGE / "executors" / "spark.py", PACKAGE / "executors" / "ray.py"]
-    always = [file for file in files if file not in (*airflow, *clusters)]
+    iceberg = [PACKAGE / "iceberg" / "commits.py"]
+    always = [file for file in files if file not in (*airflow, *clusters, *iceberg)]
     assert imported(always) - {"typing_extensions"} <= {"polars", "rich", "sqlglot"}
+    assert imported(iceberg) == declared("iceberg") - declared("dependencies") == {"pyiceberg"}
     # The Airflow module is imported only with Airflow; the extra adds the provider for connections.
     assert imported(airflow) == {"airflow"}
     assert declared("airflow") - {"polars", "rich", "sqlglot", "tzdata"} == {

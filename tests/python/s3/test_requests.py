@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from support.s3_jobs import Data, differences, options, sample
 from support.s3_proxy import Proxy
 from support.s3_servers import Bucket
 
+needs_iceberg = pytest.mark.skipif(find_spec("pyiceberg") is None, reason="needs the package pyiceberg")
 RecordProperty = Callable[[str, object], None]
 FIXED_REQUESTS = 25  # requests that do not depend on the amount of data: preflight, region, commit log
 
@@ -169,8 +171,14 @@ def counted_requests(proxy: Proxy) -> dict[str, int]:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "formats",
-    [{}, {"formats": "delta"}, {"formats": "delta", "retain": 1}],
-    ids=["plain", "delta", "retained"],
+    [
+        {},
+        {"formats": "delta"},
+        {"formats": "delta", "retain": 1},
+        pytest.param({"formats": "iceberg"}, marks=needs_iceberg),
+        pytest.param({"formats": "delta,iceberg", "retain": 1}, marks=needs_iceberg),
+    ],
+    ids=["plain", "delta", "retained", "iceberg", "both retained"],
 )
 def test_incremental_runs_need_the_requests_of_the_plan(
     weed_bucket: Bucket,
@@ -204,7 +212,11 @@ def test_incremental_runs_need_the_requests_of_the_plan(
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("formats", [{}, {"formats": "delta"}], ids=["plain", "delta"])
+@pytest.mark.parametrize(
+    "formats",
+    [{}, {"formats": "delta"}, pytest.param({"formats": "iceberg"}, marks=needs_iceberg)],
+    ids=["plain", "delta", "iceberg"],
+)
 def test_a_first_run_and_a_rebuild_need_the_requests_of_the_plan(
     weed_bucket: Bucket,
     proxy: Proxy,
