@@ -20,11 +20,12 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr, WriterVersion};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::{ColumnPath, Type as SchemaType, TypePtr};
+use parquet::schema::types::{ColumnPath, SchemaDescriptor, Type as SchemaType, TypePtr};
 
 use crate::config::Compression;
 use crate::error::{Error, ErrorKind, Result};
 use crate::parquet_io::file_stats::{self, FileSummary};
+use crate::parquet_io::text_column::{EncodedColumn, TextColumns};
 use crate::schema::{ColumnNames, Field, Table, Type};
 use crate::tables::columns::{Column, ColumnValues, Columns, Dictionary, Presence};
 
@@ -35,8 +36,10 @@ const MAX_ROWS_WITHOUT_DICTIONARY: usize = 64;
 #[derive(Debug)]
 pub struct Encoder {
     schema: TypePtr,
+    columns: SchemaDescriptor,
     without_dictionary: WriterPropertiesPtr,
     with_dictionary: WriterPropertiesPtr,
+    texts: TextColumns,
 }
 
 /// One encoded batch of rows: a complete Parquet file with one row group.
@@ -90,13 +93,18 @@ impl Encoder {
                 .set_statistics_enabled(EnabledStatistics::Chunk)
                 .set_offset_index_disabled(true);
             let distinct = fields.iter().filter(|(field, _)| is_nearly_distinct(field));
-            let properties = distinct.fold(properties, |properties, (_, name)| {
+            distinct.fold(properties, |properties, (_, name)| {
                 properties.set_column_dictionary_enabled(ColumnPath::from(*name), false)
-            });
-            Arc::new(properties.build())
+            })
         };
         let schema = schema(&fields).map_err(bug)?;
-        Ok(Self { schema, without_dictionary: properties(false), with_dictionary: properties(true) })
+        Ok(Self {
+            columns: SchemaDescriptor::new(Arc::clone(&schema)),
+            schema,
+            without_dictionary: Arc::new(properties(false).build()),
+            with_dictionary: Arc::new(properties(true).build()),
+            texts: TextColumns::new(properties(true)).map_err(bug)?,
+        })
     }
 
     /// Encodes a batch of rows.
@@ -112,14 +120,26 @@ impl Encoder {
     /// # Errors
     /// As [`Self::encode`].
     pub(crate) fn encode_columns(&self, columns: &[Column]) -> Result<Encoded> {
+        self.encode_rows(columns, true)
+    }
+
+    /// Encodes columns, of which those that consist of texts [from their keys](TextColumns) or as texts.
+    pub(super) fn encode_rows(&self, columns: &[Column], from_keys: bool) -> Result<Encoded> {
         let rows = columns.first().map_or(0, Column::rows);
-        let properties =
-            if rows <= MAX_ROWS_WITHOUT_DICTIONARY { &self.without_dictionary } else { &self.with_dictionary };
+        let has_dictionary = rows > MAX_ROWS_WITHOUT_DICTIONARY;
+        let properties = if has_dictionary { &self.with_dictionary } else { &self.without_dictionary };
         let encode = || -> ParquetResult<Encoded> {
             let buffer = Vec::with_capacity(1024 + rows * 8);
             let mut writer = SerializedFileWriter::new(buffer, Arc::clone(&self.schema), Arc::clone(properties))?;
             let mut group = writer.next_row_group()?;
-            for column in columns {
+            for (number, column) in columns.iter().enumerate() {
+                if has_dictionary
+                    && from_keys
+                    && let Some(EncodedColumn { bytes, close }) = self.encode_texts(number, column)?
+                {
+                    group.append_column(&bytes, close)?;
+                    continue;
+                }
                 let Some(mut target) = group.next_column()? else {
                     return Err(ParquetError::General("there are more columns than fields".to_owned()));
                 };
@@ -130,6 +150,16 @@ impl Encoder {
             Ok(Encoded { bytes: Bytes::from(writer.into_inner()?), rows, group: Some(group) })
         };
         encode().map_err(bug)
+    }
+
+    /// Encodes a text column from its keys, if possible.
+    fn encode_texts(&self, number: usize, column: &Column) -> ParquetResult<Option<EncodedColumn>> {
+        match &column.values {
+            ColumnValues::Text { dictionary, keys } if number < self.columns.num_columns() => {
+                self.texts.encode(self.columns.column(number), dictionary, keys, &column.presence)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Starts a file with several row groups.
