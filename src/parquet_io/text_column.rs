@@ -97,14 +97,14 @@ impl TextColumns {
             &all_present
         };
         let data_pages = Box::new(Pages::only(PageType::DATA_PAGE, &mut sink));
-        let numbers =
-            match get_column_writer(Arc::clone(&self.number), Arc::clone(&self.number_properties), data_pages) {
-                ColumnWriter::Int32ColumnWriter(mut writer) => {
-                    writer.write_batch(&distinct.numbers, Some(levels), None)?;
-                    writer.close()?
-                }
-                _ => return Err(ParquetError::General("a column of numbers is not one of integers".to_owned())),
-            };
+        let numbers = match get_column_writer(Arc::clone(&self.number), Arc::clone(&self.number_properties), data_pages)
+        {
+            ColumnWriter::Int32ColumnWriter(mut writer) => {
+                writer.write_batch(&distinct.numbers, Some(levels), None)?;
+                writer.close()?
+            }
+            _ => return Err(ParquetError::General("a column of numbers is not one of integers".to_owned())),
+        };
 
         let metadata = texts.metadata.clone().into_builder();
         let (texts, pages) = (texts.metadata, numbers.metadata);
@@ -212,7 +212,7 @@ mod tests {
     use crate::config::Compression;
     use crate::parquet_io::writer::Encoder;
     use crate::schema::{Field, Type};
-    use crate::tables::columns::Column;
+    use crate::tables::columns::RepeatedValues;
 
     const FIELD: Field = Field { name: "text", kind: Type::Text };
 
@@ -242,9 +242,8 @@ mod tests {
             // Long runs of the same text, and texts in any order.
             let code = |row: u64| if row % 100 < 50 { row / 100 * step % count } else { row * step % count };
             let codes = (0..rows as u64).map(|row| u32::try_from(code(row)).ok());
-            let column = Column::recoded(texts.len(), codes, |code, dictionary| {
-                texts[code as usize].as_ref().map(|text| dictionary.push(text))
-            });
+            let column = RepeatedValues::new(texts.len(), codes)
+                .texts(|code, dictionary| texts[code as usize].as_ref().map(|text| dictionary.push(text)));
             let columns = [column];
             let encoder = Encoder::for_fields([(&FIELD, "text")].into_iter(), compression).unwrap();
             let fast = encoder.encode_rows(&columns, true).unwrap();

@@ -70,7 +70,13 @@ impl PlayDictionary {
     /// The code of a field of a play's profile, or [`NULL_CODE`].
     #[must_use]
     pub fn code(&self, play: &Play, field: usize) -> u32 {
-        self.profiles.get(play.profile as usize).and_then(|codes| codes.get(field)).copied().unwrap_or(NULL_CODE)
+        self.code_of_profile(play.profile, field)
+    }
+
+    /// The code of a field of a profile, or [`NULL_CODE`].
+    #[must_use]
+    pub fn code_of_profile(&self, profile: u32, field: usize) -> u32 {
+        self.profiles.get(profile as usize).and_then(|codes| codes.get(field)).copied().unwrap_or(NULL_CODE)
     }
 
     /// The number of distinct texts of a field.

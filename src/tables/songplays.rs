@@ -19,8 +19,8 @@ use std::ops::Range;
 use crate::config::Unmatched;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Table;
-use crate::tables::columns::{Column, Columns};
-use crate::tables::play_dictionary::{NULL_CODE, PlayDictionary};
+use crate::tables::columns::{Column, Columns, RepeatedValues};
+use crate::tables::play_dictionary::PlayDictionary;
 use crate::tables::plays::{Key, NO_SONG, Play, profile};
 use crate::tables::song_index::SongIndex;
 use crate::tables::songs::SongRow;
@@ -172,23 +172,25 @@ impl<'d> SlicePlays<'d> {
             .filter(|(play, _)| unmatched == Unmatched::Keep || song(play).is_some())
             .collect();
         let plays = || kept.iter().map(|(play, _)| *play);
+        let profiles = RepeatedValues::new(dictionary.profile_count(), plays().map(|play| Some(play.profile)));
+        let songs = RepeatedValues::new(index.rows().len(), plays().map(song));
         let matched = plays().filter(|play| song(play).is_some()).count() as u64;
         let mut scratch = String::new();
         let mut by_profile = |field| {
-            let codes = plays().map(|play| Some(dictionary.code(play, field)).filter(|code| *code != NULL_CODE));
-            Column::recoded(dictionary.text_count(field), codes, |code, texts| {
-                dictionary.text(field, code, &mut scratch).map(|text| texts.push(text))
+            let mut keys = vec![None; dictionary.text_count(field)];
+            profiles.texts(|profile, texts| {
+                let code = dictionary.code_of_profile(profile, field);
+                let key = keys.get_mut(code as usize)?;
+                *key = key.or_else(|| dictionary.text(field, code, &mut scratch).map(|text| texts.push(text)));
+                *key
             })
         };
         let by_song = |text: fn(&SongRow) -> Option<&str>| {
-            let rows = index.rows();
-            Column::recoded(rows.len(), plays().map(song), |song, texts| {
-                text(rows.get(song as usize)?).map(|text| texts.push(text))
-            })
+            songs.texts(|song, texts| text(index.rows().get(song as usize)?).map(|text| texts.push(text)))
         };
         let columns = vec![
-            Column::int64(kept.iter().map(|(_, id)| Some(*id))),
-            Column::int64(plays().map(|play| Some(micros(play.ts())))),
+            Column::int64_without_null(kept.iter().map(|(_, id)| *id).collect()),
+            Column::int64_without_null(plays().map(|play| micros(play.ts())).collect()),
             by_profile(profile::USER_ID),
             by_profile(profile::LEVEL),
             by_song(|row| Some(&row.song_id)),
