@@ -115,6 +115,9 @@ fn publish_table(
     if !known.is_ours() {
         return Err(foreign(storage, table.table, known.commit));
     }
+    // A run that was stopped while it created a file on a local disk.
+    let temporary: Vec<String> = known.paths.extract_if(.., |path| name_of(path).starts_with(".tmp")).collect();
+    storage.remove(&temporary)?;
     if known.version() > table.lake_version {
         return Ok(true); // another run has published a later version
     }
@@ -139,7 +142,7 @@ fn publish_table(
 
     let needed: Option<BTreeSet<String>> = commit.needed.map(|needed| needed.into_iter().collect());
     let is_outdated = |path: &str| {
-        let name = path.rsplit('/').next().unwrap_or(path);
+        let name = name_of(path);
         let is_lost = name.ends_with(MANIFEST_SUFFIX) && needed.as_ref().is_some_and(|needed| !needed.contains(path));
         is_lost || commit_of(name).is_some_and(|number| number + KEPT_COMMITS <= known.commit)
     };
@@ -147,6 +150,10 @@ fn publish_table(
     storage.remove(&outdated)?;
     known.paths.extend(commit.files.into_iter().map(|(path, _)| path));
     Ok(true)
+}
+
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 fn write_hint(storage: &dyn LakeStorage, table: Table, known: &mut TableMetadata) -> Result<()> {
