@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 
+use serde_json::{Value, json};
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::commit::without_iceberg;
 use crate::lake::commit_record::{CommitRecord, TableRecord};
 use crate::lake::iceberg::request::request;
-use crate::lake::iceberg::{IcebergTables, PublishedTable, TableMetadata, commit_of, folder_of, foreign, hint_path};
+use crate::lake::iceberg::{
+    IcebergTables, PublishedTable, TableMetadata, commit_of, commit_path, folder_of, foreign, hint_path,
+};
 use crate::lake::iceberg::{published, required, url_of};
 use crate::lake::open::Lake;
 use crate::lake::storage::LakeStorage;
@@ -46,7 +50,7 @@ impl Lake {
         let storage = &*self.storage;
         let mut tables = IcebergTables::read(storage, url_of(location)?)?;
         if publishes {
-            required(writer)?;
+            required(writer)?.prepare();
             tables.must_be_ours(storage)?;
         }
         // A run that ends the publication removes the tables when its own version is published.
@@ -84,10 +88,6 @@ impl IcebergTables {
             if attempt > 0 {
                 *self = Self::read(storage, take(&mut self.url))?;
             }
-            let (kept, outdated): (_, BTreeMap<_, _>) =
-                take(&mut self.tables).into_iter().partition(|(table, _)| published.contains_key(table));
-            self.tables = kept;
-            outdated.into_values().try_for_each(|known| remove_table(storage, known))?;
             let mut is_done = true;
             for table in published.values() {
                 let known = self.tables.entry(table.table).or_default();
@@ -95,11 +95,31 @@ impl IcebergTables {
                 is_done &= publish_table(storage, table, known, &self.url, writer, attempt > 1)?;
             }
             if is_done {
-                return Ok(());
+                // Catalogs drop a table before its files are removed.
+                writer.map_or(Ok(()), |writer| writer.published(&self.described(&published)))?;
+                let (kept, outdated): (_, BTreeMap<_, _>) =
+                    take(&mut self.tables).into_iter().partition(|(table, _)| published.contains_key(table));
+                self.tables = kept;
+                return outdated.into_values().try_for_each(|known| remove_table(storage, known));
             }
         }
         Err(Error::new(ErrorKind::Retry, "the Iceberg tables could not be published, because other runs publish them")
             .hint("run again; the other tables are published"))
+    }
+
+    /// The tables after their newest commits, for catalogs.
+    fn described(&self, published: &BTreeMap<Table, PublishedTable<'_>>) -> Value {
+        let described = |(table, known): (&Table, &TableMetadata)| {
+            let location = format!("{}/{}", self.url, commit_path(*table, known.commit));
+            (table.name(), json!({"location": location, "metadata": known.head}))
+        };
+        let tables = self.tables.iter().filter(|(table, _)| published.contains_key(table)).map(described);
+        let removed = Table::ALL.iter().filter(|table| !published.contains_key(table)).map(|table| table.name());
+        json!({
+            "url": self.url,
+            "tables": tables.collect::<BTreeMap<_, _>>(),
+            "removed": removed.collect::<Vec<_>>(),
+        })
     }
 }
 
