@@ -126,7 +126,9 @@ def check_with(config: Config) -> Checkup:
     config = _with_output(config)
     result = _engine.call(
         config,
-        lambda: getattr(_engine.native(), config.call)(config.native_options(), None, iceberg.writer(config)),
+        lambda: getattr(_engine.native(), config.call)(
+            config.native_options(), None, iceberg.writer(config.value("iceberg_catalog"))
+        ),
     )
     return Checkup.from_dict(result)
 

@@ -173,7 +173,7 @@ def _run(config: Config, watch: OnTick | None) -> RunReport:
     result = _engine.call_with_progress(
         config,
         lambda on_tick: _engine.native().run(
-            config.native_options(), on_tick, executor, iceberg.writer(config)
+            config.native_options(), on_tick, executor, iceberg.writer(config.value("iceberg_catalog"))
         ),
         watch,
     )

@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from sparkify_lake.settings.config import Config
+from typing import Any
 
 # An operation yields paths of files below the root of the lake, gets their contents, and returns its result.
 Operation = Generator[list[str], list["bytes | None"], Any]
@@ -20,11 +17,15 @@ Operation = Generator[list[str], list["bytes | None"], Any]
 IcebergWriter = Callable[[str, Any], "Operation | None"]
 
 
-def writer(config: Config) -> IcebergWriter | None:
-    """Returns the function that makes metadata for the engine; None if PyIceberg is not installed."""
+def writer(catalog: object) -> IcebergWriter | None:
+    """Returns the function that makes metadata for the engine; None if PyIceberg is not installed.
+
+    Args:
+        catalog: The name of the catalog to commit to, if there is one.
+    """
     if find_spec("pyiceberg") is None:
         return None
-    return partial(_begin, str(config.value("iceberg_catalog") or ""))
+    return partial(_begin, str(catalog or ""))
 
 
 def _begin(catalog_name: str, operation: str, request: Any) -> Operation | None:
