@@ -129,17 +129,18 @@ def _updates(known: TableMetadata, wanted: TableMetadata) -> tuple[TableUpdate, 
     new = {snapshot.snapshot_id for snapshot in wanted.snapshots}
     if old == new or wanted.current_snapshot_id is None:
         return ()
+    removed = (RemoveSnapshotsUpdate(snapshot_ids=sorted(old - new)),) if old - new else ()
     return (
         *(AddSnapshotUpdate(snapshot=one) for one in wanted.snapshots if one.snapshot_id not in old),
         SetSnapshotRefUpdate(ref_name="main", type="branch", snapshot_id=wanted.current_snapshot_id),
-        RemoveSnapshotsUpdate(snapshot_ids=sorted(old - new)),
+        *removed,
         SetPropertiesUpdate(updates=wanted.properties),
     )
 
 
 def _remove_outdated(table: Table) -> None:
-    """Removes the metadata files that the catalog wrote for earlier commits, except the one just replaced."""
-    for entry in table.metadata.metadata_log:
+    """Removes the metadata file that the catalog wrote before the one that is just replaced."""
+    for entry in table.metadata.metadata_log[-1:]:
         if not entry.metadata_file.rpartition("/")[2].startswith("v"):
             with suppress(FileNotFoundError):
                 table.io.delete(entry.metadata_file)

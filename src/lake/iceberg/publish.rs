@@ -50,7 +50,7 @@ impl Lake {
         let storage = &*self.storage;
         let mut tables = IcebergTables::read(storage, url_of(location)?)?;
         if publishes {
-            required(writer)?.prepare();
+            required(writer)?;
             tables.must_be_ours(storage)?;
         }
         // A run that ends the publication removes the tables when its own version is published.
