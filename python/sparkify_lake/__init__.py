@@ -18,10 +18,10 @@ A module imports only modules and folders that come before it in this list, whic
     render            text tables, charts, the frame of an HTML page, progress
     results           what calls return, as frozen data that displays itself
     executors         where the shards of a run are processed
+    iceberg           metadata of Iceberg tables, made for the engine
     _native           the engine, written in Rust
     _engine           calls into the engine
     lake              the tables as Polars frames
-    iceberg           the tables as Iceberg tables
     lake_highlights   queries for the HTML report
     airflow_lineage   what a run reports to Airflow
     jobs              run, plan, build, sample

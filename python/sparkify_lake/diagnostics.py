@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from sparkify_lake.settings.options import DoctorOptions, ObjectOptions, StatusOptions, StoreOptions
+    from sparkify_lake.settings.options import DoctorOptions, RecoverOptions, StatusOptions, StoreOptions
 
 
 def doctor(location: str | PathLike[str] | None = None, **options: Unpack[DoctorOptions]) -> Examination:
@@ -87,12 +87,12 @@ def status(
     return status_with(resolve("status", {"output": output, "input": input, **options}))
 
 
-def recover(output: str | PathLike[str] | None = None, **options: Unpack[ObjectOptions]) -> Checkup:
+def recover(output: str | PathLike[str] | None = None, **options: Unpack[RecoverOptions]) -> Checkup:
     """Publishes the version that a stopped run committed. The next run would do the same.
 
     Args:
         output: Root of the lake; from the configuration by default.
-        **options: The options of the object store, as for `run`.
+        **options: `iceberg_catalog` and the options of the object store, as for `run`.
 
     Returns:
         The state of the lake after that.
@@ -126,7 +126,9 @@ def check_with(config: Config) -> Checkup:
     config = _with_output(config)
     result = _engine.call(
         config,
-        lambda: getattr(_engine.native(), config.call)(config.native_options(), None, iceberg.writer()),
+        lambda: getattr(_engine.native(), config.call)(
+            config.native_options(), None, iceberg.writer(config.value("iceberg_catalog"))
+        ),
     )
     return Checkup.from_dict(result)
 

@@ -172,7 +172,9 @@ def _run(config: Config, watch: OnTick | None) -> RunReport:
     executor = _engine.executor_binding(config)
     result = _engine.call_with_progress(
         config,
-        lambda on_tick: _engine.native().run(config.native_options(), on_tick, executor, iceberg.writer()),
+        lambda on_tick: _engine.native().run(
+            config.native_options(), on_tick, executor, iceberg.writer(config.value("iceberg_catalog"))
+        ),
         watch,
     )
     report = RunReport.from_dict(result)

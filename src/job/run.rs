@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::Config;
+use crate::config::{Config, TableFormat};
 use crate::error::{Error, ErrorKind, Result};
 use crate::incremental::manifest::{self, ManifestBuilder};
 use crate::incremental::plan::{self, RunPlan};
@@ -94,6 +94,9 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
         (inputs.song_selection, inputs.log_selection) = (Some([].into()), Some([].into()));
         let summary = increment.summary.clone();
         return Ok(report.published(spec, &inputs, summary, &current, clock).with_stores(stores));
+    }
+    if let Some(writer) = context.iceberg.filter(|_| spec.config.publishes(TableFormat::Iceberg)) {
+        writer.prepare();
     }
     file_identity::outwait_fresh_files(&inputs, &report.started_at);
     let scratch = stage.scratch()?;

@@ -89,6 +89,7 @@ pub fn call_on<T: Send>(
                 let tick = || {
                     py.check_signals()?;
                     flush(py, &progress)?;
+                    helpers.iceberg.map_or(Ok(()), |writer| writer.import(py))?;
                     tick(py, on_tick.as_ref(), &progress, started)
                 };
                 if let Err(exception) = tick() {

@@ -5,7 +5,9 @@
 //!
 //! Invariant: the interpreter lock is held only while Python code runs, so not while files are read.
 
-use pyo3::exceptions::PyStopIteration;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::exceptions::{PyException, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use serde_json::Value;
@@ -18,6 +20,7 @@ use crate::runtime::iceberg_writer::{IcebergCommit, IcebergWriter, ReadFiles};
 #[derive(Debug)]
 pub struct PyIcebergWriter {
     function: Py<PyAny>,
+    is_needed: AtomicBool,
 }
 
 /// A step of an operation: the paths of files that it needs, or its result.
@@ -29,7 +32,21 @@ enum Step {
 impl PyIcebergWriter {
     /// Takes the function.
     pub const fn new(function: Py<PyAny>) -> Self {
-        Self { function }
+        Self { function, is_needed: AtomicBool::new(false) }
+    }
+
+    /// Imports the packages if commits will follow. The thread that waits for the run does this.
+    ///
+    /// # Errors
+    /// An exception of a signal handler; any other one will be raised again by the first commit.
+    pub fn import(&self, py: Python<'_>) -> PyResult<()> {
+        if !self.is_needed.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        match self.function.call1(py, ("prepare", py.None())) {
+            Err(exception) if !exception.is_instance_of::<PyException>(py) => Err(exception),
+            _ => Ok(()),
+        }
     }
 
     fn call<T>(
@@ -81,12 +98,23 @@ fn failed(py: Python<'_>, exception: &PyErr) -> Error {
 }
 
 impl IcebergWriter for PyIcebergWriter {
+    fn prepare(&self) {
+        self.is_needed.store(true, Ordering::Relaxed);
+    }
+
     fn commit(&self, request: &Value, read: &ReadFiles<'_>) -> Result<Option<IcebergCommit>> {
         let convert = |result: &Bound<'_, PyAny>| {
             let found: Option<(Vec<(String, Vec<u8>)>, Option<Vec<String>>)> = result.extract()?;
             Ok(found.map(|(files, needed)| IcebergCommit { files, needed }))
         };
         self.call("commit", request, read, convert)
+    }
+
+    fn published(&self, tables: &Value) -> Result<()> {
+        Python::attach(|py| {
+            let call = || self.function.call1(py, ("published", convert::to_python(py, tables)?));
+            call().map(drop).map_err(|exception| failed(py, &exception))
+        })
     }
 
     fn matches(&self, request: &Value, read: &ReadFiles<'_>) -> Result<bool> {

@@ -24,11 +24,21 @@ pub struct IcebergCommit {
 
 /// Makes the content of Iceberg metadata.
 pub trait IcebergWriter: fmt::Debug + Sync {
+    /// Announces that commits will follow, so that the writer can load what it needs while the run works.
+    fn prepare(&self);
+
     /// The commit that brings a table to a version; `None` if a file of the newest commit is missing.
     ///
     /// # Errors
     /// [`crate::error::ErrorKind::Retry`] if the writer fails, and any error of `read`.
     fn commit(&self, request: &Value, read: &ReadFiles<'_>) -> Result<Option<IcebergCommit>>;
+
+    /// Announces the tables after their newest commits, for catalogs.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Retry`] if the writer fails, [`crate::error::ErrorKind::Protocol`] if a catalog has
+    /// other tables.
+    fn published(&self, tables: &Value) -> Result<()>;
 
     /// Returns true if the newest commit has exactly the files of a version.
     ///

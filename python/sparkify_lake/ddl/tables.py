@@ -164,7 +164,7 @@ def iceberg_metadata(table: Table) -> str:
         raise NoInputError(
             f"the table {table.name} has no Iceberg metadata",
             cause=f"{table.iceberg}/version-hint.text does not exist",
-            hint="create it there with another program, or use --format parquet or --format delta",
+            hint="run with --formats iceberg first, or use --format parquet or --format delta",
             context={"table": table.name},
         )
     name = hint.removesuffix(".metadata.json")

@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Generator, Sequence
 from typing import Any, TypedDict
+from uuid import uuid4
 
 from pyiceberg.conversions import to_bytes
 from pyiceberg.manifest import (
@@ -22,17 +23,11 @@ from pyiceberg.manifest import (
     ManifestEntry,
     ManifestEntryStatus,
     ManifestFile,
-    read_manifest_list,
     write_manifest,
     write_manifest_list,
 )
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.table.metadata import TableMetadataV2
-from pyiceberg.table.name_mapping import create_mapping_from_schema
-from pyiceberg.table.refs import SnapshotRef, SnapshotRefType
-from pyiceberg.table.snapshots import Operation, Snapshot, SnapshotLogEntry, Summary
-from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.typedef import Record
 from pyiceberg.types import DoubleType, IntegerType, LongType, NestedField, StringType, TimestamptzType
@@ -94,6 +89,20 @@ class Request(TypedDict):
     retained: dict[str, int]
 
 
+class PublishedTables(TypedDict):
+    """The Iceberg tables of a lake after its newest commits.
+
+    Attributes:
+        url: The URL of the lake.
+        tables: The location of the newest `vN.metadata.json` and its content, by table.
+        removed: The tables that are not published.
+    """
+
+    url: str
+    tables: dict[str, dict[str, Any]]
+    removed: list[str]
+
+
 def commit(request: Request) -> Reading:
     """Makes the commit that brings a table to a version.
 
@@ -111,57 +120,56 @@ def commit(request: Request) -> Reading:
 def _commit(request: Request) -> Reading:
     io = MetadataFiles()
     schema, spec = _schema(request)
-    before = None if request["head"] is None else TableMetadataV2.model_validate(request["head"])
-    # Files of tables with other names of columns, or at another place, have nothing in common with these.
-    continues = before is not None and not (
-        request["begins_again"]
-        or before.location != request["location"]
-        or before.schema() != schema
-        or before.spec() != spec
-    )
-    snapshots = list(before.snapshots) if before and continues else []
-    now = max(int(time.time() * 1000), before.last_updated_ms + 1 if before else 0)
-    sequence = before.last_sequence_number if before else 0
-    if not snapshots or int(snapshots[-1].summary[VERSION]) != request["version"]:
+    before, now, sequence, snapshots = request["head"], int(time.time() * 1000), 0, []
+    layout: dict[str, Any] = {
+        "location": request["location"],
+        "schemas": [json.loads(schema.model_dump_json())],
+        "partition-specs": [json.loads(spec.model_dump_json())],
+    }
+    if before is not None:
+        now, sequence = max(now, before["last-updated-ms"] + 1), before["last-sequence-number"]
+        # Files of tables with other names of columns, or at another place, have nothing in common with these.
+        if not request["begins_again"] and all(before[name] == value for name, value in layout.items()):
+            snapshots = before["snapshots"]
+    if not snapshots or int(snapshots[-1]["summary"][VERSION]) != request["version"]:
         sequence += 1
-        parent = snapshots[-1] if snapshots else None
-        writer = _SnapshotWriter(request, io, schema, spec, parent, sequence)
-        snapshots.append((yield from writer.write(now)))
+        writer = _SnapshotWriter(request, io, schema, spec, snapshots[-1] if snapshots else None, sequence)
+        snapshots = [*snapshots, (yield from writer.write(now))]
     kept = _not_expired(snapshots, request)
-    newest = kept[-1]
-    metadata = TableMetadataV2(
-        location=request["location"],
-        **({"table_uuid": before.table_uuid} if before else {}),
-        last_updated_ms=now,
-        last_column_id=schema.highest_field_id,
-        schemas=[schema],
-        current_schema_id=0,
-        partition_specs=[spec],
-        default_spec_id=0,
-        last_partition_id=spec.last_assigned_field_id,
-        properties={
-            "schema.name-mapping.default": create_mapping_from_schema(schema).model_dump_json(),
+    newest = kept[-1]["snapshot-id"]
+    names = [{"field-id": field.field_id, "names": [field.name]} for field in schema.fields]
+    metadata = {
+        "format-version": 2,
+        "table-uuid": str(uuid4()) if before is None else before["table-uuid"],
+        **layout,
+        "last-updated-ms": now,
+        "last-sequence-number": sequence,
+        "last-column-id": schema.highest_field_id,
+        "current-schema-id": 0,
+        "default-spec-id": 0,
+        "last-partition-id": spec.last_assigned_field_id,
+        "sort-orders": [{"order-id": 0, "fields": []}],
+        "default-sort-order-id": 0,
+        "properties": {
+            "schema.name-mapping.default": json.dumps(names),
             "gc.enabled": "false",  # no other program may remove files of the lake
             COMMIT: str(request["commit"]),
         },
-        current_snapshot_id=newest.snapshot_id,
-        snapshots=kept,
-        snapshot_log=[
-            SnapshotLogEntry(snapshot_id=one.snapshot_id, timestamp_ms=one.timestamp_ms) for one in kept
-        ],
-        sort_orders=[UNSORTED_SORT_ORDER],
-        default_sort_order_id=UNSORTED_SORT_ORDER.order_id,
-        refs={"main": SnapshotRef(snapshot_id=newest.snapshot_id, snapshot_ref_type=SnapshotRefType.BRANCH)},
-        last_sequence_number=sequence,
-    )
+        "current-snapshot-id": newest,
+        "snapshots": kept,
+        "snapshot-log": [{key: one[key] for key in ("snapshot-id", "timestamp-ms")} for one in kept],
+        "metadata-log": [],
+        "refs": {"main": {"snapshot-id": newest, "type": "branch"}},
+    }
     made = [(path_of(location), content) for location, content in io.written.items()]
     path = path_of(f"{request['location']}/metadata/v{request['commit']}.metadata.json")
-    made.append((path, metadata.model_dump_json(exclude_none=True, by_alias=True).encode()))
+    made.append((path, json.dumps(metadata).encode()))
     needed = None
-    if len(kept) < len(snapshots) or (before and not continues):
-        yield from io.read(one.manifest_list for one in kept)
-        manifests = [manifest.manifest_path for one in kept for manifest in _manifests(io, one)]
-        needed = [path_of(location) for location in [*manifests, *(one.manifest_list for one in kept)]]
+    if before is not None and any(one not in kept for one in (*before["snapshots"], *snapshots)):
+        lists = [one["manifest-list"] for one in kept]
+        yield from io.read(lists)
+        manifests = [manifest.manifest_path for one in lists for manifest in io.manifests(one)]
+        needed = [path_of(location) for location in (*lists, *manifests)]
     return made, needed
 
 
@@ -169,16 +177,18 @@ def matches(request: Request) -> Reading:
     """Returns true if the newest snapshot has exactly the files of the version."""
     io = MetadataFiles()
     try:
-        snapshot = TableMetadataV2.model_validate(request["head"]).current_snapshot()
-        yield from io.read([snapshot.manifest_list])
-        manifests = _manifests(io, snapshot)
+        head = request["head"] or {}
+        ids = {one["snapshot-id"]: one["manifest-list"] for one in head["snapshots"]}
+        newest = ids[head["current-snapshot-id"]]
+        yield from io.read([newest])
+        manifests = io.manifests(newest)
         yield from io.read(manifest.manifest_path for manifest in manifests)
         found = {
             entry.data_file.file_path: entry.data_file.file_size_in_bytes
             for manifest in manifests
             for entry in manifest.fetch_manifest_entry(io)
         }
-    except (OSError, ValueError, TypeError, EOFError, AttributeError):
+    except (OSError, ValueError, TypeError, EOFError, LookupError):
         return False
     files = (file for text in request["manifests"].values() for file in json.loads(text))
     return found == {f"{request['data']}{file['path']}": file["size"] for file in files}
@@ -193,7 +203,7 @@ class _SnapshotWriter:
         io: MetadataFiles,
         schema: Schema,
         spec: PartitionSpec,
-        parent: Snapshot | None,
+        parent: dict[str, Any] | None,
         sequence: int,
     ) -> None:
         self._request, self._io, self._schema, self._spec = request, io, schema, spec
@@ -207,8 +217,8 @@ class _SnapshotWriter:
     def write(self, now: int) -> Reading:
         known = []
         if self._parent:
-            yield from self._io.read([self._parent.manifest_list])
-            known = _manifests(self._io, self._parent)
+            yield from self._io.read([self._parent["manifest-list"]])
+            known = self._io.manifests(self._parent["manifest-list"])
         wanted, data = self._request["manifests"], self._request["data"]
         kept = [manifest for manifest in known if _digest_of(manifest) in wanted]
         replaced = [manifest for manifest in known if _digest_of(manifest) not in wanted]
@@ -236,26 +246,27 @@ class _SnapshotWriter:
             2,
             self._io.new_output(location),
             self._id,
-            self._parent.snapshot_id if self._parent else None,
+            self._parent["snapshot-id"] if self._parent else None,
             self._sequence,
             "deflate",
         ) as manifest_list:
             manifest_list.add_manifests([*written, *kept])
-        return Snapshot(
-            snapshot_id=self._id,
-            parent_snapshot_id=self._parent.snapshot_id if self._parent else None,
-            sequence_number=self._sequence,
-            timestamp_ms=now,
-            manifest_list=location,
-            summary=self._summary(added, [entry.data_file for entry in gone]),
-            schema_id=0,
-        )
+        parent = {"parent-snapshot-id": self._parent["snapshot-id"]} if self._parent else {}
+        return {
+            "snapshot-id": self._id,
+            **parent,
+            "sequence-number": self._sequence,
+            "timestamp-ms": now,
+            "manifest-list": location,
+            "summary": self._summary(added, [entry.data_file for entry in gone]),
+            "schema-id": 0,
+        }
 
-    def _summary(self, added: Sequence[dict[str, Any]], gone: Sequence[DataFile]) -> Summary:
+    def _summary(self, added: Sequence[dict[str, Any]], gone: Sequence[DataFile]) -> dict[str, str]:
         request = self._request
         retained, data, version = request["retained"], request["data"], request["version"]
         left = [retained.get(file.file_path.removeprefix(data), _GONE) for file in gone]
-        operation = Operation.APPEND if not gone else Operation.OVERWRITE if added else Operation.DELETE
+        operation = "append" if not gone else "overwrite" if added else "delete"
         counts = {
             "added-data-files": len(added),
             "added-records": sum(file["rows"] for file in added),
@@ -272,7 +283,7 @@ class _SnapshotWriter:
             VERSION: version,
             LEFT_AT: min([version, *left]),
         }
-        return Summary(operation, **{name: str(number) for name, number in counts.items()})
+        return {"operation": operation, **{name: str(number) for name, number in counts.items()}}
 
     def _write_manifest(
         self,
@@ -347,15 +358,11 @@ def _digest_of(manifest: ManifestFile) -> str:
     return str(manifest.manifest_path.rpartition("/")[2].partition("-")[0])
 
 
-def _manifests(io: MetadataFiles, snapshot: Snapshot) -> list[ManifestFile]:
-    return list(read_manifest_list(io.new_input(snapshot.manifest_list)))
-
-
-def _not_expired(snapshots: Sequence[Snapshot], request: Request) -> list[Snapshot]:
+def _not_expired(snapshots: Sequence[dict[str, Any]], request: Request) -> list[dict[str, Any]]:
     """Leaves out the snapshots of which a file may have been removed."""
     kept, left_at = [], request["lake_version"] + 1
     for snapshot in reversed(snapshots):
         if left_at + request["retain"] > request["lake_version"]:
             kept.append(snapshot)
-        left_at = min(left_at, int(snapshot.summary[LEFT_AT]))
+        left_at = min(left_at, int(snapshot["summary"][LEFT_AT]))
     return kept[::-1]

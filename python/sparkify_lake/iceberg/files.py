@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from io import BytesIO
 
+from pyiceberg.manifest import ManifestFile, read_manifest_list
+
 
 class _Output(BytesIO):
     """A file that is written in memory, and kept when it is closed."""
@@ -64,6 +66,10 @@ class MetadataFiles:
             if content is None:
                 raise FileNotFoundError(location)
             self._read[location] = content
+
+    def manifests(self, location: str) -> list[ManifestFile]:
+        """Returns the manifests in a manifest list that was written or read before."""
+        return list(read_manifest_list(self.new_input(location)))
 
     def new_output(self, location: str) -> _Output:
         """Returns a new file."""

@@ -170,6 +170,9 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="formats", kind="list", group="tables", metavar="NAMES", calls=_WRITING,
            choices=("parquet", "delta", "iceberg"),
            help="table formats: delta, iceberg or both; or parquet for the folders alone"),
+    Option(name="iceberg_catalog", kind="text", group="tables", metavar="NAME", native=False,
+           calls=_WRITING | {"recover"},
+           help="also commit the Iceberg tables to this catalog of PyIceberg: name or name.namespace"),
     Option(name="retain", kind="number", group="tables", metavar="N", calls=_WRITING,
            help="keep the files of the last N versions for their readers"),
     Option(name="ts_window", kind="text", group="tables", metavar="FROM..TO",
@@ -251,13 +254,19 @@ class StoreOptions(TypedDict, total=False):
 
 
 class ObjectOptions(StoreOptions, total=False):
-    """Keyword arguments of `recover`, which may write objects, in addition to output."""
+    """Keyword arguments of the calls that may write objects, in addition to output."""
 
     sse: str | None
     sse_kms_key_id: str | None
     bucket_key_enabled: bool | None
     storage_class: str | None
     acl: str | None
+
+
+class RecoverOptions(ObjectOptions, total=False):
+    """Keyword arguments of `recover`, in addition to output."""
+
+    iceberg_catalog: str | None
 
 
 class ReadOptions(StoreOptions, total=False):
@@ -283,7 +292,7 @@ class ReadOptions(StoreOptions, total=False):
     quiet: bool | None
 
 
-class PlanOptions(ReadOptions, ObjectOptions, total=False):
+class PlanOptions(ReadOptions, RecoverOptions, total=False):
     """Keyword arguments of `plan`, in addition to input and output."""
 
     tables: str | Sequence[str] | None

@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 
+use serde_json::{Value, json};
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::commit::without_iceberg;
 use crate::lake::commit_record::{CommitRecord, TableRecord};
 use crate::lake::iceberg::request::request;
-use crate::lake::iceberg::{IcebergTables, PublishedTable, TableMetadata, commit_of, folder_of, foreign, hint_path};
+use crate::lake::iceberg::{
+    IcebergTables, PublishedTable, TableMetadata, commit_of, commit_path, folder_of, foreign, hint_path,
+};
 use crate::lake::iceberg::{published, required, url_of};
 use crate::lake::open::Lake;
 use crate::lake::storage::LakeStorage;
@@ -84,10 +88,6 @@ impl IcebergTables {
             if attempt > 0 {
                 *self = Self::read(storage, take(&mut self.url))?;
             }
-            let (kept, outdated): (_, BTreeMap<_, _>) =
-                take(&mut self.tables).into_iter().partition(|(table, _)| published.contains_key(table));
-            self.tables = kept;
-            outdated.into_values().try_for_each(|known| remove_table(storage, known))?;
             let mut is_done = true;
             for table in published.values() {
                 let known = self.tables.entry(table.table).or_default();
@@ -95,11 +95,31 @@ impl IcebergTables {
                 is_done &= publish_table(storage, table, known, &self.url, writer, attempt > 1)?;
             }
             if is_done {
-                return Ok(());
+                // Catalogs drop a table before its files are removed.
+                writer.map_or(Ok(()), |writer| writer.published(&self.described(&published)))?;
+                let (kept, outdated): (_, BTreeMap<_, _>) =
+                    take(&mut self.tables).into_iter().partition(|(table, _)| published.contains_key(table));
+                self.tables = kept;
+                return outdated.into_values().try_for_each(|known| remove_table(storage, known));
             }
         }
         Err(Error::new(ErrorKind::Retry, "the Iceberg tables could not be published, because other runs publish them")
             .hint("run again; the other tables are published"))
+    }
+
+    /// The tables after their newest commits, for catalogs.
+    fn described(&self, published: &BTreeMap<Table, PublishedTable<'_>>) -> Value {
+        let described = |(table, known): (&Table, &TableMetadata)| {
+            let location = format!("{}/{}", self.url, commit_path(*table, known.commit));
+            (table.name(), json!({"location": location, "metadata": known.head}))
+        };
+        let tables = self.tables.iter().filter(|(table, _)| published.contains_key(table)).map(described);
+        let removed = Table::ALL.iter().filter(|table| !published.contains_key(table)).map(|table| table.name());
+        json!({
+            "url": self.url,
+            "tables": tables.collect::<BTreeMap<_, _>>(),
+            "removed": removed.collect::<Vec<_>>(),
+        })
     }
 }
 
@@ -115,6 +135,9 @@ fn publish_table(
     if !known.is_ours() {
         return Err(foreign(storage, table.table, known.commit));
     }
+    // A run that was stopped while it created a file on a local disk.
+    let temporary: Vec<String> = known.paths.extract_if(.., |path| name_of(path).starts_with(".tmp")).collect();
+    storage.remove(&temporary)?;
     if known.version() > table.lake_version {
         return Ok(true); // another run has published a later version
     }
@@ -139,7 +162,7 @@ fn publish_table(
 
     let needed: Option<BTreeSet<String>> = commit.needed.map(|needed| needed.into_iter().collect());
     let is_outdated = |path: &str| {
-        let name = path.rsplit('/').next().unwrap_or(path);
+        let name = name_of(path);
         let is_lost = name.ends_with(MANIFEST_SUFFIX) && needed.as_ref().is_some_and(|needed| !needed.contains(path));
         is_lost || commit_of(name).is_some_and(|number| number + KEPT_COMMITS <= known.commit)
     };
@@ -147,6 +170,10 @@ fn publish_table(
     storage.remove(&outdated)?;
     known.paths.extend(commit.files.into_iter().map(|(path, _)| path));
     Ok(true)
+}
+
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 fn write_hint(storage: &dyn LakeStorage, table: Table, known: &mut TableMetadata) -> Result<()> {

@@ -1,4 +1,4 @@
-//! The description of a table for the writer of Iceberg metadata: its files, divided into manifests.
+//! The request to the writer of Iceberg metadata: a table with its files, divided into manifests.
 //!
 //! The files are divided by a hash of their folders. The name of a manifest begins with a digest of the paths in it, so
 //! the writer finds the manifests to keep without reading them, and one changed file means one new manifest.

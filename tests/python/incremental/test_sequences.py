@@ -19,6 +19,8 @@ import pytest
 from support import oracle
 from support.crash_harness import KILLED, ForkServer, build_fault_library, scratch_folder
 from support.delta_checker import LOG, commits, is_in_log, live_files
+from support.iceberg_checker import FOLDER as ICEBERG
+from support.iceberg_checker import live_files as live_iceberg_files
 from support.input_mutations import FULL, MUTATIONS, Files, Sequence, Step
 from support.lake_checker import check
 from support.lake_files import FOLDERS, Report, data_files
@@ -43,8 +45,10 @@ pytestmark = [pytest.mark.usefixtures("isolated_module"), pytest.mark.timeout(7_
 class DeltaDisk(DiskTarget):
     """Input and lake in a folder. The tables are also Delta tables, with the same files as the folders."""
 
+    formats = "delta"
+
     def run(self, step: Step, tables: str) -> RunOutcome | None:
-        done = super().run(replace(step, options={**step.options, "formats": "delta"}), tables)
+        done = super().run(replace(step, options={**step.options, "formats": self.formats}), tables)
         for name in FOLDERS.values():
             if (table := self.lake / name).exists() and not isinstance(done, Refusal):
                 files = data_files(table)
@@ -60,6 +64,26 @@ class DeltaDisk(DiskTarget):
 
     def bodies(self) -> FileBodies:
         return {path: body for path, body in super().bodies().items() if not is_in_log(path)}
+
+
+class BothFormatsDisk(DeltaDisk):
+    """Input and lake in a folder. The tables are also Delta and Iceberg tables."""
+
+    formats = "delta,iceberg"
+
+    def run(self, step: Step, tables: str) -> RunOutcome | None:
+        done = super().run(step, tables)
+        if not isinstance(done, Refusal):
+            for table, name in FOLDERS.items():
+                if (self.lake / ICEBERG / table).exists():
+                    versions, live = live_iceberg_files(self.lake, table)
+                    assert versions == sorted(set(versions))
+                    files = data_files(self.lake / name)
+                    found = {str(file.relative_to(self.lake)) for file in files if not is_in_log(str(file))}
+                    assert live.keys() == found, f"{table} after {tables}"
+                else:
+                    assert not (self.lake / name).exists(), table
+        return done
 
 
 @pytest.fixture
@@ -81,8 +105,13 @@ def replay_and_check(folder: Path, sequence: Sequence, kind: type[DiskTarget] = 
 
 @pytest.mark.parametrize(
     ("kind", "counts"),
-    [(DiskTarget, (50, 600)), (DeltaDisk, (20, 300)), (RetainedInputDisk, (20, 300))],
-    ids=["plain", "delta logs", "retained input"],
+    [
+        (DiskTarget, (50, 600)),
+        (DeltaDisk, (20, 300)),
+        (BothFormatsDisk, (8, 100)),
+        (RetainedInputDisk, (20, 300)),
+    ],
+    ids=["plain", "delta logs", "both formats", "retained input"],
 )
 def test_every_step_equals_a_rebuild(
     folder: Path,
@@ -92,6 +121,8 @@ def test_every_step_equals_a_rebuild(
     counts: tuple[int, int],
 ) -> None:
     """With retained input, a rebuild of all files that were ever read."""
+    if kind is BothFormatsDisk:
+        pytest.importorskip("pyiceberg", reason="needs the package pyiceberg")
     steps = 0
     count = rounds(*counts)
     for seed in range(rounds.seed, rounds.seed + count):

@@ -70,7 +70,7 @@ def test_dependencies_match_the_imports_of_the_package() -> None:
     assert declared("dependencies") == {"polars", "rich", "sqlglot", "tzdata"}
     airflow = [file for file in files if file.name in ("airflow.py", "airflow_lineage.py")]
     clusters = [PACKAGE / "executors" / "spark.py", PACKAGE / "executors" / "ray.py"]
-    iceberg = [PACKAGE / "iceberg" / "commits.py"]
+    iceberg = [PACKAGE / "iceberg" / f"{name}.py" for name in ("catalog", "commits", "files")]
     always = [file for file in files if file not in (*airflow, *clusters, *iceberg)]
     assert imported(always) - {"typing_extensions"} <= {"polars", "rich", "sqlglot"}
     assert imported(iceberg) == declared("iceberg") - declared("dependencies") == {"pyiceberg"}

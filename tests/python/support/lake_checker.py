@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from support.delta_checker import is_in_log, log_faults
+from support.iceberg_checker import metadata_faults
 
 Contents = dict[str, str]
 """SHA-256 of every data file, by path below the lake."""
@@ -38,12 +39,15 @@ KEYS = {
 FACTS = ("time", "songplays")
 KEPT_VERSIONS = 16
 RUN = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
+METADATA = r"iceberg/[a-z]+/metadata"
 CONTROL = re.compile(
     rf"FORMAT|lock|(log|done)/\d{{20}}\.json|quarantine/{RUN}/(songs|logs)(-\d+)*\.jsonl|report/{RUN}\.json"
+    rf"|{METADATA}/([0-9a-z]+-\d+\.avro|v\d+\.metadata\.json|version-hint\.text)"
 )
 STATE = rf"state/{RUN}-((songs|users|\d{{4}}-\d\d-(users|tracks))\.state|pack-\d+\.zst)"
 TEMPORARY = re.compile(
     rf"stage/{RUN}(/.*)?|delta_commit(\.new)?|(FORMAT|(log|done)/\d{{20}}\.json)\.new|{STATE}(\.new)?|doctor-.*"
+    rf"|{METADATA}/(version-hint\.text\.new|\.tmp\w+)"
 )
 RECORD = re.compile(rb'\{"sha256":"([0-9a-f]{64})","record":(\{.*\})\}\n?', re.DOTALL)
 
@@ -96,6 +100,7 @@ def check(
     states = [head] if newest in done else [before or {"tables": {}}, head]
     _check_tables(lake, states, settled, bucket, faults)
     _check_counts(lake, head, report, faults)
+    faults += metadata_faults(lake, [before or {"tables": {}}, head], settled)
     return faults
 
 
@@ -227,9 +232,10 @@ def _check_tables(
     for folder, name in folders.items():
         sides = [state["tables"].get(folder, {"files": {}})["files"] for state in states]
         found = _check_files(lake, folder, sides, faults)
-        if "delta" in states[-1]["tables"][folder]:
+        if states[-1]["tables"][folder].keys() & {"delta", "iceberg"}:
             tables = [state["tables"].get(folder, {"files": {}}) for state in states]
-            faults += log_faults(lake / folder, tables, found)
+            if "delta" in tables[-1]:
+                faults += log_faults(lake / folder, tables, found)
             is_new[name] = all(found.get(path) == file["sha256"] for path, file in sides[-1].items())
             _check_marker(lake / folder, True, len(states) == 1, settled, faults)
             continue
