@@ -38,7 +38,7 @@ pub struct Config {
     pub follow_symlinks: bool,
     /// The tables to write, in the order of [`Table`].
     pub tables: Vec<Table>,
-    /// The folder name of each table.
+    /// The folder name of each table that is selected, that runs write by default, or that the setting names.
     pub folders: BTreeMap<Table, String>,
     /// The names of the columns.
     pub columns: ColumnNames,
@@ -146,14 +146,15 @@ impl Config {
         let text = |name: &str| settings.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
         let boolean = |name: &'static str| text(name).map_or(Ok(false), |value| flag(name, value));
         let location = |name: &str| text(name).map(str::to_owned);
+        let tables = text("tables").map_or_else(|| Ok(Table::DEFAULT.to_vec()), tables)?;
         Ok(Self {
             input: location("input"),
             song_data: location("song_data"),
             log_data: location("log_data"),
             output: location("output"),
             follow_symlinks: boolean("follow_symlinks")?,
-            tables: text("tables").map_or_else(|| Ok(Table::ALL.to_vec()), tables)?,
-            folders: folders(text("table_names").unwrap_or("classic"))?,
+            folders: folders(text("table_names").unwrap_or("classic"), &tables)?,
+            tables,
             columns: column_names(text("column_names").unwrap_or_default())?,
             matching: choice(
                 "match",

@@ -18,6 +18,7 @@ use crate::schema::Table;
 use crate::tables::song_record::SongRecord;
 use crate::tables::time::Month;
 use crate::tables::users::{User, UsersPartial};
+use crate::tables::users_history::{self, HistoryRun};
 use crate::transform::finished_tables::MonthResult;
 
 /// The song records that earlier runs saved.
@@ -102,6 +103,26 @@ impl Increment<'_> {
         }
         Ok(users.finish())
     }
+
+    /// Returns the runs of the users' levels in all months, sorted, after the months `rebuilt` were rebuilt with the runs
+    /// `new`.
+    ///
+    /// # Errors
+    /// [`StateError::Unusable`], and storage errors.
+    pub(crate) fn history(
+        &self,
+        state: StateReader<'_>,
+        rebuilt: &BTreeSet<Month>,
+        new: Vec<HistoryRun>,
+    ) -> StateResult<Vec<HistoryRun>> {
+        let bytes = load(state, self.checkpoint.state.history.as_ref())?;
+        let mut runs = state_files::history_from_bytes(bytes).map_err(|_| StateError::Unusable)?;
+        // Each run is within one month.
+        runs.retain(|run| !rebuilt.contains(&Month::of(run.from)));
+        runs.extend(new);
+        users_history::sort(&mut runs);
+        Ok(runs)
+    }
 }
 
 /// Loads a state file and checks its bytes.
@@ -111,7 +132,7 @@ fn load(state: StateReader<'_>, file: Option<&StateFile>) -> StateResult<Bytes> 
 }
 
 /// Stages the state files of a run and returns its state. `saved` is the part of the earlier state that is still
-/// valid; `records` are all song records and `users` all users, if they have changed.
+/// valid; `records` are all song records, `users` all users and `history` all runs of their levels, if they have changed.
 ///
 /// # Errors
 /// Storage errors.
@@ -120,6 +141,7 @@ pub(crate) fn save(
     mut saved: IncrementalState,
     records: Option<&[SongRecord]>,
     users: Option<&[User]>,
+    history: Option<&[HistoryRun]>,
     months: &[MonthResult],
 ) -> Result<IncrementalState> {
     if let Some(records) = records {
@@ -127,6 +149,9 @@ pub(crate) fn save(
     }
     if let Some(users) = users {
         saved.users = Some(stage.put_state("users.state", &state_files::users_to_bytes(users)?)?);
+    }
+    if let Some(history) = history {
+        saved.history = Some(stage.put_state("history.state", &state_files::history_to_bytes(history)?)?);
     }
     for result in months {
         let month = result.month;
@@ -156,7 +181,7 @@ pub(crate) fn count_tables(
         Table::Songs => Some(song_partitions),
         Table::Time => Some(months().count() as u64),
         Table::Songplays => Some(months().filter(|month| month.plays > 0).count() as u64),
-        Table::Artists | Table::Users => None,
+        Table::Artists | Table::Users | Table::UsersHistory => None,
     };
     summary.partitions = tables
         .iter()

@@ -1,5 +1,5 @@
-//! The Parquet format of the state files, which later runs read in place of the input: song records, users, and keys of
-//! tracks.
+//! The Parquet format of the state files, which later runs read in place of the input: song records, users,
+//! their history, and keys of tracks.
 //!
 //! [`crate::lake::checkpoint`] decides where the files are stored and when they are removed.
 //!
@@ -17,6 +17,7 @@ use crate::tables::columns::Column;
 use crate::tables::plays::Key;
 use crate::tables::song_record::{self, SongRecord};
 use crate::tables::users::{User, UserRow};
+use crate::tables::users_history::HistoryRun;
 
 const fn field(name: &'static str, kind: Type) -> Field {
     Field { name, kind }
@@ -39,6 +40,15 @@ const USERS: [Field; 8] = [
     field("ts", Type::Int64),
     field("session_id", Type::Int64),
     field("item_in_session", Type::Int64),
+    field("level", Type::Text),
+    field("first_name", Type::Text),
+    field("last_name", Type::Text),
+    field("gender", Type::Text),
+];
+
+const HISTORY: [Field; 6] = [
+    field("user_id", Type::Text),
+    field("from", Type::Int64),
     field("level", Type::Text),
     field("first_name", Type::Text),
     field("last_name", Type::Text),
@@ -129,6 +139,41 @@ pub(crate) fn users_from_bytes(bytes: Bytes) -> Result<Vec<User>> {
     rows.map(|((user_id, ((ts, session), item)), (level, ((first_name, last_name), gender)))| {
         let latest: Key = (ts.ok_or_else(mismatch)?, session, item);
         Ok((user_id.ok_or_else(mismatch)?, UserRow { latest, level, first_name, last_name, gender }))
+    })
+    .collect()
+}
+
+/// Encodes the runs of users' levels.
+///
+/// # Errors
+/// As [`songs_to_bytes`].
+pub(crate) fn history_to_bytes(runs: &[HistoryRun]) -> Result<Bytes> {
+    let columns = [
+        Column::text(runs.iter().map(|run| Some(&*run.user_id))),
+        Column::int64(runs.iter().map(|run| Some(run.from))),
+        Column::text(runs.iter().map(|run| run.level.as_deref())),
+        Column::text(runs.iter().map(|run| run.first_name.as_deref())),
+        Column::text(runs.iter().map(|run| run.last_name.as_deref())),
+        Column::text(runs.iter().map(|run| run.gender.as_deref())),
+    ];
+    encode(&HISTORY, &columns)
+}
+
+/// Decodes the runs of users' levels.
+///
+/// # Errors
+/// As [`users_from_bytes`].
+pub(crate) fn history_from_bytes(bytes: Bytes) -> Result<Vec<HistoryRun>> {
+    let Ok([ids, times, levels, firsts, lasts, genders]) =
+        <[NullableValues; 6]>::try_from(read_columns(bytes, &HISTORY)?)
+    else {
+        return Ok(Vec::new());
+    };
+    let names = texts(firsts)?.into_iter().zip(texts(lasts)?).zip(texts(genders)?);
+    let runs = texts(ids)?.into_iter().zip(integers(times)?).zip(texts(levels)?.into_iter().zip(names));
+    runs.map(|((user_id, from), (level, ((first_name, last_name), gender)))| {
+        let (user_id, from) = (user_id.ok_or_else(mismatch)?, from.ok_or_else(mismatch)?);
+        Ok(HistoryRun { user_id, from, level, first_name, last_name, gender })
     })
     .collect()
 }

@@ -157,6 +157,9 @@ pub struct IncrementalState {
     /// The users of all months, with their latest event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<StateFile>,
+    /// The runs of the users' levels in each month; absent unless the users_history table is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<StateFile>,
     /// The state of each month, by names such as `2018-11`.
     #[serde(default)]
     pub months: BTreeMap<String, MonthState>,
@@ -193,7 +196,7 @@ impl IncrementalState {
     /// All state files.
     pub(crate) fn files(&self) -> impl Iterator<Item = &StateFile> {
         let months = self.months.values().flat_map(|month| [&month.users, &month.tracks]);
-        self.songs.iter().chain(&self.users).chain(months).chain(self.packs.values())
+        self.songs.iter().chain(&self.users).chain(&self.history).chain(months).chain(self.packs.values())
     }
 }
 

@@ -25,6 +25,7 @@ use crate::tables::plays::{Key, NO_SONG, Play, profile};
 use crate::tables::song_index::SongIndex;
 use crate::tables::songs::SongRow;
 use crate::tables::time::{Month, micros};
+use crate::tables::users_history::RunSequence;
 
 /// Bits of `songplay_id` that hold the rank within a millisecond.
 const RANK_BITS: u32 = 20;
@@ -148,6 +149,12 @@ impl<'d> SlicePlays<'d> {
         // The plays are sorted by time, so the last play of a profile is its latest.
         let latest = self.plays.iter().rev().filter(|play| is_new(play.profile));
         latest.map(|play| (play.profile, play.key())).collect()
+    }
+
+    /// The runs of each user's plays with the same level, for the users_history table.
+    #[must_use]
+    pub fn level_runs(&self) -> RunSequence {
+        RunSequence::of_plays(&self.plays, self.dictionary)
     }
 
     /// Each track once.

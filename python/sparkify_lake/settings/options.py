@@ -151,9 +151,9 @@ OPTIONS: tuple[Option, ...] = (
                "aws-exec-read", "public-read", "public-read-write",
            ),
            help="canned access control list of new objects"),
-    Option(name="tables", kind="list", group="tables", metavar="NAMES", calls=_WRITING | {"ddl"},
-           choices=("songs", "artists", "users", "time", "songplays"),
-           help="only these tables, comma-separated"),
+    Option(name="tables", kind="list", group="tables", metavar="NAMES", calls=_READING | {"ddl"},
+           choices=("songs", "artists", "users", "users_history", "time", "songplays"),
+           help="only these tables, comma-separated; users_history must be named"),
     Option(name="match", kind="choice", group="tables", metavar="RULE",
            choices=("title_artist_duration", "title_artist"),
            help="match by title_artist_duration or title_artist"),
@@ -266,6 +266,7 @@ class ReadOptions(StoreOptions, total=False):
     song_data: Location | None
     log_data: Location | None
     follow_symlinks: bool | None
+    tables: str | Sequence[str] | None
     match: str | None
     unmatched: str | None
     column_names: str | Mapping[str, str] | None
@@ -286,7 +287,6 @@ class ReadOptions(StoreOptions, total=False):
 class PlanOptions(ReadOptions, ObjectOptions, total=False):
     """Keyword arguments of `plan`, in addition to input and output."""
 
-    tables: str | Sequence[str] | None
     compression: str | None
     table_names: str | Mapping[str, str] | None
     formats: str | Sequence[str] | None
