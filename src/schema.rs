@@ -151,7 +151,7 @@ impl Table {
             Self::Songs => "songs_table",
             Self::Artists => "artists_table",
             Self::Users => "user_table",
-            Self::UsersHistory => "user_history_table",
+            Self::UsersHistory => "users_history_table",
             Self::Time => "time_table",
             Self::Songplays => "songplays_table",
         }

@@ -62,6 +62,17 @@ class DeltaDisk(DiskTarget):
         return {path: body for path, body in super().bodies().items() if not is_in_log(path)}
 
 
+def with_history(sequence: Sequence) -> Sequence:
+    """The sequence with runs that also write users_history; some of its runs leave it out."""
+    random = Random(sequence.seed)
+
+    def calls(step: Step) -> tuple[str, ...]:
+        has_history = random.random() < 0.8 or step is sequence.steps[-1]
+        return tuple(call.replace("users,", "users,users_history,") if has_history else call for call in step.calls)
+
+    return replace(sequence, steps=tuple(replace(step, calls=calls(step)) for step in sequence.steps))
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     with scratch_folder() as made:
@@ -99,6 +110,20 @@ def test_every_step_equals_a_rebuild(
         replay_and_check(folder, sequence, kind)
         steps += len(sequence.steps)
     record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
+
+
+def test_every_step_with_the_history_of_users_equals_a_rebuild(
+    folder: Path, rounds: Rounds, record_property: Callable[[str, object], None]
+) -> None:
+    """Late events split and join the periods of users; runs without the table do not change it."""
+    steps = with_it = 0
+    count = rounds(40, 600)
+    for seed in range(rounds.seed, rounds.seed + count):
+        sequence = with_history(random_sequence(seed))
+        replay_and_check(folder, sequence)
+        steps += len(sequence.steps)
+        with_it += sum("users_history" in ",".join(step.calls) for step in sequence.steps)
+    record_property("summary", f"{count} sequences from seed {rounds.seed}, {with_it} of {steps} steps with it")
 
 
 # --- kills ------------------------------------------------------------------------------------------------
