@@ -37,6 +37,15 @@ pub enum Unmatched {
     Drop,
 }
 
+/// The events that users_history is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryFrom {
+    /// Plays (`NextSong`).
+    Plays,
+    /// Events of all pages.
+    AllPages,
+}
+
 /// The compression of the Parquet pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {

@@ -153,7 +153,8 @@ pub(crate) fn save(
     if let Some(history) = history {
         saved.history = Some(stage.put_state("history.state", &state_files::history_to_bytes(history)?)?);
     }
-    for result in months {
+    // A month without plays has only events of other pages, and all of its state is in the history.
+    for result in months.iter().filter(|result| !result.users.is_empty()) {
         let month = result.month;
         let users = state_files::users_to_bytes(&result.users)?;
         let users = stage.put_state(&format!("{month}-users.state"), &users)?;

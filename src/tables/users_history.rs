@@ -178,6 +178,7 @@ mod tests {
 
     fn event((user, ts, session, level, first_name): Given) -> Event<'static> {
         Event {
+            is_play: true,
             ts,
             user_id: Text::plain(user),
             session_id: Some(session),

@@ -143,7 +143,7 @@ impl<'s> MonthFiles<'s> {
                 }
             }
             // A slice can be empty: it may cover only the time between the last play of a month and the month's end.
-            if is_last && !month.profiles.is_empty() {
+            if is_last && !(month.profiles.is_empty() && month.history.is_empty()) {
                 self.finish_month(slice.month, month);
             }
         }

@@ -159,6 +159,8 @@ OPTIONS: tuple[Option, ...] = (
            help="match by title_artist_duration or title_artist"),
     Option(name="unmatched", kind="choice", group="tables", metavar="RULE", choices=("keep", "drop"),
            help="plays without a matching song: keep or drop"),
+    Option(name="history_from", kind="choice", group="tables", metavar="EVENTS", choices=("plays", "all-pages"),
+           help="events that users_history is made from: plays or all-pages"),
     Option(name="compression", kind="choice", group="tables", metavar="CODEC", calls=_WRITING,
            choices=("snappy", "zstd", "none"), help="compression of the Parquet files: snappy, zstd or none"),
     Option(name="table_names", kind="text", group="tables", metavar="NAMES",
@@ -269,6 +271,7 @@ class ReadOptions(StoreOptions, total=False):
     tables: str | Sequence[str] | None
     match: str | None
     unmatched: str | None
+    history_from: str | None
     column_names: str | Mapping[str, str] | None
     ts_window: str | tuple[object, object] | None
     since: str | date | None

@@ -19,7 +19,8 @@ import pytest
 from support import oracle
 from support.crash_harness import KILLED, ForkServer, build_fault_library, scratch_folder
 from support.delta_checker import LOG, commits, is_in_log, live_files
-from support.input_mutations import FULL, MUTATIONS, Files, Sequence, Step
+from support.generate_records import Record
+from support.input_mutations import FULL, MUTATIONS, Files, Sequence, Step, json_record
 from support.lake_checker import check
 from support.lake_files import FOLDERS, Report, data_files
 from support.random_sequences import random_sequence
@@ -62,15 +63,37 @@ class DeltaDisk(DiskTarget):
         return {path: body for path, body in super().bodies().items() if not is_in_log(path)}
 
 
-def with_history(sequence: Sequence) -> Sequence:
-    """The sequence with runs that also write users_history; some of its runs leave it out."""
+def with_history(sequence: Sequence, history_from: str = "plays") -> Sequence:
+    """The sequence with runs that also write users_history; some of its runs leave it out.
+
+    For the history of all pages, some of the plays get another page.
+    """
     random = Random(sequence.seed)
 
     def calls(step: Step) -> tuple[str, ...]:
         has_history = random.random() < 0.8 or step is sequence.steps[-1]
         return tuple(call.replace("users,", "users,users_history,") if has_history else call for call in step.calls)
 
-    return replace(sequence, steps=tuple(replace(step, calls=calls(step)) for step in sequence.steps))
+    steps = [replace(step, calls=calls(step)) for step in sequence.steps]
+    if history_from != "plays":
+        options = {"history_from": history_from}
+        steps = [replace(with_other_pages(step), options={**step.options, **options}) for step in steps]
+    return replace(sequence, steps=tuple(steps))
+
+
+def with_other_pages(step: Step) -> Step:
+    """The step with another page in a third of its plays; the same plays in every step."""
+
+    def other(one: Record) -> Record:
+        if one.fault or md5(one.raw)[0] not in "01234":
+            return one
+        return json_record({**json.loads(one.raw), "page": "Home"})
+
+    files = {
+        path: replace(file, records=tuple(map(other, file.records))) if path.startswith("log") else file
+        for path, file in step.files.items()
+    }
+    return replace(step, files=files)
 
 
 @pytest.fixture
@@ -112,14 +135,15 @@ def test_every_step_equals_a_rebuild(
     record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
 
 
+@pytest.mark.parametrize("history_from", ["plays", "all-pages"])
 def test_every_step_with_the_history_of_users_equals_a_rebuild(
-    folder: Path, rounds: Rounds, record_property: Callable[[str, object], None]
+    folder: Path, rounds: Rounds, record_property: Callable[[str, object], None], history_from: str
 ) -> None:
     """Late events split and join the periods of users; runs without the table do not change it."""
     steps = with_it = 0
-    count = rounds(40, 600)
+    count = rounds(30, 600)
     for seed in range(rounds.seed, rounds.seed + count):
-        sequence = with_history(random_sequence(seed))
+        sequence = with_history(random_sequence(seed), history_from)
         replay_and_check(folder, sequence)
         steps += len(sequence.steps)
         with_it += sum("users_history" in ",".join(step.calls) for step in sequence.steps)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -238,11 +239,15 @@ def expect(
     *,
     match: str = "title_artist_duration",
     unmatched: str = "keep",
-    history: bool = False,
+    history: str | None = None,
 ) -> Expected:
-    """The tables and counts that the engine must produce for these records; users_history only on demand."""
+    """The tables and counts that the engine must produce for these records.
+
+    With ``history``, also users_history, from "plays" or from "all-pages".
+    """
     songs: list[Song] = []
     plays: list[Play] = []
+    events: list[Play] = []
     counts = Counts(), Counts()
 
     def take(raw: bytes, count: Counts, reading: Callable[[bytes], tuple[Any, int]], into: list[Any]) -> None:
@@ -263,6 +268,9 @@ def expect(
         take(raw, counts[0], read_song, songs)
     for raw in event_records:
         take(raw, counts[1], read_play, plays)
+        with suppress(Rejected):
+            one, _ = read_play(raw, of_any_page=history == "all-pages")
+            events += [one] if one else []
     best = winners(songs)
     songplays = songplays_table(plays, best, match, unmatched)
     tables = {
@@ -276,7 +284,7 @@ def expect(
         "songplays": songplays,
     }
     if history:
-        tables["users_history"] = users_history_table(plays)
+        tables["users_history"] = users_history_table(events)
     return Expected(
         tables={name: sorted(rows, key=lambda row: order(*row)) for name, rows in tables.items()},
         songs=counts[0],

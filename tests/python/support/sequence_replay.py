@@ -217,8 +217,8 @@ def oracle_faults(step: Step, rebuilt: FileBodies, tables: str) -> list[str]:
     if "ts_window" in step.options:
         return []  # the oracle has no time window
     options = {name: step.options[name] for name in ("match", "unmatched") if name in step.options}
-    has_history = "users_history" in tables.split(",")
-    expected = oracle.expect(step.raws("song"), step.raws("log"), history=has_history, **options).tables
+    history = step.options.get("history_from", "plays") if "users_history" in tables.split(",") else None
+    expected = oracle.expect(step.raws("song"), step.raws("log"), history=history, **options).tables
     differences = []
     for table in tables.split(","):
         if rows(rebuilt, table) != expected[table]:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, note, settings
+from hypothesis import strategies as st
 
 from support import oracle
 from support.generate_inputs import Case, cases, write_input
-from support.generate_records import play, song
-from support.lake_files import WITH_HISTORY, Report, Tables, data_files
+from support.generate_records import other_event, play, song
+from support.lake_files import ALL_FOLDERS, WITH_HISTORY, Report, Tables, data_files
 from tables.test_oracle import PLAY, PLENTY, plain
 
 pytestmark = pytest.mark.usefixtures("isolated_module")
@@ -57,7 +58,7 @@ def test_built_history_matches_the_oracle(
         songs, events = case.song_records(), case.event_records()
         source = write_input(tmp_path / str(next(number)), songs, events, case.layout)
         note(f"input kept in {source}")
-        expected = oracle.expect((one.raw for one in songs), (one.raw for one in events), history=True)
+        expected = oracle.expect((one.raw for one in songs), (one.raw for one in events), history="plays")
         tables, report = build(source, tables="users_history", max_bad=PLENTY)
         assert tables["users_history"] == expected.tables["users_history"]
         assert tables == expected.tables, "the other tables are built as without it"
@@ -84,11 +85,54 @@ def test_written_history_matches_the_oracle(
         folder = tmp_path / str(next(number))
         source = write_input(folder / "in", songs, events, case.layout)
         note(f"input and lake kept in {folder}")
-        expected = oracle.expect((one.raw for one in songs), (one.raw for one in events), history=True)
+        expected = oracle.expect((one.raw for one in songs), (one.raw for one in events), history="plays")
         run(source, folder / "lake", tables=WITH_HISTORY, max_bad=PLENTY)
         assert read_back(folder / "lake") == expected.tables
 
     agrees()
+
+
+def test_history_of_all_pages_matches_the_oracle(
+    tmp_path: Path, run: Callable[..., Report], read_back: Callable[[Path], Tables]
+) -> None:
+    """The other tables, and the bytes of their files, are those of a run that uses the plays alone."""
+    checked: Counter[str] = Counter()
+    number = count()
+    others = st.lists(st.integers(0, 2**32 - 1), max_size=25)
+
+    @settings(max_examples=max(20, settings().max_examples // 2))
+    @given(cases(most=20), others)
+    def agrees(case: Case, other_seeds: list[int]) -> None:
+        songs, events = case.song_records(), [*case.event_records(), *map(other_event, other_seeds)]
+        folder = tmp_path / str(next(number))
+        source = write_input(folder / "in", songs, events, case.layout)
+        note(f"input and lakes kept in {folder}")
+        raws = [one.raw for one in songs], [one.raw for one in events]
+        expected = oracle.expect(*raws, history="all-pages")
+        options = {"tables": WITH_HISTORY, "max_bad": PLENTY}
+        report = run(source, folder / "lake", history_from="all-pages", **options)
+        tables = read_back(folder / "lake")
+        assert tables == expected.tables
+        plain = run(source, folder / "plain", **options)
+        assert read_back(folder / "plain")["users_history"] == oracle.expect(*raws, history="plays").tables[
+            "users_history"
+        ]
+        fields = ("records", "reasons", "coerced", "plays", "filtered")
+        assert [report[name] for name in fields] == [plain[name] for name in fields]
+        assert other_tables(folder / "lake") == other_tables(folder / "plain")
+        checked["cases"] += 1
+        checked["more rows"] += len(tables["users_history"]) - len(read_back(folder / "plain")["users_history"])
+        checked["more users"] += len({row[0] for row in tables["users_history"]}) - len(tables["users"])
+
+    agrees()
+    print(f"checked {dict(checked)}")
+    assert min(checked["more rows"], checked["more users"]) >= checked["cases"] / 4
+
+
+def other_tables(lake: Path) -> dict[Path, bytes]:
+    """The bytes of the files of all tables except users_history."""
+    files = ((file.relative_to(lake), file) for file in data_files(lake))
+    return {path: file.read_bytes() for path, file in files if path.parts[0] != ALL_FOLDERS["users_history"]}
 
 
 def test_history_of_the_real_data(
@@ -133,11 +177,8 @@ def test_without_it_nothing_changes(
     source = write_input(tmp_path / "in", [song(n) for n in range(30)], [play(n) for n in range(60)], 3)
     without = run(source, tmp_path / "without")
     run(source, tmp_path / "with", tables=WITH_HISTORY)
-    ours, theirs = (
-        {file.relative_to(lake): file.read_bytes() for file in data_files(lake)}
-        for lake in (tmp_path / "without", tmp_path / "with")
-    )
-    assert ours == {path: body for path, body in theirs.items() if path.parts[0] != "users_history_table"}
+    assert other_tables(tmp_path / "without") == other_tables(tmp_path / "with")
+    assert not (tmp_path / "without" / ALL_FOLDERS["users_history"]).exists()
     assert "users_history" not in str(without)
     names = [str(path) for path in (tmp_path / "without").rglob("*")]
     record = next((tmp_path / "without/_etl/log").iterdir()).read_text()
