@@ -140,7 +140,13 @@ def _check_state_files(lake: Path, head: Mapping[str, Any] | None, faults: Fault
     for base in head["bases"] if head else ():
         state = base["state"]
         months = [file for month in state["months"].values() for file in (month["users"], month["tracks"])]
-        for file in (state.get("songs"), state.get("users"), state.get("history"), *months, *state.get("packs", {}).values()):
+        for file in (
+            state.get("songs"),
+            state.get("users"),
+            state.get("history"),
+            *months,
+            *state.get("packs", {}).values(),
+        ):
             if file is None:
                 continue
             path = f"_etl/state/{file['name']}"

@@ -154,9 +154,7 @@ def users_history_table(plays: Iterable[Play]) -> list[Row]:
             _, first_name, last_name, gender, level = kept[begin:end][-1]
             valid_to = None if end is None else kept[end][0] * 1000
             valid_from = kept[begin][0] * 1000
-            rows.append(
-                (user_id, level, first_name, last_name, gender, valid_from, valid_to, end is None)
-            )
+            rows.append((user_id, level, first_name, last_name, gender, valid_from, valid_to, end is None))
     return rows
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
@@ -36,7 +36,7 @@ def assert_promises(tables: Tables) -> Counter[str]:
         # Without gaps and overlaps, and none of them is empty.
         assert [row[6] for row in user] == [*(row[5] for row in user[1:]), None]
         assert all(row[5] < row[6] for row in user[:-1])
-        assert all(before[1] != after[1] for before, after in zip(user, user[1:], strict=False))
+        assert all(before[1] != after[1] for before, after in pairwise(user))
     for one in tables["songplays"]:
         start, user_id = one[1], one[2]
         holding = [row for row in periods[user_id] if row[5] <= start and (row[6] is None or start < row[6])]
@@ -114,14 +114,17 @@ def test_history_of_all_pages_matches_the_oracle(
         tables = read_back(folder / "lake")
         assert tables == expected.tables
         plain = run(source, folder / "plain", **options)
-        assert read_back(folder / "plain")["users_history"] == oracle.expect(*raws, history="plays").tables[
-            "users_history"
-        ]
+        assert (
+            read_back(folder / "plain")["users_history"]
+            == oracle.expect(*raws, history="plays").tables["users_history"]
+        )
         fields = ("records", "reasons", "coerced", "plays", "filtered")
         assert [report[name] for name in fields] == [plain[name] for name in fields]
         assert other_tables(folder / "lake") == other_tables(folder / "plain")
         checked["cases"] += 1
-        checked["more rows"] += len(tables["users_history"]) - len(read_back(folder / "plain")["users_history"])
+        checked["more rows"] += len(tables["users_history"]) - len(
+            read_back(folder / "plain")["users_history"]
+        )
         checked["more users"] += len({row[0] for row in tables["users_history"]}) - len(tables["users"])
 
     agrees()
@@ -173,7 +176,7 @@ def test_of_two_plays_at_the_same_time_the_one_that_users_prefers_counts(
 def test_without_it_nothing_changes(
     tmp_path: Path, run: Callable[..., Report], build: Callable[..., tuple[Tables, Report]]
 ) -> None:
-    """The tables of a run with the history have the same bytes, and a run without it leaves no trace of it."""
+    """The other tables of a run with it have the same bytes, and a run without it leaves no trace of it."""
     source = write_input(tmp_path / "in", [song(n) for n in range(30)], [play(n) for n in range(60)], 3)
     without = run(source, tmp_path / "without")
     run(source, tmp_path / "with", tables=WITH_HISTORY)
