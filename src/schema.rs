@@ -16,7 +16,7 @@ pub enum Table {
     Artists,
     /// One row per user, as of the user's latest event.
     Users,
-    /// One row per user and run of plays with the same level; only written if it is selected.
+    /// One row per user and period with the same level; only written if it is selected.
     UsersHistory,
     /// One row per distinct start time.
     Time,

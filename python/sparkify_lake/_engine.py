@@ -74,7 +74,7 @@ def call_with_progress(
 
 
 def lake_layout(config: Config, *, optional: bool = False) -> dict[str, str]:
-    """Returns the folder of each table by table name; with `optional`, also of tables that must be selected."""
+    """Returns the folders of the tables by name; with `optional`, also of those that must be selected."""
     layout: dict[str, str] = call(config, lambda: native().lake_layout(_table_options(config, optional)))
     return layout
 

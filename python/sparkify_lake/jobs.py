@@ -88,8 +88,8 @@ def build(input: str | PathLike[str] | None = None, **options: Unpack[ReadOption
 
     Args:
         input: Root folder that contains `song_data/` and `log_data/`.
-        **options: As for `run`, except the options about the output. With `tables`, a table that runs write only
-            if it is selected is built in addition to the others.
+        **options: As for `run`, except the options about the output. `tables` adds `users_history` to the
+            other tables.
 
     Returns:
         The tables and the report.

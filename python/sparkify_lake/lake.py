@@ -97,7 +97,7 @@ class Lake(Displayed):
         self._layout = dict(layout)
         self._schema = _engine.renamed_schema(config)
         self._presence = presence
-        # A lake has the optional tables only if a run selected them, so they are looked for on demand.
+        # A lake has the optional tables only if a run selected them, so they are searched on demand.
         self._has_optional = False
         self._scan_options = _scan_options(config, presence) if self.is_remote else {}
 

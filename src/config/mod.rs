@@ -46,7 +46,7 @@ pub struct Config {
     pub matching: Match,
     /// Whether plays without a song are kept.
     pub unmatched: Unmatched,
-    /// The events that users_history is made from.
+    /// The events that `users_history` is made from.
     pub history_from: HistoryFrom,
     /// The compression of the Parquet files.
     pub compression: Compression,
@@ -364,6 +364,22 @@ mod tests {
         for wrong in ["songs=../x", "songs=/x", "songs=a//b", "songs=a/_b", "songs=a,users=a/b", "songs=time_table/x"] {
             assert!(read("table_names", wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_history_is_only_known_if_it_is_selected() {
+        let texts = read("table_names", "classic").unwrap().to_texts();
+        assert!(texts.values().all(|text| !text.contains("history")), "{texts:?}");
+        assert!(!texts.contains_key("history_from"));
+        let config = read("tables", "users_history,users").unwrap();
+        assert_eq!(config.tables, [Table::Users, Table::UsersHistory]);
+        assert_eq!(config.folders[&Table::UsersHistory], "users_history_table");
+        assert!(read("table_names", "users=users_history_table").is_ok(), "no table has this folder");
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let settings = Settings::from([pair("tables", "users_history"), pair("history_from", "all-pages")]);
+        let config = Config::from_settings(&settings).unwrap();
+        assert!(config.reads_all_pages() && config.table_options()["history_from"] == "all-pages");
+        assert!(!read("history_from", "all-pages").unwrap().reads_all_pages(), "nothing is made from them");
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub enum Unmatched {
     Drop,
 }
 
-/// The events that users_history is made from.
+/// The events that `users_history` is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HistoryFrom {
     /// Plays (`NextSong`).

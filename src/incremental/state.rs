@@ -18,7 +18,7 @@ use crate::schema::Table;
 use crate::tables::song_record::SongRecord;
 use crate::tables::time::Month;
 use crate::tables::users::{User, UsersPartial};
-use crate::tables::users_history::{self, HistoryRun};
+use crate::tables::users_history::{self, UserPeriod};
 use crate::transform::finished_tables::MonthResult;
 
 /// The song records that earlier runs saved.
@@ -104,8 +104,8 @@ impl Increment<'_> {
         Ok(users.finish())
     }
 
-    /// Returns the runs of the users' levels in all months, sorted, after the months `rebuilt` were rebuilt with the runs
-    /// `new`.
+    /// Returns the periods of the users' levels in all months, sorted, after the months `rebuilt` were rebuilt with the
+    /// periods `new`.
     ///
     /// # Errors
     /// [`StateError::Unusable`], and storage errors.
@@ -113,15 +113,15 @@ impl Increment<'_> {
         &self,
         state: StateReader<'_>,
         rebuilt: &BTreeSet<Month>,
-        new: Vec<HistoryRun>,
-    ) -> StateResult<Vec<HistoryRun>> {
+        new: Vec<UserPeriod>,
+    ) -> StateResult<Vec<UserPeriod>> {
         let bytes = load(state, self.checkpoint.state.history.as_ref())?;
-        let mut runs = state_files::history_from_bytes(bytes).map_err(|_| StateError::Unusable)?;
-        // Each run is within one month.
-        runs.retain(|run| !rebuilt.contains(&Month::of(run.from)));
-        runs.extend(new);
-        users_history::sort(&mut runs);
-        Ok(runs)
+        let mut periods = state_files::history_from_bytes(bytes).map_err(|_| StateError::Unusable)?;
+        // Each period is within one month.
+        periods.retain(|period| !rebuilt.contains(&Month::of(period.from)));
+        periods.extend(new);
+        users_history::sort(&mut periods);
+        Ok(periods)
     }
 }
 
@@ -132,7 +132,7 @@ fn load(state: StateReader<'_>, file: Option<&StateFile>) -> StateResult<Bytes> 
 }
 
 /// Stages the state files of a run and returns its state. `saved` is the part of the earlier state that is still
-/// valid; `records` are all song records, `users` all users and `history` all runs of their levels, if they have changed.
+/// valid; `records` are all song records, `users` all users and `history` all periods of their levels, if they have changed.
 ///
 /// # Errors
 /// Storage errors.
@@ -141,7 +141,7 @@ pub(crate) fn save(
     mut saved: IncrementalState,
     records: Option<&[SongRecord]>,
     users: Option<&[User]>,
-    history: Option<&[HistoryRun]>,
+    history: Option<&[UserPeriod]>,
     months: &[MonthResult],
 ) -> Result<IncrementalState> {
     if let Some(records) = records {

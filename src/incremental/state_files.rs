@@ -17,7 +17,7 @@ use crate::tables::columns::Column;
 use crate::tables::plays::Key;
 use crate::tables::song_record::{self, SongRecord};
 use crate::tables::users::{User, UserRow};
-use crate::tables::users_history::HistoryRun;
+use crate::tables::users_history::UserPeriod;
 
 const fn field(name: &'static str, kind: Type) -> Field {
     Field { name, kind }
@@ -143,39 +143,40 @@ pub(crate) fn users_from_bytes(bytes: Bytes) -> Result<Vec<User>> {
     .collect()
 }
 
-/// Encodes the runs of users' levels.
+/// Encodes the periods of users' levels.
 ///
 /// # Errors
 /// As [`songs_to_bytes`].
-pub(crate) fn history_to_bytes(runs: &[HistoryRun]) -> Result<Bytes> {
+pub(crate) fn history_to_bytes(periods: &[UserPeriod]) -> Result<Bytes> {
     let columns = [
-        Column::text(runs.iter().map(|run| Some(&*run.user_id))),
-        Column::int64(runs.iter().map(|run| Some(run.from))),
-        Column::text(runs.iter().map(|run| run.level.as_deref())),
-        Column::text(runs.iter().map(|run| run.first_name.as_deref())),
-        Column::text(runs.iter().map(|run| run.last_name.as_deref())),
-        Column::text(runs.iter().map(|run| run.gender.as_deref())),
+        Column::text(periods.iter().map(|period| Some(&*period.user_id))),
+        Column::int64(periods.iter().map(|period| Some(period.from))),
+        Column::text(periods.iter().map(|period| period.level.as_deref())),
+        Column::text(periods.iter().map(|period| period.first_name.as_deref())),
+        Column::text(periods.iter().map(|period| period.last_name.as_deref())),
+        Column::text(periods.iter().map(|period| period.gender.as_deref())),
     ];
     encode(&HISTORY, &columns)
 }
 
-/// Decodes the runs of users' levels.
+/// Decodes the periods of users' levels.
 ///
 /// # Errors
 /// As [`users_from_bytes`].
-pub(crate) fn history_from_bytes(bytes: Bytes) -> Result<Vec<HistoryRun>> {
+pub(crate) fn history_from_bytes(bytes: Bytes) -> Result<Vec<UserPeriod>> {
     let Ok([ids, times, levels, firsts, lasts, genders]) =
         <[NullableValues; 6]>::try_from(read_columns(bytes, &HISTORY)?)
     else {
         return Ok(Vec::new());
     };
     let names = texts(firsts)?.into_iter().zip(texts(lasts)?).zip(texts(genders)?);
-    let runs = texts(ids)?.into_iter().zip(integers(times)?).zip(texts(levels)?.into_iter().zip(names));
-    runs.map(|((user_id, from), (level, ((first_name, last_name), gender)))| {
-        let (user_id, from) = (user_id.ok_or_else(mismatch)?, from.ok_or_else(mismatch)?);
-        Ok(HistoryRun { user_id, from, level, first_name, last_name, gender })
-    })
-    .collect()
+    let periods = texts(ids)?.into_iter().zip(integers(times)?).zip(texts(levels)?.into_iter().zip(names));
+    periods
+        .map(|((user_id, from), (level, ((first_name, last_name), gender)))| {
+            let (user_id, from) = (user_id.ok_or_else(mismatch)?, from.ok_or_else(mismatch)?);
+            Ok(UserPeriod { user_id, from, level, first_name, last_name, gender })
+        })
+        .collect()
 }
 
 /// Encodes keys of tracks.

@@ -298,14 +298,14 @@ pub fn write(read: &ReadContext<'_>, songs: Songs, logs: Logs) -> StateResult<In
         stage.inherit(Table::UsersHistory, |_| true)?;
         None
     } else {
-        let mut runs = results.iter_mut().flat_map(|month| std::mem::take(&mut month.history)).collect();
+        let mut periods = results.iter_mut().flat_map(|month| std::mem::take(&mut month.history)).collect();
         if let (Some(increment), Some(months)) = (increment, &months) {
-            runs = increment.history(stage.lake().state(), months, runs)?;
+            periods = increment.history(stage.lake().state(), months, periods)?;
         } else {
-            users_history::sort(&mut runs);
+            users_history::sort(&mut periods);
         }
-        write_tables::single_file(&users_history::columns(&runs), config, stage)?;
-        Some(runs)
+        write_tables::single_file(&users_history::columns(&periods), config, stage)?;
+        Some(periods)
     };
     if let Some(months) = &months {
         reused.months.retain(|name, _| !Month::parse(name).is_some_and(|month| months.contains(&month)));

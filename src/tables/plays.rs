@@ -4,7 +4,7 @@
 //! of its track. A full buffer of plays becomes a sorted run; the dictionary stays in memory.
 //!
 //! Only `NextSong` events are plays (rule 3 of `docs/tables.md`). If the decoder also emits the others, they are kept
-//! among the plays with the track [`OTHER_PAGE`], and only the users_history table uses them (rule 16).
+//! among the plays with the track [`OTHER_PAGE`], and only the `users_history` table uses them (rule 16).
 //!
 //! Invariant: a play's ids belong to the [`LocalDictionary`] of the same partial; runs are sorted by [`Play::key`].
 

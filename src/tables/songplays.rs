@@ -25,7 +25,7 @@ use crate::tables::plays::{Key, NO_SONG, Play, profile};
 use crate::tables::song_index::SongIndex;
 use crate::tables::songs::SongRow;
 use crate::tables::time::{Month, micros};
-use crate::tables::users_history::RunSequence;
+use crate::tables::users_history::{self, CodedPeriod};
 
 /// Bits of `songplay_id` that hold the rank within a millisecond.
 const RANK_BITS: u32 = 20;
@@ -157,15 +157,15 @@ impl<'d> SlicePlays<'d> {
         latest.map(|play| (play.profile, play.key())).collect()
     }
 
-    /// The runs of each user's events with the same level, for the users_history table.
+    /// The periods of each user with the same level, for the `users_history` table.
     #[must_use]
-    pub fn level_runs(&self) -> RunSequence {
+    pub fn level_periods(&self) -> Vec<CodedPeriod> {
         if self.others.is_empty() {
-            return RunSequence::of_plays(&self.plays, self.dictionary);
+            return users_history::of_plays(&self.plays, self.dictionary);
         }
         let mut events = [self.plays.as_slice(), self.others.as_slice()].concat();
         events.sort_by_key(Play::ts);
-        RunSequence::of_plays(&events, self.dictionary)
+        users_history::of_plays(&events, self.dictionary)
     }
 
     /// Each track once.

@@ -1,24 +1,25 @@
-//! The users_history table: one row per user and run of plays with the same level.
+//! The `users_history` table: one row per user and period with the same level.
 //!
 //! Rule 16 of `docs/tables.md`, what the rows are: of a user's plays with the same `ts`, only the one that rule 4
-//! prefers counts. Consecutive plays with the same level are a run, and a run is a row: it is valid from the `ts` of its
-//! first play until the first play of the next run, with the names and the gender of its last play.
+//! prefers counts. Consecutive plays with the same level are a period: it begins with its first play and ends before the
+//! first play of the next period, and has the names and the gender of its last play. With all pages, other events count
+//! like plays.
 //!
-//! The runs of spans of time that do not overlap merge in any order. A span is a slice of songplays, or a month; a
-//! later play in it splits or joins only the runs of this span, so the runs of the other spans are final.
+//! The periods of spans of time that do not overlap merge in any order. A span is a slice of songplays, or a month: a
+//! late play splits or joins only the periods of this span, so those of all other spans can be reused.
 //!
-//! Invariant: the result depends on the set of events alone, and the runs of a user do not overlap.
+//! Invariant: the result depends on the set of events alone, and the periods of a user do not overlap.
 
 use crate::schema::Table;
 use crate::tables::columns::{Column, Columns};
-use crate::tables::play_dictionary::PlayDictionary;
+use crate::tables::play_dictionary::{NULL_CODE, PlayDictionary};
 use crate::tables::plays::{Play, profile};
 use crate::tables::time::micros;
 use crate::tables::users::UserRow;
 
-/// A run in the numbers of one [`PlayDictionary`].
+/// A period in the numbers of one [`PlayDictionary`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CodedRun {
+pub struct CodedPeriod {
     /// The time of its first play, in milliseconds.
     from: i64,
     /// The code of the user.
@@ -27,89 +28,91 @@ pub struct CodedRun {
     profile: u32,
 }
 
-/// No run of a user is known.
-const NO_RUN: u32 = u32::MAX;
+/// No period of a user is known.
+const NO_PERIOD: u32 = u32::MAX;
 
-/// The runs of consecutive spans of time, joined as the spans are added.
+/// The periods of consecutive spans of time, joined as the spans are added.
 #[derive(Debug, Default)]
-pub struct RunSequence {
-    runs: Vec<CodedRun>,
-    /// The position of the last run of each user, by the code of the user.
+pub struct PeriodSequence {
+    periods: Vec<CodedPeriod>,
+    /// The position of the last period of each user, by the code of the user.
     last: Vec<u32>,
 }
 
-impl RunSequence {
-    /// The runs of plays that are sorted by time. All plays of a millisecond must be among them.
-    #[must_use]
-    pub fn of_plays(plays: &[Play], dictionary: &PlayDictionary) -> Self {
-        let mut sequence = Self::default();
-        for same_time in plays.chunk_by(|a, b| a.ts() == b.ts()) {
-            if let [play] = same_time {
-                sequence.add_play(play, dictionary);
-                continue;
-            }
-            let user = |play: &Play| dictionary.code(play, profile::USER_ID);
-            let mut plays: Vec<&Play> = same_time.iter().collect();
-            plays.sort_by(|a, b| user(a).cmp(&user(b)).then_with(|| dictionary.compare_rows(a, b)));
-            for of_user in plays.chunk_by(|a, b| user(a) == user(b)) {
-                if let Some(preferred) = of_user.last() {
-                    sequence.add_play(preferred, dictionary);
-                }
+/// The periods of plays that are sorted by time. All plays of a millisecond must be among them.
+#[must_use]
+pub fn of_plays(plays: &[Play], dictionary: &PlayDictionary) -> Vec<CodedPeriod> {
+    let mut sequence = PeriodSequence::default();
+    for same_time in plays.chunk_by(|a, b| a.ts() == b.ts()) {
+        if let [play] = same_time {
+            sequence.add_play(play, dictionary);
+            continue;
+        }
+        let user = |play: &Play| dictionary.code(play, profile::USER_ID);
+        let mut plays: Vec<&Play> = same_time.iter().collect();
+        plays.sort_by(|a, b| user(a).cmp(&user(b)).then_with(|| dictionary.compare_rows(a, b)));
+        for of_user in plays.chunk_by(|a, b| user(a) == user(b)) {
+            if let Some(preferred) = of_user.last() {
+                sequence.add_play(preferred, dictionary);
             }
         }
-        sequence
     }
+    sequence.periods
+}
 
+impl PeriodSequence {
     fn add_play(&mut self, play: &Play, dictionary: &PlayDictionary) {
         let user = dictionary.code(play, profile::USER_ID);
-        self.add(CodedRun { from: play.ts(), user, profile: play.profile }, dictionary);
+        if user != NULL_CODE {
+            self.add(CodedPeriod { from: play.ts(), user, profile: play.profile }, dictionary);
+        }
     }
 
-    /// Adds a run that is later than all runs of its user so far.
-    fn add(&mut self, run: CodedRun, dictionary: &PlayDictionary) {
-        let user = run.user as usize;
+    /// Adds a period that is later than all periods of its user so far.
+    fn add(&mut self, period: CodedPeriod, dictionary: &PlayDictionary) {
+        let user = period.user as usize;
         if self.last.len() <= user {
-            self.last.resize(user + 1, NO_RUN);
+            self.last.resize(user + 1, NO_PERIOD);
         }
         let Some(last) = self.last.get_mut(user) else { return };
-        let level = |run: &CodedRun| dictionary.profile_code(run.profile, profile::LEVEL);
-        match self.runs.get_mut(*last as usize) {
-            Some(known) if level(known) == level(&run) => known.profile = run.profile,
+        let level = |period: &CodedPeriod| dictionary.profile_code(period.profile, profile::LEVEL);
+        match self.periods.get_mut(*last as usize) {
+            Some(known) if level(known) == level(&period) => known.profile = period.profile,
             _ => {
-                *last = u32::try_from(self.runs.len()).unwrap_or(NO_RUN);
-                self.runs.push(run);
+                *last = u32::try_from(self.periods.len()).unwrap_or(NO_PERIOD);
+                self.periods.push(period);
             }
         }
     }
 
-    /// Adds the runs of the next span of time.
-    pub fn append(&mut self, next: &Self, dictionary: &PlayDictionary) {
-        for run in &next.runs {
-            self.add(*run, dictionary);
+    /// Adds the periods of the next span of time.
+    pub fn append(&mut self, next: &[CodedPeriod], dictionary: &PlayDictionary) {
+        for period in next {
+            self.add(*period, dictionary);
         }
     }
 
-    /// Returns true if there is no run.
+    /// Returns true if there is no period.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.runs.is_empty()
+        self.periods.is_empty()
     }
 
-    /// The runs with their texts.
+    /// The periods with their texts.
     #[must_use]
-    pub fn resolve(&self, dictionary: &PlayDictionary) -> Vec<HistoryRun> {
-        let runs = self.runs.iter().filter_map(|run| {
-            let (user_id, row) = dictionary.user(run.profile, (run.from, None, None))?;
+    pub fn resolve(&self, dictionary: &PlayDictionary) -> Vec<UserPeriod> {
+        let periods = self.periods.iter().filter_map(|period| {
+            let (user_id, row) = dictionary.user(period.profile, (period.from, None, None))?;
             let UserRow { level, first_name, last_name, gender, .. } = row;
-            Some(HistoryRun { user_id, from: run.from, level, first_name, last_name, gender })
+            Some(UserPeriod { user_id, from: period.from, level, first_name, last_name, gender })
         });
-        runs.collect()
+        periods.collect()
     }
 }
 
-/// A run of plays of a user with the same level.
+/// A period of a user with the same level, within one span of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HistoryRun {
+pub struct UserPeriod {
     /// The user.
     pub user_id: Box<str>,
     /// The time of its first play, in milliseconds.
@@ -124,26 +127,26 @@ pub struct HistoryRun {
     pub gender: Option<Box<str>>,
 }
 
-/// Sorts runs of spans of time that do not overlap by user and time.
-pub fn sort(runs: &mut [HistoryRun]) {
-    runs.sort_unstable_by(|a, b| a.user_id.cmp(&b.user_id).then(a.from.cmp(&b.from)));
+/// Sorts the periods of spans of time that do not overlap by user and time.
+pub fn sort(periods: &mut [UserPeriod]) {
+    periods.sort_unstable_by(|a, b| a.user_id.cmp(&b.user_id).then(a.from.cmp(&b.from)));
 }
 
-/// A row of the table: the runs that follow one another with the same level.
+/// A row of the table: periods of neighboring spans with the same level.
 struct Row<'r> {
-    first: &'r HistoryRun,
-    last: &'r HistoryRun,
+    first: &'r UserPeriod,
+    last: &'r UserPeriod,
 }
 
-/// The table's columns, from runs that are sorted by [`sort`].
+/// The table's columns, from periods that are sorted by [`sort`].
 #[must_use]
-pub fn columns(runs: &[HistoryRun]) -> Columns {
-    let rows: Vec<Row<'_>> = runs
+pub fn columns(periods: &[UserPeriod]) -> Columns {
+    let rows: Vec<Row<'_>> = periods
         .chunk_by(|a, b| a.user_id == b.user_id && a.level == b.level)
-        .filter_map(|runs| Some(Row { first: runs.first()?, last: runs.last()? }))
+        .filter_map(|joined| Some(Row { first: joined.first()?, last: joined.last()? }))
         .collect();
     let next = |row: usize| rows.get(row + 1).map(|next| next.first);
-    let of_user = |next: &&HistoryRun, row: &Row<'_>| next.user_id == row.first.user_id;
+    let of_user = |next: &&UserPeriod, row: &Row<'_>| next.user_id == row.first.user_id;
     let valid_to = || {
         let rows = rows.iter().enumerate();
         rows.map(|(number, row)| next(number).filter(|next| of_user(next, row)).map(|next| micros(next.from)))
@@ -197,17 +200,19 @@ mod tests {
 
     /// The table of plays that are read as spans of time, each in any order.
     fn table(spans: &[&[Given]]) -> Vec<(String, String, String, i64, Option<i64>)> {
-        let mut runs = Vec::new();
+        let mut periods = Vec::new();
         for span in spans {
             let index = SongIndex::new(Vec::new(), Match::TitleArtist);
             let mut partial = PlaysPartial::new(&index, span.len());
             span.iter().for_each(|given| partial.add(&event(*given)));
             let plays = partial.take_run();
             let dictionary = PlayDictionary::new(vec![partial.into_dictionary()]);
-            runs.extend(RunSequence::of_plays(&plays, &dictionary).resolve(&dictionary));
+            let mut sequence = PeriodSequence::default();
+            sequence.append(&of_plays(&plays, &dictionary), &dictionary);
+            periods.extend(sequence.resolve(&dictionary));
         }
-        sort(&mut runs);
-        let Columns { columns, .. } = columns(&runs);
+        sort(&mut periods);
+        let Columns { columns, .. } = columns(&periods);
         let texts = |number: usize| -> Vec<String> {
             let column: &Column = &columns[number];
             let ColumnValues::Text { dictionary, keys } = &column.values else { panic!("not a text") };
@@ -240,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_lasts_until_the_level_changes_and_has_the_names_of_its_last_play() {
+    fn a_period_lasts_until_the_level_changes_and_has_the_names_of_its_last_play() {
         let plays: [Given; 6] = [
             ("b", 7, 1, FREE, "B"),
             ("a", 1, 1, FREE, "old"),
@@ -273,7 +278,7 @@ mod tests {
         }
         let names: [Given; 3] = [("a", 5, 1, FREE, "x"), ("a", 5, 1, FREE, "z"), ("a", 5, 1, FREE, "y")];
         assert_eq!(table(&[&names]), [row("a", "free", "z", 5, None)]);
-        // Other users have other ties, and a tie does not end a run.
+        // Other users have other ties, and a tie does not end a period.
         let plays: [Given; 5] = [
             ("a", 1, 1, PAID, "x"),
             ("a", 5, 1, FREE, "x"),

@@ -10,7 +10,7 @@ use crate::runtime::context::Context;
 use crate::runtime::threads::for_tasks;
 use crate::schema::Table;
 use crate::tables::columns::{Column, Columns};
-use crate::tables::users_history::{self, RunSequence};
+use crate::tables::users_history::{self, CodedPeriod, PeriodSequence};
 use crate::tables::{songs, time};
 use crate::transform::finished_tables::FinishedTables;
 use crate::transform::write_tables::gather;
@@ -43,7 +43,7 @@ struct SliceRows {
     times: Columns,
     songplays: Columns,
     matched: u64,
-    history: Option<RunSequence>,
+    history: Option<Vec<CodedPeriod>>,
 }
 
 /// Builds all tables of the configuration.
@@ -72,7 +72,7 @@ pub fn build(finished: &FinishedTables, config: &Config, context: &Context<'_>) 
             for value in [slice.month.year, slice.month.month] {
                 songplays.columns.push(Column::int32(std::iter::repeat_n(Some(value), rows)));
             }
-            let history = wants(Table::UsersHistory).then(|| gathered.level_runs());
+            let history = wants(Table::UsersHistory).then(|| gathered.level_periods());
             built.push(SliceRows { slice: task, times: time::columns(gathered.times()), songplays, matched, history });
             Ok(())
         },
@@ -80,17 +80,17 @@ pub fn build(finished: &FinishedTables, config: &Config, context: &Context<'_>) 
     )?;
     let mut built: Vec<SliceRows> = parts.into_iter().flatten().collect();
     built.sort_unstable_by_key(|rows| rows.slice);
-    let (mut plays, mut runs) = (Plays::default(), RunSequence::default());
+    let (mut plays, mut periods) = (Plays::default(), PeriodSequence::default());
     for SliceRows { times, songplays, matched, history, .. } in built {
         if let Some(history) = history {
-            runs.append(&history, &finished.dictionary);
+            periods.append(&history, &finished.dictionary);
         }
         plays.rows += songplays.rows() as u64;
         plays.matched += matched;
         star.batches.push(times);
         star.batches.push(songplays);
     }
-    let mut history = runs.resolve(&finished.dictionary);
+    let mut history = periods.resolve(&finished.dictionary);
     users_history::sort(&mut history);
     star.batches.push(users_history::columns(&history));
     star.batches.retain(|batch| wants(batch.table) && batch.rows() > 0);

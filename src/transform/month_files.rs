@@ -22,7 +22,7 @@ use crate::tables::plays::Key;
 use crate::tables::songplays::{Slice, SlicePlays};
 use crate::tables::time::Month;
 use crate::tables::users::UsersPartial;
-use crate::tables::users_history::RunSequence;
+use crate::tables::users_history::{CodedPeriod, PeriodSequence};
 use crate::tables::{partition_path, time};
 use crate::transform::finished_tables::{FinishedTables, MonthResult, file_name};
 
@@ -54,14 +54,14 @@ struct OpenMonth {
     /// The latest event of each profile.
     profiles: HashMap<u32, Key>,
     tracks: HashSet<u32>,
-    /// The runs of the users' levels, if they are wanted.
-    history: RunSequence,
+    /// The periods of the users' levels, if they are wanted.
+    history: PeriodSequence,
 }
 
 /// A slice that waits for those before it.
 struct EarlySlice {
     encoded: [Option<Encoded>; 2],
-    history: Option<RunSequence>,
+    history: Option<Vec<CodedPeriod>>,
 }
 
 /// A file that is not complete. Its first batch stays in memory; the second one creates a file on disk.
@@ -115,7 +115,7 @@ impl<'s> MonthFiles<'s> {
         }
         let profiles = gathered.profiles();
         let tracks = gathered.tracks();
-        let history = wants(Table::UsersHistory).then(|| gathered.level_runs());
+        let history = wants(Table::UsersHistory).then(|| gathered.level_periods());
         let Some(month) = self.months.get(&slice.month) else { return Ok(()) };
         let mut month = month.lock().unwrap_or_else(PoisonError::into_inner);
         let month = &mut *month;

@@ -20,7 +20,7 @@ use sparkify_lake::tables::song_index::SongIndex;
 use sparkify_lake::tables::songplays::{Histogram, Slice};
 use sparkify_lake::tables::songs::SongsPartial;
 use sparkify_lake::tables::time::Month;
-use sparkify_lake::tables::users_history::{HistoryRun, RunSequence};
+use sparkify_lake::tables::users_history::{PeriodSequence, UserPeriod};
 use sparkify_lake::tables::{artists, songs, time, users, users_history};
 use sparkify_lake::transform::external_sort::RunBuffer;
 use sparkify_lake::transform::finished_tables::FinishedTables;
@@ -139,7 +139,7 @@ fn dimensions(records: &[String], division: &Division) -> (SongsPartial, Artists
     })
 }
 
-/// The files of users, users_history, time and songplays of divided records, the last two slice by slice.
+/// The files of users, `users_history`, time and songplays of divided records, the last two slice by slice.
 fn facts(records: &[String], songs: &[String], matching: Match, division: &Division) -> Vec<bytes::Bytes> {
     let (songs, _) = dimensions(songs, &Division::NONE);
     let index = SongIndex::new(songs.finish(), matching);
@@ -169,11 +169,11 @@ fn facts(records: &[String], songs: &[String], matching: Match, division: &Divis
         FinishedTables { index, dimensions: Vec::new(), dictionary: PlayDictionary::new(people), runs: runs.finish() };
     let slices = finished.runs.histogram.slices();
     let mut plays = 0;
-    let (mut sequence, mut months) = (RunSequence::default(), BTreeMap::<Month, RunSequence>::new());
+    let (mut sequence, mut months) = (PeriodSequence::default(), BTreeMap::<Month, PeriodSequence>::new());
     for slice in &slices {
         let gathered = gather(&finished, slice).unwrap();
-        for runs in [&mut sequence, months.entry(slice.month).or_default()] {
-            runs.append(&gathered.level_runs(), &finished.dictionary);
+        for periods in [&mut sequence, months.entry(slice.month).or_default()] {
+            periods.append(&gathered.level_periods(), &finished.dictionary);
         }
         files.push(encode(Table::Time, time::file_columns(gathered.times())));
         for unmatched in [Unmatched::Keep, Unmatched::Drop] {
@@ -184,13 +184,13 @@ fn facts(records: &[String], songs: &[String], matching: Match, division: &Divis
         plays += gathered.len();
     }
     assert_eq!(plays, records.len(), "every play is in exactly one slice");
-    let history = |mut runs: Vec<HistoryRun>| {
-        users_history::sort(&mut runs);
-        encode(Table::UsersHistory, users_history::columns(&runs))
+    let history = |mut periods: Vec<UserPeriod>| {
+        users_history::sort(&mut periods);
+        encode(Table::UsersHistory, users_history::columns(&periods))
     };
-    let by_month = months.values().rev().flat_map(|runs| runs.resolve(&finished.dictionary)).collect();
+    let by_month = months.values().rev().flat_map(|periods| periods.resolve(&finished.dictionary)).collect();
     files.push(history(sequence.resolve(&finished.dictionary)));
-    assert!(files.last() == Some(&history(by_month)), "the runs of months merge to those of all plays");
+    assert!(files.last() == Some(&history(by_month)), "the periods of months merge to those of all plays");
     files
 }
 
@@ -289,6 +289,26 @@ proptest! {
             let among: Vec<&Slice> = whole.iter().filter(|slice| slice.month == month).collect();
             prop_assert_eq!(among, alone.iter().collect::<Vec<_>>());
         }
+    }
+
+    /// Events of other pages are in a slice, too, and do not change which plays are in it.
+    #[test]
+    fn events_of_other_pages_move_no_play_to_another_slice(runs in bursts(), others in bursts()) {
+        let is_other = |play: &Play| play.with_ids(0, u32::MAX);
+        let others: Vec<Vec<Play>> = others.iter().map(|run| run.iter().map(is_other).collect()).collect();
+        let times: Vec<i64> = runs.iter().flatten().map(Play::ts).collect();
+        let plays_of = |slices: &[Slice]| -> Vec<Vec<i64>> {
+            let plays = slices.iter().map(|slice| {
+                let mut plays: Vec<i64> = times.iter().copied().filter(|ts| slice.span.contains(ts)).collect();
+                plays.sort_unstable();
+                plays
+            });
+            plays.filter(|plays| !plays.is_empty()).collect()
+        };
+        let both = slices(&[runs.clone(), others.clone()].concat());
+        prop_assert!(plays_of(&both) == plays_of(&slices(&runs)));
+        let in_slices = |play: &Play| both.iter().filter(|slice| slice.span.contains(&play.ts())).count();
+        prop_assert!(others.iter().flatten().all(|other| in_slices(other) == 1));
     }
 
     #[test]

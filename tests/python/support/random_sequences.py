@@ -1,4 +1,4 @@
-"""Random sequences of input changes: a mix of all mutations by their weights, also with the history of users."""
+"""Random sequences of input changes: a mix of all mutations by their weights."""
 
 from __future__ import annotations
 
