@@ -38,7 +38,7 @@ class LakeTables(TypedDict):
 class TableSchema(TypedDict):
     """The schema of one table."""
 
-    columns: dict[str, str]  # column name -> "int32", "int64", "float64", "text" or "timestamp", in order
+    columns: dict[str, str]  # column name -> "int32", "int64", "float64", "boolean", "text" or "timestamp"
     partition_columns: list[str]  # the columns that are in the path, in order
 
 def run(
@@ -61,7 +61,7 @@ def plan(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any
 def build(
     options: Mapping[str, object], on_tick: OnTick | None
 ) -> tuple[dict[str, DataFrame], dict[str, Any]]:
-    """Reads and builds, writes nothing; returns the five tables by name, and the report."""
+    """Reads and builds, writes nothing; returns the tables by name, and the report."""
 
 def doctor(
     location: str,

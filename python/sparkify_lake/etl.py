@@ -78,6 +78,8 @@ def process_log_data(
 ) -> LakeTables | None:
     """Writes the tables users, time and songplays. Reads the songs itself, so it may run first.
 
+    If the option `tables` names users_history, this table is written too.
+
     Args:
         spark: The session for the returned frames; nothing else uses it.
         input_data: Root folder that contains `song_data/` and `log_data/`, or the folder `log_data/` itself,
@@ -99,7 +101,7 @@ def main(
     *more: object,
     **context: Any,
 ) -> None:
-    """Writes all five tables, as arguments, the environment, `lake.cfg` and `dl.cfg` configure.
+    """Writes all tables, as arguments, the environment, `lake.cfg` and `dl.cfg` configure.
 
     Args:
         input_data: Root folder that contains `song_data/` and `log_data/`; from the configuration by default.
@@ -160,7 +162,10 @@ def _run(
         replacing = input_options(part, options.pop("input"))
         options = {**replacing, **{name: value for name, value in options.items() if value is not None}}
     if tables:
-        options["tables"] = ",".join(tables)
+        chosen = str(resolve("run", options).value("tables") or "").replace(" ", "").split(",")
+        # A table that must be selected is written with the other tables of the logs.
+        more = ("users_history",) if part == "log" and "users_history" in chosen else ()
+        options["tables"] = ",".join((*tables, *more))
     config = resolve("run", options)
     if part == "log" and config.value("input") is None and config.value("song_data") is None:
         raise ConfigurationError(

@@ -84,11 +84,12 @@ def plan(
 
 
 def build(input: str | PathLike[str] | None = None, **options: Unpack[ReadOptions]) -> Star:
-    """Builds the five tables in memory, as Polars DataFrames; writes nothing.
+    """Builds the tables in memory, as Polars DataFrames; writes nothing.
 
     Args:
         input: Root folder that contains `song_data/` and `log_data/`.
-        **options: As for `run`, except the options about the output.
+        **options: As for `run`, except the options about the output. `tables` adds `users_history` to the
+            other tables.
 
     Returns:
         The tables and the report.

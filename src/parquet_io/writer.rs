@@ -229,6 +229,9 @@ fn write_column(target: &mut ColumnWriter<'_>, column: &Column) -> ParquetResult
         (ColumnWriter::DoubleColumnWriter(target), ColumnValues::Float64(values)) => {
             write_values(target, values, presence)
         }
+        (ColumnWriter::BoolColumnWriter(target), ColumnValues::Boolean(values)) => {
+            write_values(target, values, presence)
+        }
         (ColumnWriter::ByteArrayColumnWriter(target), ColumnValues::Text { dictionary, keys }) => {
             write_texts(target, dictionary, keys, presence)
         }
@@ -299,6 +302,7 @@ fn column_type(kind: Type, name: &str) -> ParquetResult<SchemaType> {
         Type::Int32 => (Physical::INT32, None),
         Type::Int64 => (Physical::INT64, None),
         Type::Float64 => (Physical::DOUBLE, None),
+        Type::Boolean => (Physical::BOOLEAN, None),
         Type::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
         Type::Timestamp => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
     };
@@ -340,6 +344,7 @@ mod tests {
             Type::Float64 => prop_oneof![any::<f64>(), Just(f64::NAN), Just(-0.0), Just(f64::NEG_INFINITY)]
                 .prop_map(Value::Double)
                 .boxed(),
+            Type::Boolean => any::<bool>().prop_map(Value::Bool).boxed(),
             Type::Text => any::<String>().prop_map(Value::Str).boxed(),
             Type::Timestamp => any::<i64>().prop_map(Value::TimestampMicros).boxed(),
         };
@@ -365,6 +370,9 @@ mod tests {
             Type::Int64 | Type::Timestamp => Column::int64(integers),
             Type::Int32 => {
                 Column::int32(values.iter().map(|value| if let Value::Int(one) = value { Some(*one) } else { None }))
+            }
+            Type::Boolean => {
+                Column::boolean(values.iter().map(|value| if let Value::Bool(one) = value { Some(*one) } else { None }))
             }
             Type::Float64 => Column::float64(
                 values.iter().map(|value| if let Value::Double(one) = value { Some(*one) } else { None }),

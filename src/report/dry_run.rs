@@ -104,7 +104,7 @@ fn partitions(
     match table {
         Table::Songs => work.song_partitions.iter().cloned().map(planned).collect(),
         Table::Artists => single_if(work.songs_changed),
-        Table::Users => single_if(!work.months.is_empty()),
+        Table::Users | Table::UsersHistory => single_if(!work.months.is_empty()),
         Table::Time | Table::Songplays => {
             work.months.iter().map(|month| planned(partition_path::of_month(table, *month, columns))).collect()
         }

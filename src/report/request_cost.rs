@@ -109,7 +109,7 @@ impl RequestEstimate {
             WorkEstimate::Full(_) => {
                 requests.get += gets(&inputs.songs, &inputs.songs.all()) + gets(&inputs.logs, &inputs.logs.all());
                 if writes {
-                    requests.put = max_table_files(spec, inputs) + max_state_files(inputs) + MAX_CONTROL_OBJECTS;
+                    requests.put = max_table_files(spec, inputs) + max_state_files(spec, inputs) + MAX_CONTROL_OBJECTS;
                     requests.add_publishing(run.record);
                     if spec.config.publishes(TableFormat::Delta) {
                         requests.put += MAX_DELTA_LOG_FILES * spec.config.tables.len() as u64;
@@ -154,7 +154,7 @@ impl RequestEstimate {
         let files = |table: &Table| match table {
             Table::Songs => work.song_partitions.len() as u64,
             Table::Artists => u64::from(work.songs_changed),
-            Table::Users => u64::from(months > 0),
+            Table::Users | Table::UsersHistory => u64::from(months > 0),
             Table::Time | Table::Songplays => months,
         };
         let tables: u64 = spec.config.tables.iter().map(files).sum();
@@ -182,7 +182,7 @@ impl RequestEstimate {
             let changed: BTreeSet<String> = match table {
                 Table::Songs => work.song_partitions.clone(),
                 Table::Artists => work.songs_changed.then(String::new).into_iter().collect(),
-                Table::Users => (!work.months.is_empty()).then(String::new).into_iter().collect(),
+                Table::Users | Table::UsersHistory => (!work.months.is_empty()).then(String::new).into_iter().collect(),
                 Table::Time | Table::Songplays => {
                     work.months.iter().map(|month| partition_path::of_month(*table, *month, &config.columns)).collect()
                 }
@@ -262,14 +262,14 @@ fn max_table_files(spec: &JobSpec, inputs: &InputFiles) -> u64 {
 fn max_files_of(table: Table, inputs: &InputFiles) -> u64 {
     match table {
         Table::Songs => inputs.songs.files.len() as u64,
-        Table::Artists | Table::Users => 1,
+        Table::Artists | Table::Users | Table::UsersHistory => 1,
         Table::Time | Table::Songplays => months(&inputs.logs),
     }
 }
 
 /// Upper bound for the state files of a full run.
-fn max_state_files(inputs: &InputFiles) -> u64 {
-    2 + 2 * months(&inputs.logs)
+fn max_state_files(spec: &JobSpec, inputs: &InputFiles) -> u64 {
+    2 + u64::from(spec.config.tables.contains(&Table::UsersHistory)) + 2 * months(&inputs.logs)
 }
 
 /// Counts the months in the paths of log files; every file without a date in its path counts as one more month.

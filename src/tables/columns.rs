@@ -121,6 +121,8 @@ pub enum ColumnValues {
     Int64(Vec<i64>),
     /// Doubles.
     Float64(Vec<f64>),
+    /// True or false.
+    Boolean(Vec<bool>),
     /// Texts, dictionary-encoded.
     Text {
         /// The texts; few of them occur twice.
@@ -162,6 +164,12 @@ impl Column {
     pub fn float64(rows: impl IntoIterator<Item = Option<f64>>) -> Self {
         let (values, presence) = dense(rows);
         Self { values: ColumnValues::Float64(values), presence }
+    }
+
+    /// A column of optional truth values.
+    pub fn boolean(rows: impl IntoIterator<Item = Option<bool>>) -> Self {
+        let (values, presence) = dense(rows);
+        Self { values: ColumnValues::Boolean(values), presence }
     }
 
     /// A column of optional texts that are not expected to repeat.

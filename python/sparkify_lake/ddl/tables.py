@@ -128,9 +128,11 @@ def read_tables(config: Config) -> tuple[str, list[Table]]:
 def _folder_of(name: str, root: str, config: Config, found: LakeTables | None) -> LakeTable | None:
     """Finds the table of a name; returns None if it is not chosen, or not in the lake."""
     chosen = config.value("tables")
+    if chosen is None and found is None and name not in _engine.default_tables():
+        return None
     if chosen is not None and name not in str(chosen).replace(" ", "").split(","):
         return None
-    layout = _engine.lake_layout(config)[name]
+    layout = _engine.lake_layout(config, optional=True)[name]
     folder = (layout if is_remote(layout) else os.path.abspath(layout)).removeprefix(f"{root}/")
     if found is None:
         return {"table": name, "folder": folder, "partitions": [], "iceberg_hint": None}

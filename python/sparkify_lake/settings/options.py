@@ -151,14 +151,16 @@ OPTIONS: tuple[Option, ...] = (
                "aws-exec-read", "public-read", "public-read-write",
            ),
            help="canned access control list of new objects"),
-    Option(name="tables", kind="list", group="tables", metavar="NAMES", calls=_WRITING | {"ddl"},
-           choices=("songs", "artists", "users", "time", "songplays"),
-           help="only these tables, comma-separated"),
+    Option(name="tables", kind="list", group="tables", metavar="NAMES", calls=_READING | {"ddl"},
+           choices=("songs", "artists", "users", "users_history", "time", "songplays"),
+           help="only these tables, comma-separated; users_history must be named"),
     Option(name="match", kind="choice", group="tables", metavar="RULE",
            choices=("title_artist_duration", "title_artist"),
            help="match by title_artist_duration or title_artist"),
     Option(name="unmatched", kind="choice", group="tables", metavar="RULE", choices=("keep", "drop"),
            help="plays without a matching song: keep or drop"),
+    Option(name="history_from", kind="choice", group="tables", metavar="EVENTS",
+           choices=("plays", "all-pages"), help="events that users_history is made from: plays or all-pages"),
     Option(name="compression", kind="choice", group="tables", metavar="CODEC", calls=_WRITING,
            choices=("snappy", "zstd", "none"), help="compression of the Parquet files: snappy, zstd or none"),
     Option(name="table_names", kind="text", group="tables", metavar="NAMES",
@@ -275,8 +277,10 @@ class ReadOptions(StoreOptions, total=False):
     song_data: Location | None
     log_data: Location | None
     follow_symlinks: bool | None
+    tables: str | Sequence[str] | None
     match: str | None
     unmatched: str | None
+    history_from: str | None
     column_names: str | Mapping[str, str] | None
     ts_window: str | tuple[object, object] | None
     since: str | date | None
@@ -295,7 +299,6 @@ class ReadOptions(StoreOptions, total=False):
 class PlanOptions(ReadOptions, RecoverOptions, total=False):
     """Keyword arguments of `plan`, in addition to input and output."""
 
-    tables: str | Sequence[str] | None
     compression: str | None
     table_names: str | Mapping[str, str] | None
     formats: str | Sequence[str] | None

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import sparkify_lake
+from support.lake_files import WITH_HISTORY
 from support.s3_jobs import Data, differences, options, sample
 from support.s3_proxy import Proxy
 from support.s3_servers import Bucket
@@ -177,8 +178,9 @@ def counted_requests(proxy: Proxy) -> dict[str, int]:
         {"formats": "delta", "retain": 1},
         pytest.param({"formats": "iceberg"}, marks=needs_iceberg),
         pytest.param({"formats": "delta,iceberg", "retain": 1}, marks=needs_iceberg),
+        {"tables": WITH_HISTORY},
     ],
-    ids=["plain", "delta", "retained", "iceberg", "both retained"],
+    ids=["plain", "delta", "retained", "iceberg", "both retained", "history"],
 )
 def test_incremental_runs_need_the_requests_of_the_plan(
     weed_bucket: Bucket,
@@ -200,12 +202,13 @@ def test_incremental_runs_need_the_requests_of_the_plan(
 
     day = {f"in/{name}": (lines + json.dumps(event) + "\n").encode()}
     song = {"song_id": "SOLONELY", "artist_id": "ARLONELY", "title": "x", "artist_name": "y", "duration": 1.5}
+    later = {name: value for name, value in formats.items() if name == "tables"}
     unplayed = {"in/song_data/lonely.json": json.dumps({**song, "year": 1999}).encode()}
     for what, added in (("a day", day), ("a song", unplayed), ("nothing", {})):
         for key, body in added.items():
             bucket.put(key, body)
-        planned = planned_requests(bucket, proxy)
-        done = run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
+        planned = planned_requests(bucket, proxy, **later)
+        done = run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"), **later)
         record_property("summary", f"{what}: {planned}")
         assert counted_requests(proxy) == planned, what
         assert (objects_written(done) > 0) == bool(added)
@@ -214,8 +217,13 @@ def test_incremental_runs_need_the_requests_of_the_plan(
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "formats",
-    [{}, {"formats": "delta"}, pytest.param({"formats": "iceberg"}, marks=needs_iceberg)],
-    ids=["plain", "delta", "iceberg"],
+    [
+        {},
+        {"formats": "delta"},
+        pytest.param({"formats": "iceberg"}, marks=needs_iceberg),
+        {"tables": WITH_HISTORY},
+    ],
+    ids=["plain", "delta", "iceberg", "history"],
 )
 def test_a_first_run_and_a_rebuild_need_the_requests_of_the_plan(
     weed_bucket: Bucket,
@@ -239,7 +247,7 @@ def test_a_first_run_and_a_rebuild_need_the_requests_of_the_plan(
 
     planned, counted = requests("first run", **formats)
     assert {**planned, "put": 0} == {**counted, "put": 0}
-    planned, counted = requests("rebuild", rebuild=True)
+    planned, counted = requests("rebuild", **{**formats, "formats": None}, rebuild=True)
     assert planned["get"] == counted["get"], "the files of the state are compared"
     assert all(counted[kind] <= planned[kind] <= counted[kind] + 10 for kind in ("list", "delete"))
 

@@ -43,6 +43,6 @@ class GrowingInput:
             self.input, self.lake, quiet=True, max_bad="100%", allow_shrink=True, **options
         )
 
-    def build(self) -> sparkify_lake.Star:
+    def build(self, **options: Any) -> sparkify_lake.Star:
         """Builds the tables in memory."""
-        return sparkify_lake.build(self.input, max_bad="100%", quiet=True)
+        return sparkify_lake.build(self.input, max_bad="100%", quiet=True, **options)
