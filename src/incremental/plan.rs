@@ -15,7 +15,7 @@ use crate::input::input_files::InputFiles;
 use crate::input::list::Selection;
 use crate::input::sources::{Content, JobSpec};
 use crate::lake::checkpoint::{Checkpoint, ManifestEntry};
-use crate::lake::commit_record::CommitRecord;
+use crate::lake::commit_record::{CommitRecord, TableRecord};
 use crate::lake::read_summary::ReadSummary;
 use crate::tables::time::Month;
 
@@ -89,6 +89,11 @@ pub(crate) fn choose<'l>(
     let is_delta = |folder: &String| head.tables.get(folder).map(|table| table.delta.is_some());
     if folders.iter().filter_map(is_delta).any(|is_delta| is_delta != config.publishes(TableFormat::Delta)) {
         return full("the table formats have changed");
+    }
+    let lacks_stats = |table: &TableRecord| table.files.values().any(|file| file.stats.is_none());
+    let needed = config.tables.iter().filter(|table| config.needs_stats(**table));
+    if needed.filter_map(|table| head.tables.get(config.folders.get(table)?)).any(lacks_stats) {
+        return full("expectations need statistics of files that the lake does not have yet");
     }
     let Some(checkpoint) = head.checkpoint(&folders) else {
         return full("some tables are new, or were not written by the same run");

@@ -159,7 +159,7 @@ impl<'s> MonthFiles<'s> {
         if file.on_disk.as_ref().is_some_and(|(assembler, _)| assembler.bytes_written() >= MAX_FILE_BYTES) {
             self.close(file, table, partition)?;
         }
-        file.summary.add(encoded.summary(self.config.has_table_formats()));
+        file.summary.add(encoded.summary(self.config.needs_stats(table)));
         if let Some((assembler, _)) = &mut file.on_disk {
             return assembler.append(&encoded);
         }

@@ -61,7 +61,20 @@ def run_mapping() -> dict[str, Any]:
         "threads": 2,
         "requests": None,
         "highlights": None,
+        "expectations": [
+            {"expectation": "songplays.rows >= 5000", "metric": "songplays.rows", "unit": "rows",
+             "limit": 5000.0, "value": 6820.0, "passed": True,
+             "history": [past_value(1, 5810.0), past_value(2, 6815.0)]},
+            {"expectation": "songplays.age <= 3 days", "metric": "songplays.age", "unit": "seconds",
+             "limit": 259200.0, "value": 182000.0, "passed": True, "history": [past_value(2, 7384.0)]},
+            {"expectation": "songs.rows.change <= 20%", "metric": "songs.rows.change", "unit": "share",
+             "limit": 0.2, "value": None, "passed": True, "history": []},
+        ],
     }  # fmt: skip
+
+
+def past_value(version: int, value: float) -> dict[str, Any]:
+    return {"version": version, "committed_at": f"2018-11-2{version}T12:00:00Z", "value": value}
 
 
 def plan_mapping() -> dict[str, Any]:
