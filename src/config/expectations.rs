@@ -93,12 +93,8 @@ impl Metric {
     /// The column of the table's files whose statistics are needed.
     #[must_use]
     pub fn file_column(self) -> Option<&'static str> {
-        let column = match self {
-            Self::NullRate(_, column) => column,
-            Self::Age => "start_time",
-            Self::Rows(_) | Self::RowsChange(_) | Self::MatchRate => return None,
-        };
-        self.table().file_fields().map(|field| field.name).find(|name| *name == column)
+        let Self::NullRate(table, column) = self else { return None };
+        table.file_fields().map(|field| field.name).find(|name| *name == column)
     }
 
     fn from_name(name: &str) -> Result<Self, String> {

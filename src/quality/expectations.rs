@@ -24,7 +24,7 @@ pub struct Candidate<'c> {
     pub tables: &'c BTreeMap<String, TableRecord>,
     /// The newest version of the lake; `None` before the first.
     pub newest: Option<&'c CommitRecord>,
-    /// The counts of plays.
+    /// The counts and the time of plays.
     pub summary: &'c ReadSummary,
     /// When the run began; RFC 3339, UTC.
     pub now: &'c str,
@@ -138,9 +138,9 @@ fn measure(metric: Metric, config: &Config, candidate: &Candidate<'_>) -> Option
             Some(Figure(candidate.summary.plays.matched, plays))
         }
         Metric::Age => {
-            let last = last_play(table)?;
-            let now = file_identity::nanoseconds(candidate.now)? / 1_000;
-            Some(Figure(u64::try_from((now - i128::from(last)) / 1_000_000).unwrap_or_default(), 1))
+            let now = file_identity::nanoseconds(candidate.now)? / 1_000_000;
+            let age = now - i128::from(candidate.summary.plays.last_at?);
+            Some(Figure(u64::try_from(age / 1_000).unwrap_or_default(), 1))
         }
         Metric::NullRate(name, column) => Some(Figure(nulls(name, table, column, &config.columns), rows(table))),
     }
@@ -148,14 +148,6 @@ fn measure(metric: Metric, config: &Config, candidate: &Candidate<'_>) -> Option
 
 fn rows(table: &TableRecord) -> u64 {
     table.files.values().map(|file| file.rows).sum()
-}
-
-/// The time of the last play, in microseconds since 1970.
-fn last_play(songplays: &TableRecord) -> Option<i64> {
-    let column = place_in_files(Table::Songplays, "start_time")?;
-    let maximum =
-        |stats: &[_]| stats.get(column).map(|stats: &crate::parquet_io::file_stats::ColumnStats| &stats.1)?.as_i64();
-    songplays.files.values().filter_map(|file| maximum(file.stats.as_ref()?)).max()
 }
 
 /// The NULLs of a column. Those of a partition column are in the paths.

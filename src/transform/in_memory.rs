@@ -39,7 +39,7 @@ struct SliceRows {
     slice: usize,
     times: Columns,
     songplays: Columns,
-    matched: u64,
+    plays: Plays,
 }
 
 /// Builds all tables of the configuration.
@@ -65,10 +65,11 @@ pub fn build(finished: &FinishedTables, config: &Config, context: &Context<'_>) 
             let gathered = gather(finished, slice)?;
             let (mut songplays, matched) = gathered.columns(&finished.index, config.unmatched)?;
             let rows = songplays.rows();
+            let plays = Plays { rows: rows as u64, matched, last_at: gathered.times().last() };
             for value in [slice.month.year, slice.month.month] {
                 songplays.columns.push(Column::int32(std::iter::repeat_n(Some(value), rows)));
             }
-            built.push(SliceRows { slice: task, times: time::columns(gathered.times()), songplays, matched });
+            built.push(SliceRows { slice: task, times: time::columns(gathered.times()), songplays, plays });
             Ok(())
         },
         |_| Ok(()),
@@ -76,9 +77,8 @@ pub fn build(finished: &FinishedTables, config: &Config, context: &Context<'_>) 
     let mut built: Vec<SliceRows> = parts.into_iter().flatten().collect();
     built.sort_unstable_by_key(|rows| rows.slice);
     let mut plays = Plays::default();
-    for SliceRows { times, songplays, matched, .. } in built {
-        plays.rows += songplays.rows() as u64;
-        plays.matched += matched;
+    for SliceRows { times, songplays, plays: its_plays, .. } in built {
+        plays.add(its_plays);
         star.batches.push(times);
         star.batches.push(songplays);
     }

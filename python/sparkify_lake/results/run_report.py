@@ -159,6 +159,7 @@ class RunReport(Result):
         options = ", ".join(f"{name}={value}" for name, value in self.options.items() if value)
         return [
             *((f"{name} from", source.location) for name, source in songs_first(self.input)),
+            ("last play", self.plays.last_at or ""),
             ("requests", describe_requests(self.requests)),
             ("credentials", self.credentials or ""),
             ("memory", self._memory()),
@@ -217,6 +218,7 @@ class RunReport(Result):
             ("read", _describe_reading(self.input)),
             ("rebuilt", self.rebuilt or ""),
             ("matched", self._matches()),
+            ("last play", self.plays.last_at or ""),
             ("time", ", ".join(f"{phase.name} {format_seconds(phase.seconds)}" for phase in self.stages)),
             ("memory", self._memory()),
             ("coerced", format_counts(self.coerced)),

@@ -216,6 +216,8 @@ OPTIONS: tuple[Option, ...] = (
            help="create a sample data set and run on it"),
     Option(name="report", kind="path", group="program", metavar="FILE", native=False, calls=_RUN_ONLY,
            help="also write the report as an HTML page, with charts of the lake"),
+    Option(name="metrics", kind="path", group="program", metavar="FILE", native=False, calls=_RUN_ONLY,
+           help="write metrics for Prometheus to this file, such as lake.prom"),
     Option(name="json", kind="flag", group="program", native=False, calls=_PROGRAM_ONLY,
            help="print the result as JSON"),
     Option(name="no_progress", kind="flag", group="program", native=False,
@@ -309,6 +311,7 @@ class RunOptions(PlanOptions, total=False):
     """Keyword arguments of `run`, in addition to input and output."""
 
     report: Location | None
+    metrics: Location | None
     executor: object
     shard_size: int | str | None
 

@@ -31,6 +31,7 @@ CIRCULAR: Mapping[str, str] = {}
 # Where a library may be imported, and whether also when the module itself is imported.
 LIBRARIES: Mapping[str, tuple[frozenset[str], bool]] = {
     "polars": (frozenset({"lake", "lake_highlights", "_native"}), False),
+    "prometheus_client": (frozenset({"metrics"}), False),
     "rich": (frozenset({"render.progress"}), False),
     "airflow": (frozenset({"airflow", "airflow_lineage"}), True),
     "pyspark": (frozenset({"executors.spark", "session"}), True),

@@ -53,7 +53,7 @@ def run_mapping() -> dict[str, Any]:
             {"name": "songplays", "folder": "songplays_table", "rows": 6820, "files": 1, "bytes": 310_000,
              "partitions": 1, "written": 1, "unchanged": 0, "removed": 2},
         ],
-        "plays": {"rows": 6820, "matched": 1},
+        "plays": {"rows": 6820, "matched": 1, "last_at": "2018-11-30T11:58:00.123Z"},
         "quarantine": "lake/_quarantine/x",
         "credentials": None,
         "warnings": [f"{EVIL} is empty"],
