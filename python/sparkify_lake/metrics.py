@@ -24,7 +24,7 @@ from sparkify_lake.settings.locations import is_remote, without_userinfo, writab
 
 PREFIX = "sparkify_lake_"
 
-# The name of each metric, its labels besides `lake`, and its help text.
+# The name of each metric, its labels in addition to `lake`, and its help text.
 METRICS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "last_run_timestamp_seconds": ((), "When the last run ended."),
     "last_run_success": ((), "Whether the last run succeeded."),

@@ -21,7 +21,7 @@ use crate::schema::{Field, Table};
 const TAKES: &str = "it takes conditions such as songplays.rows >= 1000, songplays.rows.change <= 20%, \
                      songplays.match_rate >= 90%, songplays.age <= 2 days or users.level.null_rate <= 5%";
 
-/// What an expectation is about.
+/// The figure that an expectation is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
     /// The rows of a table.
@@ -60,9 +60,9 @@ pub enum Comparison {
 /// A condition on the tables of a lake.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expectation {
-    /// What is compared.
+    /// The figure.
     pub metric: Metric,
-    /// How it is compared.
+    /// The direction of the limit.
     pub comparison: Comparison,
     /// The limit, in the unit of the metric.
     pub limit: f64,

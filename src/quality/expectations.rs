@@ -17,7 +17,7 @@ use crate::lake::read_summary::ReadSummary;
 use crate::schema::{ColumnNames, Table};
 use crate::tables::partition_path::DEFAULT_PARTITION;
 
-/// The tables that are checked, and what they are compared with.
+/// The tables that are checked, and the version before.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'c> {
     /// The tables of the version, by folder.
