@@ -24,6 +24,7 @@ A module imports only modules and folders that come before it in this list, whic
     lake              the tables as Polars frames
     lake_highlights   queries for the HTML report
     airflow_lineage   what a run reports to Airflow
+    metrics           the metrics of a run, in the text format of Prometheus
     jobs              run, plan, build, sample
     diagnostics       doctor, check, status, recover
     ddl               statements with which other engines read a lake

@@ -108,7 +108,9 @@ def parser_for(command: Command) -> ArgumentParser:
         else:
             parser.add_argument(flag, dest=name, action="store_const", const=True)
     for option in options_of(command):
-        if option.kind != "flag":
+        if option.repeatable:
+            parser.add_argument(option.flag, dest=option.name, action="append")
+        elif option.kind != "flag":
             parser.add_argument(option.flag, dest=option.name)
         elif "file" in option.sources and not option.name.startswith("no_"):
             # An argument can turn off what a file turned on.

@@ -14,7 +14,7 @@ from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.results.run_report import RunReport, SampleReport
 from sparkify_lake.settings.config import Config
 from sparkify_lake.settings.environment import is_in_airflow
-from sparkify_lake.settings.locations import as_unicode, is_remote
+from sparkify_lake.settings.locations import as_unicode, is_remote, writable_file
 from sparkify_lake.settings.options import BY_NAME, mask_secrets, plain_value
 from sparkify_lake.settings.resolve import resolve
 from sparkify_lake.settings.time_range import reject_empty_range
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sparkify_lake.lake import Star
+    from sparkify_lake.metrics import MetricsFile
     from sparkify_lake.render.progress import OnTick
     from sparkify_lake.results.dry_run import Plan
     from sparkify_lake.settings.options import PlanOptions, ReadOptions, RunOptions
@@ -71,7 +72,7 @@ def plan(
     Args:
         input: Root folder that contains `song_data/` and `log_data/`.
         output: Root of the lake.
-        **options: As for `run`, except `report`, `executor` and `shard_size`.
+        **options: As for `run`, except `report`, `metrics`, `executor` and `shard_size`.
 
     Returns:
         The plan.
@@ -156,16 +157,32 @@ def run_with(config: Config, watch: OnTick | None = None) -> RunReport:
     Returns:
         A report of the records and files that were read, written and skipped.
     """
+    if config.value("metrics") is None:
+        return _run_and_render(config, watch, None)
+    from sparkify_lake.metrics import metrics_file
+
+    metrics = metrics_file(config)
+    try:
+        return _run_and_render(config, watch, metrics)
+    except BaseException as error:  # also when a signal stops the run
+        if metrics is not None:
+            metrics.failed(error)
+        raise
+
+
+def _run_and_render(config: Config, watch: OnTick | None, metrics: MetricsFile | None) -> RunReport:
     config = _with_sample(config)
     file = config.value("report")
-    if file is None:
-        return _run(config, watch)
-    from sparkify_lake.lake_highlights import with_highlights
-    from sparkify_lake.render.html_report import writable_path, write_page
+    path = None if file is None else writable_file("report", str(file))
+    report = _run(config, watch)
+    if metrics is not None:
+        report = metrics.succeeded(report)
+    if path is not None:
+        from sparkify_lake.lake_highlights import with_highlights
+        from sparkify_lake.render.html_report import write_page
 
-    path = writable_path(str(file))
-    report = with_highlights(_run(config, watch), config)
-    write_page(report.to_html(), path)
+        report = with_highlights(report, config)
+        write_page(report.to_html(), path)
     return report
 
 

@@ -6,12 +6,15 @@
 //! Invariant: every value of a [`Config`] is valid on its own. [`crate::input::sources`] checks their combinations, and
 //! compares them with the files.
 
+mod expectations;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use chrono::NaiveDate;
+use expectations::expectations;
+pub use expectations::{Comparison, Expectation, Metric, Unit};
 pub use values::{Compression, HistoryFrom, Match, MaxBad, OnBadFile, TableFormat, Unmatched, column_names};
 use values::{choice, days, flag, folders, formats, max_bad, retain, size, tables, threads, ts_window};
 
@@ -64,6 +67,8 @@ pub struct Config {
     pub shard_size: Option<u64>,
     /// The limit of quarantined records.
     pub max_bad: MaxBad,
+    /// The conditions that the tables of a version have to meet.
+    pub expectations: Vec<Expectation>,
     /// Whether a bad file ends the run.
     pub on_bad_file: OnBadFile,
     /// The accepted event times, in milliseconds since 1970 (UTC); the end is exclusive.
@@ -85,7 +90,7 @@ pub struct Config {
 }
 
 /// The names of all options with their defaults as text, for `--help` and for finding unknown names.
-pub const DEFAULTS: [(&str, &str); 44] = [
+pub const DEFAULTS: [(&str, &str); 45] = [
     ("input", ""),
     ("output", ""),
     ("song_data", "<input>/song_data"),
@@ -106,6 +111,7 @@ pub const DEFAULTS: [(&str, &str); 44] = [
     ("shard_size", "by the executor's slots, 32MiB to 512MiB"),
     ("max_bad", "100 records or 1%, whichever is more"),
     ("on_bad_file", "refuse"),
+    ("expect", ""),
     ("ts_window", "1990-01-01..2100-01-01"),
     ("adopt", "false"),
     ("allow_duplicates", "false"),
@@ -185,6 +191,7 @@ impl Config {
             chunk_size: text("chunk_size").map_or(Ok(4 << 20), |value| size("chunk_size", value, 1 << 10))?,
             shard_size: text("shard_size").map(|value| size("shard_size", value, 1)).transpose()?,
             max_bad: text("max_bad").map_or(Ok(MaxBad::Default), max_bad)?,
+            expectations: text("expect").map_or_else(|| Ok(Vec::new()), expectations)?,
             on_bad_file: choice(
                 "on_bad_file",
                 text("on_bad_file"),
@@ -220,11 +227,18 @@ impl Config {
         self.formats.as_ref().is_some_and(|formats| formats.contains(&format))
     }
 
-    /// Whether any table format is published, whose log has the statistics of each file. Then the names of files contain a
-    /// part of their checksums.
+    /// Whether any table format is published. Then the names of files contain a part of their checksums.
     #[must_use]
     pub fn has_table_formats(&self) -> bool {
         self.formats.as_ref().is_some_and(|formats| !formats.is_empty())
+    }
+
+    /// Whether the commit record has the statistics of the table's files: the log of a table format has them, and some
+    /// expectations are about them.
+    #[must_use]
+    pub fn needs_stats(&self, table: Table) -> bool {
+        let is_needed = |metric: Metric| metric.table() == table && metric.file_column().is_some();
+        self.has_table_formats() || self.expectations.iter().any(|expectation| is_needed(expectation.metric))
     }
 
     /// [`TABLE_OPTIONS`], except column names and the events of the history if they are the default.
@@ -301,6 +315,10 @@ impl Config {
         }
         if self.history_from == HistoryFrom::AllPages {
             texts.insert("history_from", "all-pages".to_owned());
+        }
+        if !self.expectations.is_empty() {
+            let conditions: Vec<String> = self.expectations.iter().map(ToString::to_string).collect();
+            texts.insert("expect", conditions.join(", "));
         }
         texts.extend(self.retain.map(|versions| ("retain", versions.to_string())));
         texts.extend(self.shard_size.map(|size| ("shard_size", size.to_string())));

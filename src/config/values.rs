@@ -154,7 +154,7 @@ impl MaxBad {
     }
 }
 
-fn invalid(option: &'static str, value: &str, hint: impl Into<String>) -> Error {
+pub(super) fn invalid(option: &'static str, value: &str, hint: impl Into<String>) -> Error {
     Error::new(ErrorKind::Configuration, format!("{option} cannot be {value:?}")).hint(hint).context("option", option)
 }
 

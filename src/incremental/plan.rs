@@ -15,7 +15,7 @@ use crate::input::input_files::InputFiles;
 use crate::input::list::Selection;
 use crate::input::sources::{Content, JobSpec};
 use crate::lake::checkpoint::{Checkpoint, ManifestEntry};
-use crate::lake::commit_record::CommitRecord;
+use crate::lake::commit_record::{CommitRecord, TableRecord};
 use crate::lake::read_summary::ReadSummary;
 use crate::tables::time::Month;
 
@@ -92,6 +92,11 @@ pub(crate) fn choose<'l>(
     };
     if folders.iter().any(has_other_formats) {
         return full("the table formats have changed");
+    }
+    let lacks_stats = |table: &TableRecord| table.files.values().any(|file| file.stats.is_none());
+    let needed = config.tables.iter().filter(|table| config.needs_stats(**table));
+    if needed.filter_map(|table| head.tables.get(config.folders.get(table)?)).any(lacks_stats) {
+        return full("expectations need statistics of files that the lake does not have yet");
     }
     let Some(checkpoint) = head.checkpoint(&folders) else {
         return full("some tables are new, or were not written by the same run");

@@ -12,7 +12,7 @@ use crate::incremental::state_error::{StateError, StateResult};
 use crate::incremental::state_files;
 use crate::input::sources::Content;
 use crate::lake::checkpoint::{IncrementalState, MonthState, StateFile};
-use crate::lake::read_summary::ReadSummary;
+use crate::lake::read_summary::{Plays, ReadSummary};
 use crate::lake::{Stage, StateReader};
 use crate::schema::Table;
 use crate::tables::song_record::SongRecord;
@@ -160,8 +160,8 @@ pub(crate) fn save(
         let users = stage.put_state(&format!("{month}-users.state"), &users)?;
         let tracks = state_files::tracks_to_bytes(&result.tracks)?;
         let tracks = stage.put_state(&format!("{month}-tracks.state"), &tracks)?;
-        let (plays, matched) = (result.plays.rows, result.plays.matched);
-        saved.months.insert(month.to_string(), MonthState { plays, matched, users, tracks });
+        let Plays { rows: plays, matched, last_at } = result.plays;
+        saved.months.insert(month.to_string(), MonthState { plays, matched, last_at, users, tracks });
     }
     Ok(saved)
 }
@@ -175,8 +175,8 @@ pub(crate) fn count_tables(
 ) {
     let months = || state.months.values();
     if tables.contains(&Table::Songplays) {
-        summary.plays.rows = months().map(|month| month.plays).sum();
-        summary.plays.matched = months().map(|month| month.matched).sum();
+        summary.plays = Plays::default();
+        months().for_each(|month| summary.plays.add(month.counts()));
     }
     let partitions = |table: &Table| match table {
         Table::Songs => Some(song_partitions),

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::input::fingerprint::Fingerprint;
-use crate::lake::read_summary::{LocatedReject, ReadSummary};
+use crate::lake::read_summary::{LocatedReject, Plays, ReadSummary, rfc3339};
 
 /// The folder of state files, as a path below the lake's root.
 pub(super) const STATE: &str = "_etl/state";
@@ -175,10 +175,20 @@ pub struct MonthState {
     pub plays: u64,
     /// Rows of songplays with a song.
     pub matched: u64,
+    /// The time of the last play, as in [`Plays`].
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339")]
+    pub last_at: Option<i64>,
     /// The users of the month, with their latest event in it.
     pub users: StateFile,
     /// The keys of the tracks that were played.
     pub tracks: StateFile,
+}
+
+impl MonthState {
+    /// The counts and the time of the plays of the month.
+    pub(crate) fn counts(&self) -> Plays {
+        Plays { rows: self.plays, matched: self.matched, last_at: self.last_at }
+    }
 }
 
 /// A state file.

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::{Error, Result};
 use crate::lake::checkpoint::{Checkpoint, IncrementalState, Manifest};
 use crate::lake::commit_record::{CommitRecord, DeltaLog, FORMAT, PublishedMarker, TableRecord, state_path};
-use crate::lake::open::not_published;
+use crate::lake::figures::{self, Figure, VersionFigures};
+use crate::lake::open::{Lake, not_published};
 use crate::lake::staged_table::TableChanges;
 use crate::lake::staging::Stage;
 use crate::lake::{commit_log, write_fence};
@@ -26,6 +27,8 @@ pub struct CommitInfo {
     pub options: BTreeMap<String, String>,
     /// The input and the state of the tables. The names of the tables are added from the stage.
     pub checkpoint: Checkpoint,
+    /// The figures of the expectations.
+    pub figures: BTreeMap<String, Figure>,
 }
 
 /// Complete and durable tables that readers cannot see yet.
@@ -76,6 +79,23 @@ impl Staged {
         Self { stage, tables, changes }
     }
 
+    /// The tables of the run as they will be, by folder.
+    pub fn tables(&self) -> &BTreeMap<String, TableRecord> {
+        &self.tables
+    }
+
+    /// The lake of the run.
+    pub fn lake(&self) -> &Lake {
+        &self.stage.lake
+    }
+
+    /// Removes the staged files of a refused run. A later run removes what could not be removed.
+    pub fn discard(self) {
+        let Self { stage, tables, .. } = self;
+        let record = CommitRecord { run: stage.run.clone(), tables, ..CommitRecord::default() };
+        drop(stage.lake.storage.remove_stage(&record));
+    }
+
     /// Commits the version by writing its record.
     ///
     /// # Errors
@@ -84,9 +104,11 @@ impl Staged {
         let Self { stage, tables, changes } = self;
         cancel.check()?;
         let head = stage.lake.head.as_ref();
+        let version = head.map_or(1, |head| head.version + 1);
+        let figures = VersionFigures { version, committed_at: info.committed_at.clone(), values: info.figures };
         let mut record = CommitRecord {
             format: FORMAT,
-            version: head.map_or(1, |head| head.version + 1),
+            version,
             run: stage.run.clone(),
             package: env!("CARGO_PKG_VERSION").to_owned(),
             committed_at: info.committed_at,
@@ -95,6 +117,7 @@ impl Staged {
             retain: stage.retain(),
             checkpoints: vec![Checkpoint { tables: tables.keys().cloned().collect(), ..info.checkpoint }],
             tables,
+            figures: figures::history(head, figures),
         };
         if let Some(head) = head {
             carry_over(&mut record, head);
@@ -313,5 +336,13 @@ fn outdated_state_files(record: &CommitRecord, head: Option<&CommitRecord>) -> V
 fn has_same_content(record: &CommitRecord, head: &CommitRecord) -> bool {
     let all_marked = record.tables.values().all(|table| table.marked);
     let is_known = record.options == head.options && record.checkpoints == head.checkpoints;
-    !record.changes_tables() && all_marked && is_known
+    !record.changes_tables() && all_marked && is_known && !adds_stats(record, head)
+}
+
+/// Returns true if the new version has statistics of a table that the newest one does not have. Later runs need them.
+fn adds_stats(record: &CommitRecord, head: &CommitRecord) -> bool {
+    let has_stats = |record: &CommitRecord, folder: &str| {
+        record.tables.get(folder).is_some_and(|table| table.files.values().all(|file| file.stats.is_some()))
+    };
+    record.tables.keys().any(|folder| has_stats(record, folder) && !has_stats(head, folder))
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::{Checkpoint, Manifest, STATE, StateFile};
+use crate::lake::figures::VersionFigures;
 use crate::lake::table_record::NOT_PUBLISHED;
 pub use crate::lake::table_record::{DeltaLog, FileRecord, Image, RetainedFile, TableRecord};
 
@@ -54,6 +55,9 @@ pub struct CommitRecord {
     /// The input and the state of the tables, newest last; each table is in at most one checkpoint.
     #[serde(rename = "bases")]
     pub checkpoints: Vec<Checkpoint>,
+    /// The figures of expectations at the last versions, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<VersionFigures>,
 }
 
 /// The conditional requests that a store supports. A local disk needs none, because only one run at a time holds the
@@ -341,6 +345,7 @@ mod tests {
             retain: 0,
             tables: BTreeMap::from([("songs_table".to_owned(), table)]),
             checkpoints: vec![Checkpoint::default()],
+            figures: Vec::new(),
         }
     }
 

@@ -23,6 +23,7 @@ mod commit;
 mod commit_log;
 pub mod commit_record;
 mod delta_log;
+pub mod figures;
 pub mod iceberg;
 mod older_versions;
 mod open;

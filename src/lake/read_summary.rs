@@ -94,4 +94,35 @@ pub struct Plays {
     pub rows: u64,
     /// Rows of songplays with a song.
     pub matched: u64,
+    /// The time of the last play, in milliseconds since 1970 (UTC); serialized as RFC 3339. `None` without a play, and in
+    /// records of release 0.1.0.
+    #[serde(default, with = "rfc3339")]
+    pub last_at: Option<i64>,
+}
+
+impl Plays {
+    /// Adds the plays of another part.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.matched += other.matched;
+        self.last_at = self.last_at.max(other.last_at);
+    }
+}
+
+/// Milliseconds since 1970 as RFC 3339 text.
+pub(super) mod rfc3339 {
+    use chrono::{DateTime, SecondsFormat};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "the signature that serde expects")]
+    pub fn serialize<S: Serializer>(millis: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+        let time = millis.and_then(DateTime::from_timestamp_millis);
+        time.map(|time| time.to_rfc3339_opts(SecondsFormat::Millis, true)).serialize(serializer)
+    }
+
+    pub fn deserialize<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        let parse = |text: String| DateTime::parse_from_rfc3339(&text).map(|time| time.timestamp_millis());
+        text.map(parse).transpose().map_err(serde::de::Error::custom)
+    }
 }

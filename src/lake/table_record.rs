@@ -88,7 +88,7 @@ pub struct FileRecord {
     /// SHA-256 of the bytes that it replaces; absent if there was no file of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<String>,
-    /// The columns' statistics, in the order of the file; absent unless a table format needs them.
+    /// The columns' statistics, in the order of the file; absent unless a table format or an expectation needs them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stats: Option<Vec<ColumnStats>>,
 }

@@ -1,4 +1,5 @@
-//! Bounds and NULL counts of the columns of a file. The logs of table formats have them, so that a query skips files.
+//! Bounds and NULL counts of the columns of a file. The logs of table formats have them, so that a query skips files, and
+//! expectations are checked against them.
 //!
 //! Invariant: no value of the column is below its minimum or above its maximum.
 
@@ -14,7 +15,7 @@ use serde_json::Value;
 pub struct FileSummary {
     /// Number of rows.
     pub rows: u64,
-    /// The columns' statistics, in the order of the file; `None` if no table format needs them.
+    /// The columns' statistics, in the order of the file; `None` if they are not needed.
     pub stats: Option<Vec<ColumnStats>>,
 }
 

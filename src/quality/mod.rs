@@ -1,5 +1,6 @@
 //! Data quality: the outcome of every record, the rejected records, and the check before publishing.
 
+pub(crate) mod expectations;
 pub(crate) mod gate;
 mod input_hints;
 pub(crate) mod input_stats;

@@ -17,6 +17,7 @@ use crate::input::input_files::InputFiles;
 use crate::input::sources::JobSpec;
 use crate::lake::Published;
 use crate::lake::read_summary::{BadFile, LocatedReject, Plays, ReadSummary, Records};
+use crate::quality::expectations::CheckedExpectation;
 use crate::report::request_cost::RequestUsage;
 use crate::runtime::clock::{PhaseClock, PhaseTime, peak_rss_bytes};
 use crate::s3::stores::Stores;
@@ -74,6 +75,8 @@ pub struct Report {
     pub tables: Vec<TableSummary>,
     /// The number of plays, and of those with a song.
     pub plays: Plays,
+    /// The expectations about the tables of the run; all of them are met.
+    pub expectations: Vec<CheckedExpectation>,
     /// The location of the quarantined records.
     pub quarantine: Option<String>,
     /// The source of the credentials, never the credentials.
@@ -160,6 +163,7 @@ impl Report {
             bad_files: Vec::new(),
             tables: Vec::new(),
             plays: Plays::default(),
+            expectations: Vec::new(),
             quarantine: None,
             credentials: None,
             requests: None,

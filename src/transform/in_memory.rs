@@ -42,7 +42,7 @@ struct SliceRows {
     slice: usize,
     times: Columns,
     songplays: Columns,
-    matched: u64,
+    plays: Plays,
     history: Option<Vec<CodedPeriod>>,
 }
 
@@ -69,11 +69,12 @@ pub fn build(finished: &FinishedTables, config: &Config, context: &Context<'_>) 
             let gathered = gather(finished, slice)?;
             let (mut songplays, matched) = gathered.columns(&finished.index, config.unmatched)?;
             let rows = songplays.rows();
+            let plays = Plays { rows: rows as u64, matched, last_at: gathered.times().last() };
             for value in [slice.month.year, slice.month.month] {
                 songplays.columns.push(Column::int32(std::iter::repeat_n(Some(value), rows)));
             }
             let history = wants(Table::UsersHistory).then(|| gathered.level_periods());
-            built.push(SliceRows { slice: task, times: time::columns(gathered.times()), songplays, matched, history });
+            built.push(SliceRows { slice: task, times: time::columns(gathered.times()), songplays, plays, history });
             Ok(())
         },
         |_| Ok(()),
@@ -81,12 +82,11 @@ pub fn build(finished: &FinishedTables, config: &Config, context: &Context<'_>) 
     let mut built: Vec<SliceRows> = parts.into_iter().flatten().collect();
     built.sort_unstable_by_key(|rows| rows.slice);
     let (mut plays, mut periods) = (Plays::default(), PeriodSequence::default());
-    for SliceRows { times, songplays, matched, history, .. } in built {
+    for SliceRows { times, songplays, plays: its_plays, history, .. } in built {
         if let Some(history) = history {
             periods.append(&history, &finished.dictionary);
         }
-        plays.rows += songplays.rows() as u64;
-        plays.matched += matched;
+        plays.add(its_plays);
         star.batches.push(times);
         star.batches.push(songplays);
     }

@@ -110,7 +110,7 @@ impl<'s> MonthFiles<'s> {
         }
         if wants(Table::Songplays) {
             let (columns, matched) = gathered.columns(&self.finished.index, self.config.unmatched)?;
-            plays = Plays { rows: columns.rows() as u64, matched };
+            plays = Plays { rows: columns.rows() as u64, matched, last_at: gathered.times().last() };
             encoded[1] = Some(self.songplays.encode(&columns)?);
         }
         let profiles = gathered.profiles();
@@ -119,8 +119,7 @@ impl<'s> MonthFiles<'s> {
         let Some(month) = self.months.get(&slice.month) else { return Ok(()) };
         let mut month = month.lock().unwrap_or_else(PoisonError::into_inner);
         let month = &mut *month;
-        month.plays.rows += plays.rows;
-        month.plays.matched += plays.matched;
+        month.plays.add(plays);
         month.tracks.extend(tracks);
         for (profile, latest) in profiles {
             let known = month.profiles.entry(profile).or_insert(latest);
@@ -173,7 +172,7 @@ impl<'s> MonthFiles<'s> {
         if file.on_disk.as_ref().is_some_and(|(assembler, _)| assembler.bytes_written() >= MAX_FILE_BYTES) {
             self.close(file, table, partition)?;
         }
-        file.summary.add(encoded.summary(self.config.has_table_formats()));
+        file.summary.add(encoded.summary(self.config.needs_stats(table)));
         if let Some((assembler, _)) = &mut file.on_disk {
             return assembler.append(&encoded);
         }

@@ -57,7 +57,7 @@ pub fn songs(
     }
     let batches: Vec<&[&[SongRow]]> = partitions.chunks(PARTITIONS_PER_TASK).collect();
     let (song_encoder, file) = (Encoder::new(Table::Songs, &config.columns, config.compression)?, file_name(0, config));
-    let needs_stats = config.has_table_formats();
+    let needs_stats = config.needs_stats(Table::Songs);
     context.begin(Phase::Write, partitions.len() as u64);
     // Threads that create folders in the same parent folder wait for each other, so each thread starts in a different
     // part of the table.
@@ -148,7 +148,13 @@ pub fn tables(
 /// As [`songs`].
 pub fn single_file(columns: &Columns, config: &Config, stage: &dyn StagingSink) -> Result<()> {
     let encoded = Encoder::new(columns.table, &config.columns, config.compression)?.encode(columns)?;
-    stage.put(columns.table, "", &file_name(0, config), &encoded.bytes, encoded.summary(config.has_table_formats()))
+    stage.put(
+        columns.table,
+        "",
+        &file_name(0, config),
+        &encoded.bytes,
+        encoded.summary(config.needs_stats(columns.table)),
+    )
 }
 
 /// Rejects a table with more partitions than the common readers can handle.

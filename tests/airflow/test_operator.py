@@ -92,6 +92,20 @@ def test_a_retryable_error_is_left_to_retries(raw: Path, lake: Path, monkeypatch
     assert not isinstance(later.value, AirflowFailException)
 
 
+def test_expectations_and_metrics(raw: Path, lake: Path, tmp_path: Path) -> None:
+    metrics = tmp_path / "lake.prom"
+    for limit, success in ((1, 1), (10**9, 0)):
+        task = operator(raw, lake, options={"expect": [f"songs.rows >= {limit}"], "metrics": str(metrics)})
+        if success:
+            task.execute({})
+        else:
+            with pytest.raises(AirflowFailException, match=r"songs\.rows >= 1000000000 is not met"):
+                task.execute({})
+        written = metrics.read_text()
+        assert f'sparkify_lake_last_run_success{{lake="{lake}"}} {success}.0\n' in written
+        assert f'sparkify_lake_table_rows{{lake="{lake}",table="songs"}} 60.0\n' in written
+
+
 def test_a_killed_task_stops(many: Path, lake: Path) -> None:
     task = operator(many, lake, options={"threads": 1})
     # Calls on_kill during the run, as the SIGTERM handler of Airflow does; it sets a flag and returns.

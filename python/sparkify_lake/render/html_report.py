@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkify_lake.errors import OutputError, StorageError
+from sparkify_lake.errors import StorageError
 from sparkify_lake.render.charts import Markup, text
-from sparkify_lake.settings.locations import is_remote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,32 +80,6 @@ def facts(pairs: Iterable[tuple[str, str]]) -> Markup:
 def path_note(note: str, path: str) -> Markup:
     """Draws a line of text that ends with a path."""
     return Markup(f'<p class="path">{text(note)}: {text(path)}</p>')
-
-
-def writable_path(file: str) -> Path:
-    """Returns the path of a page to be written, after checking before the run that it can be written.
-
-    Raises:
-        OutputError: If it cannot be written.
-    """
-    path = Path(file)
-    problem = None
-    if is_remote(file):
-        problem = "the report can only be written to a local file"
-    elif path.is_dir():
-        problem = f"{file} is a folder"
-    elif not path.parent.is_dir():
-        problem = f"the folder {path.parent} does not exist"
-    elif not os.access(path.parent, os.W_OK):
-        problem = f"the folder {path.parent} is not writable"
-    if problem is None:
-        return path
-    raise OutputError(
-        "the report cannot be written",
-        cause=problem,
-        hint="name a file in an existing folder",
-        context={"option": "report", "path": file},
-    )
 
 
 def write_page(html: str, path: Path) -> None:

@@ -146,6 +146,8 @@ def format_seconds(number: float) -> str:
     Example:
         >>> format_seconds(0.0042), format_seconds(1.26), format_seconds(75), format_seconds(7384)
         ('4 ms', '1.3 s', '1 min 15 s', '2 h 03 min')
+        >>> format_seconds(200_000)
+        '2 days 07 h'
     """
     if number < 0.9995:
         return f"{number * 1000:.0f} ms"
@@ -154,7 +156,10 @@ def format_seconds(number: float) -> str:
     minutes, rest = divmod(round(number), 60)
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+    hours = minutes // 60
+    if hours < 48:
+        return f"{hours} h {minutes % 60:02d} min"
+    return f"{hours // 24} days {hours % 24:02d} h"
 
 
 def format_counts(counts: Mapping[str, int]) -> str:

@@ -124,7 +124,9 @@ class PlayCounts:
     Attributes:
         rows: Number of plays.
         matched: Number of plays with a matching song.
+        last_at: Time of the last play, ISO 8601, UTC; None if there is none.
     """
 
     rows: int
     matched: int
+    last_at: str | None = None

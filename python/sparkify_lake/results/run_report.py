@@ -19,6 +19,7 @@ from sparkify_lake.render.text_table import (
     format_seconds,
 )
 from sparkify_lake.results import report_page
+from sparkify_lake.results.expectations import ExpectationResult, expectations_part, expectations_text
 from sparkify_lake.results.highlights import Highlights
 from sparkify_lake.results.report_parts import (
     BadFile,
@@ -73,6 +74,7 @@ class RunReport(Result):
         threads: Number of worker threads.
         executor: Where the shards were processed: `local`, or the name of an executor.
         highlights: Highlights of the lake; only with the option `report`.
+        expectations: Results of the expectations about the tables.
     """
 
     report_version: int
@@ -104,6 +106,7 @@ class RunReport(Result):
     executor: str = "local"
     requests: Requests | None = None
     highlights: Highlights | None = None
+    expectations: Sequence[ExpectationResult] = ()
 
     # Lists in JSON, mappings by name here.
     _listed_fields: ClassVar[tuple[str, ...]] = ("tables",)
@@ -123,6 +126,7 @@ class RunReport(Result):
                 "tables": {table["name"]: TableReport(**table) for table in data["tables"]},
                 "plays": PlayCounts(**data["plays"]),
                 "warnings": tuple(data["warnings"]),
+                "expectations": tuple(map(ExpectationResult.from_dict, data.get("expectations", ()))),
                 "highlights": None if highlights is None else Highlights.from_dict(highlights),
             }
         )
@@ -146,6 +150,8 @@ class RunReport(Result):
             *report_page.rejects_parts(self.rejects, self.bad_files, self.quarantine),
         )
         yield section("Tables", report_page.tables_part(self.tables))
+        if self.expectations:
+            yield section("Expectations", expectations_part(self.expectations))
         yield section("Time by phase", report_page.phases_part(self.stages))
         yield section("Run", facts(self._page_facts()))
 
@@ -153,6 +159,7 @@ class RunReport(Result):
         options = ", ".join(f"{name}={value}" for name, value in self.options.items() if value)
         return [
             *((f"{name} from", source.location) for name, source in songs_first(self.input)),
+            ("last play", self.plays.last_at or ""),
             ("requests", describe_requests(self.requests)),
             ("credentials", self.credentials or ""),
             ("memory", self._memory()),
@@ -169,7 +176,8 @@ class RunReport(Result):
         return f"{self.state} in {format_seconds(self.seconds)}"
 
     def _tables(self) -> list[TextTable]:
-        return [self._size_table(), self._record_table(), self._fact_table()]
+        expectations = expectations_text(self.expectations)
+        return [self._size_table(), self._record_table(), expectations, self._fact_table()]
 
     def _warnings(self) -> Sequence[str]:
         return self.warnings
@@ -210,6 +218,7 @@ class RunReport(Result):
             ("read", _describe_reading(self.input)),
             ("rebuilt", self.rebuilt or ""),
             ("matched", self._matches()),
+            ("last play", self.plays.last_at or ""),
             ("time", ", ".join(f"{phase.name} {format_seconds(phase.seconds)}" for phase in self.stages)),
             ("memory", self._memory()),
             ("coerced", format_counts(self.coerced)),

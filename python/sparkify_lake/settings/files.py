@@ -19,7 +19,7 @@ from pathlib import Path
 
 from sparkify_lake.errors import AccessDeniedError, ConfigurationError, SparkifyLakeError
 from sparkify_lake.secret import Secret
-from sparkify_lake.settings.options import BY_NAME, OPTIONS, suggestion
+from sparkify_lake.settings.options import BY_NAME, OPTIONS, Option, suggestion
 
 SECRET_FILE = "dl.cfg"
 CREDENTIAL_SECTION = "AWS"
@@ -41,6 +41,8 @@ CREDENTIAL_KEYS: Mapping[str, tuple[str, ...]] = {
 OPTION_KEYS: Mapping[str, tuple[str, ...]] = {
     option.name: (option.key, *option.older_keys) for option in OPTIONS if "file" in option.sources
 }
+# Sections with one value per line, instead of `KEY = value`.
+LIST_SECTIONS: Mapping[str, Option] = {option.section: option for option in OPTIONS if option.section}
 _NAME_BY_KEY = {
     key: name
     for spellings in (CREDENTIAL_KEYS, OPTION_KEYS)
@@ -144,12 +146,27 @@ def _parse(file: str, text: str, *, secrets_allowed: bool) -> ConfigFile:
     entries: list[Entry] = []
     warnings: list[str] = []
     unknown: list[str] = []
+    lists: dict[str, Entry] = {}
     for number, line in _logical_lines(text):
         place = f"{file}:{number}"
         if not line or line[0] in "#;":
             continue
         if heading := _SECTION.fullmatch(line):
             section = heading[1].strip()
+            continue
+        if listed := LIST_SECTIONS.get(section.upper()):
+            _add_to_list(
+                lists,
+                listed,
+                Entry(
+                    file=file,
+                    line=number,
+                    section=section,
+                    key=listed.key,
+                    name=listed.name,
+                    value=Secret(line),
+                ),
+            )
             continue
         pair = _KEY_VALUE.fullmatch(line)
         if pair is None:
@@ -183,6 +200,7 @@ def _parse(file: str, text: str, *, secrets_allowed: bool) -> ConfigFile:
         if earlier is not None:
             warnings.append(f"{place}: {key} repeats {earlier.key} on line {earlier.line}")
         entries.append(entry)
+    entries.extend(lists.values())
     entries, ignored = _of_one_section(entries)
     warnings.extend(
         f"{entry.origin}: {entry.place} is ignored, because [{CREDENTIAL_SECTION}] has the credentials"
@@ -194,12 +212,20 @@ def _parse(file: str, text: str, *, secrets_allowed: bool) -> ConfigFile:
     return ConfigFile(entries=tuple(entries), warnings=tuple(warnings))
 
 
+def _add_to_list(lists: dict[str, Entry], option: Option, entry: Entry) -> None:
+    """Appends a line of a section with one value per line to the value of its option."""
+    first = lists.get(option.name)
+    value = Secret(f"{first.value.reveal()}, {entry.value.reveal()}") if first else entry.value
+    lists[option.name] = replace(first or entry, value=value)
+
+
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Yields each line without indentation, and its number.
 
     As in `configparser`, a line that is indented deeper than the key above it continues the value of the key,
     unless it is a section, a comment or a known key. A value that is not empty is not continued by another
-    `KEY = value`, and a credential not at all: it contains no spaces, so the line is a mistake.
+    `KEY = value`, unless its option takes a list of conditions, and a credential not at all: it contains no
+    spaces, so the line is a mistake.
     """
     logical, first, depth = "", 0, 0
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
@@ -221,7 +247,8 @@ def _continues(line: str, *, above: str) -> bool:
     if key is None or not line or line[0] in "#;[":
         return False
     pair = _KEY_VALUE.fullmatch(line)
-    if not key[2]:
+    option = BY_NAME.get(_name_of(key[1]) or "")
+    if not key[2] or (option is not None and option.repeatable):
         return pair is None or _name_of(pair[1]) is None  # a secret may end with =
     return pair is None and _name_of(key[1]) not in CREDENTIAL_KEYS
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
-from sparkify_lake.errors import ConfigurationError
+from sparkify_lake.errors import ConfigurationError, OutputError
 from sparkify_lake.secret import MASK
 
 REMOTE_SCHEMES = ("s3", "s3a", "s3n")
@@ -73,3 +74,33 @@ def without_userinfo(text: str) -> str:
     if separator and ("@" in host or (scheme in REMOTE_SCHEMES and ":" in host)):
         return f"{scheme}://{MASK}"
     return text
+
+
+def writable_file(option: str, file: str) -> Path:
+    """Returns the path of a file to be written after the run, after checking that it can be written.
+
+    Args:
+        option: The option that names it, which is also what it contains.
+        file: The file.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    path = Path(file)
+    problem = None
+    if is_remote(file):
+        problem = "it can only be a local file"
+    elif path.is_dir():
+        problem = f"{file} is a folder"
+    elif not path.parent.is_dir():
+        problem = f"the folder {path.parent} does not exist"
+    elif not os.access(path.parent, os.W_OK):
+        problem = f"the folder {path.parent} is not writable"
+    if problem is None:
+        return path
+    raise OutputError(
+        f"the {option} cannot be written",
+        cause=problem,
+        hint="name a file in an existing folder",
+        context={"option": option, "path": file},
+    )

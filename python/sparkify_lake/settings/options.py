@@ -63,6 +63,8 @@ class Option:
         sources: Where it may be set.
         native: Whether the engine receives it; the other options concern only the Python part.
         older_keys: Other keys with the same meaning in `lake.cfg` and `dl.cfg`.
+        repeatable: Whether the flag may be given several times; the values form a list.
+        section: A section of the files, each line of which is one value.
     """
 
     name: str
@@ -75,6 +77,8 @@ class Option:
     sources: frozenset[Source] = _ALL_SOURCES
     native: bool = True
     older_keys: tuple[str, ...] = ()
+    repeatable: bool = False
+    section: str = ""
 
     @property
     def flag(self) -> str:
@@ -190,6 +194,9 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="on_bad_file", kind="choice", group="limits", metavar="ACTION",
            choices=("refuse", "quarantine"),
            help="for files that are not JSON: refuse the run, or quarantine them"),
+    Option(name="expect", kind="list", group="limits", metavar="CONDITION", calls=_WRITING,
+           repeatable=True, section="EXPECTATIONS",
+           help="publish only if the tables meet this, such as 'songs.rows >= 100'"),
     Option(name="allow_duplicates", kind="flag", group="limits",
            help="read a log file that is a copy of another one; its plays count twice"),
     Option(name="allow_shrink", kind="flag", group="limits", calls=_WRITING,
@@ -214,6 +221,8 @@ OPTIONS: tuple[Option, ...] = (
            help="create a sample data set and run on it"),
     Option(name="report", kind="path", group="program", metavar="FILE", native=False, calls=_RUN_ONLY,
            help="also write the report as an HTML page, with charts of the lake"),
+    Option(name="metrics", kind="path", group="program", metavar="FILE", native=False, calls=_RUN_ONLY,
+           help="write metrics for Prometheus to this file, such as lake.prom"),
     Option(name="json", kind="flag", group="program", native=False, calls=_PROGRAM_ONLY,
            help="print the result as JSON"),
     Option(name="no_progress", kind="flag", group="program", native=False,
@@ -303,6 +312,7 @@ class PlanOptions(ReadOptions, RecoverOptions, total=False):
     table_names: str | Mapping[str, str] | None
     formats: str | Sequence[str] | None
     retain: int | None
+    expect: str | Sequence[str] | None
     adopt: bool | None
     allow_shrink: bool | None
     keep_gone: bool | None
@@ -313,6 +323,7 @@ class RunOptions(PlanOptions, total=False):
     """Keyword arguments of `run`, in addition to input and output."""
 
     report: Location | None
+    metrics: Location | None
     executor: object
     shard_size: int | str | None
 

@@ -123,7 +123,7 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
     /// Removes control files. A missing file is not an error.
     fn remove(&self, paths: &[String]) -> Result<()>;
 
-    /// Removes the staging area of a published version.
+    /// Removes the staging area of a published version, or of one that is not committed.
     fn remove_stage(&self, record: &CommitRecord) -> Result<()>;
 
     /// Removes files that earlier runs left and no version needs, before a run, if no other run can be active.

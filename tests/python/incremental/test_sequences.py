@@ -86,6 +86,39 @@ class BothFormatsDisk(DeltaDisk):
         return done
 
 
+class ExpectingDisk(DiskTarget):
+    """Input and lake in a folder. Two of three runs have expectations: the values are those of a rebuild."""
+
+    EXPECT = (
+        *(f"{table}.rows >= 0" for table in FOLDERS),
+        *(f"{column}.null_rate <= 100%" for column in ("songs.title", "songs.year", "artists.location")),
+        *(f"{column}.null_rate <= 100%" for column in ("users.gender", "time.hour", "songplays.song_id")),
+        "songplays.match_rate >= 0%",
+    )
+    runs = 0
+    values: dict[str, float] | None = None
+
+    def expecting(self, step: Step) -> Step:
+        return replace(step, options={**step.options, "expect": self.EXPECT}) if self.runs % 3 else step
+
+    def run(self, step: Step, tables: str) -> RunOutcome | None:
+        self.runs += 1
+        done = super().run(self.expecting(step), tables)
+        self.values = None if done is None or isinstance(done, Refusal) else values_of(done)
+        return done
+
+    def rebuild(self, step: Step, tables: str) -> tuple[RunOutcome, FileBodies]:
+        outcome, files = super().rebuild(self.expecting(step), tables)
+        if self.values is not None and not isinstance(outcome, Refusal):
+            assert self.values == values_of(outcome)
+            assert bool(self.values) == bool(self.runs % 3)
+        return outcome, files
+
+
+def values_of(report: Report) -> dict[str, float]:
+    return {one["metric"]: one["value"] for one in report["expectations"]}
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     with scratch_folder() as made:
@@ -109,9 +142,10 @@ def replay_and_check(folder: Path, sequence: Sequence, kind: type[DiskTarget] = 
         (DiskTarget, (50, 600)),
         (DeltaDisk, (20, 300)),
         (BothFormatsDisk, (8, 100)),
+        (ExpectingDisk, (10, 150)),
         (RetainedInputDisk, (20, 300)),
     ],
-    ids=["plain", "delta logs", "both formats", "retained input"],
+    ids=["plain", "delta logs", "both formats", "expectations", "retained input"],
 )
 def test_every_step_equals_a_rebuild(
     folder: Path,

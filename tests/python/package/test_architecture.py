@@ -32,6 +32,7 @@ CIRCULAR: Mapping[str, str] = {}
 LIBRARIES: Mapping[str, tuple[frozenset[str], bool]] = {
     "polars": (frozenset({"lake", "lake_highlights", "_native"}), False),
     "pyiceberg": (frozenset({"iceberg.catalog", "iceberg.commits", "iceberg.files"}), True),
+    "prometheus_client": (frozenset({"metrics"}), False),
     "rich": (frozenset({"render.progress"}), False),
     "airflow": (frozenset({"airflow", "airflow_lineage"}), True),
     "pyspark": (frozenset({"executors.spark", "session"}), True),

@@ -21,7 +21,8 @@ import sparkify_lake
 from sparkify_lake import lake_highlights
 from sparkify_lake.render.charts import ChartColumn, columns_over_time
 from sparkify_lake.render.html_report import write_page
-from sparkify_lake.results import highlights, report_parts, request_cost
+from sparkify_lake.results import expectations, highlights, report_parts, request_cost
+from sparkify_lake.results.expectations import ExpectationResult, PastValue
 from sparkify_lake.results.highlights import Favorite, Highlights, LevelShare, Period
 from sparkify_lake.results.run_report import RunReport, schema
 from support.processes import Finished
@@ -101,6 +102,21 @@ def test_the_page_shows_the_report() -> None:
         assert shown in text, shown
 
 
+def test_the_page_shows_expectations_with_the_values_of_the_last_versions() -> None:
+    html = report().to_html()
+    [drawn] = re.findall(r"<h2>Expectations</h2>.*?<table>(.*?)</table>", html)
+    rows = [
+        re.findall(r"<t[hd](?: [^>]*)?>(.*?)</t[hd]>", row) for row in drawn.split("</tr>") if row.strip()
+    ][:4]
+    assert rows == [
+        ["expectation", "result", "value", "version 2", "version 1"],
+        ["songplays.rows &gt;= 5000", "met", "6,820", "6,815", "5,810"],
+        ["songplays.age &lt;= 3 days", "met", "2 days 02 h", "2 h 03 min", "-"],
+        ["songs.rows.change &lt;= 20%", "met", "-", "-", "-"],
+    ]
+    assert "Expectations" not in report(expectations=()).to_html()
+
+
 def test_text_from_outside_is_escaped() -> None:
     html = report(output=EVIL, run_id=EVIL, credentials=EVIL).to_html()
     assert "<script" not in html
@@ -144,7 +160,11 @@ def made(isolated_module: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
     """A folder with sample data, its lake, and the page of the run."""
     folder = tmp_path_factory.mktemp("page")
     sparkify_lake.sample(folder / "data", quiet=True)
-    return folder, sparkify_lake.run(folder / "data", folder / "lake", report=folder / "run.html", quiet=True)
+    expect = ["songplays.rows >= 1", "songplays.match_rate >= 10%", "users.gender.null_rate <= 5%"]
+    ran = sparkify_lake.run(
+        folder / "data", folder / "lake", report=folder / "run.html", expect=expect, quiet=True
+    )
+    return folder, ran
 
 
 def test_highlights_match_the_tables(made: tuple[Path, RunReport]) -> None:
@@ -240,7 +260,7 @@ def test_the_schema_describes_reports(made: tuple[Path, RunReport]) -> None:
     described = schema()
     jsonschema.Draft202012Validator.check_schema(described)
     assert list(described["properties"]) == [field.name for field in fields(RunReport)]
-    for kind in (Highlights, Period, LevelShare, Favorite):
+    for kind in (Highlights, Period, LevelShare, Favorite, ExpectationResult, PastValue):
         assert list(described["$defs"][kind.__name__]["properties"]) == [one.name for one in fields(kind)]
     plain = made[1].to_dict()
     built = sparkify_lake.build(made[0] / "data", quiet=True).report.to_dict()
@@ -260,9 +280,9 @@ def texts(kind: type) -> dict[str, str]:
 
 def test_the_schema_has_the_texts_of_the_classes() -> None:
     described = schema()
-    homes = [vars(module) for module in (report_parts, highlights, request_cost)]
+    homes = [vars(module) for module in (report_parts, highlights, request_cost, expectations)]
     kinds = {name: next(home[name] for home in homes if name in home) for name in described["$defs"]}
-    assert len(kinds) >= 12
+    assert len(kinds) >= 14
     for kind, part in [(RunReport, described), *((kinds[name], described["$defs"][name]) for name in kinds)]:
         properties = part["properties"].items()
         assert {name: one.get("description") for name, one in properties} == texts(kind), kind.__name__
@@ -315,6 +335,7 @@ def test_a_browser_renders_the_page(width: int, made: tuple[Path, RunReport], tm
         "Plays per day",
         "Input",
         "Tables",
+        "Expectations",
         "Time by phase",
         "Run",
     ]

@@ -57,6 +57,16 @@ def test_fields_of_a_report() -> None:
     assert not plan().tables["users"].exists
 
 
+def test_text_of_expectations() -> None:
+    lines = [line.split("  ") for line in str(report()).splitlines() if "songplays.rows >=" in line]
+    assert [[cell for cell in line if cell] for line in lines] == [
+        ["songplays.rows >= 5000", "6,820", " 6,815", "met"]
+    ]
+    older = {name: value for name, value in run_mapping().items() if name != "expectations"}
+    assert RunReport.from_dict(older).expectations == (), "a report of an older release"
+    assert "expectation" not in str(RunReport.from_dict(older))
+
+
 def test_text_of_an_examination() -> None:
     lines = str(examination()).splitlines()
     assert lines[0] == "s3://b/x: 1 ok, 1 warning, 1 failed, 1 skipped"
@@ -213,6 +223,8 @@ def test_formatted_sizes(number: int, text: str) -> None:
         (119.7, "2 min 00 s"),
         (3599.6, "1 h 00 min"),
         (7384, "2 h 03 min"),
+        (172_000, "47 h 46 min"),
+        (172_800, "2 days 00 h"),
     ],
 )
 def test_formatted_durations(number: float, text: str) -> None:

@@ -53,7 +53,7 @@ def run_mapping() -> dict[str, Any]:
             {"name": "songplays", "folder": "songplays_table", "rows": 6820, "files": 1, "bytes": 310_000,
              "partitions": 1, "written": 1, "unchanged": 0, "removed": 2},
         ],
-        "plays": {"rows": 6820, "matched": 1},
+        "plays": {"rows": 6820, "matched": 1, "last_at": "2018-11-30T11:58:00.123Z"},
         "quarantine": "lake/_quarantine/x",
         "credentials": None,
         "warnings": [f"{EVIL} is empty"],
@@ -61,7 +61,20 @@ def run_mapping() -> dict[str, Any]:
         "threads": 2,
         "requests": None,
         "highlights": None,
+        "expectations": [
+            {"expectation": "songplays.rows >= 5000", "metric": "songplays.rows", "unit": "rows",
+             "limit": 5000.0, "value": 6820.0, "passed": True,
+             "history": [past_value(1, 5810.0), past_value(2, 6815.0)]},
+            {"expectation": "songplays.age <= 3 days", "metric": "songplays.age", "unit": "seconds",
+             "limit": 259200.0, "value": 182000.0, "passed": True, "history": [past_value(2, 7384.0)]},
+            {"expectation": "songs.rows.change <= 20%", "metric": "songs.rows.change", "unit": "share",
+             "limit": 0.2, "value": None, "passed": True, "history": []},
+        ],
     }  # fmt: skip
+
+
+def past_value(version: int, value: float) -> dict[str, Any]:
+    return {"version": version, "committed_at": f"2018-11-2{version}T12:00:00Z", "value": value}
 
 
 def plan_mapping() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -59,9 +60,17 @@ def assert_counts(report: Report, expected: oracle.Expected) -> None:
         assert reasons == counts.reasons, kind
         assert report["coerced"][kind] == counts.coerced, kind
     assert report["filtered"].get("page", 0) == expected.logs.filtered
-    assert report["plays"] == {"rows": len(expected.tables["songplays"]), "matched": expected.matched}
+    last = max((row[0] for row in expected.tables["time"]), default=None)
+    plays = {"rows": len(expected.tables["songplays"]), "matched": expected.matched, "last_at": moment(last)}
+    assert report["plays"] == plays
     bad = expected.songs.quarantined + expected.logs.quarantined
     assert min(20, bad) <= len(report["rejects"]) <= min(40, bad), "the first 20 of all, or of each kind"
+
+
+def moment(micros: int | None) -> str | None:
+    if micros is None:
+        return None
+    return f"{datetime(1970, 1, 1) + timedelta(microseconds=micros):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
 
 
 def add_counts(checked: Counter[str], expected: oracle.Expected) -> None:
