@@ -22,6 +22,7 @@ A module imports only modules and folders that come before it in this list, whic
     _engine           calls into the engine
     lake              the tables as Polars frames
     lake_highlights   queries for the HTML report
+    lineage           what a run reports to OpenLineage
     airflow_lineage   what a run reports to Airflow
     jobs              run, plan, build, sample
     diagnostics       doctor, check, status, recover

@@ -33,6 +33,7 @@ LIBRARIES: Mapping[str, tuple[frozenset[str], bool]] = {
     "polars": (frozenset({"lake", "lake_highlights", "_native"}), False),
     "rich": (frozenset({"render.progress"}), False),
     "airflow": (frozenset({"airflow", "airflow_lineage"}), True),
+    "openlineage": (frozenset({"lineage"}), False),
     "pyspark": (frozenset({"executors.spark", "session"}), True),
     "pyarrow": (frozenset({"executors.spark", "session"}), True),
     "ray": (frozenset({"executors.ray"}), False),
