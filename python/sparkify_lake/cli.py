@@ -117,6 +117,8 @@ def _run_command(words: Sequence[str]) -> int:
         return _doctor(given)
     if command == "ddl":
         return _ddl(given)
+    if command == "history":
+        return _history(given)
     if command in FILE_COMMANDS:
         return _write_files(command, given)
     for positional in POSITIONALS[command]:
@@ -152,6 +154,22 @@ def _doctor(given: dict[str, Any]) -> int:
     config = resolve("doctor", given, as_flags=True)
     with _log_on_stderr(config):
         return _print_result(diagnostics.doctor_with(location, config), config)
+
+
+def _history(given: dict[str, Any]) -> int:
+    from sparkify_lake.render.html_report import writable_path, write_page
+
+    file = given.pop("html")
+    path = None if file is None else writable_path(file, "html")
+    _merge_positional("OUTPUT", given)
+    config = resolve("history", given, as_flags=True)
+    with _log_on_stderr(config):
+        found = diagnostics.history_with(config, trends=path is not None)
+        if path is not None:
+            write_page(
+                found.to_html(), path, "the page of the history could not be written", "name another file"
+            )
+        return _print_result(found, config)
 
 
 def _ddl(given: dict[str, Any]) -> int:

@@ -12,7 +12,7 @@ from sparkify_lake.errors import UsageError
 from sparkify_lake.settings.options import OPTIONS, Option, suggestion
 
 Command = Literal[
-    "run", "config", "sample", "doctor", "check", "recover", "status", "ddl", "migrate", "init"
+    "run", "config", "sample", "doctor", "check", "recover", "status", "history", "ddl", "migrate", "init"
 ]  # fmt: skip
 
 # The positional arguments of each command.
@@ -24,13 +24,14 @@ POSITIONALS: Mapping[Command, tuple[str, ...]] = {
     "check": ("OUTPUT",),
     "recover": ("OUTPUT",),
     "status": ("OUTPUT", "INPUT"),
+    "history": ("OUTPUT",),
     "ddl": ("ENGINE", "OUTPUT"),
     "migrate": ("OLD_ETL",),
     "init": ("DIR",),
 }
 # `run` has no name on the command line.
 NAMED_COMMANDS: tuple[Command, ...] = (
-    "config", "sample", "doctor", "check", "recover", "status", "ddl", "migrate", "init",
+    "config", "sample", "doctor", "check", "recover", "status", "history", "ddl", "migrate", "init",
 )  # fmt: skip
 COMMON_FLAGS = ("json", "quiet", "verbose")
 SAMPLE_SIZES = {
@@ -47,6 +48,9 @@ OWN_FLAGS: Mapping[Command, Mapping[str, tuple[str, str]]] = {
     "ddl": {
         "format": ("FORMAT", "format of the tables: parquet, delta or iceberg [parquet]"),
         "database": ("NAME", "database, schema or data set of the engine for the tables [sparkify]"),
+    },
+    "history": {
+        "html": ("FILE", "also write a page with charts, also of plays and levels of users over time")
     },
     "migrate": {
         "output_dir": ("DIR", "folder for the new files; by default migrated/ next to the script"),

@@ -19,6 +19,7 @@ TITLES: Mapping[Command, str] = {
     "doctor": "sparkify-lake doctor: examine a location to read or write, such as s3://bucket/lake",
     "check": "sparkify-lake check: compare the files of a lake with its commit log; changes nothing",
     "status": "sparkify-lake status: show the newest version of a lake, and new input files",
+    "history": "sparkify-lake history: show the last versions of a lake",
     "recover": "sparkify-lake recover: publish the version that a stopped run committed",
     "ddl": "sparkify-lake ddl: print statements with which another engine reads the tables of a lake",
     "migrate": "sparkify-lake migrate: write lake.cfg and a new etl.py that replace an etl.py for Spark",
@@ -32,6 +33,7 @@ USAGES: Mapping[Command, tuple[str, ...]] = {
         "  {program} doctor LOCATION               examine a bucket or a folder: access, speed",
         "  {program} check OUTPUT                  compare the files of a lake with its commit log",
         "  {program} status OUTPUT [INPUT]         show the newest version of a lake, and new input files",
+        "  {program} history OUTPUT                show the last versions of a lake; --html writes a page",
         "  {program} recover OUTPUT                publish the version that a stopped run committed",
         "  {program} ddl ENGINE OUTPUT             print CREATE TABLE statements for Athena, Trino, ...",
         "  {program} sample DIR [options]          only create a sample data set",
@@ -51,6 +53,7 @@ USAGES: Mapping[Command, tuple[str, ...]] = {
         "",
         "  Exits with 0 if the version is completely published, otherwise with 75.",
     ),
+    "history": ("  {program} history [OUTPUT] [options]    reads the commit log: the last 16 versions",),
     "recover": (
         "  {program} recover [OUTPUT] [options]    then check the lake, with the exit codes of check",
     ),

@@ -30,7 +30,7 @@ ALLOWED: Mapping[tuple[str, str], str] = {
 CIRCULAR: Mapping[str, str] = {}
 # Where a library may be imported, and whether also when the module itself is imported.
 LIBRARIES: Mapping[str, tuple[frozenset[str], bool]] = {
-    "polars": (frozenset({"lake", "lake_highlights", "_native"}), False),
+    "polars": (frozenset({"lake", "lake_highlights", "lake_trends", "_native"}), False),
     "rich": (frozenset({"render.progress"}), False),
     "airflow": (frozenset({"airflow", "airflow_lineage"}), True),
     "openlineage": (frozenset({"lineage"}), False),
