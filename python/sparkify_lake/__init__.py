@@ -27,6 +27,7 @@ A module imports only modules and folders that come before it in this list, whic
     airflow_lineage   what a run reports to Airflow
     jobs              run, plan, build, sample
     diagnostics       doctor, check, status, history, recover
+    watch             looks for new input, and runs when there is some
     ddl               statements with which other engines read a lake
     session           a Spark session without a JVM, on Sail
     etl_arguments     what drivers of the Spark job pass to its functions

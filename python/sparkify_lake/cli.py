@@ -117,8 +117,8 @@ def _run_command(words: Sequence[str]) -> int:
         return _doctor(given)
     if command == "ddl":
         return _ddl(given)
-    if command == "history":
-        return _history(given)
+    if command in ("history", "watch"):
+        return _history(given) if command == "history" else _watch(given)
     if command in FILE_COMMANDS:
         return _write_files(command, given)
     for positional in POSITIONALS[command]:
@@ -170,6 +170,24 @@ def _history(given: dict[str, Any]) -> int:
                 found.to_html(), path, "the page of the history could not be written", "name another file"
             )
         return _print_result(found, config)
+
+
+def _watch(given: dict[str, Any]) -> int:
+    from sparkify_lake.watch import describe_run, interval_seconds, watch_with
+
+    interval = interval_seconds(given.pop("interval") or "60s")
+    for positional in POSITIONALS["watch"]:
+        _merge_positional(positional, given)
+    config = resolve("run", given, as_flags=True)
+    with _log_on_stderr(config):
+        watch_with(
+            config,
+            interval,
+            lambda report: print_result(
+                report.to_json(indent=None) if config.is_on("json") else describe_run(report)
+            ),
+        )
+    return 0
 
 
 def _ddl(given: dict[str, Any]) -> int:

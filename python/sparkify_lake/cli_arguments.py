@@ -12,7 +12,8 @@ from sparkify_lake.errors import UsageError
 from sparkify_lake.settings.options import OPTIONS, Option, suggestion
 
 Command = Literal[
-    "run", "config", "sample", "doctor", "check", "recover", "status", "history", "ddl", "migrate", "init"
+    "run", "config", "sample", "doctor", "check", "recover", "status", "history", "watch", "ddl", "migrate",
+    "init",
 ]  # fmt: skip
 
 # The positional arguments of each command.
@@ -25,13 +26,14 @@ POSITIONALS: Mapping[Command, tuple[str, ...]] = {
     "recover": ("OUTPUT",),
     "status": ("OUTPUT", "INPUT"),
     "history": ("OUTPUT",),
+    "watch": ("INPUT", "OUTPUT"),
     "ddl": ("ENGINE", "OUTPUT"),
     "migrate": ("OLD_ETL",),
     "init": ("DIR",),
 }
 # `run` has no name on the command line.
 NAMED_COMMANDS: tuple[Command, ...] = (
-    "config", "sample", "doctor", "check", "recover", "status", "history", "ddl", "migrate", "init",
+    "config", "sample", "doctor", "check", "recover", "status", "history", "watch", "ddl", "migrate", "init",
 )  # fmt: skip
 COMMON_FLAGS = ("json", "quiet", "verbose")
 SAMPLE_SIZES = {
@@ -52,6 +54,7 @@ OWN_FLAGS: Mapping[Command, Mapping[str, tuple[str, str]]] = {
     "history": {
         "html": ("FILE", "also write a page with charts, also of plays and levels of users over time")
     },
+    "watch": {"interval": ("TIME", "time between two looks at the input: 30s, 5m, 1h [60s]")},
     "migrate": {
         "output_dir": ("DIR", "folder for the new files; by default migrated/ next to the script"),
         "dry_run": ("", "print the report, but write no files"),
@@ -126,6 +129,8 @@ def options_of(command: Command) -> list[Option]:
     """Returns the options that a command accepts."""
     if command in ("run", "config"):
         return list(OPTIONS)
+    if command == "watch":
+        return [option for option in OPTIONS if option.name not in ("dry_run", "report", "sample")]
     if command in FILE_COMMANDS:
         return [option for option in OPTIONS if option.name == "json"]
     common = (*COMMON_FLAGS, "no_progress") if command == "sample" else COMMON_FLAGS

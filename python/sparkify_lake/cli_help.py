@@ -20,6 +20,7 @@ TITLES: Mapping[Command, str] = {
     "check": "sparkify-lake check: compare the files of a lake with its commit log; changes nothing",
     "status": "sparkify-lake status: show the newest version of a lake, and new input files",
     "history": "sparkify-lake history: show the last versions of a lake",
+    "watch": "sparkify-lake watch: look for new input again and again, and run when something is new",
     "recover": "sparkify-lake recover: publish the version that a stopped run committed",
     "ddl": "sparkify-lake ddl: print statements with which another engine reads the tables of a lake",
     "migrate": "sparkify-lake migrate: write lake.cfg and a new etl.py that replace an etl.py for Spark",
@@ -34,6 +35,7 @@ USAGES: Mapping[Command, tuple[str, ...]] = {
         "  {program} check OUTPUT                  compare the files of a lake with its commit log",
         "  {program} status OUTPUT [INPUT]         show the newest version of a lake, and new input files",
         "  {program} history OUTPUT                show the last versions of a lake; --html writes a page",
+        "  {program} watch INPUT OUTPUT            run whenever there is new input",
         "  {program} recover OUTPUT                publish the version that a stopped run committed",
         "  {program} ddl ENGINE OUTPUT             print CREATE TABLE statements for Athena, Trino, ...",
         "  {program} sample DIR [options]          only create a sample data set",
@@ -54,6 +56,12 @@ USAGES: Mapping[Command, tuple[str, ...]] = {
         "  Exits with 0 if the version is completely published, otherwise with 75.",
     ),
     "history": ("  {program} history [OUTPUT] [options]    reads the commit log: the last 16 versions",),
+    "watch": (
+        "  {program} watch [INPUT [OUTPUT]] [options]    accepts the options of a run",
+        "",
+        "  Prints one line per run, or with --json one report per line. After temporary failures, the",
+        "  pauses become longer. SIGTERM or SIGINT between two runs ends the program with 0.",
+    ),
     "recover": (
         "  {program} recover [OUTPUT] [options]    then check the lake, with the exit codes of check",
     ),

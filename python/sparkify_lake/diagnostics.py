@@ -163,9 +163,13 @@ def status_with(config: Config) -> Status:
     """Returns the status of a lake with resolved settings."""
     inputs = ("input", "song_data", "log_data")
     config = config.without(*(name for name in inputs if config.explicit(name) is None))
-    config = _with_output(config)
-    result = _engine.call(config, lambda: _engine.native().status(config.native_options()))
-    return Status.from_dict(result)
+    return status_of_input(_with_output(config))
+
+
+def status_of_input(config: Config) -> Status:
+    """Returns the status of a lake, with the changes at the configured input."""
+    config = replace(config, call="status")
+    return Status.from_dict(_engine.call(config, lambda: _engine.native().status(config.native_options())))
 
 
 def history_with(config: Config, *, trends: bool = False) -> History:

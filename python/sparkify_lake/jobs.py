@@ -105,7 +105,7 @@ def build(input: str | PathLike[str] | None = None, **options: Unpack[ReadOption
     mask_secrets(options)
     config = resolve("build", {"input": input, **options})
     if not config.is_on("sample"):
-        frames, report = _call("build", _checked(config))
+        frames, report = _call("build", checked(config))
         return Star(**frames, report=RunReport.from_dict(report))
     from tempfile import TemporaryDirectory
 
@@ -248,7 +248,7 @@ def make_sample(directory: str, sizes: Mapping[str, int], config: Config) -> Sam
 def _with_sample(config: Config) -> Config:
     """Creates the sample if it is requested, and uses it as the input."""
     if not config.is_on("sample"):
-        return _checked(config)
+        return checked(config)
     _engine.log_warnings(config)
     # Only arguments count: sample data must never be written to a lake that a file or the environment names.
     directory, output = config.explicit("input"), config.explicit("output") or SAMPLE_OUTPUT
@@ -274,7 +274,7 @@ def _has_contents(directory: str) -> bool:
     return path.is_file() or (path.is_dir() and any(path.iterdir()))
 
 
-def _checked(config: Config) -> Config:
+def checked(config: Config) -> Config:
     """Rejects settings without an input or an output."""
     _engine.log_warnings(config)
     reject_empty_range(config)

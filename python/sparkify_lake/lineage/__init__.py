@@ -1,1 +1,1 @@
-"""What a run reports to OpenLineage."""
+"""Lineage of runs for OpenLineage: datasets with facets, and events."""

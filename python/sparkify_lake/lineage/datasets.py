@@ -31,7 +31,7 @@ _REASONS_OF_NULLS = frozenset({"missing_required", "null_required"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """What a run reads and writes.
+    """The datasets that a run reads and writes.
 
     Attributes:
         inputs: The inputs.

@@ -136,7 +136,7 @@ class LevelPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trends:
-    """What the tables of the newest version contain over time.
+    """The contents of the tables of the newest version over time.
 
     Attributes:
         unit: The length of a period: "day", or "month" when there are more than 400 days.

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("isolated")
 
 @pytest.fixture
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No configuration of OpenLineage; the client adds variables of its own, which are removed again."""
+    """No configuration of OpenLineage; the variables that the client adds are removed again."""
     monkeypatch.setenv("HOME", str(tmp_path))
     before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("OPENLINEAGE_")}
     os.environ |= {name: value for name, value in before.items() if name == "OPENLINEAGE_SPEC"}

@@ -32,12 +32,12 @@ from referencing.jsonschema import DRAFT202012
 
 Event = dict[str, Any]
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
-# Facets have schemas of their own, which their `_schemaURL` names.
+# The `_schemaURL` of a facet names its schema.
 _FACET = {"type": "object", "required": ["_producer", "_schemaURL"]}
 
 
 class Receiver:
-    """What an HTTP server has received.
+    """The requests that an HTTP server has received.
 
     Attributes:
         url: Its address, for `OPENLINEAGE_URL`.
@@ -157,7 +157,7 @@ def _type_schema(cls: Any, definitions: dict[str, Any]) -> Any:
         return {"enum": [one.value for one in cls]}
     name = f"{cls.__module__}.{cls.__name__}"
     if name not in definitions:
-        # A facet without a schema of its own, such as those of Airflow, may have any keys.
+        # A facet without a schema, such as those of Airflow, may have any keys.
         is_open = cls.__module__ == facet_v2.BaseFacet.__module__ and issubclass(cls, facet_v2.BaseFacet)
         definition = definitions[name] = {"type": "object", "additionalProperties": is_open}
         hints, fields = typing.get_type_hints(cls), attr.fields(cls)
