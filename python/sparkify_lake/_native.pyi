@@ -79,6 +79,9 @@ def check(
 def status(options: Mapping[str, object]) -> dict[str, Any]:
     """Returns the newest version of the lake at `output`, and what has changed at a given input."""
 
+def history(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
+    """Returns the versions of the lake at `output` that its commit log has."""
+
 def recover(
     options: Mapping[str, object], on_tick: OnTick | None, iceberg: IcebergWriter | None = None
 ) -> dict[str, Any]:

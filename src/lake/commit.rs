@@ -154,7 +154,7 @@ impl Committed {
         let finish = || {
             write_fence::wait_out_stale_writers(storage, &record, stage.lake.head.as_ref(), cancel)?;
             let stamps = storage.replay(&record, Some(&*stage.storage), looked, cancel)?;
-            commit_log::mark_published(storage, &PublishedMarker { version, run: Some(record.run.clone()), stamps })?;
+            commit_log::mark_published(storage, &PublishedMarker::new(&record, stamps))?;
             storage.remove(&outdated_state_files(&record, stage.lake.head.as_ref()))?;
             storage.remove_stage(&record)?;
             storage.clean_up_after(&record.run, &record.state_files().map(|file| file.name.clone()).collect())

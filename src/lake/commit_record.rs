@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use chrono::{SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -98,6 +99,17 @@ pub(super) struct PublishedMarker {
     pub run: Option<String>,
     /// The stamps, by table folder and by path below it.
     pub stamps: BTreeMap<String, BTreeMap<String, String>>,
+    /// When the version was published in full; RFC 3339, UTC. Absent in markers of older releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_at: Option<String>,
+}
+
+impl PublishedMarker {
+    /// The marker of a version that has just been published in full.
+    pub(super) fn new(record: &CommitRecord, stamps: BTreeMap<String, BTreeMap<String, String>>) -> Self {
+        let now = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+        Self { version: record.version, run: Some(record.run.clone()), stamps, published_at: Some(now) }
+    }
 }
 
 impl CommitRecord {

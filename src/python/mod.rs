@@ -129,6 +129,14 @@ fn status(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<PyAny>>
     convert::to_python(py, &status)
 }
 
+/// Returns the versions of the lake at `output`, from its commit log.
+#[pyfunction]
+fn history(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
+    let config = configuration(py, options)?;
+    let history = bridge::call(py, on_tick, |context| job::history::history(&config, context))?;
+    convert::to_python(py, &history)
+}
+
 /// Returns the folders, the partitions and the column names of the lake at `output`, from its commit log.
 #[pyfunction]
 fn lake_tables(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<PyAny>> {
@@ -305,6 +313,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(star_schema, module)?)?;
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
     module.add_function(wrap_pyfunction!(lake_layout, module)?)?;
+    module.add_function(wrap_pyfunction!(history, module)?)?;
     module.add_function(wrap_pyfunction!(look, module)?)?;
     module.add_function(wrap_pyfunction!(aws_settings, module)?)?;
     module.add_function(wrap_pyfunction!(kernel, module)?)?;

@@ -21,7 +21,8 @@ from sparkify_lake.settings.locations import normalized
 
 Kind = Literal["location", "choice", "list", "size", "number", "text", "flag", "path"]
 Call = Literal[
-    "run", "plan", "build", "open_lake", "doctor", "check", "recover", "status", "ddl", "program"
+    "run", "plan", "build", "open_lake", "doctor", "check", "recover", "status", "history", "ddl",
+    "program",
 ]  # fmt: skip
 Group = Literal["locations", "store", "tables", "limits", "program"]
 Source = Literal["argument", "environment", "file", "aws"]
@@ -38,7 +39,7 @@ GROUPS: Mapping[Group, str] = {
 
 _WRITING: frozenset[Call] = frozenset({"run", "plan"})
 _READING: frozenset[Call] = frozenset({"run", "plan", "build"})
-_OPENING: frozenset[Call] = frozenset({"open_lake", "check", "recover", "status", "ddl"})
+_OPENING: frozenset[Call] = frozenset({"open_lake", "check", "recover", "status", "history", "ddl"})
 _ALL_CALLS: frozenset[Call] = _READING | _OPENING | {"doctor"}
 _STORING: frozenset[Call] = _WRITING | {"recover", "doctor"}
 _RUN_ONLY: frozenset[Call] = frozenset({"run"})
@@ -168,10 +169,10 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="compression", kind="choice", group="tables", metavar="CODEC", calls=_WRITING,
            choices=("snappy", "zstd", "none"), help="compression of the Parquet files: snappy, zstd or none"),
     Option(name="table_names", kind="text", group="tables", metavar="NAMES",
-           calls=_WRITING | {"open_lake", "ddl"},
+           calls=_WRITING | {"open_lake", "history", "ddl"},
            help="folder names: classic, plain, or songs=tracks,users=users/users.parquet"),
     Option(name="column_names", kind="text", group="tables", metavar="NAMES",
-           calls=_READING | {"open_lake", "ddl"},
+           calls=_READING | {"open_lake", "history", "ddl"},
            help="new names of columns: artists.name=artist_name,users.user_id=userId"),
     Option(name="formats", kind="list", group="tables", metavar="NAMES", calls=_WRITING,
            choices=("parquet", "delta", "iceberg"),
@@ -343,7 +344,7 @@ class StatusOptions(StoreOptions, total=False):
 
 
 class LakeOptions(StoreOptions, total=False):
-    """Keyword arguments of `open_lake`."""
+    """Keyword arguments of `open_lake` and `history`."""
 
     table_names: str | Mapping[str, str] | None
     column_names: str | Mapping[str, str] | None

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 import sparkify_lake
+from sparkify_lake.settings.resolve import resolve
+from sparkify_lake.watch import watch_with
 from support.lake_files import WITH_HISTORY
 from support.s3_jobs import Data, differences, options, sample
 from support.s3_proxy import Proxy
@@ -279,3 +281,24 @@ def test_a_run_that_loses_its_version_starts_again(weed_bucket: Bucket, tmp_path
         assert sorted(versions) == [1, 2]
         last = sparkify_lake.run(bucket.url("in"), bucket.url(lake), **given)
         assert last.state == "unchanged" and last.input["logs"].files == 60
+
+
+@pytest.mark.timeout(60)
+def test_the_requests_of_a_watch(weed_bucket: Bucket, proxy: Proxy, data: Data) -> None:
+    """A look lists the input and the commit log, and reads three small objects."""
+    bucket = weed_bucket
+    bucket.upload(data.input, "in")
+    looks: list[dict[str, int]] = []
+
+    def pause(_: float) -> None:
+        looks.append(dict(proxy.count()))
+        proxy.clear()
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+
+    where = {**options(proxy), **bucket.server.keys.arguments, "quiet": True}
+    watch_with(
+        resolve("run", {"input": bucket.url("in"), "output": bucket.url("lake"), **where}), 60.0, str, pause
+    )
+    assert looks[0]["PUT"] > 0, "the first look finds new input"
+    assert looks[1] == looks[2] == {"LIST": 5, "GET": 3}, "as docs/arrival.md says"
