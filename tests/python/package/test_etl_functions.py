@@ -33,7 +33,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
     """The options of each call of a fake engine."""
     asked: list[dict[str, object]] = []
 
-    def run(options: dict[str, object], on_tick: object, binding: object) -> dict[str, Any]:
+    def run(options: dict[str, object], on_tick: object, binding: object, iceberg: object) -> dict[str, Any]:
         asked.append(options)
         return run_mapping()
 

@@ -19,7 +19,9 @@ class FakeEngine:
         if self.failure is not None:
             raise self.failure
 
-    def run(self, options: dict[str, object], on_tick: object, binding: object) -> dict[str, Any]:
+    def run(
+        self, options: dict[str, object], on_tick: object, binding: object, iceberg: object
+    ) -> dict[str, Any]:
         self._called("run", options)
         return run_mapping()
 
