@@ -16,16 +16,17 @@ use crate::s3::stores::Stores;
 /// are not an error: the result lists them.
 pub fn check(config: &Config, context: &Context<'_>) -> Result<LakeCheck> {
     let stores = Stores::new(&config.store, &context.cancel);
-    check_at(&JobSpec::output_root(config)?, &stores, context)
+    check_at(&JobSpec::output_root(config)?, &stores, context).map(|(check, _)| check)
 }
 
-/// Compares the lake at a location with its commit log.
-pub(super) fn check_at(location: &Location, stores: &Stores, context: &Context<'_>) -> Result<LakeCheck> {
+/// Compares the lake at a location with its commit log; also returns whether it has Iceberg tables.
+pub(super) fn check_at(location: &Location, stores: &Stores, context: &Context<'_>) -> Result<(LakeCheck, bool)> {
     let mut check = lake::check(location, stores, &context.cancel)?;
-    if !lake::iceberg::add_problems(&mut check, location, stores, context.iceberg)? {
+    let has_iceberg = lake::iceberg::add_problems(&mut check, location, stores, context.iceberg)?;
+    if has_iceberg && context.iceberg.is_none() {
         context.note(Level::Info, || {
             "the files of the Iceberg tables were not compared: pyiceberg is not installed".into()
         });
     }
-    Ok(check)
+    Ok((check, has_iceberg))
 }

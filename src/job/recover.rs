@@ -15,14 +15,13 @@ use crate::s3::stores::Stores;
 pub fn recover(config: &Config, context: &Context<'_>) -> Result<LakeCheck> {
     let stores = Stores::new(&config.store, &context.cancel);
     let location = JobSpec::output_root(config)?;
-    let found = check_at(&location, &stores, context)?;
-    let has_iceberg_problem = found.problems.iter().any(|problem| problem.path.starts_with("_etl/iceberg/"));
-    if found.is_published && !has_iceberg_problem {
+    let (found, has_iceberg) = check_at(&location, &stores, context)?;
+    if found.is_published && !has_iceberg {
         return Ok(found);
     }
-    // Opening a lake for writing completes the publication.
+    // Opening a lake for writing completes the publication. A catalog of Iceberg tables can be late too.
     let lake = Lake::open(&location, &stores, &context.cancel)?;
     lake.recover_iceberg(&location, context.iceberg)?;
     drop(lake);
-    check_at(&location, &stores, context)
+    check_at(&location, &stores, context).map(|(check, _)| check)
 }

@@ -9,8 +9,7 @@ use crate::location::Location;
 use crate::runtime::iceberg_writer::IcebergWriter;
 use crate::s3::stores::Stores;
 
-/// Adds to the result of a check what is wrong with the Iceberg tables; returns false if their files were not compared,
-/// because there is no writer.
+/// Adds to the result of a check what is wrong with the Iceberg tables; returns whether there are any.
 ///
 /// # Errors
 /// The same as [`crate::lake::check`], and those of the writer.
@@ -23,7 +22,7 @@ pub(crate) fn add_problems(
     let (storage, head) = open_newest(location, stores)?;
     let tables = published(&head.record);
     if !head.is_published || tables.is_empty() {
-        return Ok(true);
+        return Ok(false);
     }
     let known = IcebergTables::read(&*storage, url_of(location)?)?;
     let nothing = TableMetadata::default();
@@ -35,7 +34,7 @@ pub(crate) fn add_problems(
         }
     }
     if found.is_empty() {
-        return Ok(writer.is_some());
+        return Ok(true);
     }
     let way = if found.iter().all(|problem| matches!(problem.what, "missing" | "outdated")) {
         format!("run again, or run `sparkify-lake recover {}`, to publish the Iceberg tables", check.location)
@@ -43,7 +42,7 @@ pub(crate) fn add_problems(
         "move the folders of these tables in _etl/iceberg away and run again, which begins new tables".to_owned()
     };
     check.add_problems(found, &way);
-    Ok(writer.is_some())
+    Ok(true)
 }
 
 fn problem(

@@ -15,7 +15,7 @@ use crate::lake::table_record::FileRecord;
 use crate::tables::partition_path;
 
 /// Files per manifest. Fewer mean more manifests to read, more mean a slower commit.
-const FILES_PER_MANIFEST: usize = 1000;
+const FILES_PER_MANIFEST: usize = 500;
 
 /// The number of manifests of a table with `files` files.
 pub(super) fn count_of_manifests(files: usize) -> u64 {

@@ -45,15 +45,18 @@ def stops(random: Random, seconds: float) -> list[tuple[float, int]]:
     return signals
 
 
-@pytest.mark.parametrize("formats", ["parquet", "delta"])
+@pytest.mark.parametrize("formats", ["parquet", "delta,iceberg"])
 def test_overlapping_runs_equal_sequential_runs(folder: Path, rounds: Rounds, formats: str) -> None:
-    folder = folder / formats
+    if "iceberg" in formats:
+        pytest.importorskip("pyiceberg", reason="needs the package pyiceberg")
+    folder /= formats
     folder.mkdir()
     random = Random(rounds.seed)
     print(f"seed {rounds.seed}")
     ends: Counter[str] = Counter()
     with ExitStack() as stack:
-        fork_servers = [stack.enter_context(ForkServer(env={"SPARKIFY_FORMATS": formats})) for _ in range(4)]
+        env = {"SPARKIFY_FORMATS": formats}
+        fork_servers = [stack.enter_context(ForkServer(env=env)) for _ in range(4)]
         versions = Versions.make(folder, fork_servers[0], 4)
         lake = folder / "shared"
         seconds = fork_servers[0].run(versions.sources[0], lake)["seconds"]

@@ -77,15 +77,20 @@ def test_a_commit_that_a_stopped_run_left_out_is_made_up_for(
     place.run(formats="iceberg", iceberg_catalog="local", retain=5)
     place.keep(5)
 
-    def stop(name: str, published: object) -> None:
-        raise OSError("the catalog is on fire")
+    publish, calls = catalogs.publish, []
+
+    def stop(name: str, published: Any) -> None:
+        calls.append(name)
+        if len(calls) > 1:  # the first call is for the version before
+            raise OSError("the catalog is on fire")
+        publish(name, published)
 
     with monkeypatch.context() as patch:
         patch.setattr(catalogs, "publish", stop)
         with pytest.raises(RetryableError, match="Iceberg tables are not") as failed:
             place.run(iceberg_catalog="local")
         assert "catalog is on fire" in str(failed.value)
-    assert versions("songplays") == [1]
+    assert versions("songplays") == [1] and sparkify_lake.status(place.lake).version == 2
     place.keep(7) if way == "run with other input" else None
     if way == "recover":
         sparkify_lake.recover(place.lake, iceberg_catalog="local")

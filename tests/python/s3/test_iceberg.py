@@ -17,6 +17,7 @@ from support.crash_harness import ForkServer, Versions, scratch_folder
 from support.growing_input import GrowingInput
 from support.lake_files import FOLDERS
 from support.rounds import Rounds
+from support.s3_faults import Fault
 from support.s3_jobs import home, new_bucket, options
 from support.s3_proxy import Proxy
 from support.s3_servers import Bucket, Server
@@ -122,3 +123,18 @@ def test_a_run_with_both_formats_killed_at_every_change(
     tables = FOLDERS.keys()
     lake = crash.download()
     assert {path.parent.parent.name for path in lake.rglob("version-hint.text")} == tables
+
+
+def test_overlapping_runs_with_both_formats(crash: CrashTest, rounds: Rounds) -> None:
+    test_crashes.test_overlapping_runs_equal_sequential_runs(crash, rounds)
+
+
+@pytest.mark.parametrize("fault", ["error 500", "reset after"])
+def test_a_run_with_both_formats_and_every_request_failing(
+    crash: CrashTest, rounds: Rounds, fault: Fault
+) -> None:
+    test_crashes.test_a_run_with_every_request_failing(crash, rounds, fault, True, {75})
+
+
+def test_a_run_with_both_formats_that_is_paused_during_many_versions(crash: CrashTest) -> None:
+    test_crashes.test_a_run_paused_during_many_versions_starts_again(crash)
