@@ -63,7 +63,7 @@ class Star(Displayed, Mapping[str, "DataFrame"]):
         return (table for table in _engine.star_schema() if getattr(self, table) is not None)
 
     def __len__(self) -> int:
-        return len(list(iter(self)))
+        return sum(1 for _ in self)
 
     def _title(self) -> str:
         return "star schema in memory"
