@@ -132,6 +132,8 @@ def _run_command(words: Sequence[str]) -> int:
             return _print_result(diagnostics.check_with(config), config)
     if given["dry_run"] and given["report"]:
         raise UsageError("a dry run has no HTML report", hint="leave out --report or --dry-run")
+    if given["dry_run"] and given["metrics"]:
+        raise UsageError("a dry run has no metrics", hint="leave out --metrics or --dry-run")
     config = resolve("plan" if given["dry_run"] else "run", given, as_flags=True)
     with _log_on_stderr(config):
         if command == "config":

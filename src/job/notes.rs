@@ -2,7 +2,6 @@
 
 use crate::lake::read_summary::ReadSummary;
 use crate::lake::{Published, TableChanges};
-use crate::quality::expectations::CheckedExpectation;
 use crate::runtime::context::Context;
 use crate::runtime::progress::Level;
 
@@ -30,13 +29,5 @@ pub(super) fn note_changes(published: &Published, context: &Context<'_>) {
         let name = table.name();
         context
             .note(Level::Info, || format!("{name}: {written} files written, {unchanged} unchanged, {removed} removed"));
-    }
-}
-
-/// Notes the expectations that are met.
-pub(super) fn note_expectations(checked: &[CheckedExpectation], context: &Context<'_>) {
-    for CheckedExpectation { expectation, value, .. } in checked {
-        let value = value.map_or_else(|| "none".to_owned(), |value| value.to_string());
-        context.note(Level::Info, || format!("the expectation {expectation} is met: the value is {value}"));
     }
 }

@@ -18,16 +18,17 @@ use crate::incremental::{retained_input, state, time_range};
 use crate::input::file_identity;
 use crate::input::input_files::InputFiles;
 use crate::input::sources::JobSpec;
+use crate::job::expectations;
 use crate::job::list_input::list_and_open;
-use crate::job::notes::{note_changes, note_expectations, note_records};
+use crate::job::notes::{note_changes, note_records};
 use crate::job::pipeline::{self, ReadContext, Songs};
 use crate::lake::checkpoint::{Checkpoint, IncrementalState, Manifest};
 use crate::lake::read_summary::ReadSummary;
 use crate::lake::{self, CommitInfo};
-use crate::quality::expectations::Candidate;
+use crate::quality::expectations::figures;
+use crate::quality::gate;
 use crate::quality::input_stats::InputStats;
 use crate::quality::read_stats::ReadStats;
-use crate::quality::{expectations, gate};
 use crate::report::run_report::Report;
 use crate::runtime::clock::PhaseClock;
 use crate::runtime::context::Context;
@@ -89,12 +90,8 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
         && let Some(current) = stage.intact_version()
     {
         stage.lake().must_be_newest()?;
-        if let Some(newest) = stage.lake().record() {
-            let (tables, summary, now) = (&newest.tables, increment.summary, report.started_at.as_str());
-            let candidate = Candidate { tables, newest: Some(newest), summary, now };
-            report.expectations = expectations::check(&spec.config, &candidate)?;
-            note_expectations(&report.expectations, context);
-        }
+        let (newest, now) = (stage.lake().record(), &report.started_at);
+        report.expectations = expectations::check_newest(spec, newest, increment.summary, now, context)?;
         clock.end("discover");
         context.note(Level::Info, || format!("nothing has changed since version {}", current.version));
         context.begin(Phase::Done, 0);
@@ -127,17 +124,8 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
 
     context.begin(Phase::Commit, 0);
     drop(run_plan);
-    let staged = stage.seal()?;
-    let (tables, newest, now) = (staged.tables(), staged.lake().record(), report.started_at.as_str());
-    report.expectations =
-        match expectations::check(&spec.config, &Candidate { tables, newest, summary: &rest.summary, now }) {
-            Ok(checked) => checked,
-            Err(error) => {
-                staged.discard();
-                return Err(error.into());
-            }
-        };
-    note_expectations(&report.expectations, context);
+    let (staged, checked) =
+        expectations::check_staged(spec, stage.seal()?, &rest.summary, &report.started_at, context)?;
     let checkpoint = Checkpoint {
         tables: BTreeSet::new(),
         retains_for: BTreeSet::new(),
@@ -147,7 +135,8 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
         state: rest.state,
     };
     let (committed_at, options) = (report.started_at.clone(), spec.config.table_options());
-    let figures = expectations::figures(&report.expectations);
+    let figures = figures(&checked);
+    report.expectations = checked;
     let info = CommitInfo { committed_at, options, checkpoint, figures };
     let published = staged.commit(info, &context.cancel)?.publish(&context.cancel, context.iceberg)?;
     note_changes(&published, context);

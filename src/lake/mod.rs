@@ -43,7 +43,7 @@ mod write_fence;
 
 pub(crate) use check::check;
 pub use check::{LakeCheck, Problem};
-pub(crate) use commit::{CommitInfo, Published};
+pub(crate) use commit::{CommitInfo, Published, Staged};
 pub(crate) use commit_log::{KEPT_VERSIONS, was_overtaken};
 pub use history::LakeHistory;
 pub(crate) use history::history;

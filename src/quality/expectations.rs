@@ -192,3 +192,24 @@ fn duration(seconds: f64) -> String {
         _ => format!("{seconds:.0} seconds"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_a_unit_of_which_there_are_at_least_two() {
+        for (seconds, text) in [
+            (0.0, "0 seconds"),
+            (119.0, "119 seconds"),
+            (120.0, "2.0 minutes"),
+            (7_199.0, "120.0 minutes"),
+            (7_200.0, "2.0 hours"),
+            (90_000.0, "25.0 hours"),
+            (172_800.0, "2.0 days"),
+            (276_480.0, "3.2 days"),
+        ] {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+}

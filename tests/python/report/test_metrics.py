@@ -228,6 +228,13 @@ def test_the_missing_library_is_named_before_the_run(
     assert not (tmp_path / "lake").exists()
 
 
+def test_a_dry_run_has_no_metrics(source: Path, tmp_path: Path, program: Callable[..., Finished]) -> None:
+    done = program(source, "lake", "--dry-run", "--metrics", "lake.prom", cwd=tmp_path)
+    assert done.returncode == 64 and "a dry run has no metrics" in done.stderr
+    done = program(source, "lake", "--dry-run", cwd=tmp_path, env={"SPARKIFY_METRICS": "lake.prom"})
+    assert done.returncode == 0 and not (tmp_path / "lake.prom").exists(), done.stderr
+
+
 def test_the_program_writes_metrics(source: Path, tmp_path: Path, program: Callable[..., Finished]) -> None:
     environment = {"SPARKIFY_METRICS": str(tmp_path / "lake.prom")}
     for arguments, code in ((("--threads", "1"), 0), (("--expect", "songs.rows >= 99"), 65)):
