@@ -20,7 +20,7 @@ TITLES: Mapping[Command, str] = {
     "check": "sparkify-lake check: compare the files of a lake with its commit log; changes nothing",
     "status": "sparkify-lake status: show the newest version of a lake, and new input files",
     "history": "sparkify-lake history: show the last versions of a lake",
-    "watch": "sparkify-lake watch: look for new input again and again, and run when something is new",
+    "watch": "sparkify-lake watch: look for new input at intervals, and run when something is new",
     "recover": "sparkify-lake recover: publish the version that a stopped run committed",
     "ddl": "sparkify-lake ddl: print statements with which another engine reads the tables of a lake",
     "migrate": "sparkify-lake migrate: write lake.cfg and a new etl.py that replace an etl.py for Spark",

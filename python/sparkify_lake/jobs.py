@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sparkify_lake import _engine, iceberg
@@ -215,6 +216,7 @@ def _reported(config: Config, execute: Callable[[], RunReport], sends_lineage: b
 
         if not sends_lineage or is_in_task():
             return reported_by_task(config, execute, sends_events=sends_lineage)
+        execute = partial(reported_by_task, config, execute, sends_events=False)
     if sends_lineage and has_openlineage():
         from sparkify_lake.lineage.reporting import reported
 

@@ -1,4 +1,4 @@
-"""The command `watch`: looks at the input again and again, and runs when something is new.
+"""The command `watch`: looks at the input at intervals, and runs when something is new.
 
 Invariant: one process and one run at a time; a run begins only after a look has found a change that the run
 before did not leave; a signal ends the watch between two runs with exit code 0.
@@ -106,7 +106,7 @@ def watch_with(
             except _TEMPORARY as error:
                 state.failures += 1
                 wait = interval * min(2**state.failures, MAX_BACKOFF)
-                logger.warning("%s; trying again in %s", error.message, format_seconds(wait))
+                logger.warning("%s; the next try is in %s", error.message, format_seconds(wait))
             state.is_running = False
             pause(wait)
     except (KeyboardInterrupt, Terminated):
@@ -118,7 +118,7 @@ def watch_with(
 def _look(config: Config, state: _State, on_report: Callable[[RunReport], None]) -> None:
     """Looks at the input once, and runs if something is new."""
     changes = None
-    with suppress(NoInputError):  # there is no lake yet; if there is no input either, the run says so
+    with suppress(NoInputError):  # there is no lake yet; if there is no input either, the run fails
         changes = _changes(config)
         if changes == state.left or not any(one.is_news for one in changes.values()):
             return

@@ -83,7 +83,7 @@ def test_a_permanent_error_fails_without_retries(raw: Path, lake: Path) -> None:
 
 
 def test_a_retryable_error_is_left_to_retries(raw: Path, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def busy(config: object, watch: object) -> None:
+    def busy(config: object, **options: object) -> None:
         raise sparkify_lake.RetryableError("another run is writing")
 
     monkeypatch.setattr("sparkify_lake.jobs.run_with", busy)

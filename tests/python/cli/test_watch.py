@@ -159,7 +159,7 @@ def test_temporary_failures_are_repeated_after_longer_pauses(
     monkeypatch.setattr(jobs, "run_with", failing)
     watched = Watched(source, tmp_path / "lake", *[nothing] * 8)
     assert watched.pauses == [2, 4, 8, *[MAX_BACKOFF] * 3, 1, 1, 1] and watched.versions == [1]
-    assert "the store does not answer; trying again in 2.0 s" in caplog.text
+    assert "the store does not answer; the next try is in 2.0 s" in caplog.text
 
 
 def test_other_failures_end_the_watch(source: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from support import oracle
 from support.crash_harness import KILLED, ForkServer, build_fault_library, scratch_folder
 from support.input_mutations import FULL, MUTATIONS, Files, Sequence, Step
 from support.lake_checker import check
-from support.lake_files import ALL_FOLDERS, FOLDERS, Report
+from support.lake_files import ALL_FOLDERS, Report
 from support.random_sequences import random_sequence, with_history
 from support.retained_input_replay import RetainedInputDisk
 from support.rounds import Rounds

@@ -1,4 +1,4 @@
-"""The example DAGs import on Airflow 2 and 3; `tests/airflow` runs them."""
+"""The example DAGs, except one, import on Airflow 2 and 3; `tests/airflow` runs them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples" / "airflow").glob("*.py"))
+FOLDER = Path(__file__).resolve().parents[3] / "examples" / "airflow"
+ONLY_AIRFLOW_3 = {FOLDER / "arrival.py"}  # Airflow 2 has no watchers of assets
+EXAMPLES = sorted({*FOLDER.glob("*.py")} - ONLY_AIRFLOW_3)
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)

@@ -302,3 +302,19 @@ def test_the_requests_of_a_watch(weed_bucket: Bucket, proxy: Proxy, data: Data) 
     )
     assert looks[0]["PUT"] > 0, "the first look finds new input"
     assert looks[1] == looks[2] == {"LIST": 5, "GET": 3}, "as docs/arrival.md says"
+
+
+@pytest.mark.timeout(60)
+def test_the_requests_of_a_history(weed_bucket: Bucket, proxy: Proxy, data: Data) -> None:
+    """A history reads the format, and the record and the marker of each version; the newest ones twice."""
+    bucket, where = weed_bucket, {**options(proxy), **weed_bucket.server.keys.arguments}
+    bucket.upload(data.input, "in")
+    report = run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
+    proxy.clear()
+    found = sparkify_lake.history(bucket.url("lake"), **where)
+    assert proxy.count() == {"LIST": 1, "GET": 3 + 2 * len(found.versions)}
+    (version,) = found.versions
+    assert version.is_published and version.seconds is not None
+    assert {name: size.rows for name, size in version.tables.items()} == {
+        table["name"]: table["rows"] for table in report["tables"]
+    }
