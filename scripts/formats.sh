@@ -1,13 +1,12 @@
 #!/bin/sh
 # Installs the engines that read Delta and Iceberg tables, in versions that fit together, and compares the tables with
-# `open_lake`: DuckDB with its extensions from PyPI in a separate environment, and the formats for the Spark in .venv from
+# `open_lake`: DuckDB with its extensions from PyPI in a separate environment, and Delta Lake for the Spark in .venv from
 # Maven.
 set -eu
 cd "$(dirname "$0")/.."
 venv=.venv-formats
 duckdb=1.5.5
 delta=4.3.1
-iceberg=1.11.0
 for program in java mvn; do
     command -v "$program" >/dev/null 2>&1 && continue
     echo "missing: $program, which Spark needs" >&2
@@ -26,8 +25,6 @@ fetch() { # GROUP NAME VERSION
 }
 fetch io.delta delta-spark_2.13 "$delta"
 fetch io.delta delta-storage "$delta"
-fetch org.apache.iceberg iceberg-spark-runtime-4.1_2.13 "$iceberg"
 DUCKDB_PYTHON=$PWD/$venv/bin/python \
     DELTA_JARS=$PWD/$venv/delta-spark_2.13-$delta.jar,$PWD/$venv/delta-storage-$delta.jar \
-    ICEBERG_JARS=$PWD/$venv/iceberg-spark-runtime-4.1_2.13-$iceberg.jar \
     exec .venv/bin/python -m pytest -q -p no:cacheprovider tests/python/lake/test_format_engines.py "$@"

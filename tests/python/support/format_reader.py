@@ -32,18 +32,17 @@ def duckdb(kind: str, lake: Path, out: Path, folders: list[str]) -> None:
 
 
 def spark(kind: str, lake: Path, out: Path, folders: list[str]) -> None:
-    """Reads with Spark and the JARs in the environment variable DELTA_JARS or ICEBERG_JARS."""
+    """Reads Delta tables with Spark and the JARs in the environment variable DELTA_JARS."""
     from pyspark.sql import SparkSession
 
     settings = {
-        "spark.jars": os.environ[f"{kind.upper()}_JARS"],
+        "spark.jars": os.environ["DELTA_JARS"],
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
-    if kind == "delta":
-        settings["spark.sql.extensions"] = "io.delta.sql.DeltaSparkSessionExtension"
-        settings["spark.sql.catalog.spark_catalog"] = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
     builder = SparkSession.builder.master("local[1]")
     for name, value in settings.items():
         builder = builder.config(name, value)
