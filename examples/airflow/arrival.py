@@ -11,8 +11,8 @@ from sparkify_lake.airflow import SparkifyOperator
 
 QUEUE = os.environ.get("SPARKIFY_QUEUE", "https://sqs.eu-west-1.amazonaws.com/123456789012/sparkify-raw")
 
-# The trigger deletes the messages that it receives. They say only that there is something new: a run finds
-# out itself what that is, so a duplicate message and a lost one do no harm.
+# The trigger deletes the messages that it receives. They say only that there is new input: a run compares
+# all of the input with the lake, so a duplicate message and a lost one do no harm.
 messages = SqsSensorTrigger(sqs_queue=QUEUE, aws_conn_id="aws_default", max_messages=10, waiter_delay=30)
 arrivals = Asset("sparkify_arrivals", watchers=[AssetWatcher(name="sparkify_queue", trigger=messages)])
 
