@@ -109,7 +109,7 @@ parts: tools  ## measure the parts of the engine against their lower bounds: PAR
 remote: install $(VENV)/tested  ## compare this job with Polars on S3 in memory: DELAYS=0,30 RUNS=3
 	$(PY) benchmarks/s3.py --delays $(DELAYS) --runs $(RUNS)
 
-formats: install $(VENV)/tested  ## read Delta tables with DuckDB and Spark (needs Java and Maven)
+formats: install $(VENV)/tested  ## read Delta and Iceberg tables with DuckDB and Spark (needs Java and Maven)
 	@PYTHON=$(PYTHON) sh scripts/formats.sh
 
 stores: install $(VENV)/tested  ## run the job on S3 servers of other makes: versitygw, S3Proxy, S3Mock (needs Go, Java and Maven)

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-/// One of the five tables, in the order in which they are published.
+/// One of the tables, in the order in which they are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Table {
     /// One row per song.
@@ -16,6 +16,8 @@ pub enum Table {
     Artists,
     /// One row per user, as of the user's latest event.
     Users,
+    /// One row per user and period with the same level; only written if it is selected.
+    UsersHistory,
     /// One row per distinct start time.
     Time,
     /// One row per play.
@@ -31,6 +33,8 @@ pub enum Type {
     Int64,
     /// IEEE 754 double.
     Float64,
+    /// True or false.
+    Boolean,
     /// UTF-8 text.
     Text,
     /// Microseconds since 1970-01-01T00:00:00Z, adjusted to UTC.
@@ -45,6 +49,7 @@ impl Type {
             Self::Int32 => "int32",
             Self::Int64 => "int64",
             Self::Float64 => "float64",
+            Self::Boolean => "boolean",
             Self::Text => "text",
             Self::Timestamp => "timestamp",
         }
@@ -85,6 +90,16 @@ const USERS: &[Field] = &[
     field("gender", Type::Text),
     field("level", Type::Text),
 ];
+const USERS_HISTORY: &[Field] = &[
+    field("user_id", Type::Text),
+    field("level", Type::Text),
+    field("first_name", Type::Text),
+    field("last_name", Type::Text),
+    field("gender", Type::Text),
+    field("valid_from", Type::Timestamp),
+    field("valid_to", Type::Timestamp),
+    field("is_current", Type::Boolean),
+];
 const TIME: &[Field] = &[
     field("start_time", Type::Timestamp),
     field("hour", Type::Int32),
@@ -110,7 +125,11 @@ const SONGPLAYS: &[Field] = &[
 
 impl Table {
     /// All tables, dimensions before facts.
-    pub const ALL: [Self; 5] = [Self::Songs, Self::Artists, Self::Users, Self::Time, Self::Songplays];
+    pub const ALL: [Self; 6] =
+        [Self::Songs, Self::Artists, Self::Users, Self::UsersHistory, Self::Time, Self::Songplays];
+
+    /// The tables that a run writes unless others are selected.
+    pub const DEFAULT: [Self; 5] = [Self::Songs, Self::Artists, Self::Users, Self::Time, Self::Songplays];
 
     /// The table's name in options, report keys and `plain` folder names.
     #[must_use]
@@ -119,6 +138,7 @@ impl Table {
             Self::Songs => "songs",
             Self::Artists => "artists",
             Self::Users => "users",
+            Self::UsersHistory => "users_history",
             Self::Time => "time",
             Self::Songplays => "songplays",
         }
@@ -131,6 +151,7 @@ impl Table {
             Self::Songs => "songs_table",
             Self::Artists => "artists_table",
             Self::Users => "user_table",
+            Self::UsersHistory => "users_history_table",
             Self::Time => "time_table",
             Self::Songplays => "songplays_table",
         }
@@ -149,6 +170,7 @@ impl Table {
             Self::Songs => SONGS,
             Self::Artists => ARTISTS,
             Self::Users => USERS,
+            Self::UsersHistory => USERS_HISTORY,
             Self::Time => TIME,
             Self::Songplays => SONGPLAYS,
         }
@@ -159,7 +181,7 @@ impl Table {
     pub const fn partition_columns(self) -> &'static [&'static str] {
         match self {
             Self::Songs => &["year", "artist_id"],
-            Self::Artists | Self::Users => &[],
+            Self::Artists | Self::Users | Self::UsersHistory => &[],
             Self::Time | Self::Songplays => &["year", "month"],
         }
     }

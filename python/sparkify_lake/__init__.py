@@ -18,14 +18,18 @@ A module imports only modules and folders that come before it in this list, whic
     render            text tables, charts, the frame of an HTML page, progress
     results           what calls return, as frozen data that displays itself
     executors         where the shards of a run are processed
+    iceberg           metadata of Iceberg tables, made for the engine
     _native           the engine, written in Rust
     _engine           calls into the engine
     lake              the tables as Polars frames
     lake_highlights   queries for the HTML report
+    lake_trends       queries for the page of the history
+    lineage           what a run reports to OpenLineage
     airflow_lineage   what a run reports to Airflow
     metrics           the metrics of a run, in the text format of Prometheus
     jobs              run, plan, build, sample
-    diagnostics       doctor, check, status, recover
+    diagnostics       doctor, check, status, history, recover
+    watch             looks for new input, and runs when there is some
     ddl               statements with which other engines read a lake
     session           a Spark session without a JVM, on Sail
     etl_arguments     what drivers of the Spark job pass to its functions
@@ -46,7 +50,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sparkify_lake.diagnostics import check, doctor, recover, status
+    from sparkify_lake.diagnostics import check, doctor, history, recover, status
     from sparkify_lake.errors import (
         AccessDeniedError,
         ConfigurationError,
@@ -65,6 +69,7 @@ if TYPE_CHECKING:
     from sparkify_lake.lake import Lake, Star, open_lake
     from sparkify_lake.results.diagnostics import Check, Checkup, Examination, Status
     from sparkify_lake.results.dry_run import Plan
+    from sparkify_lake.results.history import History
     from sparkify_lake.results.report_parts import RecordCounts, TableReport
     from sparkify_lake.results.run_report import RunReport, SampleReport
     from sparkify_lake.secret import Secret
@@ -78,6 +83,7 @@ __all__ = [
     "ConfigurationError",
     "DataRefusedError",
     "Examination",
+    "History",
     "InternalError",
     "Lake",
     "NoInputError",
@@ -100,6 +106,7 @@ __all__ = [
     "build",
     "check",
     "doctor",
+    "history",
     "open_lake",
     "plan",
     "recover",
@@ -109,11 +116,12 @@ __all__ = [
 ]
 
 _MODULES = {
-    "diagnostics": ("check", "doctor", "recover", "status"),
+    "diagnostics": ("check", "doctor", "history", "recover", "status"),
     "jobs": ("build", "plan", "run", "sample"),
     "lake": ("Lake", "Star", "open_lake"),
     "results.diagnostics": ("Check", "Checkup", "Examination", "Status"),
     "results.dry_run": ("Plan",),
+    "results.history": ("History",),
     "results.report_parts": ("RecordCounts", "TableReport"),
     "results.run_report": ("RunReport", "SampleReport"),
     "secret": ("Secret",),

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from os.path import abspath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sparkify_lake.errors import InternalError, SparkifyLakeError
+from sparkify_lake.settings.locations import is_remote
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -73,16 +75,28 @@ def call_with_progress(
         return call(config, lambda: function(on_tick if watch else show))
 
 
-def lake_layout(config: Config) -> dict[str, str]:
-    """Returns the folder of each table by table name."""
-    layout: dict[str, str] = call(config, lambda: native().lake_layout(config.native_options()))
+def lake_layout(config: Config, *, optional: bool = False) -> dict[str, str]:
+    """Returns the folders of the tables by name; with `optional`, also of those that must be selected."""
+    layout: dict[str, str] = call(config, lambda: native().lake_layout(_table_options(config, optional)))
     return layout
 
 
-def find_tables(config: Config) -> TablePresence:
-    """Returns which tables of a lake exist."""
-    found: TablePresence = call(config, lambda: native().look(config.native_options()))
+def lake_root(config: Config) -> str:
+    """Returns the root of the lake, an absolute path or a URL without a slash at the end."""
+    # The engine normalizes the location, so the root comes from a folder with a known name.
+    root = lake_layout(config.without("table_names"))["songs"].removesuffix("/songs_table")
+    return abspath(root) if root and not is_remote(root) else root
+
+
+def find_tables(config: Config, *, optional: bool = False) -> TablePresence:
+    """Returns which tables of a lake exist; with `optional`, also of those that must be selected."""
+    found: TablePresence = call(config, lambda: native().look(_table_options(config, optional)))
     return found
+
+
+def _table_options(config: Config, optional: bool) -> dict[str, object]:
+    options = config.native_options()
+    return {**options, "tables": ",".join(star_schema())} if optional else options
 
 
 def lake_tables(config: Config) -> LakeTables:
@@ -102,6 +116,12 @@ def star_schema() -> Mapping[str, TableSchema]:
     """Returns the star schema by table name, in the order in which tables are published."""
     schema: dict[str, TableSchema] = native().star_schema()
     return schema
+
+
+@cache
+def default_tables() -> tuple[str, ...]:
+    """Returns the tables that a run writes unless others are selected."""
+    return tuple(defaults()["tables"].split(","))
 
 
 def renamed_schema(config: Config) -> Mapping[str, TableSchema]:

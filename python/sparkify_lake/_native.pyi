@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from polars import DataFrame
 
 from sparkify_lake.executors import ExecutorBinding
+from sparkify_lake.iceberg import IcebergWriter
 from sparkify_lake.render.progress import OnTick
 
 class TablePresence(TypedDict):
@@ -37,13 +38,19 @@ class LakeTables(TypedDict):
 class TableSchema(TypedDict):
     """The schema of one table."""
 
-    columns: dict[str, str]  # column name -> "int32", "int64", "float64", "text" or "timestamp", in order
+    columns: dict[str, str]  # column name -> "int32", "int64", "float64", "boolean", "text" or "timestamp"
     partition_columns: list[str]  # the columns that are in the path, in order
 
 def run(
-    options: Mapping[str, object], on_tick: OnTick | None, executor: ExecutorBinding | None = None
+    options: Mapping[str, object],
+    on_tick: OnTick | None,
+    executor: ExecutorBinding | None = None,
+    iceberg: IcebergWriter | None = None,
 ) -> dict[str, Any]:
-    """Reads, builds and writes; processes the shards on the executor if one is given. Returns the report."""
+    """Reads, builds and writes, on the executor if one is given; returns the report.
+
+    Without a writer, no Iceberg table can be published.
+    """
 
 def kernel(shard: bytes, secrets: Mapping[str, object]) -> bytes:
     """Processes one shard of a run that another process leads; returns the result."""
@@ -54,7 +61,7 @@ def plan(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any
 def build(
     options: Mapping[str, object], on_tick: OnTick | None
 ) -> tuple[dict[str, DataFrame], dict[str, Any]]:
-    """Reads and builds, writes nothing; returns the five tables by name, and the report."""
+    """Reads and builds, writes nothing; returns the tables by name, and the report."""
 
 def doctor(
     location: str,
@@ -64,13 +71,20 @@ def doctor(
 ) -> dict[str, Any]:
     """Examines a location that a run would read or write, also from workers; returns the checks."""
 
-def check(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
+def check(
+    options: Mapping[str, object], on_tick: OnTick | None, iceberg: IcebergWriter | None = None
+) -> dict[str, Any]:
     """Compares the files of the lake at `output` with its commit log; changes nothing."""
 
 def status(options: Mapping[str, object]) -> dict[str, Any]:
     """Returns the newest version of the lake at `output`, and what has changed at a given input."""
 
-def recover(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
+def history(options: Mapping[str, object], on_tick: OnTick | None) -> dict[str, Any]:
+    """Returns the versions of the lake at `output` that its commit log has."""
+
+def recover(
+    options: Mapping[str, object], on_tick: OnTick | None, iceberg: IcebergWriter | None = None
+) -> dict[str, Any]:
     """Publishes the version that a stopped run committed; returns the state of the lake after that."""
 
 def sample(directory: str, options: Mapping[str, int], on_tick: OnTick | None) -> dict[str, Any]:

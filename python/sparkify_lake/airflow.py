@@ -88,6 +88,7 @@ class SparkifyOperator(BaseOperator):
         self.options = dict(options or {})
         self.aws_conn_id = aws_conn_id
         self._is_killed = False
+        self._report: RunReport | None = None
         mask_secrets(self.options)
         check_names("run", self.options)
 
@@ -98,13 +99,8 @@ class SparkifyOperator(BaseOperator):
 
         self._is_killed = False
         try:
-            arguments = {
-                "input": self.input_data,
-                "output": self.output_data,
-                **_connection_options(self.aws_conn_id),
-                **self.options,  # the options of the task take precedence over its connection
-            }
-            report = run_with(resolve("run", arguments), watch=self._watch)
+            config = resolve("run", self._arguments(_connection_options(self.aws_conn_id)))
+            report = self._report = run_with(config, watch=self._watch, sends_lineage=False)
         except RetryableError:
             raise
         except SparkifyLakeError as error:
@@ -115,9 +111,37 @@ class SparkifyOperator(BaseOperator):
         self._add_to_outlet_events(context, result)
         return result
 
+    def _arguments(self, connection: Mapping[str, Any]) -> dict[str, Any]:
+        # The options of the task take precedence over its connection.
+        return {"input": self.input_data, "output": self.output_data, **connection, **self.options}
+
     def on_kill(self) -> None:
         """Stops the run at its next tick. Airflow calls this in a signal handler, which must return."""
         self._is_killed = True
+
+    def get_openlineage_facets_on_start(self) -> Any:
+        """Returns the datasets and their schemas; the OpenLineage provider calls this."""
+        return self._lineage(None)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Returns the datasets with schemas, counts and version; the OpenLineage provider calls this."""
+        return self._lineage(self._report)
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> Any:
+        """Returns what `get_openlineage_facets_on_start` returns; the OpenLineage provider calls this."""
+        return self._lineage(None)
+
+    def _lineage(self, report: RunReport | None) -> Any:
+        from airflow.providers.openlineage.extractors import OperatorLineage
+
+        from sparkify_lake.lineage.datasets import lineage_of, planned_lineage
+        from sparkify_lake.settings.resolve import resolve
+
+        config = resolve("run", self._arguments({}))  # no credentials are needed
+        lineage = planned_lineage(config) if report is None else lineage_of(report, config)
+        return OperatorLineage(
+            inputs=list(lineage.inputs), outputs=list(lineage.outputs), run_facets=dict(lineage.run_facets)
+        )
 
     def _watch(self, tick: Tick) -> None:
         if self._is_killed:

@@ -1,17 +1,95 @@
 """Reports to Airflow what a run read and wrote, also in a plain PythonOperator.
 
 `jobs.py` imports this module only in a process that belongs to Airflow.
+
+Invariant: a failure here does not make a run fail.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from sparkify_lake.settings.locations import is_remote
 
 if TYPE_CHECKING:
+    from sparkify_lake.lineage.datasets import Lineage
     from sparkify_lake.results.run_report import RunReport
+    from sparkify_lake.settings.config import Config
+
+# The provider of OpenLineage is loaded before a task begins, if it is installed.
+_PROVIDER = "airflow.providers.openlineage"
+
+
+def is_in_task() -> bool:
+    """Returns whether this process runs a task of Airflow."""
+    try:
+        try:
+            from airflow.sdk import get_current_context
+        except ImportError:  # Airflow 2.10 and 2.11
+            from airflow.operators.python import get_current_context
+        return bool(get_current_context())
+    except Exception:
+        return False
+
+
+def reported_by_task(config: Config, run: Callable[[], RunReport], *, sends_events: bool) -> RunReport:
+    """Runs, and reports the inputs and tables to the task that runs in this process.
+
+    Args:
+        config: The settings of the run.
+        run: Runs the job.
+        sends_events: Whether to add the datasets with their facets to the task's events in OpenLineage, if
+            its provider is installed. The operator does this itself.
+
+    Returns:
+        The report of the run.
+    """
+    sends_events = sends_events and _PROVIDER in sys.modules
+    try:
+        report = run()
+    except Exception:
+        if sends_events:
+            _logged(lambda: _add_to_task(_planned(config)))
+        raise
+    _logged(lambda: collect_lineage(report))
+    if sends_events:
+        _logged(lambda: _add_to_task(_counted(report, config)))
+    return report
+
+
+def _planned(config: Config) -> Lineage:
+    from sparkify_lake.lineage.datasets import planned_lineage
+
+    return planned_lineage(config)
+
+
+def _counted(report: RunReport, config: Config) -> Lineage:
+    from sparkify_lake.lineage.datasets import lineage_of
+
+    return lineage_of(report, config)
+
+
+def _add_to_task(lineage: Lineage) -> None:
+    """Sends an event RUNNING of the current task; the provider adds the facets of the task."""
+    from airflow.providers.openlineage.api import emit_dataset_lineage
+
+    emit_dataset_lineage(
+        inputs=list(lineage.inputs),
+        outputs=list(lineage.outputs),
+        additional_run_facets=dict(lineage.run_facets),
+    )
+
+
+def _logged(report: Callable[[], None]) -> None:
+    try:
+        report()
+    except Exception:
+        from sparkify_lake import _engine
+
+        _engine.logger().debug("the lineage was not reported to Airflow", exc_info=True)
 
 
 def collect_lineage(report: RunReport) -> None:

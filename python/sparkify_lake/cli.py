@@ -31,6 +31,7 @@ from sparkify_lake.render.standard_output import discard_stdout, open_missing_st
 from sparkify_lake.render.text_table import TextTable, as_text, printable
 from sparkify_lake.settings.config import Config, describe
 from sparkify_lake.settings.environment import wants_plain_text
+from sparkify_lake.settings.locations import writable_file
 from sparkify_lake.settings.resolve import resolve
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ def _run_command(words: Sequence[str]) -> int:
         return _doctor(given)
     if command == "ddl":
         return _ddl(given)
+    if command in ("history", "watch"):
+        return _history(given) if command == "history" else _watch(given)
     if command in FILE_COMMANDS:
         return _write_files(command, given)
     for positional in POSITIONALS[command]:
@@ -154,6 +157,40 @@ def _doctor(given: dict[str, Any]) -> int:
     config = resolve("doctor", given, as_flags=True)
     with _log_on_stderr(config):
         return _print_result(diagnostics.doctor_with(location, config), config)
+
+
+def _history(given: dict[str, Any]) -> int:
+    from sparkify_lake.render.html_report import write_page
+
+    file = given.pop("html")
+    path = None if file is None else writable_file("html", file, "page")
+    _merge_positional("OUTPUT", given)
+    config = resolve("history", given, as_flags=True)
+    with _log_on_stderr(config):
+        found = diagnostics.history_with(config, trends=path is not None)
+        if path is not None:
+            write_page(
+                found.to_html(), path, "the page of the history could not be written", "name another file"
+            )
+        return _print_result(found, config)
+
+
+def _watch(given: dict[str, Any]) -> int:
+    from sparkify_lake.watch import describe_run, interval_seconds, watch_with
+
+    interval = interval_seconds(given.pop("interval") or "60s")
+    for positional in POSITIONALS["watch"]:
+        _merge_positional(positional, given)
+    config = resolve("run", given, as_flags=True)
+    with _log_on_stderr(config):
+        watch_with(
+            config,
+            interval,
+            lambda report: print_result(
+                report.to_json(indent=None) if config.is_on("json") else describe_run(report)
+            ),
+        )
+    return 0
 
 
 def _ddl(given: dict[str, Any]) -> int:

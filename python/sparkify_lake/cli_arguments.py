@@ -12,7 +12,8 @@ from sparkify_lake.errors import UsageError
 from sparkify_lake.settings.options import OPTIONS, Option, suggestion
 
 Command = Literal[
-    "run", "config", "sample", "doctor", "check", "recover", "status", "ddl", "migrate", "init"
+    "run", "config", "sample", "doctor", "check", "recover", "status", "history", "watch", "ddl", "migrate",
+    "init",
 ]  # fmt: skip
 
 # The positional arguments of each command.
@@ -24,13 +25,15 @@ POSITIONALS: Mapping[Command, tuple[str, ...]] = {
     "check": ("OUTPUT",),
     "recover": ("OUTPUT",),
     "status": ("OUTPUT", "INPUT"),
+    "history": ("OUTPUT",),
+    "watch": ("INPUT", "OUTPUT"),
     "ddl": ("ENGINE", "OUTPUT"),
     "migrate": ("OLD_ETL",),
     "init": ("DIR",),
 }
 # `run` has no name on the command line.
 NAMED_COMMANDS: tuple[Command, ...] = (
-    "config", "sample", "doctor", "check", "recover", "status", "ddl", "migrate", "init",
+    "config", "sample", "doctor", "check", "recover", "status", "history", "watch", "ddl", "migrate", "init",
 )  # fmt: skip
 COMMON_FLAGS = ("json", "quiet", "verbose")
 SAMPLE_SIZES = {
@@ -48,6 +51,10 @@ OWN_FLAGS: Mapping[Command, Mapping[str, tuple[str, str]]] = {
         "format": ("FORMAT", "format of the tables: parquet, delta or iceberg [parquet]"),
         "database": ("NAME", "database, schema or data set of the engine for the tables [sparkify]"),
     },
+    "history": {
+        "html": ("FILE", "also write a page with charts, also of plays and levels of users over time")
+    },
+    "watch": {"interval": ("TIME", "time between two looks at the input: 30s, 5m, 1h [60s]")},
     "migrate": {
         "output_dir": ("DIR", "folder for the new files; by default migrated/ next to the script"),
         "dry_run": ("", "print the report, but write no files"),
@@ -124,6 +131,8 @@ def options_of(command: Command) -> list[Option]:
     """Returns the options that a command accepts."""
     if command in ("run", "config"):
         return list(OPTIONS)
+    if command == "watch":
+        return [option for option in OPTIONS if option.name not in ("dry_run", "report", "sample")]
     if command in FILE_COMMANDS:
         return [option for option in OPTIONS if option.name == "json"]
     common = (*COMMON_FLAGS, "no_progress") if command == "sample" else COMMON_FLAGS

@@ -1,15 +1,17 @@
-"""The calls about the state of a location or a lake: doctor, check, status and recover.
+"""The calls about the state of a location or a lake: doctor, check, status, history and recover.
 
-Invariant: `doctor`, `check` and `status` change nothing.
+Invariant: `doctor`, `check`, `status` and `history` change nothing.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sparkify_lake import _engine
+from sparkify_lake import _engine, iceberg
 from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.results.diagnostics import Checkup, Examination, Status
+from sparkify_lake.results.history import History
 from sparkify_lake.settings.aws import with_aws_settings
 from sparkify_lake.settings.config import Config
 from sparkify_lake.settings.locations import as_unicode
@@ -21,7 +23,13 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from sparkify_lake.settings.options import DoctorOptions, ObjectOptions, StatusOptions, StoreOptions
+    from sparkify_lake.settings.keywords import (
+        DoctorOptions,
+        LakeOptions,
+        RecoverOptions,
+        StatusOptions,
+        StoreOptions,
+    )
 
 
 def doctor(location: str | PathLike[str] | None = None, **options: Unpack[DoctorOptions]) -> Examination:
@@ -87,12 +95,33 @@ def status(
     return status_with(resolve("status", {"output": output, "input": input, **options}))
 
 
-def recover(output: str | PathLike[str] | None = None, **options: Unpack[ObjectOptions]) -> Checkup:
+def history(
+    output: str | PathLike[str] | None = None, *, trends: bool = False, **options: Unpack[LakeOptions]
+) -> History:
+    """Returns the versions of a lake, from its commit log.
+
+    Args:
+        output: Root of the lake; from the configuration by default.
+        trends: Whether to read plays and levels of users over time from the tables.
+        **options: `table_names`, `column_names` and the options of the object store, as for `run`.
+
+    Returns:
+        The last 16 versions, the oldest first.
+
+    Raises:
+        NoInputError: If the lake does not exist.
+        SparkifyLakeError: Another of its subclasses.
+    """
+    mask_secrets(options)
+    return history_with(resolve("history", {"output": output, **options}), trends=trends)
+
+
+def recover(output: str | PathLike[str] | None = None, **options: Unpack[RecoverOptions]) -> Checkup:
     """Publishes the version that a stopped run committed. The next run would do the same.
 
     Args:
         output: Root of the lake; from the configuration by default.
-        **options: The options of the object store, as for `run`.
+        **options: `iceberg_catalog` and the options of the object store, as for `run`.
 
     Returns:
         The state of the lake after that.
@@ -125,7 +154,10 @@ def check_with(config: Config) -> Checkup:
     """Checks or recovers a lake with resolved settings, as their call says."""
     config = _with_output(config)
     result = _engine.call(
-        config, lambda: getattr(_engine.native(), config.call)(config.native_options(), None)
+        config,
+        lambda: getattr(_engine.native(), config.call)(
+            config.native_options(), None, iceberg.writer(config.value("iceberg_catalog"))
+        ),
     )
     return Checkup.from_dict(result)
 
@@ -134,15 +166,36 @@ def status_with(config: Config) -> Status:
     """Returns the status of a lake with resolved settings."""
     inputs = ("input", "song_data", "log_data")
     config = config.without(*(name for name in inputs if config.explicit(name) is None))
+    return status_of_input(_with_output(config))
+
+
+def status_of_input(config: Config) -> Status:
+    """Returns the status of a lake, with the changes at the configured input."""
+    config = replace(config, call="status")
+    return Status.from_dict(_engine.call(config, lambda: _engine.native().status(config.native_options())))
+
+
+def history_with(config: Config, *, trends: bool = False) -> History:
+    """Returns the history of a lake with resolved settings."""
     config = _with_output(config)
-    result = _engine.call(config, lambda: _engine.native().status(config.native_options()))
-    return Status.from_dict(result)
+    result = _engine.call(config, lambda: _engine.native().history(config.native_options(), None))
+    for version in result["versions"]:
+        sizes = version["tables"]
+        version["tables"] = {name: sizes[name] for name in (*_engine.star_schema(), *sizes) if name in sizes}
+    found = History.from_dict(result)
+    if not trends:
+        return found
+    from sparkify_lake.lake_trends import query_trends
+
+    return replace(found, trends=query_trends(config))
 
 
 def _with_output(config: Config) -> Config:
     """Rejects settings without a lake."""
     if config.value("output") is None:
-        verb = {"status": "report the status of"}.get(config.call, config.call)
+        verb = {"status": "report the status of", "history": "report the history of"}.get(
+            config.call, config.call
+        )
         raise ConfigurationError(
             f"there is no lake to {verb}",
             hint="pass the root of the lake, or set OUTPUT in lake.cfg or SPARKIFY_OUTPUT",

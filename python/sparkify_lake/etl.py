@@ -10,16 +10,14 @@ a local disk, a function waits up to ten minutes for another run that is writing
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
-from sparkify_lake.errors import ConfigurationError, RetryableError
+from sparkify_lake.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from sparkify_lake.etl_arguments import Part
-    from sparkify_lake.results.run_report import RunReport
     from sparkify_lake.session import SparklessSession
     from sparkify_lake.session.lake_tables import LakeTables
     from sparkify_lake.settings.config import Config
@@ -29,7 +27,6 @@ __all__ = ["create_spark_session", "main", "process_log_data", "process_song_dat
 # How long a function waits for another run that is writing to the same local lake: two tasks of a DAG may
 # start at the same time.
 _MAX_WAIT_SECONDS = 600.0
-_MAX_PAUSE_SECONDS = 1.0
 
 
 def create_spark_session(*arguments: object, **options: object) -> SparklessSession:
@@ -78,6 +75,8 @@ def process_log_data(
 ) -> LakeTables | None:
     """Writes the tables users, time and songplays. Reads the songs itself, so it may run first.
 
+    If the option `tables` names users_history, this table is written too.
+
     Args:
         spark: The session for the returned frames; nothing else uses it.
         input_data: Root folder that contains `song_data/` and `log_data/`, or the folder `log_data/` itself,
@@ -99,7 +98,7 @@ def main(
     *more: object,
     **context: Any,
 ) -> None:
-    """Writes all five tables, as arguments, the environment, `lake.cfg` and `dl.cfg` configure.
+    """Writes all tables, as arguments, the environment, `lake.cfg` and `dl.cfg` configure.
 
     Args:
         input_data: Root folder that contains `song_data/` and `log_data/`; from the configuration by default.
@@ -140,6 +139,7 @@ def _run(
 
     mask_secrets(context)  # in place, because the caller's frame holds the same dictionary
     from sparkify_lake.etl_arguments import attribute_of_script, input_options, keywords_of
+    from sparkify_lake.jobs import run_with
     from sparkify_lake.render.standard_output import print_report
     from sparkify_lake.settings.resolve import resolve
 
@@ -160,14 +160,17 @@ def _run(
         replacing = input_options(part, options.pop("input"))
         options = {**replacing, **{name: value for name, value in options.items() if value is not None}}
     if tables:
-        options["tables"] = ",".join(tables)
+        chosen = str(resolve("run", options).value("tables") or "").replace(" ", "").split(",")
+        # A table that must be selected is written with the other tables of the logs.
+        more = ("users_history",) if part == "log" and "users_history" in chosen else ()
+        options["tables"] = ",".join((*tables, *more))
     config = resolve("run", options)
     if part == "log" and config.value("input") is None and config.value("song_data") is None:
         raise ConfigurationError(
             f"{function} also needs the songs, and the input names only log files",
             hint="pass the folder that contains song_data and log_data, or also pass song_data=...",
         )
-    report = _run_in_turn(config)
+    report = run_with(config, max_wait_seconds=_MAX_WAIT_SECONDS)
     if not config.is_on("quiet"):
         print_report(report)
     return config
@@ -177,23 +180,3 @@ def _warn(text: str) -> None:
     from logging import getLogger
 
     getLogger("sparkify_lake").warning("%s", text)
-
-
-def _run_in_turn(config: Config) -> RunReport:
-    """Runs the job; if another run is writing to the lake, waits for its end first."""
-    from sparkify_lake.jobs import run_with
-
-    deadline = time.monotonic() + _MAX_WAIT_SECONDS
-    pause = 0.05
-    has_waited = False
-    while True:
-        try:
-            return run_with(config)
-        except RetryableError as error:
-            if error.context.get("state") != "locked" or time.monotonic() > deadline:
-                raise
-            if not has_waited and not config.is_on("quiet"):
-                _warn(f"{error}; waiting up to 10 minutes for its end")
-            has_waited = True
-        time.sleep(pause)
-        pause = min(2 * pause, _MAX_PAUSE_SECONDS)

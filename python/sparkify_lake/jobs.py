@@ -6,14 +6,15 @@ file or the environment names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sparkify_lake import _engine
-from sparkify_lake.errors import ConfigurationError, UsageError
+from sparkify_lake import _engine, iceberg
+from sparkify_lake.errors import ConfigurationError, RetryableError, UsageError
 from sparkify_lake.results.run_report import RunReport, SampleReport
 from sparkify_lake.settings.config import Config
-from sparkify_lake.settings.environment import is_in_airflow
+from sparkify_lake.settings.environment import has_openlineage, is_in_airflow
 from sparkify_lake.settings.locations import as_unicode, is_remote, writable_file
 from sparkify_lake.settings.options import BY_NAME, mask_secrets, plain_value
 from sparkify_lake.settings.resolve import resolve
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
     from sparkify_lake.metrics import MetricsFile
     from sparkify_lake.render.progress import OnTick
     from sparkify_lake.results.dry_run import Plan
-    from sparkify_lake.settings.options import PlanOptions, ReadOptions, RunOptions
+    from sparkify_lake.settings.keywords import PlanOptions, ReadOptions, RunOptions
 
 SAMPLE_INPUT = "sparkify-sample/input"
 SAMPLE_OUTPUT = "sparkify-sample/lake"
+# How long to pause before looking again whether another run is still writing.
+_FIRST_PAUSE_SECONDS = 0.05
+_MAX_PAUSE_SECONDS = 1.0
 
 
 def run(
@@ -85,11 +89,12 @@ def plan(
 
 
 def build(input: str | PathLike[str] | None = None, **options: Unpack[ReadOptions]) -> Star:
-    """Builds the five tables in memory, as Polars DataFrames; writes nothing.
+    """Builds the tables in memory, as Polars DataFrames; writes nothing.
 
     Args:
         input: Root folder that contains `song_data/` and `log_data/`.
-        **options: As for `run`, except the options about the output.
+        **options: As for `run`, except the options about the output. `tables` adds `users_history` to the
+            other tables.
 
     Returns:
         The tables and the report.
@@ -102,7 +107,7 @@ def build(input: str | PathLike[str] | None = None, **options: Unpack[ReadOption
     mask_secrets(options)
     config = resolve("build", {"input": input, **options})
     if not config.is_on("sample"):
-        frames, report = _call("build", _checked(config))
+        frames, report = _call("build", checked(config))
         return Star(**frames, report=RunReport.from_dict(report))
     from tempfile import TemporaryDirectory
 
@@ -146,34 +151,52 @@ def sample(
     )
 
 
-def run_with(config: Config, watch: OnTick | None = None) -> RunReport:
+def run_with(
+    config: Config,
+    watch: OnTick | None = None,
+    *,
+    max_wait_seconds: float = 0.0,
+    sends_lineage: bool = True,
+) -> RunReport:
     """Runs with resolved settings.
 
     Args:
         config: The settings.
         watch: Called about ten times per second with the progress. An exception that it raises stops the run.
+        max_wait_seconds: How long to wait for another run that is writing to the same local lake.
+        sends_lineage: Whether to send events to OpenLineage, if it is configured.
 
     Returns:
         A report of the records and files that were read, written and skipped.
     """
     if config.value("metrics") is None:
-        return _run_and_render(config, watch, None)
+        return _run_and_render(config, watch, max_wait_seconds, sends_lineage, None)
     from sparkify_lake.metrics import metrics_file
 
     metrics = metrics_file(config)
     try:
-        return _run_and_render(config, watch, metrics)
+        return _run_and_render(config, watch, max_wait_seconds, sends_lineage, metrics)
     except BaseException as error:  # also when a signal stops the run
         if metrics is not None:
             metrics.failed(error)
         raise
 
 
-def _run_and_render(config: Config, watch: OnTick | None, metrics: MetricsFile | None) -> RunReport:
+def _run_and_render(
+    config: Config,
+    watch: OnTick | None,
+    max_wait_seconds: float,
+    sends_lineage: bool,
+    metrics: MetricsFile | None,
+) -> RunReport:
     config = _with_sample(config)
+
+    def execute() -> RunReport:
+        return _run_in_turn(config, watch, max_wait_seconds)
+
     file = config.value("report")
     path = None if file is None else writable_file("report", str(file))
-    report = _run(config, watch)
+    report = _reported(config, execute, sends_lineage)
     if metrics is not None:
         report = metrics.succeeded(report)
     if path is not None:
@@ -185,21 +208,44 @@ def _run_and_render(config: Config, watch: OnTick | None, metrics: MetricsFile |
     return report
 
 
-def _run(config: Config, watch: OnTick | None) -> RunReport:
-    executor = _engine.executor_binding(config)
-    result = _engine.call_with_progress(
-        config, lambda on_tick: _engine.native().run(config.native_options(), on_tick, executor), watch
-    )
-    report = RunReport.from_dict(result)
+def _reported(config: Config, execute: Callable[[], RunReport], sends_lineage: bool) -> RunReport:
+    """Runs, and reports what the run read and wrote to Airflow or OpenLineage."""
     if is_in_airflow():
-        # Also for a plain PythonOperator. A failure here must not make the run fail.
-        try:
-            from sparkify_lake.airflow_lineage import collect_lineage
+        from sparkify_lake.airflow_lineage import is_in_task, reported_by_task
 
-            collect_lineage(report)
-        except Exception:
-            _engine.logger().debug("the lineage was not reported to Airflow", exc_info=True)
-    return report
+        if not sends_lineage or is_in_task():
+            return reported_by_task(config, execute, sends_events=sends_lineage)
+    if sends_lineage and has_openlineage():
+        from sparkify_lake.lineage.reporting import reported
+
+        return reported(config, execute)
+    return execute()
+
+
+def _run_in_turn(config: Config, watch: OnTick | None, max_wait_seconds: float) -> RunReport:
+    """Runs; if another run is writing to the lake, waits for its end first."""
+    executor = _engine.executor_binding(config)
+    writer = iceberg.writer(config.value("iceberg_catalog"))
+    deadline = time.monotonic() + max_wait_seconds
+    pause = _FIRST_PAUSE_SECONDS
+    has_waited = False
+    while True:
+        try:
+            result = _engine.call_with_progress(
+                config,
+                lambda on_tick: _engine.native().run(config.native_options(), on_tick, executor, writer),
+                watch,
+            )
+            return RunReport.from_dict(result)
+        except RetryableError as error:
+            if error.context.get("state") != "locked" or time.monotonic() >= deadline:
+                raise
+            if not has_waited and not config.is_on("quiet"):
+                minutes = round(max_wait_seconds / 60)
+                _engine.logger().warning("%s; waiting up to %d minutes for its end", error, minutes)
+            has_waited = True
+        time.sleep(pause)
+        pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 
 
 def plan_with(config: Config) -> Plan:
@@ -227,7 +273,7 @@ def make_sample(directory: str, sizes: Mapping[str, int], config: Config) -> Sam
 def _with_sample(config: Config) -> Config:
     """Creates the sample if it is requested, and uses it as the input."""
     if not config.is_on("sample"):
-        return _checked(config)
+        return checked(config)
     _engine.log_warnings(config)
     # Only arguments count: sample data must never be written to a lake that a file or the environment names.
     directory, output = config.explicit("input"), config.explicit("output") or SAMPLE_OUTPUT
@@ -253,7 +299,7 @@ def _has_contents(directory: str) -> bool:
     return path.is_file() or (path.is_dir() and any(path.iterdir()))
 
 
-def _checked(config: Config) -> Config:
+def checked(config: Config) -> Config:
     """Rejects settings without an input or an output."""
     _engine.log_warnings(config)
     reject_empty_range(config)

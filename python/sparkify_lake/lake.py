@@ -1,4 +1,4 @@
-"""The five tables as Polars frames: in memory (`Star`), or where a run wrote them (`Lake`).
+"""The tables as Polars frames: in memory (`Star`), or where a run wrote them (`Lake`).
 
 Polars is imported inside the functions that need it. Nothing is written or joined here.
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from sparkify_lake._native import TablePresence, TableSchema
     from sparkify_lake.results.run_report import RunReport
     from sparkify_lake.settings.config import Config, Credential
-    from sparkify_lake.settings.options import LakeOptions
+    from sparkify_lake.settings.keywords import LakeOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Star(Displayed, Mapping[str, "DataFrame"]):
-    """The star schema in memory: five Polars DataFrames, by attribute or by name, and the run report.
+    """The star schema in memory: Polars DataFrames, by attribute or by name, and the run report.
 
     Attributes:
         songs: One row per song.
@@ -42,6 +42,7 @@ class Star(Displayed, Mapping[str, "DataFrame"]):
         time: One row per start time.
         songplays: One row per play.
         report: What was read and left out.
+        users_history: One row per user and period with the same level; None unless `tables` selects it.
     """
 
     songs: DataFrame
@@ -50,18 +51,19 @@ class Star(Displayed, Mapping[str, "DataFrame"]):
     time: DataFrame
     songplays: DataFrame
     report: RunReport
+    users_history: DataFrame | None = None
 
     def __getitem__(self, table: str) -> DataFrame:
-        if table not in _engine.star_schema():
+        frame: DataFrame | None = getattr(self, table) if table in _engine.star_schema() else None
+        if frame is None:
             raise KeyError(table)
-        frame: DataFrame = getattr(self, table)
         return frame
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_engine.star_schema())
+        return (table for table in _engine.star_schema() if getattr(self, table) is not None)
 
     def __len__(self) -> int:
-        return len(_engine.star_schema())
+        return len(list(iter(self)))
 
     def _title(self) -> str:
         return "star schema in memory"
@@ -95,6 +97,8 @@ class Lake(Displayed):
         self._layout = dict(layout)
         self._schema = _engine.renamed_schema(config)
         self._presence = presence
+        # A lake has the optional tables only if a run selected them, so they are searched on demand.
+        self._has_optional = False
         self._scan_options = _scan_options(config, presence) if self.is_remote else {}
 
     @property
@@ -113,6 +117,11 @@ class Lake(Displayed):
         return self["users"]
 
     @property
+    def users_history(self) -> LazyFrame:
+        """One row per user and period with the same level, if a run selected this table."""
+        return self["users_history"]
+
+    @property
     def time(self) -> LazyFrame:
         """One row per start time."""
         return self["time"]
@@ -125,10 +134,11 @@ class Lake(Displayed):
     def __getitem__(self, table: str) -> LazyFrame:
         if table not in self._schema:
             raise KeyError(table)
+        if table not in self._layout:
+            self._find_optional_tables()
         folder = self._layout[table]
-        # The files of a Delta table change with each version.
-        if not self._exists(table) or table in self._presence["files"]:
-            self._refresh()
+        # A run may have created the table since the last look, or changed its files or its formats.
+        self._refresh()
         if not self._exists(table):
             raise NoInputError(
                 f"this lake has no table {table}",
@@ -145,11 +155,16 @@ class Lake(Displayed):
 
     def tables(self) -> tuple[LakeTable, ...]:
         """Returns the folder of each table, after looking which of them exist."""
-        self._refresh()
+        self._find_optional_tables()
         return self._known_tables()
 
+    def _find_optional_tables(self) -> None:
+        self._has_optional = True
+        self._layout = _engine.lake_layout(self._config, optional=True)
+        self._refresh()
+
     def _refresh(self) -> None:
-        self._presence = _engine.find_tables(self._config)
+        self._presence = _engine.find_tables(self._config, optional=self._has_optional)
 
     def _exists(self, table: str) -> bool:
         return self._presence["tables"][table]
@@ -158,6 +173,7 @@ class Lake(Displayed):
         return tuple(
             LakeTable(name=name, location=self._layout[name], exists=self._exists(name))
             for name in self._schema
+            if name in _engine.default_tables() or self._presence["tables"].get(name)
         )
 
     def _title(self) -> str:
@@ -206,8 +222,12 @@ def open_lake(output: str | PathLike[str] | None = None, **options: Unpack[LakeO
     if config.value("table_names") is None:
         candidates = [config.with_values("naming", table_names=names) for names in ("classic", "plain")]
     lakes = [Lake(one, _engine.lake_layout(one), _engine.find_tables(one)) for one in candidates]
-    lake = max(lakes, key=lambda lake: sum(lake._presence["tables"].values()))
-    if not any(lake._presence["tables"].values()):
+    lake = max(lakes, key=_table_count)
+    if not _table_count(lake):
+        for one in lakes:
+            one._find_optional_tables()
+        lake = max(lakes, key=_table_count)
+    if not _table_count(lake):
         folders = ", ".join(folder.rpartition("/")[2] for lake in lakes for folder in lake._layout.values())
         raise NoInputError(
             f"there is no lake at {root}",
@@ -223,6 +243,10 @@ def open_lake(output: str | PathLike[str] | None = None, **options: Unpack[LakeO
     return lake
 
 
+def _table_count(lake: Lake) -> int:
+    return sum(lake._presence["tables"].values())
+
+
 def _scan(
     described: TableSchema, folder: str, files: list[str] | None, options: Mapping[str, Any]
 ) -> LazyFrame:
@@ -234,6 +258,7 @@ def _scan(
         "int32": pl.Int32(),
         "int64": pl.Int64(),
         "float64": pl.Float64(),
+        "boolean": pl.Boolean(),
         "timestamp": pl.Datetime("us", "UTC"),
     }
     schema = {column: types[kind] for column, kind in described["columns"].items()}

@@ -16,7 +16,7 @@ from sparkify_lake.lake import Lake
 from sparkify_lake.results.highlights import Favorite, Highlights, LevelShare, Period
 
 if TYPE_CHECKING:
-    from polars import DataFrame, LazyFrame
+    from polars import DataFrame, Expr, LazyFrame
 
     from sparkify_lake.results.run_report import RunReport
     from sparkify_lake.settings.config import Config
@@ -61,7 +61,7 @@ def query_highlights(lake: Lake) -> Highlights | None:
     """
     import polars as pl
 
-    plays = _table(lake, "songplays")
+    plays = existing_table(lake, "songplays")
     if plays is None:
         return None
     counts = [
@@ -69,24 +69,14 @@ def query_highlights(lake: Lake) -> Highlights | None:
         pl.col("user_id").n_unique().cast(pl.Int64).alias("listeners"),
     ]
     matched = plays.filter(pl.col("song_id").is_not_null())
-    by_day = (
-        plays.group_by(start=pl.col("start_time").dt.date())
-        .agg(
-            pl.len().cast(pl.Int64).alias("plays"),
-            (pl.col("level") == "paid").sum().cast(pl.Int64).alias("paid"),
-        )
-        .sort("start")
-    )
     by_level = plays.group_by("level").agg(counts).sort(["plays", "level"], descending=[True, False])
     by_song = _most_played(matched.group_by("song_id", "artist_id").agg(counts), "song_id")
     by_artist = _most_played(matched.group_by("artist_id").agg(counts), "artist_id")
-    days, levels, songs, artists = pl.collect_all([by_day, by_level, by_song, by_artist], engine="streaming")
+    days, levels, songs, artists = pl.collect_all(
+        [plays_by_day(plays), by_level, by_song, by_artist], engine="streaming"
+    )
     unit = "day" if days.height <= MAX_DAYS else "month"
-    if unit == "month":
-        days = (
-            days.group_by(pl.col("start").dt.truncate("1mo")).agg(pl.col("plays", "paid").sum()).sort("start")
-        )
-    days = days.with_columns(pl.col("start").dt.strftime("%Y-%m-%d" if unit == "day" else "%Y-%m"))
+    days = by_period(days, unit, pl.col("plays", "paid").sum())
     return Highlights(
         unit=unit,
         periods=tuple(Period(**row) for row in days.to_dicts()),
@@ -96,11 +86,41 @@ def query_highlights(lake: Lake) -> Highlights | None:
     )
 
 
-def _table(lake: Lake, name: str) -> LazyFrame | None:
+def existing_table(lake: Lake, name: str) -> LazyFrame | None:
+    """Returns a table of a lake; None if the lake does not have it."""
     try:
         return lake[name]
-    except NoInputError:
+    except (KeyError, NoInputError):
         return None
+
+
+def plays_by_day(plays: LazyFrame) -> LazyFrame:
+    """Counts the plays of each day."""
+    import polars as pl
+
+    return (
+        plays.group_by(start=pl.col("start_time").dt.date())
+        .agg(
+            pl.len().cast(pl.Int64).alias("plays"),
+            (pl.col("level") == "paid").sum().cast(pl.Int64).alias("paid"),
+        )
+        .sort("start")
+    )
+
+
+def by_period(days: DataFrame, unit: str, *sums: Expr) -> DataFrame:
+    """Returns one row per day or month, in order, with `start` as text.
+
+    Args:
+        days: One row per day.
+        unit: "day" or "month".
+        *sums: How the days of a month are combined.
+    """
+    import polars as pl
+
+    if unit == "month":
+        days = days.sort("start").group_by(pl.col("start").dt.truncate("1mo"), maintain_order=True).agg(*sums)
+    return days.with_columns(pl.col("start").dt.strftime("%Y-%m-%d" if unit == "day" else "%Y-%m"))
 
 
 def _most_played(counts: LazyFrame, key: str) -> LazyFrame:
@@ -115,7 +135,7 @@ def _with_names(lake: Lake, favorites: DataFrame, *, with_title: bool) -> tuple[
     for table, key, column in (("songs", "song_id", "title"), ("artists", "artist_id", "name")):
         if table == "songs" and not with_title:
             continue
-        frame = _table(lake, table)
+        frame = existing_table(lake, table)
         if frame is None:
             return ()
         wanted = favorites.get_column(key)

@@ -15,7 +15,7 @@ use std::ops::Range;
 use chrono::NaiveDate;
 use expectations::expectations;
 pub use expectations::{Comparison, Expectation, Metric, Unit};
-pub use values::{Compression, Match, MaxBad, OnBadFile, TableFormat, Unmatched, column_names};
+pub use values::{Compression, HistoryFrom, Match, MaxBad, OnBadFile, TableFormat, Unmatched, column_names};
 use values::{choice, days, flag, folders, formats, max_bad, retain, size, tables, threads, ts_window};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -41,7 +41,7 @@ pub struct Config {
     pub follow_symlinks: bool,
     /// The tables to write, in the order of [`Table`].
     pub tables: Vec<Table>,
-    /// The folder name of each table.
+    /// The folder name of each table that is selected, that runs write by default, or that the setting names.
     pub folders: BTreeMap<Table, String>,
     /// The names of the columns.
     pub columns: ColumnNames,
@@ -49,6 +49,8 @@ pub struct Config {
     pub matching: Match,
     /// Whether plays without a song are kept.
     pub unmatched: Unmatched,
+    /// The events that `users_history` is made from.
+    pub history_from: HistoryFrom,
     /// The compression of the Parquet files.
     pub compression: Compression,
     /// The table formats to publish; `None` for those that the lake has.
@@ -88,7 +90,7 @@ pub struct Config {
 }
 
 /// The names of all options with their defaults as text, for `--help` and for finding unknown names.
-pub const DEFAULTS: [(&str, &str); 44] = [
+pub const DEFAULTS: [(&str, &str); 45] = [
     ("input", ""),
     ("output", ""),
     ("song_data", "<input>/song_data"),
@@ -97,6 +99,7 @@ pub const DEFAULTS: [(&str, &str); 44] = [
     ("tables", "songs,artists,users,time,songplays"),
     ("match", "title_artist_duration"),
     ("unmatched", "keep"),
+    ("history_from", "plays"),
     ("compression", "snappy"),
     ("table_names", "classic"),
     ("column_names", "those of the schema"),
@@ -135,6 +138,9 @@ pub const DEFAULTS: [(&str, &str); 44] = [
     ("acl", "the bucket's own"),
 ];
 
+/// The options that determine the rows of the tables and the bytes of the files.
+const TABLE_OPTIONS: [&str; 6] = ["column_names", "compression", "history_from", "match", "ts_window", "unmatched"];
+
 impl Config {
     /// Parses the settings.
     ///
@@ -152,14 +158,15 @@ impl Config {
         let text = |name: &str| settings.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
         let boolean = |name: &'static str| text(name).map_or(Ok(false), |value| flag(name, value));
         let location = |name: &str| text(name).map(str::to_owned);
+        let tables = text("tables").map_or_else(|| Ok(Table::DEFAULT.to_vec()), tables)?;
         Ok(Self {
             input: location("input"),
             song_data: location("song_data"),
             log_data: location("log_data"),
             output: location("output"),
             follow_symlinks: boolean("follow_symlinks")?,
-            tables: text("tables").map_or_else(|| Ok(Table::ALL.to_vec()), tables)?,
-            folders: folders(text("table_names").unwrap_or("classic"))?,
+            folders: folders(text("table_names").unwrap_or("classic"), &tables)?,
+            tables,
             columns: column_names(text("column_names").unwrap_or_default())?,
             matching: choice(
                 "match",
@@ -167,6 +174,11 @@ impl Config {
                 &[("title_artist_duration", Match::TitleArtistDuration), ("title_artist", Match::TitleArtist)],
             )?,
             unmatched: choice("unmatched", text("unmatched"), &[("keep", Unmatched::Keep), ("drop", Unmatched::Drop)])?,
+            history_from: choice(
+                "history_from",
+                text("history_from"),
+                &[("plays", HistoryFrom::Plays), ("all-pages", HistoryFrom::AllPages)],
+            )?,
             compression: choice(
                 "compression",
                 text("compression"),
@@ -203,6 +215,12 @@ impl Config {
         self.tables.iter().filter_map(|table| self.folders.get(table)).collect()
     }
 
+    /// Whether events of other pages than `NextSong` are read too.
+    #[must_use]
+    pub fn reads_all_pages(&self) -> bool {
+        self.history_from == HistoryFrom::AllPages && self.tables.contains(&Table::UsersHistory)
+    }
+
     /// Whether a table format is published.
     #[must_use]
     pub fn publishes(&self, format: TableFormat) -> bool {
@@ -223,11 +241,11 @@ impl Config {
         self.has_table_formats() || self.expectations.iter().any(|expectation| is_needed(expectation.metric))
     }
 
-    /// The options that determine the rows of the tables and the bytes of the files.
+    /// [`TABLE_OPTIONS`], except column names and the events of the history if they are the default.
     #[must_use]
     pub fn table_options(&self) -> BTreeMap<String, String> {
         let mut options = self.to_texts();
-        options.retain(|name, _| ["column_names", "compression", "match", "ts_window", "unmatched"].contains(name));
+        options.retain(|name, _| TABLE_OPTIONS.contains(name));
         options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
@@ -295,6 +313,9 @@ impl Config {
             let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
             texts.insert("formats", if names.is_empty() { "parquet".to_owned() } else { names.join(",") });
         }
+        if self.history_from == HistoryFrom::AllPages {
+            texts.insert("history_from", "all-pages".to_owned());
+        }
         if !self.expectations.is_empty() {
             let conditions: Vec<String> = self.expectations.iter().map(ToString::to_string).collect();
             texts.insert("expect", conditions.join(", "));
@@ -361,6 +382,22 @@ mod tests {
         for wrong in ["songs=../x", "songs=/x", "songs=a//b", "songs=a/_b", "songs=a,users=a/b", "songs=time_table/x"] {
             assert!(read("table_names", wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_history_is_only_known_if_it_is_selected() {
+        let texts = read("table_names", "classic").unwrap().to_texts();
+        assert!(texts.values().all(|text| !text.contains("history")), "{texts:?}");
+        assert!(!texts.contains_key("history_from"));
+        let config = read("tables", "users_history,users").unwrap();
+        assert_eq!(config.tables, [Table::Users, Table::UsersHistory]);
+        assert_eq!(config.folders[&Table::UsersHistory], "users_history_table");
+        assert!(read("table_names", "users=users_history_table").is_ok(), "no table has this folder");
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let settings = Settings::from([pair("tables", "users_history"), pair("history_from", "all-pages")]);
+        let config = Config::from_settings(&settings).unwrap();
+        assert!(config.reads_all_pages() && config.table_options()["history_from"] == "all-pages");
+        assert!(!read("history_from", "all-pages").unwrap().reads_all_pages(), "nothing is made from them");
     }
 
     #[test]

@@ -37,6 +37,15 @@ pub enum Unmatched {
     Drop,
 }
 
+/// The events that `users_history` is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryFrom {
+    /// Plays (`NextSong`).
+    Plays,
+    /// Events of all pages.
+    AllPages,
+}
+
 /// The compression of the Parquet pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
@@ -65,14 +74,20 @@ impl Compression {
 pub enum TableFormat {
     /// Delta Lake: `_delta_log/` in the folder of each table.
     Delta,
+    /// Apache Iceberg: metadata below `_etl/iceberg/`, which the Python part writes.
+    Iceberg,
 }
 
 impl TableFormat {
+    /// All formats.
+    pub const ALL: [Self; 2] = [Self::Delta, Self::Iceberg];
+
     /// The name in options.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Delta => "delta",
+            Self::Iceberg => "iceberg",
         }
     }
 }
@@ -84,7 +99,10 @@ pub fn formats(value: &str) -> Result<BTreeSet<TableFormat>> {
         match name {
             "parquet" => {}
             "delta" => drop(formats.insert(TableFormat::Delta)),
-            _ => return Err(invalid("formats", name, "it takes parquet (the folders alone) or delta")),
+            "iceberg" => drop(formats.insert(TableFormat::Iceberg)),
+            _ => {
+                return Err(invalid("formats", name, "it takes parquet (the folders alone), delta, iceberg, or both"));
+            }
         }
     }
     Ok(formats)
@@ -165,16 +183,21 @@ pub fn tables(value: &str) -> Result<Vec<Table>> {
     let mut chosen = Vec::new();
     for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         let table = Table::from_name(name)
-            .ok_or_else(|| invalid("tables", name, "it takes a list of songs, artists, users, time, songplays"))?;
+            .ok_or_else(|| invalid("tables", name, format!("it takes a list of {}", table_names())))?;
         if !chosen.contains(&table) {
             chosen.push(table);
         }
     }
     chosen.sort_unstable();
     if chosen.is_empty() {
-        return Err(invalid("tables", value, "name at least one of songs, artists, users, time, songplays"));
+        return Err(invalid("tables", value, format!("name at least one of {}", table_names())));
     }
     Ok(chosen)
+}
+
+/// The names of all tables, for messages.
+fn table_names() -> String {
+    Table::ALL.map(Table::name).join(", ")
 }
 
 /// The days from `since` to `until`, which is exclusive. Both are dates, or times, of which the day counts; an `until`
@@ -213,16 +236,17 @@ pub fn days(since: Option<&str>, until: Option<&str>) -> Result<Range<Option<Nai
 }
 
 /// The folder names: `classic` or `plain`, followed by overrides such as `songs=tracks` or
-/// `songs=songs/songs.parquet`, separated by commas.
-pub fn folders(value: &str) -> Result<BTreeMap<Table, String>> {
+/// `songs=songs/songs.parquet`, separated by commas. They are those of the default tables, the `selected` ones, and those
+/// that an override names.
+pub fn folders(value: &str, selected: &[Table]) -> Result<BTreeMap<Table, String>> {
     const TAKES: &str = "it takes classic, plain, or overrides such as songs=tracks,users=users/users.parquet";
-    let mut names: BTreeMap<Table, String> =
-        Table::ALL.into_iter().map(|table| (table, table.classic_folder().to_owned())).collect();
+    let known = || Table::DEFAULT.iter().chain(selected).copied();
+    let mut names: BTreeMap<Table, String> = known().map(|table| (table, table.classic_folder().to_owned())).collect();
     for part in value.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         match part.split_once('=') {
             None if part == "classic" => {}
             None if part == "plain" => {
-                names = Table::ALL.into_iter().map(|table| (table, table.name().to_owned())).collect();
+                names = known().map(|table| (table, table.name().to_owned())).collect();
             }
             None => return Err(invalid("table_names", part, TAKES)),
             Some((table, folder)) => {

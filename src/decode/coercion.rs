@@ -34,6 +34,8 @@ pub enum Conversion<T> {
     Row { row: T, coerced: u32 },
     /// A valid object that no table uses.
     Filtered,
+    /// A row of an object that counts as filtered.
+    FilteredRow(T),
     /// A rejected object.
     Fault(Fault),
 }

@@ -1,4 +1,5 @@
-//! Log events: one record per user action in the app. Only plays (`NextSong`) become rows (rule 3 of `docs/tables.md`).
+//! Log events: one record per user action in the app. Only plays (`NextSong`) become rows (rule 3 of `docs/tables.md`),
+//! unless the limits ask for all pages (rule 16).
 //!
 //! Invariant: the page decides first. An event of another page is filtered regardless of its other values, so the
 //! outcome does not depend on the order of the keys.
@@ -9,9 +10,11 @@ use crate::decode::reject_reason::Reason;
 use crate::decode::text::Text;
 use crate::decode::token::{Members, Token};
 
-/// One play of a song.
+/// One play of a song, or what an event of another page contains about its user.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Event<'a> {
+    /// Whether the page is that of a play.
+    pub is_play: bool,
     /// Milliseconds since 1970, UTC.
     pub ts: i64,
     /// The user's id; never empty.
@@ -78,6 +81,7 @@ impl RecordSchema for EventSchema {
         let mut reader = MemberReader::new(members, limits, number_texts);
         match is_play(&mut reader) {
             Ok(true) => {}
+            Ok(false) if limits.all_pages => return other_page(&mut reader, limits),
             Ok(false) => return Conversion::Filtered,
             Err(fault) => return Conversion::Fault(fault),
         }
@@ -102,6 +106,23 @@ fn is_play(reader: &mut MemberReader<'_, '_>) -> Result<bool, Fault> {
     }
 }
 
+/// An event of another page. One that would be rejected if it were a play is only filtered.
+#[cold]
+fn other_page<'a>(reader: &mut MemberReader<'_, 'a>, limits: &Limits) -> Conversion<Event<'a>> {
+    match play(reader, limits) {
+        Ok(event) => Conversion::FilteredRow(Event {
+            is_play: false,
+            location: None,
+            user_agent: None,
+            song: None,
+            artist: None,
+            length: None,
+            ..event
+        }),
+        Err(_) => Conversion::Filtered,
+    }
+}
+
 #[inline]
 fn play<'a>(reader: &mut MemberReader<'_, 'a>, limits: &Limits) -> Result<Event<'a>, Fault> {
     reader.check_conflicts()?;
@@ -118,6 +139,7 @@ fn play<'a>(reader: &mut MemberReader<'_, 'a>, limits: &Limits) -> Result<Event<
         }
     };
     Ok(Event {
+        is_play: true,
         ts,
         user_id,
         session_id: reader.integer(SESSION_ID)?,

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-/// Limits that keep a malicious record from using too much memory or time, and the range of plausible times.
+/// Limits that keep a malicious record from using too much memory or time, the range of plausible times, and the events
+/// that are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The largest size of a record in bytes.
@@ -15,6 +16,8 @@ pub struct Limits {
     pub max_string: usize,
     /// The plausible times of an event, in milliseconds since 1970; the end is exclusive.
     pub ts_window: Range<i64>,
+    /// Whether events of other pages than `NextSong` are rows too, if they can be read like plays.
+    pub all_pages: bool,
     /// The longest escaped `artist_id`, in bytes: with the name of its column and `=`, it is the name of a folder.
     pub max_artist_id: usize,
 }
@@ -39,6 +42,7 @@ impl Default for Limits {
             max_string: 1 << 20,
             // 1990-01-01 to 2100-01-01, UTC.
             ts_window: 631_152_000_000..4_102_444_800_000,
+            all_pages: false,
             max_artist_id: Self::artist_id_in("artist_id"),
         }
     }

@@ -82,7 +82,8 @@ impl Decoder {
         Self { events: FastPath::disabled(), songs: FastPath::disabled(), ..Self::new(limits) }
     }
 
-    /// Decodes a chunk of log events. `emit` gets the plays and the rejects; events of other pages are only counted.
+    /// Decodes a chunk of log events. `emit` gets the plays and the rejects. Events of other pages are only counted, unless
+    /// the limits ask for them; then `emit` also gets those that can be read, and they count as filtered.
     pub fn events(
         &mut self,
         chunk: &[u8],

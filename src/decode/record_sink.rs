@@ -66,6 +66,10 @@ where
                 (self.emit)(Decoded::Row(row));
             }
             Conversion::Filtered => self.counts.filtered += 1,
+            Conversion::FilteredRow(row) => {
+                self.counts.filtered += 1;
+                (self.emit)(Decoded::Row(row));
+            }
             Conversion::Fault(fault) => self.emit_reject(fault, members, span),
         }
     }

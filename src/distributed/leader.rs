@@ -4,7 +4,7 @@
 //!  song files ──┬─ shard ─┬── records ──────────── songs, artists          (built by the leader)
 //!               └─ shard ─┘                          │ rows of songs, once in the stage
 //!  log files  ──┬─ shard ─┬── plays, by month ──┬─ month ─┬── files of time and songplays (staged by workers)
-//!               └─ shard ─┘   (in the stage)    └─ month ─┘   users, keys of tracks
+//!               └─ shard ─┘   (in the stage)    └─ month ─┘   users, history, tracks
 //! ```
 //!
 //! One worker writes a month, from the plays of all shards that have plays of it. So ids and the time table are the same
@@ -178,12 +178,14 @@ impl<'l> Leader<'l> {
         let mut results = BTreeMap::new();
         self.run_shards(work, FileReach::Workers, &mut |_, result, attachments| {
             let ShardResult::Month(finished) = result else { return Err(mismatch()) };
-            let [users, tracks] = <[Bytes; 2]>::try_from(attachments).map_err(|_| mismatch())?;
+            let mut attachments = attachments.into_iter();
+            let (Some(users), Some(tracks)) = (attachments.next(), attachments.next()) else { return Err(mismatch()) };
             let month = Month::parse(&finished.month).ok_or_else(mismatch)?;
             finished.files.iter().try_for_each(|file| self.stage.adopt(file))?;
             let users = state_files::users_from_bytes(users)?;
             let tracks = state_files::tracks_from_bytes(tracks)?;
-            results.insert(month, MonthResult { month, plays: finished.plays, users, tracks });
+            let history = attachments.next().map_or_else(|| Ok(Vec::new()), state_files::history_from_bytes)?;
+            results.insert(month, MonthResult { month, plays: finished.plays, users, history, tracks });
             self.context.add(1);
             Ok(())
         })?;

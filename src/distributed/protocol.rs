@@ -154,7 +154,8 @@ pub enum ShardResult {
     Songs(ReadStats, u64),
     /// Log files were read: statistics, the months of each file's plays, and the file with the plays.
     Plays(ReadStats, Vec<(usize, String)>, Option<ShuffleFile>),
-    /// The files of a month are staged; the attachments are its users and the keys of its tracks.
+    /// The files of a month are staged; the attachments are its users, the keys of its tracks, and the users' history
+    /// if it is wanted.
     Month(FinishedMonth),
     /// The checks that failed.
     Examined(Vec<FailedCheck>),

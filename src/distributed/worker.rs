@@ -236,7 +236,11 @@ fn invalid_month(month: &str) -> Error {
 
 /// Encodes the result of a month with the files that are staged.
 fn finish_month(work: &MonthWork, result: &MonthResult, staging: WorkerStaging) -> Result<Vec<u8>> {
-    let attachments = [state_files::users_to_bytes(&result.users)?, state_files::tracks_to_bytes(&result.tracks)?];
+    let mut attachments =
+        vec![state_files::users_to_bytes(&result.users)?, state_files::tracks_to_bytes(&result.tracks)?];
+    if !result.history.is_empty() {
+        attachments.push(state_files::history_to_bytes(&result.history)?);
+    }
     let finished = FinishedMonth { month: work.month.clone(), plays: result.plays, files: staging.into_entries() };
     protocol::to_bytes(&ShardResult::Month(finished), &attachments)
 }

@@ -86,8 +86,11 @@ pub(crate) fn choose<'l>(
         return full("the state files of an earlier release get other names");
     }
     let folders: BTreeSet<String> = config.table_folders().into_iter().cloned().collect();
-    let is_delta = |folder: &String| head.tables.get(folder).map(|table| table.delta.is_some());
-    if folders.iter().filter_map(is_delta).any(|is_delta| is_delta != config.publishes(TableFormat::Delta)) {
+    let has_other_formats = |folder: &String| {
+        let table = head.tables.get(folder);
+        table.is_some_and(|table| TableFormat::ALL.iter().any(|f| table.has_format(*f) != config.publishes(*f)))
+    };
+    if folders.iter().any(has_other_formats) {
         return full("the table formats have changed");
     }
     let lacks_stats = |table: &TableRecord| table.files.values().any(|file| file.stats.is_none());

@@ -18,6 +18,7 @@ use crate::schema::Table;
 use crate::tables::song_record::SongRecord;
 use crate::tables::time::Month;
 use crate::tables::users::{User, UsersPartial};
+use crate::tables::users_history::{self, UserPeriod};
 use crate::transform::finished_tables::MonthResult;
 
 /// The song records that earlier runs saved.
@@ -102,6 +103,26 @@ impl Increment<'_> {
         }
         Ok(users.finish())
     }
+
+    /// Returns the periods of the users' levels in all months, sorted, after the months `rebuilt` were rebuilt with the
+    /// periods `new`.
+    ///
+    /// # Errors
+    /// [`StateError::Unusable`], and storage errors.
+    pub(crate) fn history(
+        &self,
+        state: StateReader<'_>,
+        rebuilt: &BTreeSet<Month>,
+        new: Vec<UserPeriod>,
+    ) -> StateResult<Vec<UserPeriod>> {
+        let bytes = load(state, self.checkpoint.state.history.as_ref())?;
+        let mut periods = state_files::history_from_bytes(bytes).map_err(|_| StateError::Unusable)?;
+        // Each period is within one month.
+        periods.retain(|period| !rebuilt.contains(&Month::of(period.from)));
+        periods.extend(new);
+        users_history::sort(&mut periods);
+        Ok(periods)
+    }
 }
 
 /// Loads a state file and checks its bytes.
@@ -111,7 +132,7 @@ fn load(state: StateReader<'_>, file: Option<&StateFile>) -> StateResult<Bytes> 
 }
 
 /// Stages the state files of a run and returns its state. `saved` is the part of the earlier state that is still
-/// valid; `records` are all song records and `users` all users, if they have changed.
+/// valid; `records` are all song records, `users` all users and `history` all periods of their levels, if they have changed.
 ///
 /// # Errors
 /// Storage errors.
@@ -120,6 +141,7 @@ pub(crate) fn save(
     mut saved: IncrementalState,
     records: Option<&[SongRecord]>,
     users: Option<&[User]>,
+    history: Option<&[UserPeriod]>,
     months: &[MonthResult],
 ) -> Result<IncrementalState> {
     if let Some(records) = records {
@@ -128,7 +150,11 @@ pub(crate) fn save(
     if let Some(users) = users {
         saved.users = Some(stage.put_state("users.state", &state_files::users_to_bytes(users)?)?);
     }
-    for result in months {
+    if let Some(history) = history {
+        saved.history = Some(stage.put_state("history.state", &state_files::history_to_bytes(history)?)?);
+    }
+    // A month without plays has only events of other pages, and all of its state is in the history.
+    for result in months.iter().filter(|result| !result.users.is_empty()) {
         let month = result.month;
         let users = state_files::users_to_bytes(&result.users)?;
         let users = stage.put_state(&format!("{month}-users.state"), &users)?;
@@ -156,7 +182,7 @@ pub(crate) fn count_tables(
         Table::Songs => Some(song_partitions),
         Table::Time => Some(months().count() as u64),
         Table::Songplays => Some(months().filter(|month| month.plays > 0).count() as u64),
-        Table::Artists | Table::Users => None,
+        Table::Artists | Table::Users | Table::UsersHistory => None,
     };
     summary.partitions = tables
         .iter()

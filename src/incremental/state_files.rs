@@ -1,5 +1,5 @@
-//! The Parquet format of the state files, which later runs read in place of the input: song records, users, and keys of
-//! tracks.
+//! The Parquet format of the state files, which later runs read in place of the input: song records, users,
+//! their history, and keys of tracks.
 //!
 //! [`crate::lake::checkpoint`] decides where the files are stored and when they are removed.
 //!
@@ -17,6 +17,7 @@ use crate::tables::columns::Column;
 use crate::tables::plays::Key;
 use crate::tables::song_record::{self, SongRecord};
 use crate::tables::users::{User, UserRow};
+use crate::tables::users_history::UserPeriod;
 
 const fn field(name: &'static str, kind: Type) -> Field {
     Field { name, kind }
@@ -39,6 +40,15 @@ const USERS: [Field; 8] = [
     field("ts", Type::Int64),
     field("session_id", Type::Int64),
     field("item_in_session", Type::Int64),
+    field("level", Type::Text),
+    field("first_name", Type::Text),
+    field("last_name", Type::Text),
+    field("gender", Type::Text),
+];
+
+const HISTORY: [Field; 6] = [
+    field("user_id", Type::Text),
+    field("from", Type::Int64),
     field("level", Type::Text),
     field("first_name", Type::Text),
     field("last_name", Type::Text),
@@ -131,6 +141,42 @@ pub(crate) fn users_from_bytes(bytes: Bytes) -> Result<Vec<User>> {
         Ok((user_id.ok_or_else(mismatch)?, UserRow { latest, level, first_name, last_name, gender }))
     })
     .collect()
+}
+
+/// Encodes the periods of users' levels.
+///
+/// # Errors
+/// As [`songs_to_bytes`].
+pub(crate) fn history_to_bytes(periods: &[UserPeriod]) -> Result<Bytes> {
+    let columns = [
+        Column::text(periods.iter().map(|period| Some(&*period.user_id))),
+        Column::int64(periods.iter().map(|period| Some(period.from))),
+        Column::text(periods.iter().map(|period| period.level.as_deref())),
+        Column::text(periods.iter().map(|period| period.first_name.as_deref())),
+        Column::text(periods.iter().map(|period| period.last_name.as_deref())),
+        Column::text(periods.iter().map(|period| period.gender.as_deref())),
+    ];
+    encode(&HISTORY, &columns)
+}
+
+/// Decodes the periods of users' levels.
+///
+/// # Errors
+/// As [`users_from_bytes`].
+pub(crate) fn history_from_bytes(bytes: Bytes) -> Result<Vec<UserPeriod>> {
+    let Ok([ids, times, levels, firsts, lasts, genders]) =
+        <[NullableValues; 6]>::try_from(read_columns(bytes, &HISTORY)?)
+    else {
+        return Ok(Vec::new());
+    };
+    let names = texts(firsts)?.into_iter().zip(texts(lasts)?).zip(texts(genders)?);
+    let periods = texts(ids)?.into_iter().zip(integers(times)?).zip(texts(levels)?.into_iter().zip(names));
+    periods
+        .map(|((user_id, from), (level, ((first_name, last_name), gender)))| {
+            let (user_id, from) = (user_id.ok_or_else(mismatch)?, from.ok_or_else(mismatch)?);
+            Ok(UserPeriod { user_id, from, level, first_name, last_name, gender })
+        })
+        .collect()
 }
 
 /// Encodes keys of tracks.

@@ -1,4 +1,4 @@
-//! Builds the five tables in memory, without a lake.
+//! Builds the tables in memory, without a lake.
 
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,16 +14,22 @@ use crate::report::run_report::Report;
 use crate::runtime::clock::PhaseClock;
 use crate::runtime::context::Context;
 use crate::s3::stores::Stores;
+use crate::schema::Table;
 use crate::transform::external_sort::RunBuffer;
 use crate::transform::extract;
 use crate::transform::in_memory::{self, Star};
 
-/// Reads the input and returns the tables instead of writing them.
+/// Reads the input and returns the tables instead of writing them: those that runs write by default, and those that are
+/// selected in addition.
 ///
 /// # Errors
 /// As [`crate::job::run::run`]. An output is not needed, and not changed.
-pub fn build(config: Config, context: &Context<'_>) -> Result<(Star, Report)> {
+pub fn build(mut config: Config, context: &Context<'_>) -> Result<(Star, Report)> {
     let mut clock = PhaseClock::start();
+    config.tables = Table::ALL
+        .into_iter()
+        .filter(|table| Table::DEFAULT.contains(table) || config.tables.contains(table))
+        .collect();
     let stores = Stores::new(&config.store, &context.cancel);
     let spec = JobSpec::new(config, false, &stores)?;
     let report = Report::begin(&spec.config);

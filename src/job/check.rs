@@ -4,7 +4,9 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::input::sources::JobSpec;
 use crate::lake::{self, LakeCheck};
+use crate::location::Location;
 use crate::runtime::context::Context;
+use crate::runtime::progress::Level;
 use crate::s3::stores::Stores;
 
 /// Compares the configured lake with its commit log; changes nothing.
@@ -14,5 +16,16 @@ use crate::s3::stores::Stores;
 /// are not an error: the result lists them.
 pub fn check(config: &Config, context: &Context<'_>) -> Result<LakeCheck> {
     let stores = Stores::new(&config.store, &context.cancel);
-    lake::check(&JobSpec::output_root(config)?, &stores, &context.cancel)
+    check_at(&JobSpec::output_root(config)?, &stores, context)
+}
+
+/// Compares the lake at a location with its commit log.
+pub(super) fn check_at(location: &Location, stores: &Stores, context: &Context<'_>) -> Result<LakeCheck> {
+    let mut check = lake::check(location, stores, &context.cancel)?;
+    if !lake::iceberg::add_problems(&mut check, location, stores, context.iceberg)? {
+        context.note(Level::Info, || {
+            "the files of the Iceberg tables were not compared: pyiceberg is not installed".into()
+        });
+    }
+    Ok(check)
 }

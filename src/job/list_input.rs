@@ -1,11 +1,12 @@
 //! Lists the files of both contents, and opens the lake at the same time.
 
+use crate::config::TableFormat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::input_files::InputFiles;
 use crate::input::list::{self, Listing};
 use crate::input::sources::{JobSpec, Source, refuse_overlap};
 use crate::job::notes::note_ignored_files;
-use crate::lake::{Lake, Stage};
+use crate::lake::{self, Lake, Stage};
 use crate::location::Location;
 use crate::runtime::context::Context;
 use crate::runtime::progress::Phase;
@@ -45,7 +46,14 @@ pub fn list_and_open(
     context: &Context<'_>,
 ) -> Result<(InputFiles, Stage)> {
     let output = spec.output.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "the job has no output"))?;
-    let open = || Stage::begin(Lake::open(output, stores, &context.cancel)?, run_id, &spec.config);
+    if spec.config.publishes(TableFormat::Iceberg) {
+        lake::iceberg::required(context.iceberg)?;
+    }
+    let open = || {
+        let mut stage = Stage::begin(Lake::open(output, stores, &context.cancel)?, run_id, &spec.config)?;
+        stage.open_iceberg(output, context.iceberg)?;
+        Ok(stage)
+    };
     let (inputs, stage) = threads::both(|| list_input(spec, stores, context), open)?;
     let stage = stage?;
     note_ignored_files(&stage.ignored_files(), context);

@@ -6,6 +6,7 @@ pub mod build;
 pub mod check;
 pub mod doctor;
 mod expectations;
+pub mod history;
 mod list_input;
 mod notes;
 pub(crate) mod pipeline;

@@ -34,7 +34,7 @@ use crate::tables::song_index::SongIndex;
 use crate::tables::song_record::SongRecord;
 use crate::tables::time::Month;
 use crate::tables::users::{User, UsersPartial};
-use crate::tables::{artists, users};
+use crate::tables::{artists, users, users_history};
 use crate::transform::external_sort::RunBuffer;
 use crate::transform::extract::{Extractor, LogsRead, PlayTarget, SongsRead};
 use crate::transform::finished_tables::{FinishedTables, MonthResult};
@@ -286,16 +286,32 @@ pub fn write(read: &ReadContext<'_>, songs: Songs, logs: Logs) -> StateResult<In
     };
     if wants(Table::Users) {
         match &users {
-            Some(users) => write_tables::users(users, config, stage)?,
+            Some(users) => write_tables::single_file(&users::columns(users), config, stage)?,
             None => stage.inherit(Table::Users, |_| true)?,
         }
     }
     let mut reused = increment.map(|increment| increment.checkpoint.state.clone()).unwrap_or_default();
+    let history = if !wants(Table::UsersHistory) {
+        reused.history = None;
+        None
+    } else if same_users {
+        stage.inherit(Table::UsersHistory, |_| true)?;
+        None
+    } else {
+        let mut periods = results.iter_mut().flat_map(|month| std::mem::take(&mut month.history)).collect();
+        if let (Some(increment), Some(months)) = (increment, &months) {
+            periods = increment.history(stage.lake().state(), months, periods)?;
+        } else {
+            users_history::sort(&mut periods);
+        }
+        write_tables::single_file(&users_history::columns(&periods), config, stage)?;
+        Some(periods)
+    };
     if let Some(months) = &months {
         reused.months.retain(|name, _| !Month::parse(name).is_some_and(|month| months.contains(&month)));
     }
     let records = (!same_songs && spec.songs.is_some()).then_some(records.as_slice());
-    Ok(state::save(stage, reused, records, users.as_deref(), &results)?)
+    Ok(state::save(stage, reused, records, users.as_deref(), history.as_deref(), &results)?)
 }
 
 /// Returns the users of all months.

@@ -3,7 +3,8 @@
 use crate::config::Config;
 use crate::error::Result;
 use crate::input::sources::JobSpec;
-use crate::lake::{self, Lake, LakeCheck};
+use crate::job::check::check_at;
+use crate::lake::{Lake, LakeCheck};
 use crate::runtime::context::Context;
 use crate::s3::stores::Stores;
 
@@ -14,11 +15,14 @@ use crate::s3::stores::Stores;
 pub fn recover(config: &Config, context: &Context<'_>) -> Result<LakeCheck> {
     let stores = Stores::new(&config.store, &context.cancel);
     let location = JobSpec::output_root(config)?;
-    let found = lake::check(&location, &stores, &context.cancel)?;
-    if found.is_published {
+    let found = check_at(&location, &stores, context)?;
+    let has_iceberg_problem = found.problems.iter().any(|problem| problem.path.starts_with("_etl/iceberg/"));
+    if found.is_published && !has_iceberg_problem {
         return Ok(found);
     }
     // Opening a lake for writing completes the publication.
-    drop(Lake::open(&location, &stores, &context.cancel)?);
-    lake::check(&location, &stores, &context.cancel)
+    let lake = Lake::open(&location, &stores, &context.cancel)?;
+    lake.recover_iceberg(&location, context.iceberg)?;
+    drop(lake);
+    check_at(&location, &stores, context)
 }

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::Config;
+use crate::config::{Config, TableFormat};
 use crate::error::{Error, ErrorKind, Result};
 use crate::incremental::manifest::{self, ManifestBuilder};
 use crate::incremental::plan::{self, RunPlan};
@@ -99,6 +99,9 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
         let summary = increment.summary.clone();
         return Ok(report.published(spec, &inputs, summary, &current, clock).with_stores(stores));
     }
+    if let Some(writer) = context.iceberg.filter(|_| spec.config.publishes(TableFormat::Iceberg)) {
+        writer.prepare();
+    }
     file_identity::outwait_fresh_files(&inputs, &report.started_at);
     let scratch = stage.scratch()?;
     clock.end("discover");
@@ -135,7 +138,7 @@ fn attempt(spec: &JobSpec, stores: &Stores, full_reason: Option<String>, context
     let figures = figures(&checked);
     report.expectations = checked;
     let info = CommitInfo { committed_at, options, checkpoint, figures };
-    let published = staged.commit(info, &context.cancel)?.publish(&context.cancel)?;
+    let published = staged.commit(info, &context.cancel)?.publish(&context.cancel, context.iceberg)?;
     note_changes(&published, context);
     clock.end("commit");
     context.begin(Phase::Done, 0);

@@ -113,6 +113,16 @@ pub fn check(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<La
     Ok(check)
 }
 
+impl LakeCheck {
+    /// Adds problems of a published version, and the way out of them.
+    pub(super) fn add_problems(&mut self, problems: Vec<Problem>, way: &str) {
+        self.problem_count += problems.len() as u64;
+        self.problems.extend(problems);
+        self.repair = Some(self.repair.take().map_or_else(|| way.to_owned(), |known| format!("{known}; {way}")));
+        self.exit_code = ErrorKind::Protocol.exit_code();
+    }
+}
+
 /// Opens the storage of a lake for read-only access.
 pub(super) fn read_only_storage(location: &Location, stores: &Stores) -> Result<Box<dyn LakeStorage>> {
     Ok(match location {

@@ -100,7 +100,7 @@ pub struct ManifestEntry {
     /// The content of the file; known of every event log that was read, and of every file with a copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Fingerprint>,
-    /// The months of its plays, such as `2018-11`.
+    /// The months of its plays, or of its events if all pages are read, such as `2018-11`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub months: BTreeSet<String>,
     /// The retained copy of the file (`--keep-gone`).
@@ -157,6 +157,9 @@ pub struct IncrementalState {
     /// The users of all months, with their latest event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<StateFile>,
+    /// The periods of the users' levels in each month; absent unless the `users_history` table is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<StateFile>,
     /// The state of each month, by names such as `2018-11`.
     #[serde(default)]
     pub months: BTreeMap<String, MonthState>,
@@ -203,7 +206,7 @@ impl IncrementalState {
     /// All state files.
     pub(crate) fn files(&self) -> impl Iterator<Item = &StateFile> {
         let months = self.months.values().flat_map(|month| [&month.users, &month.tracks]);
-        self.songs.iter().chain(&self.users).chain(months).chain(self.packs.values())
+        self.songs.iter().chain(&self.users).chain(&self.history).chain(months).chain(self.packs.values())
     }
 }
 

@@ -15,6 +15,7 @@ use crate::lake::staging::Stage;
 use crate::lake::{commit_log, write_fence};
 use crate::runtime::cancel::Cancel;
 use crate::runtime::clock::Moment;
+use crate::runtime::iceberg_writer::IcebergWriter;
 use crate::schema::Table;
 
 /// The part of a commit record that comes from the run.
@@ -139,8 +140,9 @@ impl Committed {
     /// # Errors
     /// Any storage error, and [`crate::error::ErrorKind::Interrupted`]. The version is committed all the same: every
     /// file is complete, and any later run publishes the rest.
-    pub fn publish(self, cancel: &Cancel) -> Result<Published> {
-        let Self { stage, record, changes } = self;
+    pub fn publish(self, cancel: &Cancel, iceberg: Option<&dyn IcebergWriter>) -> Result<Published> {
+        let Self { mut stage, record, changes } = self;
+        let iceberg_tables = stage.iceberg.take();
         let warnings = stage.lake.warnings();
         let storage = &*stage.lake.storage;
         let Some(NewVersion { record, looked }) = record else {
@@ -152,7 +154,7 @@ impl Committed {
         let finish = || {
             write_fence::wait_out_stale_writers(storage, &record, stage.lake.head.as_ref(), cancel)?;
             let stamps = storage.replay(&record, Some(&*stage.storage), looked, cancel)?;
-            commit_log::mark_published(storage, &PublishedMarker { version, run: Some(record.run.clone()), stamps })?;
+            commit_log::mark_published(storage, &PublishedMarker::new(&record, stamps))?;
             storage.remove(&outdated_state_files(&record, stage.lake.head.as_ref()))?;
             storage.remove_stage(&record)?;
             storage.clean_up_after(&record.run, &record.state_files().map(|file| file.name.clone()).collect())
@@ -161,6 +163,9 @@ impl Committed {
             Ok(()) => {
                 // After the last request, so that no request of this run is in flight.
                 commit_log::must_be_newest(storage, version)?;
+                if let Some(mut tables) = iceberg_tables {
+                    tables.publish(storage, &record, iceberg).map_err(|error| without_iceberg(&error, version))?;
+                }
                 Ok(Published { tables: changes, version, is_new: true, was_idle: false, warnings })
             }
             Err(error) => {
@@ -170,6 +175,15 @@ impl Committed {
             }
         }
     }
+}
+
+/// The error of a run that could not publish the Iceberg tables of a version.
+pub(super) fn without_iceberg(error: &Error, version: u64) -> Error {
+    let again = "run again, or run `sparkify-lake recover`, to publish them";
+    Error::new(error.kind(), format!("version {version} of the lake is published, but its Iceberg tables are not"))
+        .cause(error.to_string())
+        .hint(error.hint_text().unwrap_or(again))
+        .context("version", version.to_string())
 }
 
 /// The error of a run that could not write its record. The record may exist in spite of the error: a disk may fail to
@@ -209,6 +223,7 @@ fn carry_over(record: &mut CommitRecord, head: &CommitRecord) {
             (file.image, file.replaces, file.replaced) = (None, None, None);
         }
         table.delta = table.delta.as_ref().map(DeltaLog::without_changes);
+        table.iceberg = table.iceberg_version();
         record.tables.insert(folder.clone(), table);
     }
     let run = record.checkpoints.last();

@@ -133,7 +133,7 @@ pub(super) fn newest_marker(storage: &dyn LakeStorage) -> Result<Option<u64>> {
 
 /// The marker of a version; `None` if the version is not published in full. A damaged marker, and the marker of another
 /// run's version with the same number, do not count: the version is then published again.
-fn marker(storage: &dyn LakeStorage, record: &CommitRecord) -> Result<Option<PublishedMarker>> {
+pub(super) fn marker(storage: &dyn LakeStorage, record: &CommitRecord) -> Result<Option<PublishedMarker>> {
     let marker = storage.read_optional(&marker_path(record.version))?;
     let marker: Option<PublishedMarker> = marker.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     Ok(marker

@@ -12,11 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use chrono::{SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::{Checkpoint, Manifest, STATE, StateFile};
 use crate::lake::figures::VersionFigures;
+use crate::lake::table_record::NOT_PUBLISHED;
 pub use crate::lake::table_record::{DeltaLog, FileRecord, Image, RetainedFile, TableRecord};
 
 /// The format of the files below `_etl`. A lake of a newer format is not changed.
@@ -97,6 +99,17 @@ pub(super) struct PublishedMarker {
     pub run: Option<String>,
     /// The stamps, by table folder and by path below it.
     pub stamps: BTreeMap<String, BTreeMap<String, String>>,
+    /// When the version was published in full; RFC 3339, UTC. Absent in markers of older releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_at: Option<String>,
+}
+
+impl PublishedMarker {
+    /// The marker of a version that has just been published in full.
+    pub(super) fn new(record: &CommitRecord, stamps: BTreeMap<String, BTreeMap<String, String>>) -> Self {
+        let now = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+        Self { version: record.version, run: Some(record.run.clone()), stamps, published_at: Some(now) }
+    }
 }
 
 impl CommitRecord {
@@ -192,7 +205,9 @@ impl CommitRecord {
             || self
                 .tables
                 .values()
-                .any(|table| table.delta.as_ref().is_some_and(|log| log.lake_version == self.version))
+                .flat_map(|table| [table.delta.as_ref().map(|log| log.lake_version), table.iceberg])
+                .flatten()
+                .any(|version| version == self.version || version == NOT_PUBLISHED)
     }
 
     /// Adds the stamps that only the marker has.

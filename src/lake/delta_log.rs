@@ -294,6 +294,7 @@ fn metadata(table: Table, columns: &ColumnNames, id: &str) -> Value {
             Type::Int32 => "integer",
             Type::Int64 => "long",
             Type::Float64 => "double",
+            Type::Boolean => "boolean",
             Type::Text => "string",
             Type::Timestamp => "timestamp",
         };

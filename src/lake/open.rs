@@ -166,7 +166,7 @@ fn recover(storage: &dyn LakeStorage, mut record: CommitRecord, cancel: &Cancel)
         storage.replay(&record, None, looked, cancel)
     };
     let stamps = replay().map_err(|error| not_published(&error, record.version))?;
-    let marker = PublishedMarker { version: record.version, run: Some(record.run.clone()), stamps };
+    let marker = PublishedMarker::new(&record, stamps);
     let finish = || commit_log::mark_published(storage, &marker).and_then(|()| storage.remove_stage(&record));
     finish().map_err(|error| not_published(&error, record.version))?;
     record.add_stamps(&marker);

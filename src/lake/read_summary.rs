@@ -114,7 +114,7 @@ pub(super) mod rfc3339 {
     use chrono::{DateTime, SecondsFormat};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the signature that serde expects")]
+    #[expect(clippy::ref_option, reason = "the signature that serde expects")]
     pub fn serialize<S: Serializer>(millis: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
         let time = millis.and_then(DateTime::from_timestamp_millis);
         time.map(|time| time.to_rfc3339_opts(SecondsFormat::Millis, true)).serialize(serializer)

@@ -14,8 +14,9 @@ use crate::lake::older_versions::OlderVersions;
 use crate::lake::open::Lake;
 use crate::lake::staging_sink::relative;
 use crate::lake::storage::{LakeStorage, ListedFile, StagedImage};
+use crate::lake::table_record::NOT_PUBLISHED;
 use crate::lake::{SUCCESS, is_ignored_by_readers};
-use crate::schema::Table;
+use crate::schema::{ColumnNames, Table};
 
 /// The changes to a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -285,8 +286,16 @@ impl StagedTable {
             None
         };
         changes.removed += retained.values().filter(|file| file.left_at == next.version).count() as u64;
+        let known_iceberg = known.and_then(TableRecord::iceberg_version);
+        let iceberg = if next.config.publishes(TableFormat::Iceberg) {
+            // The name of a file follows from its bytes.
+            let is_same = |known: &TableRecord| next.has_known_names(self.table) && known.files.keys().eq(files.keys());
+            known_iceberg.filter(|_| known.is_some_and(is_same)).or(Some(next.version))
+        } else {
+            known_iceberg.map(|_| NOT_PUBLISHED)
+        };
         let table = self.table.name().to_owned();
-        Ok((TableRecord { table, files, removed, marked: self.is_marked, retained, delta }, changes))
+        Ok((TableRecord { table, files, removed, marked: self.is_marked, retained, delta, iceberg }, changes))
     }
 
     /// The Delta log at the new version. A log that is missing, because its folder was moved away, begins again.
@@ -337,6 +346,17 @@ pub(super) struct NextVersion<'s> {
     pub config: &'s Config,
     /// The number of earlier versions whose files stay.
     pub retain: u64,
+    /// The names of columns at the version before; `None` for the first version.
+    pub known_columns: Option<&'s ColumnNames>,
+}
+
+impl NextVersion<'_> {
+    fn has_known_names(&self, table: Table) -> bool {
+        self.known_columns.is_some_and(|known| {
+            let mut names = table.fields().iter().map(|field| field.name);
+            names.all(|name| known.get(table, name) == self.config.columns.get(table, name))
+        })
+    }
 }
 
 fn file_name(path: &str) -> &str {

@@ -4,21 +4,24 @@
 //! Invariant: a file that [`Stage`] counts as written is complete in the staging area; a file that it counts as
 //! unchanged is complete in its final place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::config::{Config, TableFormat};
+use crate::config::{Config, TableFormat, column_names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::StateFile;
 use crate::lake::commit::{Published, Staged};
 use crate::lake::commit_record::{CommitRecord, FileRecord, must_be_apart, sha256, stage_of, state_path};
+use crate::lake::iceberg::IcebergTables;
 use crate::lake::open::Lake;
 use crate::lake::staged_table::{NextVersion, StagedTable, Takeover};
 use crate::lake::staging_sink::{StagedEntry, StagedFile, StagingSink, content_name, measure, relative};
 use crate::lake::storage::StageStorage;
+use crate::location::Location;
 use crate::parquet_io::file_stats::FileSummary;
+use crate::runtime::iceberg_writer::IcebergWriter;
 use crate::schema::Table;
 
 /// The staging area of a run, which collects finished files; shared between threads.
@@ -28,6 +31,8 @@ pub struct Stage {
     pub(super) run: String,
     config: Config,
     pub(super) storage: Box<dyn StageStorage>,
+    /// The Iceberg tables as of the newest version; `None` if there are none and the run publishes none.
+    pub(super) iceberg: Option<IcebergTables>,
     tables: BTreeMap<Table, StagedTable>,
     /// Names of the state files that this run wrote and has not committed yet.
     state_files: Mutex<Vec<String>>,
@@ -67,7 +72,18 @@ impl Stage {
         lake.storage.clean_up_before(run, &lake.state_files())?;
         let storage = lake.storage.stage(run)?;
         let (run, state_files, is_committed) = (run.to_owned(), Mutex::default(), AtomicBool::new(false));
-        Ok(Self { lake, run, config, storage, tables, state_files, is_committed, reads_back: takeover.rebuild })
+        let (iceberg, reads_back) = (None, takeover.rebuild);
+        Ok(Self { lake, run, config, storage, iceberg, tables, state_files, is_committed, reads_back })
+    }
+
+    /// Opens the Iceberg tables, as [`Lake::open_iceberg`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open_iceberg(&mut self, location: &Location, writer: Option<&dyn IcebergWriter>) -> Result<()> {
+        let publishes = self.config.publishes(TableFormat::Iceberg);
+        self.iceberg = self.lake.open_iceberg(location, publishes, writer)?;
+        Ok(())
     }
 
     /// Requires that the run reads each state file before it keeps it, because one of them is missing or damaged.
@@ -233,11 +249,14 @@ impl Stage {
             self.storage.seal()?;
         }
         let head = self.lake.head.as_ref();
+        let names = |head: &CommitRecord| column_names(head.options.get("column_names").map_or("", String::as_str));
+        let known_columns = head.map(names).transpose()?;
         let next = NextVersion {
             version: head.map_or(1, |head| head.version + 1),
             run: &self.run,
             config: &self.config,
             retain: self.retain(),
+            known_columns: known_columns.as_ref(),
         };
         let mut tables = BTreeMap::new();
         let mut changes = BTreeMap::new();
@@ -280,9 +299,11 @@ impl Stage {
 
 /// The options of a run with the table formats of the lake, if no others are chosen.
 pub(crate) fn with_formats_of(head: Option<&CommitRecord>, mut config: Config) -> Config {
-    let mut tables = head.into_iter().flat_map(|head| head.tables.values());
-    if config.formats.is_none() && tables.any(|table| table.delta.is_some()) {
-        config.formats = Some([TableFormat::Delta].into());
+    let has =
+        |format: &TableFormat| head.is_some_and(|head| head.tables.values().any(|table| table.has_format(*format)));
+    let known: BTreeSet<TableFormat> = TableFormat::ALL.into_iter().filter(has).collect();
+    if config.formats.is_none() && !known.is_empty() {
+        config.formats = Some(known);
     }
     config
 }

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::lake::check::{open_newest, read_only_storage};
 use crate::lake::checkpoint::StateFile;
 use crate::lake::commit_record::{CommitRecord, TableRecord, must_be_apart};
+use crate::lake::iceberg::IcebergTables;
 use crate::lake::staged_table::known_checksum;
 use crate::lake::state_damage::{LostCopies, damaged_state, lost_copies, packs_of};
 use crate::lake::state_reader::StateReader;
@@ -135,6 +136,16 @@ impl Survey {
     /// A reader of the newest version's state files.
     pub(crate) fn state(&self) -> StateReader<'_> {
         StateReader { storage: &*self.storage }
+    }
+
+    /// Reads the Iceberg tables as a run does that publishes them, or does not.
+    ///
+    /// # Errors
+    /// Any storage error, and [`crate::error::ErrorKind::Configuration`] if Iceberg tables cannot be published here.
+    pub(crate) fn iceberg(&self, location: &Location, publishes: bool) -> Result<Option<IcebergTables>> {
+        let tables = self.record.iter().flat_map(|record| record.tables.values());
+        let is_read = publishes || tables.into_iter().any(|table| table.iceberg.is_some());
+        is_read.then(|| IcebergTables::survey(&*self.storage, location)).transpose()
     }
 }
 

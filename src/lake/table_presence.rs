@@ -1,19 +1,20 @@
-//! Which tables of a lake exist: one small request per table. Of tables with a Delta log also the files.
+//! Which tables of a lake exist, with small requests. Of tables in a table format also the files.
 //!
-//! No file of a table is read and no folder is listed in full. The files of Delta tables are in the commit log.
+//! No file of a table is read and no folder is listed in full. The files of Delta and Iceberg tables are in the commit log.
 //!
-//! Invariant: nothing is changed, and each table without a Delta log takes at most one request.
+//! Invariant: nothing is changed. A bucket gets one request for each table and one for all Iceberg tables; only if a table
+//! has a log, a few more follow.
 
 use std::collections::BTreeMap;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use serde::Serialize;
 
 use crate::config::Config;
 use crate::error::Result;
 use crate::lake::check::open_newest;
 use crate::lake::commit_log::{self, Head};
-use crate::lake::delta_log;
+use crate::lake::{delta_log, iceberg};
 use crate::location::{Location, ObjectPath};
 use crate::runtime::context::Context;
 use crate::s3::stores::Stores;
@@ -41,7 +42,7 @@ pub fn folders(config: &Config) -> Result<BTreeMap<&'static str, String>> {
 pub struct TablePresence {
     /// Whether each table's folder exists. In a bucket, which has no folders, it exists if any key has its prefix.
     pub tables: BTreeMap<&'static str, bool>,
-    /// The files of the tables that have a Delta log, as paths below their folders.
+    /// The files of the tables that have a Delta log or Iceberg metadata, as paths below their folders.
     pub files: BTreeMap<&'static str, Vec<String>>,
     /// The bucket's region; `None` for a local lake.
     pub region: Option<String>,
@@ -56,12 +57,14 @@ pub struct TablePresence {
 pub fn find_tables(config: &Config, context: &Context<'_>) -> Result<TablePresence> {
     let stores = Stores::new(&config.store, &context.cancel);
     let mut presence = TablePresence { tables: BTreeMap::new(), files: BTreeMap::new(), region: None, url: None };
+    let root = Location::parse("output", config.output.as_deref().unwrap_or_default())?;
     let (mut remote, mut with_logs) = (Vec::new(), Vec::new());
     for (table, location) in locations(config)? {
         match location {
             Location::Local(path) => {
                 presence.tables.insert(table.name(), path.is_dir());
-                with_logs.extend(path.join(delta_log::FOLDER).is_dir().then_some(table));
+                let has_log = path.join(delta_log::FOLDER).is_dir() || has_iceberg(&root, table);
+                with_logs.extend(has_log.then_some(table));
             }
             Location::Object(path) => remote.push((table, path)),
         }
@@ -77,9 +80,16 @@ pub fn find_tables(config: &Config, context: &Context<'_>) -> Result<TablePresen
                 Ok((*table, !page.objects.is_empty() || !page.prefixes.is_empty(), has_log))
             }
         });
-        for (table, is_there, has_log) in bucket.wait(try_join_all(requests))? {
+        let iceberg_folder = match &root {
+            Location::Object(root) => format!("{}/", root.join(iceberg::FOLDER).key),
+            Location::Local(_) => String::new(),
+        };
+        let iceberg = bucket.list(&iceberg_folder, true, None, None);
+        let (found, iceberg) = bucket.wait(try_join(try_join_all(requests), iceberg))?;
+        for (table, is_there, has_log) in found {
             presence.tables.insert(table.name(), is_there);
-            with_logs.extend(has_log.then_some(table));
+            let has_iceberg = iceberg.prefixes.contains(&format!("{iceberg_folder}{}/", table.name()));
+            with_logs.extend((has_log || has_iceberg).then_some(table));
         }
         presence.region = Some(bucket.region().to_owned());
         presence.url = Some(bucket.url().to_owned());
@@ -90,7 +100,12 @@ pub fn find_tables(config: &Config, context: &Context<'_>) -> Result<TablePresen
     Ok(presence)
 }
 
-/// The files of tables with Delta logs, as of their newest commits.
+/// Whether a table of a local lake is published as an Iceberg table.
+fn has_iceberg(root: &Location, table: Table) -> bool {
+    root.local().is_some_and(|root| iceberg::is_published(root, table))
+}
+
+/// The files of tables in a table format, as of their newest commits.
 fn files_of_logs(config: &Config, tables: &[Table], stores: &Stores) -> Result<BTreeMap<&'static str, Vec<String>>> {
     let root = Location::parse("output", config.output.as_deref().unwrap_or_default())?;
     let (storage, Head { record, is_published }) = open_newest(&root, stores)?;
@@ -99,10 +114,13 @@ fn files_of_logs(config: &Config, tables: &[Table], stores: &Stores) -> Result<B
     for table in tables {
         let Some(folder) = config.folders.get(table) else { continue };
         let Some(newest) = record.tables.get(folder) else { continue };
-        let Some(log) = &newest.delta else { continue };
+        let Some(changed_at) = newest.delta.as_ref().map(|log| log.lake_version).or(newest.iceberg) else { continue };
         let is_committed = is_published
-            || log.lake_version < record.version
-            || storage.read_optional(&delta_log::commit_path(folder, log.version))?.is_some();
+            || changed_at < record.version
+            || match &newest.delta {
+                Some(log) => storage.read_optional(&delta_log::commit_path(folder, log.version))?.is_some(),
+                None => false,
+            };
         let current = if is_committed {
             Some(newest)
         } else {

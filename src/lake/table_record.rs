@@ -1,4 +1,4 @@
-//! A table in a commit record: its files, the changes from the version before, and its Delta log.
+//! A table in a commit record: its files, the changes from the version before, and its table formats.
 //!
 //! Invariant: a file is among those of the version, among the removed ones, or among the retained ones, never in two of
 //! these places.
@@ -7,7 +7,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::TableFormat;
 use crate::parquet_io::file_stats::ColumnStats;
+
+/// The value of [`TableRecord::iceberg`] in the version that no longer publishes the table as an Iceberg table.
+pub(crate) const NOT_PUBLISHED: u64 = 0;
 
 /// A table at a version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,9 +30,26 @@ pub struct TableRecord {
     /// The log of the Delta table; absent if the table is not published as one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delta: Option<DeltaLog>,
+    /// The version of the lake that last changed the Iceberg table; [`NOT_PUBLISHED`] in the version that no longer
+    /// publishes it, so that a later run removes what a stopped run has left; otherwise absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iceberg: Option<u64>,
 }
 
 impl TableRecord {
+    /// Whether the table is published in a format.
+    pub(crate) fn has_format(&self, format: TableFormat) -> bool {
+        match format {
+            TableFormat::Delta => self.delta.is_some(),
+            TableFormat::Iceberg => self.iceberg_version().is_some(),
+        }
+    }
+
+    /// The version of the lake that last changed the Iceberg table; `None` if the table is not published as one.
+    pub(crate) fn iceberg_version(&self) -> Option<u64> {
+        self.iceberg.filter(|version| *version != NOT_PUBLISHED)
+    }
+
     /// A file of this version, or of an earlier one that stays in place.
     pub(crate) fn file(&self, path: &str) -> Option<&FileRecord> {
         self.files.get(path).or_else(|| Some(&self.retained.get(path)?.file))

@@ -3,4 +3,5 @@
 pub mod delta_checkpoint;
 pub mod file_stats;
 pub mod reader;
+mod text_column;
 pub mod writer;

@@ -20,11 +20,12 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr, WriterVersion};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::{ColumnPath, Type as SchemaType, TypePtr};
+use parquet::schema::types::{ColumnPath, SchemaDescriptor, Type as SchemaType, TypePtr};
 
 use crate::config::Compression;
 use crate::error::{Error, ErrorKind, Result};
 use crate::parquet_io::file_stats::{self, FileSummary};
+use crate::parquet_io::text_column::{EncodedColumn, TextColumns};
 use crate::schema::{ColumnNames, Field, Table, Type};
 use crate::tables::columns::{Column, ColumnValues, Columns, Dictionary, Presence};
 
@@ -35,8 +36,10 @@ const MAX_ROWS_WITHOUT_DICTIONARY: usize = 64;
 #[derive(Debug)]
 pub struct Encoder {
     schema: TypePtr,
+    columns: SchemaDescriptor,
     without_dictionary: WriterPropertiesPtr,
     with_dictionary: WriterPropertiesPtr,
+    texts: TextColumns,
 }
 
 /// One encoded batch of rows: a complete Parquet file with one row group.
@@ -90,13 +93,18 @@ impl Encoder {
                 .set_statistics_enabled(EnabledStatistics::Chunk)
                 .set_offset_index_disabled(true);
             let distinct = fields.iter().filter(|(field, _)| is_nearly_distinct(field));
-            let properties = distinct.fold(properties, |properties, (_, name)| {
+            distinct.fold(properties, |properties, (_, name)| {
                 properties.set_column_dictionary_enabled(ColumnPath::from(*name), false)
-            });
-            Arc::new(properties.build())
+            })
         };
         let schema = schema(&fields).map_err(bug)?;
-        Ok(Self { schema, without_dictionary: properties(false), with_dictionary: properties(true) })
+        Ok(Self {
+            columns: SchemaDescriptor::new(Arc::clone(&schema)),
+            schema,
+            without_dictionary: Arc::new(properties(false).build()),
+            with_dictionary: Arc::new(properties(true).build()),
+            texts: TextColumns::new(properties(true)).map_err(bug)?,
+        })
     }
 
     /// Encodes a batch of rows.
@@ -112,14 +120,26 @@ impl Encoder {
     /// # Errors
     /// As [`Self::encode`].
     pub(crate) fn encode_columns(&self, columns: &[Column]) -> Result<Encoded> {
+        self.encode_rows(columns, true)
+    }
+
+    /// Encodes columns, of which those that consist of texts [from their keys](TextColumns) or as texts.
+    pub(super) fn encode_rows(&self, columns: &[Column], from_keys: bool) -> Result<Encoded> {
         let rows = columns.first().map_or(0, Column::rows);
-        let properties =
-            if rows <= MAX_ROWS_WITHOUT_DICTIONARY { &self.without_dictionary } else { &self.with_dictionary };
+        let has_dictionary = rows > MAX_ROWS_WITHOUT_DICTIONARY;
+        let properties = if has_dictionary { &self.with_dictionary } else { &self.without_dictionary };
         let encode = || -> ParquetResult<Encoded> {
             let buffer = Vec::with_capacity(1024 + rows * 8);
             let mut writer = SerializedFileWriter::new(buffer, Arc::clone(&self.schema), Arc::clone(properties))?;
             let mut group = writer.next_row_group()?;
-            for column in columns {
+            for (number, column) in columns.iter().enumerate() {
+                if has_dictionary
+                    && from_keys
+                    && let Some(EncodedColumn { bytes, close }) = self.encode_texts(number, column)?
+                {
+                    group.append_column(&bytes, close)?;
+                    continue;
+                }
                 let Some(mut target) = group.next_column()? else {
                     return Err(ParquetError::General("there are more columns than fields".to_owned()));
                 };
@@ -130,6 +150,16 @@ impl Encoder {
             Ok(Encoded { bytes: Bytes::from(writer.into_inner()?), rows, group: Some(group) })
         };
         encode().map_err(bug)
+    }
+
+    /// Encodes a text column from its keys, if possible.
+    fn encode_texts(&self, number: usize, column: &Column) -> ParquetResult<Option<EncodedColumn>> {
+        match &column.values {
+            ColumnValues::Text { dictionary, keys } if number < self.columns.num_columns() => {
+                self.texts.encode(self.columns.column(number), dictionary, keys, &column.presence)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Starts a file with several row groups.
@@ -197,6 +227,9 @@ fn write_column(target: &mut ColumnWriter<'_>, column: &Column) -> ParquetResult
             write_values(target, values, presence)
         }
         (ColumnWriter::DoubleColumnWriter(target), ColumnValues::Float64(values)) => {
+            write_values(target, values, presence)
+        }
+        (ColumnWriter::BoolColumnWriter(target), ColumnValues::Boolean(values)) => {
             write_values(target, values, presence)
         }
         (ColumnWriter::ByteArrayColumnWriter(target), ColumnValues::Text { dictionary, keys }) => {
@@ -269,6 +302,7 @@ fn column_type(kind: Type, name: &str) -> ParquetResult<SchemaType> {
         Type::Int32 => (Physical::INT32, None),
         Type::Int64 => (Physical::INT64, None),
         Type::Float64 => (Physical::DOUBLE, None),
+        Type::Boolean => (Physical::BOOLEAN, None),
         Type::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
         Type::Timestamp => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
     };
@@ -310,6 +344,7 @@ mod tests {
             Type::Float64 => prop_oneof![any::<f64>(), Just(f64::NAN), Just(-0.0), Just(f64::NEG_INFINITY)]
                 .prop_map(Value::Double)
                 .boxed(),
+            Type::Boolean => any::<bool>().prop_map(Value::Bool).boxed(),
             Type::Text => any::<String>().prop_map(Value::Str).boxed(),
             Type::Timestamp => any::<i64>().prop_map(Value::TimestampMicros).boxed(),
         };
@@ -335,6 +370,9 @@ mod tests {
             Type::Int64 | Type::Timestamp => Column::int64(integers),
             Type::Int32 => {
                 Column::int32(values.iter().map(|value| if let Value::Int(one) = value { Some(*one) } else { None }))
+            }
+            Type::Boolean => {
+                Column::boolean(values.iter().map(|value| if let Value::Bool(one) = value { Some(*one) } else { None }))
             }
             Type::Float64 => Column::float64(
                 values.iter().map(|value| if let Value::Double(one) = value { Some(*one) } else { None }),

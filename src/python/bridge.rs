@@ -19,8 +19,10 @@ use pyo3::types::PyDict;
 use crate::error::{Error, ErrorKind, Result};
 use crate::python::cluster::PyExecutor;
 use crate::python::errors;
+use crate::python::iceberg_writer::PyIcebergWriter;
 use crate::runtime::context::Context;
 use crate::runtime::executor::Executor;
+use crate::runtime::iceberg_writer::IcebergWriter;
 use crate::runtime::progress::{Level, Note, Progress};
 
 /// Upper bound for the time until Python can handle a signal.
@@ -32,21 +34,31 @@ pub fn call<T: Send>(
     on_tick: Option<Py<PyAny>>,
     work: impl FnOnce(&Context<'_>) -> Result<T> + Send,
 ) -> PyResult<T> {
-    call_on(py, None, on_tick, work)
+    call_on(py, Helpers::default(), on_tick, work)
 }
 
-/// Like [`call`], with an executor for the shards of `work`.
+/// The Python objects that do a part of the work.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Helpers<'h> {
+    /// The executor of the shards.
+    pub executor: Option<&'h PyExecutor>,
+    /// The writer of Iceberg metadata.
+    pub iceberg: Option<&'h PyIcebergWriter>,
+}
+
+/// Like [`call`], with Python objects that do a part of `work`.
 #[expect(clippy::needless_pass_by_value, reason = "the form in which Python passes it")]
 pub fn call_on<T: Send>(
     py: Python<'_>,
-    executor: Option<&PyExecutor>,
+    helpers: Helpers<'_>,
     on_tick: Option<Py<PyAny>>,
     work: impl FnOnce(&Context<'_>) -> Result<T> + Send,
 ) -> PyResult<T> {
     let progress = Progress::default();
     let context = &Context {
         progress: Some(&progress),
-        executor: executor.map(|executor| executor as &dyn Executor),
+        executor: helpers.executor.map(|executor| executor as &dyn Executor),
+        iceberg: helpers.iceberg.map(|writer| writer as &dyn IcebergWriter),
         ..Context::default()
     };
     let started = Instant::now();
@@ -77,11 +89,12 @@ pub fn call_on<T: Send>(
                 let tick = || {
                     py.check_signals()?;
                     flush(py, &progress)?;
+                    helpers.iceberg.map_or(Ok(()), |writer| writer.import(py))?;
                     tick(py, on_tick.as_ref(), &progress, started)
                 };
                 if let Err(exception) = tick() {
                     context.cancel.cancel();
-                    if let Some(executor) = executor {
+                    if let Some(executor) = helpers.executor {
                         executor.cancel(py);
                     }
                     raised = Some(exception);

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::python::errors;
 use crate::runtime::executor::Executor;
 
 /// A Python object with `name`, `slots`, `threads`, `map(kernel, shards)` and `cancel()`, and the kernel that its workers
@@ -66,29 +67,12 @@ impl PyExecutor {
         })
     }
 
-    /// Converts an exception: one of this package keeps its fields, any other is described by its first line.
     fn to_error(&self, py: Python<'_>, exception: &PyErr) -> Error {
-        let value = exception.value(py);
-        let text = |name: &str| value.getattr(name).ok()?.extract::<String>().ok();
-        let exit_code = value.getattr("exit_code").ok().and_then(|code| code.extract::<u8>().ok());
-        let kind = exit_code.and_then(ErrorKind::from_exit_code);
-        let mut error = if let (Some(kind), Some(message)) = (kind, text("message")) {
-            Error::new(kind, message)
-        } else {
-            let message = value.str().map(|text| text.to_string()).unwrap_or_default();
-            let class = value.get_type().name().map(|name| name.to_string()).unwrap_or_default();
-            let first_line = message.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-            return Error::new(ErrorKind::Retry, format!("{} did not do the work", self.name))
-                .cause(format!("{class}: {first_line}"))
-                .hint("see the log of the executor; no table was changed, run again");
-        };
-        if let Some(cause) = text("cause") {
-            error = error.cause(cause);
-        }
-        match text("hint") {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
+        errors::from_exception(py, exception, |cause| {
+            Error::new(ErrorKind::Retry, format!("{} did not do the work", self.name))
+                .cause(cause)
+                .hint("see the log of the executor; no table was changed, run again")
+        })
     }
 }
 

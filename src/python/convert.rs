@@ -5,8 +5,8 @@
 //! Invariant: a frame has exactly the columns, types and order that [`crate::schema`] defines.
 
 use polars::prelude::{
-    Column as FrameColumn, DataFrame, DataType, Float64Chunked, Int32Chunked, Int64Chunked, IntoColumn, NamedFrom,
-    NewChunkedArray, PlSmallStr, PolarsError, PolarsResult, StringChunked, TimeUnit, TimeZone,
+    BooleanChunked, Column as FrameColumn, DataFrame, DataType, Float64Chunked, Int32Chunked, Int64Chunked, IntoColumn,
+    NamedFrom, NewChunkedArray, PlSmallStr, PolarsError, PolarsResult, StringChunked, TimeUnit, TimeZone,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyList, PyMapping, PyString, PyTuple};
@@ -51,12 +51,12 @@ pub fn to_python(py: Python<'_>, value: &impl Serialize) -> PyResult<Py<PyAny>> 
     Ok(py.import("json")?.call_method1("loads", (json,))?.unbind())
 }
 
-/// Converts the five tables to data frames; a table without rows becomes a frame without rows.
+/// Converts the tables to data frames; a table without rows becomes a frame without rows.
 ///
 /// # Errors
 /// [`ErrorKind::Internal`] when a column does not have the type of its field.
 pub fn frames(star: &Star, columns: &ColumnNames) -> Result<Vec<(Table, DataFrame)>> {
-    Table::ALL.into_iter().map(|table| Ok((table, frame(star, table, columns).map_err(bug)?))).collect()
+    star.tables.iter().map(|table| Ok((*table, frame(star, *table, columns).map_err(bug)?))).collect()
 }
 
 fn frame(star: &Star, table: Table, columns: &ColumnNames) -> PolarsResult<DataFrame> {
@@ -85,6 +85,7 @@ fn data_type(kind: Type) -> DataType {
         Type::Int32 => DataType::Int32,
         Type::Int64 => DataType::Int64,
         Type::Float64 => DataType::Float64,
+        Type::Boolean => DataType::Boolean,
         Type::Text => DataType::String,
         Type::Timestamp => DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)),
     }
@@ -121,6 +122,10 @@ fn from_column(name: PlSmallStr, kind: Type, column: &Column) -> FrameColumn {
         ColumnValues::Float64(values) => match levels {
             None => Float64Chunked::new(name, values).into_column(),
             Some(levels) => Float64Chunked::from_iter_options(name, spread(levels, values)).into_column(),
+        },
+        ColumnValues::Boolean(values) => match levels {
+            None => BooleanChunked::new(name, values).into_column(),
+            Some(levels) => BooleanChunked::from_iter_options(name, spread(levels, values)).into_column(),
         },
         ColumnValues::Text { dictionary, keys } => match levels {
             None => StringChunked::from_iter_values(name, keys.iter().map(|key| dictionary.text(*key))).into_column(),

@@ -1,4 +1,4 @@
-//! Raises errors of the engine as exceptions of `sparkify_lake.errors`.
+//! Raises errors of the engine as exceptions of `sparkify_lake.errors`, and converts exceptions to errors.
 //!
 //! The classes are written in Python, so that users can catch, pickle and read them; this module only selects the class.
 //!
@@ -36,4 +36,27 @@ pub fn raise(py: Python<'_>, error: &Error) -> PyErr {
         Ok(PyErr::from_value(class.call((error.message(),), Some(&fields))?))
     };
     make().unwrap_or_else(|failure| failure)
+}
+
+/// Converts an exception: one of this package keeps its fields; for any other, `describe` gets its class and first line.
+pub fn from_exception(py: Python<'_>, exception: &PyErr, describe: impl FnOnce(String) -> Error) -> Error {
+    let value = exception.value(py);
+    let text = |name: &str| value.getattr(name).ok()?.extract::<String>().ok();
+    let exit_code = value.getattr("exit_code").ok().and_then(|code| code.extract::<u8>().ok());
+    let kind = exit_code.and_then(ErrorKind::from_exit_code);
+    let mut error = if let (Some(kind), Some(message)) = (kind, text("message")) {
+        Error::new(kind, message)
+    } else {
+        let message = value.str().map(|text| text.to_string()).unwrap_or_default();
+        let class = value.get_type().name().map(|name| name.to_string()).unwrap_or_default();
+        let first_line = message.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        return describe(format!("{class}: {first_line}"));
+    };
+    if let Some(cause) = text("cause") {
+        error = error.cause(cause);
+    }
+    match text("hint") {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
 }

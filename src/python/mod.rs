@@ -9,11 +9,14 @@ mod bridge;
 mod cluster;
 mod convert;
 mod errors;
+mod iceberg_writer;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use bridge::Helpers;
 use cluster::PyExecutor;
+use iceberg_writer::PyIcebergWriter;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyMapping};
 use serde_json::json;
@@ -29,18 +32,22 @@ use crate::schema::{ColumnNames, Table};
 /// An executor and the kernel that its workers call.
 type ExecutorBinding<'py> = Option<(Bound<'py, PyAny>, Py<PyAny>)>;
 
-/// Runs the job, with its shards on `executor` if one is given; returns the report.
+/// Runs the job, with its shards on `executor` if one is given; `iceberg` makes the metadata of Iceberg tables. Returns
+/// the report.
 #[pyfunction]
-#[pyo3(signature = (options, on_tick, executor = None))]
+#[pyo3(signature = (options, on_tick, executor = None, iceberg = None))]
 fn run<'py>(
     py: Python<'py>,
     options: &Bound<'py, PyMapping>,
     on_tick: Option<Py<PyAny>>,
     executor: ExecutorBinding<'py>,
+    iceberg: Option<Py<PyAny>>,
 ) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
     let executor = executor.map(|(object, kernel)| PyExecutor::new(object, kernel)).transpose()?;
-    let report = bridge::call_on(py, executor.as_ref(), on_tick, |context| job::run::run(config, context))?;
+    let iceberg = iceberg.map(PyIcebergWriter::new);
+    let helpers = Helpers { executor: executor.as_ref(), iceberg: iceberg.as_ref() };
+    let report = bridge::call_on(py, helpers, on_tick, |context| job::run::run(config, context))?;
     convert::to_python(py, &report)
 }
 
@@ -92,16 +99,25 @@ fn doctor<'py>(
 ) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
     let executor = executor.map(|(object, kernel)| PyExecutor::new(object, kernel)).transpose()?;
+    let helpers = Helpers { executor: executor.as_ref(), iceberg: None };
     let diagnostics =
-        bridge::call_on(py, executor.as_ref(), on_tick, |context| job::doctor::examine(&config, location, context))?;
+        bridge::call_on(py, helpers, on_tick, |context| job::doctor::examine(&config, location, context))?;
     convert::to_python(py, &diagnostics)
 }
 
 /// Compares the lake with its commit log; changes nothing.
 #[pyfunction]
-fn check(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
+#[pyo3(signature = (options, on_tick, iceberg = None))]
+fn check(
+    py: Python<'_>,
+    options: &Bound<'_, PyMapping>,
+    on_tick: Option<Py<PyAny>>,
+    iceberg: Option<Py<PyAny>>,
+) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
-    let lake_check = bridge::call(py, on_tick, |context| job::check::check(&config, context))?;
+    let iceberg = iceberg.map(PyIcebergWriter::new);
+    let helpers = Helpers { executor: None, iceberg: iceberg.as_ref() };
+    let lake_check = bridge::call_on(py, helpers, on_tick, |context| job::check::check(&config, context))?;
     convert::to_python(py, &lake_check)
 }
 
@@ -111,6 +127,14 @@ fn status(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<PyAny>>
     let config = configuration(py, options)?;
     let status = bridge::call(py, None, |context| job::status::status(config, context))?;
     convert::to_python(py, &status)
+}
+
+/// Returns the versions of the lake at `output`, from its commit log.
+#[pyfunction]
+fn history(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
+    let config = configuration(py, options)?;
+    let history = bridge::call(py, on_tick, |context| job::history::history(&config, context))?;
+    convert::to_python(py, &history)
 }
 
 /// Returns the folders, the partitions and the column names of the lake at `output`, from its commit log.
@@ -123,9 +147,17 @@ fn lake_tables(py: Python<'_>, options: &Bound<'_, PyMapping>) -> PyResult<Py<Py
 
 /// Completes the publication of a committed version; returns the comparison of the lake with its commit log.
 #[pyfunction]
-fn recover(py: Python<'_>, options: &Bound<'_, PyMapping>, on_tick: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
+#[pyo3(signature = (options, on_tick, iceberg = None))]
+fn recover(
+    py: Python<'_>,
+    options: &Bound<'_, PyMapping>,
+    on_tick: Option<Py<PyAny>>,
+    iceberg: Option<Py<PyAny>>,
+) -> PyResult<Py<PyAny>> {
     let config = configuration(py, options)?;
-    let lake_check = bridge::call(py, on_tick, |context| job::recover::recover(&config, context))?;
+    let iceberg = iceberg.map(PyIcebergWriter::new);
+    let helpers = Helpers { executor: None, iceberg: iceberg.as_ref() };
+    let lake_check = bridge::call_on(py, helpers, on_tick, |context| job::recover::recover(&config, context))?;
     convert::to_python(py, &lake_check)
 }
 
@@ -281,6 +313,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(star_schema, module)?)?;
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
     module.add_function(wrap_pyfunction!(lake_layout, module)?)?;
+    module.add_function(wrap_pyfunction!(history, module)?)?;
     module.add_function(wrap_pyfunction!(look, module)?)?;
     module.add_function(wrap_pyfunction!(aws_settings, module)?)?;
     module.add_function(wrap_pyfunction!(kernel, module)?)?;

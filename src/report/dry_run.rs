@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::config::TableFormat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::incremental::{plan, retained_input, time_range};
 use crate::input::input_files::InputFiles;
@@ -103,7 +104,7 @@ fn partitions(
     match table {
         Table::Songs => work.song_partitions.iter().cloned().map(planned).collect(),
         Table::Artists => single_if(work.songs_changed),
-        Table::Users => single_if(!work.months.is_empty()),
+        Table::Users | Table::UsersHistory => single_if(!work.months.is_empty()),
         Table::Time | Table::Songplays => {
             work.months.iter().map(|month| planned(partition_path::of_month(table, *month, columns))).collect()
         }
@@ -126,6 +127,11 @@ impl DryRun {
         let (record, state) = (survey.record.as_ref(), survey.state());
         let spec = &JobSpec { config: lake::with_formats_of(record, spec.config.clone()), ..spec.clone() };
         time_range::restrict(spec, inputs, record, context)?;
+        let publishes_iceberg = spec.config.publishes(TableFormat::Iceberg);
+        let iceberg = match output.local() {
+            Some(_) => None,
+            None => survey.iceberg(output, publishes_iceberg)?,
+        };
         // The run repeats these requests; the next ones are part of the estimate.
         let usage = stores.usage();
         let to_copy = retained_input::estimate(spec, inputs, (record, state), context)?;
@@ -164,7 +170,7 @@ impl DryRun {
             let (name, location) = (table.name(), root.to_string());
             tables.push(DryRunTable { name, folder, location, exists, files, partitions });
         }
-        let run = EstimatedRun { estimate: &estimate, record, to_copy: &to_copy };
+        let run = EstimatedRun { estimate: &estimate, record, to_copy: &to_copy, iceberg: iceberg.as_ref() };
         let requests = RequestEstimate::new(spec, inputs, &run, &usage);
         let (outlook, rebuilt) = match estimate {
             WorkEstimate::Full(_) if record.is_none() => ("first", None),

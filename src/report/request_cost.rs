@@ -21,6 +21,7 @@ use crate::input::sources::{Content, JobSpec};
 use crate::input::{path_dates, read};
 use crate::lake;
 use crate::lake::commit_record::CommitRecord;
+use crate::lake::iceberg::{self, IcebergTables};
 use crate::location::Location;
 use crate::report::work_estimate::{IncrementalWork, WorkEstimate};
 use crate::s3::conditions;
@@ -78,6 +79,8 @@ pub(crate) struct EstimatedRun<'r> {
     pub(crate) record: Option<&'r CommitRecord>,
     /// The files to copy for `--keep-gone`, by content.
     pub(crate) to_copy: &'r [(Content, Selection)],
+    /// The Iceberg tables, if the run reads them.
+    pub(crate) iceberg: Option<&'r IcebergTables>,
 }
 
 impl RequestEstimate {
@@ -106,10 +109,14 @@ impl RequestEstimate {
             WorkEstimate::Full(_) => {
                 requests.get += gets(&inputs.songs, &inputs.songs.all()) + gets(&inputs.logs, &inputs.logs.all());
                 if writes {
-                    requests.put = max_table_files(spec, inputs) + max_state_files(inputs) + MAX_CONTROL_OBJECTS;
+                    requests.put = max_table_files(spec, inputs) + max_state_files(spec, inputs) + MAX_CONTROL_OBJECTS;
                     requests.add_publishing(run.record);
                     if spec.config.publishes(TableFormat::Delta) {
                         requests.put += MAX_DELTA_LOG_FILES * spec.config.tables.len() as u64;
+                    }
+                    if spec.config.publishes(TableFormat::Iceberg) {
+                        let files = spec.config.tables.iter().map(|table| max_files_of(*table, inputs));
+                        requests.put += files.map(iceberg::max_files_of_commit).sum::<u64>();
                     }
                     // Files of the earlier state are read to compare them; the first run tries conditional requests.
                     let state_files = run.record.map(|record| record.state_files().count() as u64);
@@ -120,7 +127,7 @@ impl RequestEstimate {
             WorkEstimate::Incremental(work) => {
                 requests.get += gets(&inputs.songs, &work.songs) + gets(&inputs.logs, &work.logs);
                 if writes {
-                    requests.add_writes(spec, work, run.record);
+                    requests.add_writes(spec, work, run);
                 }
             }
         }
@@ -136,18 +143,18 @@ impl RequestEstimate {
     }
 
     /// Adds the requests of an incremental run that are not for reading the input.
-    fn add_writes(&mut self, spec: &JobSpec, work: &IncrementalWork, record: Option<&CommitRecord>) {
+    fn add_writes(&mut self, spec: &JobSpec, work: &IncrementalWork, run: &EstimatedRun<'_>) {
         self.put_is_at_most = !work.is_idle();
         if work.is_idle() {
             self.add_checks();
             return;
         }
-        self.add_publishing(record);
+        self.add_publishing(run.record);
         let months = work.months.len() as u64;
         let files = |table: &Table| match table {
             Table::Songs => work.song_partitions.len() as u64,
             Table::Artists => u64::from(work.songs_changed),
-            Table::Users => u64::from(months > 0),
+            Table::Users | Table::UsersHistory => u64::from(months > 0),
             Table::Time | Table::Songplays => months,
         };
         let tables: u64 = spec.config.tables.iter().map(files).sum();
@@ -155,21 +162,27 @@ impl RequestEstimate {
         // The stage, the commit record and its marker.
         self.put += tables + work.state_files_written + 3;
         self.delete += work.state_files_removed;
-        if let Some(record) = record.filter(|_| spec.config.publishes(TableFormat::Delta)) {
-            self.add_delta_logs(&spec.config, work, record);
+        if let Some(record) = run.record.filter(|_| spec.config.has_table_formats()) {
+            self.add_table_formats(&spec.config, work, record, run.iceberg);
         }
     }
 
-    /// Adds the requests for the Delta logs of the tables that change. Their new files have other names, so the old ones
-    /// are removed, now or when they are no longer retained.
-    fn add_delta_logs(&mut self, config: &Config, work: &IncrementalWork, record: &CommitRecord) {
+    /// Adds the requests for the table formats of the tables that change. Their new files have other names, so the old
+    /// ones are removed, now or when they are no longer retained.
+    fn add_table_formats(
+        &mut self,
+        config: &Config,
+        work: &IncrementalWork,
+        record: &CommitRecord,
+        iceberg: Option<&IcebergTables>,
+    ) {
         let retain = config.retain.unwrap_or(record.retain);
         for table in &config.tables {
             let Some(known) = config.folders.get(table).and_then(|folder| record.tables.get(folder)) else { continue };
             let changed: BTreeSet<String> = match table {
                 Table::Songs => work.song_partitions.clone(),
                 Table::Artists => work.songs_changed.then(String::new).into_iter().collect(),
-                Table::Users => (!work.months.is_empty()).then(String::new).into_iter().collect(),
+                Table::Users | Table::UsersHistory => (!work.months.is_empty()).then(String::new).into_iter().collect(),
                 Table::Time | Table::Songplays => {
                     work.months.iter().map(|month| partition_path::of_month(*table, *month, &config.columns)).collect()
                 }
@@ -180,6 +193,12 @@ impl RequestEstimate {
             self.delete += expired as u64 + if retain == 0 { replaced } else { 0 };
             if let Some(log) = known.delta.as_ref().filter(|_| !changed.is_empty()) {
                 self.put += log.files_of_next_commit();
+            }
+            if let Some(tables) = iceberg {
+                let commit = tables.requests(*table, &changed, known.files.len(), (record.version + 1, retain));
+                self.get += commit.get;
+                self.put += commit.put;
+                self.delete += commit.delete;
             }
         }
     }
@@ -237,17 +256,20 @@ fn dollars(list: u64, get: u64, put: u64) -> f64 {
 
 /// Upper bound for the files of the tables: every song file adds a partition.
 fn max_table_files(spec: &JobSpec, inputs: &InputFiles) -> u64 {
-    let files = |table: &Table| match table {
+    spec.config.tables.iter().map(|table| max_files_of(*table, inputs)).sum()
+}
+
+fn max_files_of(table: Table, inputs: &InputFiles) -> u64 {
+    match table {
         Table::Songs => inputs.songs.files.len() as u64,
-        Table::Artists | Table::Users => 1,
+        Table::Artists | Table::Users | Table::UsersHistory => 1,
         Table::Time | Table::Songplays => months(&inputs.logs),
-    };
-    spec.config.tables.iter().map(files).sum()
+    }
 }
 
 /// Upper bound for the state files of a full run.
-fn max_state_files(inputs: &InputFiles) -> u64 {
-    2 + 2 * months(&inputs.logs)
+fn max_state_files(spec: &JobSpec, inputs: &InputFiles) -> u64 {
+    2 + u64::from(spec.config.tables.contains(&Table::UsersHistory)) + 2 * months(&inputs.logs)
 }
 
 /// Counts the months in the paths of log files; every file without a date in its path counts as one more month.

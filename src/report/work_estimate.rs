@@ -92,11 +92,12 @@ impl IncrementalWork {
         to_read.extend(increment.unchanged_to_read(&work.months).iter());
         to_read.sort_unstable();
         work.logs = to_read.into();
-        work.count_state_files(checkpoint, logs.outdated_entries().next().is_some());
+        let has_history = spec.config.tables.contains(&Table::UsersHistory);
+        work.count_state_files(checkpoint, logs.outdated_entries().next().is_some(), has_history);
         Ok(work)
     }
 
-    fn count_state_files(&mut self, checkpoint: &Checkpoint, has_outdated_logs: bool) {
+    fn count_state_files(&mut self, checkpoint: &Checkpoint, has_outdated_logs: bool, has_history: bool) {
         let known_months = &checkpoint.state.months;
         let all = known_months.len() as u64;
         let rebuilt = self.months.len() as u64;
@@ -108,9 +109,10 @@ impl IncrementalWork {
             self.state_files_removed += 1;
         }
         if rebuilt > 0 {
-            self.state_files_read += if has_outdated_logs { all - known } else { 1 };
-            self.state_files_written += 1 + 2 * rebuilt;
-            self.state_files_removed += 1 + 2 * known;
+            let history = u64::from(has_history);
+            self.state_files_read += if has_outdated_logs { all - known } else { 1 } + history;
+            self.state_files_written += 1 + history + 2 * rebuilt;
+            self.state_files_removed += 1 + history + 2 * known;
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The context of a call: the cancel flag, the progress counters, and the executor.
+//! The context of a call: the cancel flag, the progress counters, the executor, and the writer of metadata.
 
 use crate::runtime::cancel::Cancel;
 use crate::runtime::executor::Executor;
+use crate::runtime::iceberg_writer::IcebergWriter;
 use crate::runtime::progress::{Level, Phase, Progress};
 
 /// The context that every phase gets.
@@ -13,6 +14,8 @@ pub struct Context<'c> {
     pub progress: Option<&'c Progress>,
     /// The executor that processes shards; `None` for the threads of this process.
     pub executor: Option<&'c dyn Executor>,
+    /// The writer of Iceberg metadata; `None` if it is not installed.
+    pub iceberg: Option<&'c dyn IcebergWriter>,
 }
 
 impl Context<'_> {

@@ -18,6 +18,12 @@ pub struct Presence {
 }
 
 impl Presence {
+    /// Rows that all have a value.
+    #[must_use]
+    pub fn all(rows: usize) -> Self {
+        Self { rows, levels: None }
+    }
+
     /// Adds a row.
     pub fn push(&mut self, present: bool) {
         if !present && self.levels.is_none() {
@@ -115,6 +121,8 @@ pub enum ColumnValues {
     Int64(Vec<i64>),
     /// Doubles.
     Float64(Vec<f64>),
+    /// True or false.
+    Boolean(Vec<bool>),
     /// Texts, dictionary-encoded.
     Text {
         /// The texts; few of them occur twice.
@@ -146,34 +154,28 @@ impl Column {
         Self { values: ColumnValues::Int64(values), presence }
     }
 
+    /// A column of 64-bit integers without NULL.
+    #[must_use]
+    pub fn int64_without_null(values: Vec<i64>) -> Self {
+        Self { presence: Presence::all(values.len()), values: ColumnValues::Int64(values) }
+    }
+
     /// A column of optional doubles.
     pub fn float64(rows: impl IntoIterator<Item = Option<f64>>) -> Self {
         let (values, presence) = dense(rows);
         Self { values: ColumnValues::Float64(values), presence }
     }
 
+    /// A column of optional truth values.
+    pub fn boolean(rows: impl IntoIterator<Item = Option<bool>>) -> Self {
+        let (values, presence) = dense(rows);
+        Self { values: ColumnValues::Boolean(values), presence }
+    }
+
     /// A column of optional texts that are not expected to repeat.
     pub fn text<'t>(rows: impl IntoIterator<Item = Option<&'t str>>) -> Self {
         let mut dictionary = DictionaryBuilder::default();
         let (keys, presence) = dense(rows.into_iter().map(|row| row.map(|text| dictionary.push(text))));
-        Self { values: ColumnValues::Text { dictionary: dictionary.finish(), keys }, presence }
-    }
-
-    /// A text column of optional codes below `codes`. `push` is called once for each code that occurs: it adds the text
-    /// to the dictionary, or returns `None` for NULL. So the dictionary contains only the texts of these rows.
-    pub fn recoded(
-        codes: usize,
-        rows: impl IntoIterator<Item = Option<u32>>,
-        mut push: impl FnMut(u32, &mut DictionaryBuilder) -> Option<u32>,
-    ) -> Self {
-        let mut keys: Vec<Option<Option<u32>>> = vec![None; codes];
-        let mut dictionary = DictionaryBuilder::default();
-        let rows = rows.into_iter().map(|code| {
-            let code = code?;
-            let key = keys.get_mut(code as usize)?;
-            *key.get_or_insert_with(|| push(code, &mut dictionary))
-        });
-        let (keys, presence) = dense(rows);
         Self { values: ColumnValues::Text { dictionary: dictionary.finish(), keys }, presence }
     }
 
@@ -193,6 +195,48 @@ fn dense<T>(rows: impl IntoIterator<Item = Option<T>>) -> (Vec<T>, Presence) {
         values.extend(row);
     }
     (values, presence)
+}
+
+/// Rows that have few distinct values, from which several text columns are made: each value is looked up once, not once
+/// per row.
+#[derive(Debug)]
+pub struct RepeatedValues {
+    /// The distinct values, in the order of their first rows.
+    distinct: Vec<u32>,
+    /// The position of each row's value in `distinct`; [`ABSENT`] if the row has none.
+    positions: Vec<u32>,
+}
+
+/// No position.
+const ABSENT: u32 = u32::MAX;
+
+impl RepeatedValues {
+    /// The values of all rows, which are below `limit`.
+    pub fn new(limit: usize, rows: impl IntoIterator<Item = Option<u32>>) -> Self {
+        let mut known = vec![ABSENT; limit];
+        let mut distinct = Vec::new();
+        let mut position = |value: u32| {
+            let known = known.get_mut(value as usize)?;
+            if *known == ABSENT {
+                *known = u32::try_from(distinct.len()).ok()?;
+                distinct.push(value);
+            }
+            Some(*known)
+        };
+        let positions = rows.into_iter().map(|value| value.and_then(&mut position).unwrap_or(ABSENT)).collect();
+        Self { distinct, positions }
+    }
+
+    /// A text column: `key` adds the text of a value to the dictionary, unless it is there, and returns its key, or
+    /// `None` for NULL. So the dictionary contains only the texts of these rows, in their order.
+    pub fn texts(&self, mut key: impl FnMut(u32, &mut DictionaryBuilder) -> Option<u32>) -> Column {
+        let mut dictionary = DictionaryBuilder::default();
+        let keys: Vec<Option<u32>> = self.distinct.iter().map(|value| key(*value, &mut dictionary)).collect();
+        let dictionary = dictionary.finish();
+        let key_of = |position: &u32| keys.get(*position as usize).copied().flatten();
+        let (keys, presence) = dense(self.positions.iter().map(key_of));
+        Column { values: ColumnValues::Text { dictionary, keys }, presence }
+    }
 }
 
 /// Consecutive rows of a table: all columns, or only those that are in files (see [`Table::file_fields`]).

@@ -1,4 +1,4 @@
-//! The rules of the five tables. `docs/tables.md` numbers and explains them; each is implemented once, in the file of
+//! The rules of the tables. `docs/tables.md` numbers and explains them; each is implemented once, in the file of
 //! its table, most often as the order of two candidates for the same key.
 //!
 //! A part of the input becomes partials ([`songs`], [`artists`], [`plays`]); partials merge in any order and grouping;
@@ -20,3 +20,4 @@ pub mod songplays;
 pub mod songs;
 pub mod time;
 pub mod users;
+pub mod users_history;

@@ -70,7 +70,13 @@ impl PlayDictionary {
     /// The code of a field of a play's profile, or [`NULL_CODE`].
     #[must_use]
     pub fn code(&self, play: &Play, field: usize) -> u32 {
-        self.profiles.get(play.profile as usize).and_then(|codes| codes.get(field)).copied().unwrap_or(NULL_CODE)
+        self.profile_code(play.profile, field)
+    }
+
+    /// The code of a field of a profile, or [`NULL_CODE`].
+    #[must_use]
+    pub fn profile_code(&self, profile_id: u32, field: usize) -> u32 {
+        self.profiles.get(profile_id as usize).and_then(|codes| codes.get(field)).copied().unwrap_or(NULL_CODE)
     }
 
     /// The number of distinct texts of a field.
@@ -144,6 +150,21 @@ impl PlayDictionary {
             order = order.then_with(|| a.text(track_a, field, &mut left).cmp(&b.text(track_b, field, &mut right)));
         }
         order.then_with(|| ordering::floats(a.number(track_a), b.number(track_b)))
+    }
+
+    /// The order of two plays of a user in which the later one has the user's values (rule 4 of `docs/tables.md`).
+    #[must_use]
+    pub fn compare_rows(&self, a: &Play, b: &Play) -> Ordering {
+        const FIELDS: [usize; 4] = [profile::LEVEL, profile::FIRST_NAME, profile::LAST_NAME, profile::GENDER];
+        let mut order = a.key().cmp(&b.key());
+        let (mut left, mut right) = (String::new(), String::new());
+        for field in FIELDS {
+            let (a, b) = (self.code(a, field), self.code(b, field));
+            if a != b {
+                order = order.then_with(|| self.text(field, a, &mut left).cmp(&self.text(field, b, &mut right)));
+            }
+        }
+        order
     }
 
     /// The tracks of the worker that a track comes from, and its number among them.

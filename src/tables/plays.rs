@@ -3,7 +3,8 @@
 //! A play is 32 bytes: its time, its session, its position in the session, the id of its user's [`profile`] and the id
 //! of its track. A full buffer of plays becomes a sorted run; the dictionary stays in memory.
 //!
-//! Only `NextSong` events are plays (rule 3 of `docs/tables.md`); the decoder filters the others.
+//! Only `NextSong` events are plays (rule 3 of `docs/tables.md`). If the decoder also emits the others, they are kept
+//! among the plays with the track [`OTHER_PAGE`], and only the `users_history` table uses them (rule 16).
 //!
 //! Invariant: a play's ids belong to the [`LocalDictionary`] of the same partial; runs are sorted by [`Play::key`].
 
@@ -30,6 +31,12 @@ pub(crate) mod profile {
 
 /// The song position of a track without a song.
 pub const NO_SONG: u32 = u32::MAX;
+
+/// The track of an event that is not a play.
+const OTHER_PAGE: u32 = u32::MAX;
+
+/// The latest play of a profile without plays.
+pub const NEVER: Key = (i64::MIN, None, None);
 
 /// The sort key of a play: (ts, session, position in the session), NULL first. Nearly always unique.
 pub type Key = (i64, Option<i64>, Option<i64>);
@@ -83,6 +90,12 @@ impl Play {
         (self.stamp & HAS_SESSION != 0).then_some(self.session)
     }
 
+    /// Returns false for an event of another page.
+    #[must_use]
+    pub fn is_play(&self) -> bool {
+        self.track != OTHER_PAGE
+    }
+
     /// The sort key. Plays with equal keys are ordered by their texts.
     #[must_use]
     pub fn key(&self) -> Key {
@@ -110,7 +123,7 @@ impl Play {
 pub struct LocalDictionary {
     /// Distinct combinations of the [`profile`] fields.
     pub profiles: Interner<{ profile::FIELDS }>,
-    /// The latest play of each profile.
+    /// The latest play of each profile, or [`NEVER`].
     pub latest: Vec<Key>,
     /// Distinct (song title, artist name, length).
     pub tracks: Interner<2>,
@@ -129,8 +142,8 @@ pub struct PlaysPartial<'i> {
     dictionary: LocalDictionary,
     plays: Vec<Play>,
     capacity: usize,
-    /// The keys of the plays whose profiles and tracks wait in the queues of the dictionary.
-    queued: Vec<Key>,
+    /// The keys of the plays whose profiles and tracks wait in the queues of the dictionary, and whether they are plays.
+    queued: Vec<(Key, bool)>,
     profiles: Vec<Interned>,
     tracks: Vec<Interned>,
     title: String,
@@ -155,7 +168,7 @@ impl<'i> PlaysPartial<'i> {
         }
     }
 
-    /// Adds one `NextSong` event.
+    /// Adds one event.
     pub fn add(&mut self, event: &Event<'_>) {
         let profile = [
             Some(event.user_id),
@@ -168,7 +181,7 @@ impl<'i> PlaysPartial<'i> {
         ];
         self.dictionary.profiles.queue(&profile, None);
         self.dictionary.tracks.queue(&[event.song, event.artist], event.length);
-        self.queued.push((event.ts, event.session_id, event.item_in_session));
+        self.queued.push(((event.ts, event.session_id, event.item_in_session), event.is_play));
         if self.queued.len() == BATCH_PLAYS {
             self.settle();
         }
@@ -182,19 +195,21 @@ impl<'i> PlaysPartial<'i> {
         let dictionary = &mut self.dictionary;
         dictionary.profiles.settle(&mut self.profiles);
         dictionary.tracks.settle(&mut self.tracks);
-        for ((key, profile), track) in self.queued.drain(..).zip(&self.profiles).zip(&self.tracks) {
+        for (((key, is_play), profile), track) in self.queued.drain(..).zip(&self.profiles).zip(&self.tracks) {
             if track.is_new {
                 let title = dictionary.tracks.text(track.id, 0, &mut self.title);
                 let artist = dictionary.tracks.text(track.id, 1, &mut self.artist);
                 let song = self.index.find(title, artist, dictionary.tracks.number(track.id));
                 dictionary.songs.push(song.unwrap_or(NO_SONG));
             }
+            let played = if is_play { key } else { NEVER };
             if profile.is_new {
-                dictionary.latest.push(key);
+                dictionary.latest.push(played);
             } else if let Some(latest) = dictionary.latest.get_mut(profile.id as usize) {
-                *latest = (*latest).max(key);
+                *latest = (*latest).max(played);
             }
-            self.plays.push(Play::new(key, profile.id, track.id));
+            let track = if is_play { track.id } else { OTHER_PAGE };
+            self.plays.push(Play::new(key, profile.id, track));
         }
     }
 

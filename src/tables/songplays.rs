@@ -19,12 +19,13 @@ use std::ops::Range;
 use crate::config::Unmatched;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Table;
-use crate::tables::columns::{Column, Columns};
-use crate::tables::play_dictionary::{NULL_CODE, PlayDictionary};
+use crate::tables::columns::{Column, Columns, RepeatedValues};
+use crate::tables::play_dictionary::PlayDictionary;
 use crate::tables::plays::{Key, NO_SONG, Play, profile};
 use crate::tables::song_index::SongIndex;
 use crate::tables::songs::SongRow;
 use crate::tables::time::{Month, micros};
+use crate::tables::users_history::{self, CodedPeriod};
 
 /// Bits of `songplay_id` that hold the rank within a millisecond.
 const RANK_BITS: u32 = 20;
@@ -35,7 +36,7 @@ const BUCKET_BITS: u32 = 16;
 /// A slice ends when it has at least this many plays; it becomes one row group.
 const MIN_SLICE_PLAYS: u64 = 131_072;
 
-/// The number of plays per span of about a minute, by the start of the span. Slices are made from it. A span at the end
+/// The number of plays per span of about a minute with events, by the start of the span. Slices are made from it. A span at the end
 /// of a month has two entries, so the slices of a month do not depend on the other months of the run.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram(BTreeMap<i64, u64>);
@@ -49,10 +50,10 @@ impl Histogram {
             // The span in which a month ends has two entries.
             let month = Month::start(last.ts());
             let before = if month > start { group.partition_point(|play| play.ts() < month) } else { 0 };
-            let after = group.len() - before;
-            for (start, plays) in [(start, before), (start.max(month), after)] {
-                if plays > 0 {
-                    *self.0.entry(start).or_default() += plays as u64;
+            let (before, after) = group.split_at(before);
+            for (start, events) in [(start, before), (start.max(month), after)] {
+                if !events.is_empty() {
+                    *self.0.entry(start).or_default() += events.iter().filter(|event| event.is_play()).count() as u64;
                 }
             }
         }
@@ -105,18 +106,24 @@ pub struct Slice {
 pub struct SlicePlays<'d> {
     dictionary: &'d PlayDictionary,
     plays: Vec<Play>,
+    /// Events of other pages, if they are wanted; in no particular order.
+    others: Vec<Play>,
 }
 
 impl<'d> SlicePlays<'d> {
     /// An empty slice, for plays of the workers in `dictionary`.
     #[must_use]
     pub fn new(dictionary: &'d PlayDictionary) -> Self {
-        Self { dictionary, plays: Vec::new() }
+        Self { dictionary, plays: Vec::new(), others: Vec::new() }
     }
 
     /// Adds plays of a worker.
     pub fn add(&mut self, worker: usize, plays: &[Play]) {
-        self.plays.extend(plays.iter().map(|play| self.dictionary.renumbered(worker, play)));
+        self.plays.reserve(plays.len());
+        for play in plays {
+            let events = if play.is_play() { &mut self.plays } else { &mut self.others };
+            events.push(self.dictionary.renumbered(worker, play));
+        }
     }
 
     /// Sorts the plays into the order of the table (rule 7).
@@ -150,6 +157,17 @@ impl<'d> SlicePlays<'d> {
         latest.map(|play| (play.profile, play.key())).collect()
     }
 
+    /// The periods of each user with the same level, for the `users_history` table.
+    #[must_use]
+    pub fn level_periods(&self) -> Vec<CodedPeriod> {
+        if self.others.is_empty() {
+            return users_history::of_plays(&self.plays, self.dictionary);
+        }
+        let mut events = [self.plays.as_slice(), self.others.as_slice()].concat();
+        events.sort_by_key(Play::ts);
+        users_history::of_plays(&events, self.dictionary)
+    }
+
     /// Each track once.
     #[must_use]
     pub fn tracks(&self) -> Vec<u32> {
@@ -172,23 +190,25 @@ impl<'d> SlicePlays<'d> {
             .filter(|(play, _)| unmatched == Unmatched::Keep || song(play).is_some())
             .collect();
         let plays = || kept.iter().map(|(play, _)| *play);
+        let profiles = RepeatedValues::new(dictionary.profile_count(), plays().map(|play| Some(play.profile)));
+        let songs = RepeatedValues::new(index.rows().len(), plays().map(song));
         let matched = plays().filter(|play| song(play).is_some()).count() as u64;
         let mut scratch = String::new();
         let mut by_profile = |field| {
-            let codes = plays().map(|play| Some(dictionary.code(play, field)).filter(|code| *code != NULL_CODE));
-            Column::recoded(dictionary.text_count(field), codes, |code, texts| {
-                dictionary.text(field, code, &mut scratch).map(|text| texts.push(text))
+            let mut keys = vec![None; dictionary.text_count(field)];
+            profiles.texts(|profile, texts| {
+                let code = dictionary.profile_code(profile, field);
+                let key = keys.get_mut(code as usize)?;
+                *key = key.or_else(|| dictionary.text(field, code, &mut scratch).map(|text| texts.push(text)));
+                *key
             })
         };
         let by_song = |text: fn(&SongRow) -> Option<&str>| {
-            let rows = index.rows();
-            Column::recoded(rows.len(), plays().map(song), |song, texts| {
-                text(rows.get(song as usize)?).map(|text| texts.push(text))
-            })
+            songs.texts(|song, texts| text(index.rows().get(song as usize)?).map(|text| texts.push(text)))
         };
         let columns = vec![
-            Column::int64(kept.iter().map(|(_, id)| Some(*id))),
-            Column::int64(plays().map(|play| Some(micros(play.ts())))),
+            Column::int64_without_null(kept.iter().map(|(_, id)| *id).collect()),
+            Column::int64_without_null(plays().map(|play| micros(play.ts())).collect()),
             by_profile(profile::USER_ID),
             by_profile(profile::LEVEL),
             by_song(|row| Some(&row.song_id)),

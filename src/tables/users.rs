@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 
 use crate::schema::Table;
 use crate::tables::columns::{Column, Columns};
-use crate::tables::plays::{Key, LocalDictionary, profile};
+use crate::tables::plays::{Key, LocalDictionary, NEVER, profile};
 
 /// A row of the users table without its key. The order of the fields is the order in which they decide (rule 4): the
 /// greatest row is kept.
@@ -80,7 +80,7 @@ pub fn finish(parts: &[LocalDictionary]) -> Vec<User> {
     for part in parts {
         for (id, latest) in (0_u32..).zip(&part.latest) {
             let mut text = |field| part.profiles.text(id, field, &mut scratch).map(Box::<str>::from);
-            let Some(user_id) = text(profile::USER_ID) else { continue };
+            let Some(user_id) = text(profile::USER_ID).filter(|_| *latest != NEVER) else { continue };
             if users.rows.get(&user_id).is_some_and(|kept| kept.latest > *latest) {
                 continue;
             }

@@ -162,7 +162,8 @@ impl Extractor<'_> {
         let skips_bad_files = config.on_bad_file == OnBadFile::Quarantine;
         let feed = FileFeed::new(files, reading(config))?;
         let max_artist_id = Limits::artist_id_in(config.columns.get(Table::Songs, "artist_id"));
-        let limits = || Limits { ts_window: config.ts_window.clone(), max_artist_id, ..Limits::default() };
+        let all_pages = config.reads_all_pages();
+        let limits = || Limits { ts_window: config.ts_window.clone(), all_pages, max_artist_id, ..Limits::default() };
         let parts = for_tasks(
             config.threads,
             feed.tasks(),

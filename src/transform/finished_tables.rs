@@ -7,6 +7,7 @@ use crate::tables::play_dictionary::PlayDictionary;
 use crate::tables::song_index::SongIndex;
 use crate::tables::time::Month;
 use crate::tables::users::User;
+use crate::tables::users_history::UserPeriod;
 use crate::transform::external_sort::SortedRuns;
 
 /// Everything that the tables are written from.
@@ -31,6 +32,8 @@ pub struct MonthResult {
     pub plays: Plays,
     /// The users of the month, as of their latest event in it.
     pub users: Vec<User>,
+    /// The periods of the users' levels in the month; none unless the `users_history` table is selected.
+    pub history: Vec<UserPeriod>,
     /// The keys of the tracks that were played, sorted.
     pub tracks: Vec<u64>,
 }

@@ -1,4 +1,4 @@
-//! Builds the five tables in memory, for callers that want data frames instead of files.
+//! Builds the tables in memory, for callers that want data frames instead of files.
 //!
 //! Invariant: the tables have the same rows in the same order as the files, with the partition columns at the position
 //! that the schema defines.
@@ -10,6 +10,7 @@ use crate::runtime::context::Context;
 use crate::runtime::threads::for_tasks;
 use crate::schema::Table;
 use crate::tables::columns::{Column, Columns};
+use crate::tables::users_history::{self, CodedPeriod, PeriodSequence};
 use crate::tables::{songs, time};
 use crate::transform::finished_tables::FinishedTables;
 use crate::transform::write_tables::gather;
@@ -17,6 +18,8 @@ use crate::transform::write_tables::gather;
 /// The tables, each in batches of consecutive rows. A table without rows has no batch.
 #[derive(Debug, Default)]
 pub struct Star {
+    /// The tables.
+    pub tables: Vec<Table>,
     /// The batches of all tables.
     pub batches: Vec<Columns>,
 }
@@ -40,6 +43,7 @@ struct SliceRows {
     times: Columns,
     songplays: Columns,
     plays: Plays,
+    history: Option<Vec<CodedPeriod>>,
 }
 
 /// Builds all tables of the configuration.
@@ -49,7 +53,7 @@ struct SliceRows {
 /// share a millisecond.
 pub fn build(finished: &FinishedTables, config: &Config, context: &Context<'_>) -> Result<(Star, Plays)> {
     let wants = |table| config.tables.contains(&table);
-    let mut star = Star::default();
+    let mut star = Star { tables: config.tables.clone(), batches: Vec::new() };
     if wants(Table::Songs) {
         star.batches.push(songs::columns(finished.index.rows()));
     }
@@ -69,19 +73,26 @@ pub fn build(finished: &FinishedTables, config: &Config, context: &Context<'_>) 
             for value in [slice.month.year, slice.month.month] {
                 songplays.columns.push(Column::int32(std::iter::repeat_n(Some(value), rows)));
             }
-            built.push(SliceRows { slice: task, times: time::columns(gathered.times()), songplays, plays });
+            let history = wants(Table::UsersHistory).then(|| gathered.level_periods());
+            built.push(SliceRows { slice: task, times: time::columns(gathered.times()), songplays, plays, history });
             Ok(())
         },
         |_| Ok(()),
     )?;
     let mut built: Vec<SliceRows> = parts.into_iter().flatten().collect();
     built.sort_unstable_by_key(|rows| rows.slice);
-    let mut plays = Plays::default();
-    for SliceRows { times, songplays, plays: its_plays, .. } in built {
+    let (mut plays, mut periods) = (Plays::default(), PeriodSequence::default());
+    for SliceRows { times, songplays, plays: its_plays, history, .. } in built {
+        if let Some(history) = history {
+            periods.append(&history, &finished.dictionary);
+        }
         plays.add(its_plays);
         star.batches.push(times);
         star.batches.push(songplays);
     }
+    let mut history = periods.resolve(&finished.dictionary);
+    users_history::sort(&mut history);
+    star.batches.push(users_history::columns(&history));
     star.batches.retain(|batch| wants(batch.table) && batch.rows() > 0);
     Ok((star, plays))
 }

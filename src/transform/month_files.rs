@@ -22,6 +22,7 @@ use crate::tables::plays::Key;
 use crate::tables::songplays::{Slice, SlicePlays};
 use crate::tables::time::Month;
 use crate::tables::users::UsersPartial;
+use crate::tables::users_history::{CodedPeriod, PeriodSequence};
 use crate::tables::{partition_path, time};
 use crate::transform::finished_tables::{FinishedTables, MonthResult, file_name};
 
@@ -47,12 +48,20 @@ pub(super) struct MonthFiles<'s> {
 struct OpenMonth {
     next: usize,
     end: usize,
-    early: BTreeMap<usize, [Option<Encoded>; 2]>,
+    early: BTreeMap<usize, EarlySlice>,
     files: [OpenFile; 2],
     plays: Plays,
     /// The latest event of each profile.
     profiles: HashMap<u32, Key>,
     tracks: HashSet<u32>,
+    /// The periods of the users' levels, if they are wanted.
+    history: PeriodSequence,
+}
+
+/// A slice that waits for those before it.
+struct EarlySlice {
+    encoded: [Option<Encoded>; 2],
+    history: Option<Vec<CodedPeriod>>,
 }
 
 /// A file that is not complete. Its first batch stays in memory; the second one creates a file on disk.
@@ -106,6 +115,7 @@ impl<'s> MonthFiles<'s> {
         }
         let profiles = gathered.profiles();
         let tracks = gathered.tracks();
+        let history = wants(Table::UsersHistory).then(|| gathered.level_periods());
         let Some(month) = self.months.get(&slice.month) else { return Ok(()) };
         let mut month = month.lock().unwrap_or_else(PoisonError::into_inner);
         let month = &mut *month;
@@ -115,8 +125,11 @@ impl<'s> MonthFiles<'s> {
             let known = month.profiles.entry(profile).or_insert(latest);
             *known = (*known).max(latest);
         }
-        month.early.insert(number, encoded);
-        while let Some(encoded) = month.early.remove(&month.next) {
+        month.early.insert(number, EarlySlice { encoded, history });
+        while let Some(EarlySlice { encoded, history }) = month.early.remove(&month.next) {
+            if let Some(history) = history {
+                month.history.append(&history, &self.finished.dictionary);
+            }
             month.next += 1;
             let is_last = month.next == month.end;
             for ((table, file), encoded) in MONTHLY_TABLES.into_iter().zip(&mut month.files).zip(encoded) {
@@ -129,7 +142,7 @@ impl<'s> MonthFiles<'s> {
                 }
             }
             // A slice can be empty: it may cover only the time between the last play of a month and the month's end.
-            if is_last && !month.profiles.is_empty() {
+            if is_last && !(month.profiles.is_empty() && month.history.is_empty()) {
                 self.finish_month(slice.month, month);
             }
         }
@@ -150,7 +163,8 @@ impl<'s> MonthFiles<'s> {
             tracks.into_iter().filter_map(|track| dictionary.track_key(track, self.config.matching)).collect();
         tracks.sort_unstable();
         tracks.dedup();
-        let result = MonthResult { month, plays: open.plays, users: users.finish(), tracks };
+        let history = std::mem::take(&mut open.history).resolve(dictionary);
+        let result = MonthResult { month, plays: open.plays, users: users.finish(), history, tracks };
         self.results.lock().unwrap_or_else(PoisonError::into_inner).push(result);
     }
 

@@ -20,10 +20,9 @@ use crate::tables::columns::Columns;
 use crate::tables::partition_path::{self, MAX_PARTITIONS};
 use crate::tables::song_index::SongIndex;
 use crate::tables::songplays::{Slice, SlicePlays};
+use crate::tables::songs;
 use crate::tables::songs::SongRow;
 use crate::tables::time::Month;
-use crate::tables::users::User;
-use crate::tables::{songs, users};
 use crate::transform::finished_tables::{FinishedTables, MonthResult, file_name};
 use crate::transform::month_files::{MONTHLY_TABLES, MonthFiles};
 
@@ -105,8 +104,8 @@ pub fn inherit_months(changed: Option<&BTreeSet<Month>>, config: &Config, stage:
     Ok(())
 }
 
-/// Stages the artists, and the months of time and songplays that have plays. Users are staged later, when the results
-/// of all months are known.
+/// Stages the artists, and the months of time and songplays that have plays. Users and their history are staged later,
+/// when the results of all months are known.
 ///
 /// # Errors
 /// As [`songs`].
@@ -123,12 +122,7 @@ pub fn tables(
     };
     let months = MonthFiles::new(&slices, finished, config, stage)?;
     check_partition_count(months.count())?;
-    let file = file_name(0, config);
     context.begin(Phase::Write, (slices.len() + finished.dimensions.len()) as u64);
-    let put_dimension = |columns: &Columns| -> Result<()> {
-        let encoded = Encoder::new(columns.table, &config.columns, config.compression)?.encode(columns)?;
-        stage.put(columns.table, "", &file, &encoded.bytes, encoded.summary(config.needs_stats(columns.table)))
-    };
     for_tasks(
         config.threads,
         slices.len() + finished.dimensions.len(),
@@ -138,7 +132,7 @@ pub fn tables(
             if let Some(slice) = slices.get(task) {
                 months.add(task, slice, &gather(finished, slice)?)?;
             } else if let Some(columns) = finished.dimensions.get(task - slices.len()) {
-                put_dimension(columns)?;
+                single_file(columns, config, stage)?;
             }
             context.add(1);
             Ok(())
@@ -148,18 +142,18 @@ pub fn tables(
     Ok(months.into_results())
 }
 
-/// Stages the users.
+/// Stages a table that is one file.
 ///
 /// # Errors
 /// As [`songs`].
-pub fn users(users: &[User], config: &Config, stage: &Stage) -> Result<()> {
-    let encoded = Encoder::new(Table::Users, &config.columns, config.compression)?.encode(&users::columns(users))?;
+pub fn single_file(columns: &Columns, config: &Config, stage: &dyn StagingSink) -> Result<()> {
+    let encoded = Encoder::new(columns.table, &config.columns, config.compression)?.encode(columns)?;
     stage.put(
-        Table::Users,
+        columns.table,
         "",
         &file_name(0, config),
         &encoded.bytes,
-        encoded.summary(config.needs_stats(Table::Users)),
+        encoded.summary(config.needs_stats(columns.table)),
     )
 }
 

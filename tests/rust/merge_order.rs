@@ -4,7 +4,7 @@
 //! criterion, the same text in two escaped forms. The records are shuffled and divided into parts, and the parts are
 //! merged in any order and grouping. The finished table must be the same as with a single part.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -20,7 +20,8 @@ use sparkify_lake::tables::song_index::SongIndex;
 use sparkify_lake::tables::songplays::{Histogram, Slice};
 use sparkify_lake::tables::songs::SongsPartial;
 use sparkify_lake::tables::time::Month;
-use sparkify_lake::tables::{artists, songs, time, users};
+use sparkify_lake::tables::users_history::{PeriodSequence, UserPeriod};
+use sparkify_lake::tables::{artists, songs, time, users, users_history};
 use sparkify_lake::transform::external_sort::RunBuffer;
 use sparkify_lake::transform::finished_tables::FinishedTables;
 use sparkify_lake::transform::write_tables::gather;
@@ -138,7 +139,7 @@ fn dimensions(records: &[String], division: &Division) -> (SongsPartial, Artists
     })
 }
 
-/// The files of users, time and songplays of divided records, slice by slice.
+/// The files of users, `users_history`, time and songplays of divided records, the last two slice by slice.
 fn facts(records: &[String], songs: &[String], matching: Match, division: &Division) -> Vec<bytes::Bytes> {
     let (songs, _) = dimensions(songs, &Division::NONE);
     let index = SongIndex::new(songs.finish(), matching);
@@ -168,8 +169,12 @@ fn facts(records: &[String], songs: &[String], matching: Match, division: &Divis
         FinishedTables { index, dimensions: Vec::new(), dictionary: PlayDictionary::new(people), runs: runs.finish() };
     let slices = finished.runs.histogram.slices();
     let mut plays = 0;
+    let (mut sequence, mut months) = (PeriodSequence::default(), BTreeMap::<Month, PeriodSequence>::new());
     for slice in &slices {
         let gathered = gather(&finished, slice).unwrap();
+        for periods in [&mut sequence, months.entry(slice.month).or_default()] {
+            periods.append(&gathered.level_periods(), &finished.dictionary);
+        }
         files.push(encode(Table::Time, time::file_columns(gathered.times())));
         for unmatched in [Unmatched::Keep, Unmatched::Drop] {
             let (columns, matched) = gathered.columns(&finished.index, unmatched).unwrap();
@@ -179,6 +184,13 @@ fn facts(records: &[String], songs: &[String], matching: Match, division: &Divis
         plays += gathered.len();
     }
     assert_eq!(plays, records.len(), "every play is in exactly one slice");
+    let history = |mut periods: Vec<UserPeriod>| {
+        users_history::sort(&mut periods);
+        encode(Table::UsersHistory, users_history::columns(&periods))
+    };
+    let by_month = months.values().rev().flat_map(|periods| periods.resolve(&finished.dictionary)).collect();
+    files.push(history(sequence.resolve(&finished.dictionary)));
+    assert!(files.last() == Some(&history(by_month)), "the periods of months merge to those of all plays");
     files
 }
 
@@ -277,6 +289,26 @@ proptest! {
             let among: Vec<&Slice> = whole.iter().filter(|slice| slice.month == month).collect();
             prop_assert_eq!(among, alone.iter().collect::<Vec<_>>());
         }
+    }
+
+    /// Events of other pages are in a slice, too, and do not change which plays are in it.
+    #[test]
+    fn events_of_other_pages_move_no_play_to_another_slice(runs in bursts(), others in bursts()) {
+        let is_other = |play: &Play| play.with_ids(0, u32::MAX);
+        let others: Vec<Vec<Play>> = others.iter().map(|run| run.iter().map(is_other).collect()).collect();
+        let times: Vec<i64> = runs.iter().flatten().map(Play::ts).collect();
+        let plays_of = |slices: &[Slice]| -> Vec<Vec<i64>> {
+            let plays = slices.iter().map(|slice| {
+                let mut plays: Vec<i64> = times.iter().copied().filter(|ts| slice.span.contains(ts)).collect();
+                plays.sort_unstable();
+                plays
+            });
+            plays.filter(|plays| !plays.is_empty()).collect()
+        };
+        let both = slices(&[runs.clone(), others.clone()].concat());
+        prop_assert!(plays_of(&both) == plays_of(&slices(&runs)));
+        let in_slices = |play: &Play| both.iter().filter(|slice| slice.span.contains(&play.ts())).count();
+        prop_assert!(others.iter().flatten().all(|other| in_slices(other) == 1));
     }
 
     #[test]

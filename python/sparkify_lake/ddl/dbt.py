@@ -18,6 +18,7 @@ NOT_NULL: Mapping[str, Sequence[str]] = {
     "songs": ("song_id",),
     "artists": ("artist_id",),
     "users": ("user_id",),
+    "users_history": ("user_id", "valid_from", "is_current"),
     "time": ("start_time", "hour", "day", "week", "month", "year", "weekday"),
     "songplays": ("songplay_id", "start_time", "user_id", "year", "month"),
 }

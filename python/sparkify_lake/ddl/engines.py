@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 FORMATS = ("parquet", "delta", "iceberg")
-_KINDS = ("int32", "int64", "float64", "text", "timestamp")
+_KINDS = ("int32", "int64", "float64", "text", "timestamp", "boolean")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Engine:
     """
 
     title: str
-    types: tuple[str, str, str, str, str]
+    types: tuple[str, str, str, str, str, str]
     quote: str = '"'
     is_upper: bool = False
     has_backslash: bool = False
@@ -45,25 +45,25 @@ _GLUE = (
 ENGINES: Mapping[str, Engine] = {
     "athena": Engine(
         title="Amazon Athena",
-        types=("int", "bigint", "double", "string", "timestamp"),
+        types=("int", "bigint", "double", "string", "timestamp", "boolean"),
         quote="`",
         has_backslash=True,
         refusals={"iceberg": _GLUE},
     ),
     "redshift": Engine(
         title="Amazon Redshift Spectrum",
-        types=("INTEGER", "BIGINT", "DOUBLE PRECISION", "VARCHAR(65535)", "TIMESTAMP"),
+        types=("INTEGER", "BIGINT", "DOUBLE PRECISION", "VARCHAR(65535)", "TIMESTAMP", "BOOLEAN"),
         refusals={"delta": "it needs manifest files for that, which a lake does not have", "iceberg": _GLUE},
     ),
     "trino": Engine(
         title="Trino",
-        types=("INTEGER", "BIGINT", "DOUBLE", "VARCHAR", "TIMESTAMP(3)"),
+        types=("INTEGER", "BIGINT", "DOUBLE", "VARCHAR", "TIMESTAMP(3)", "BOOLEAN"),
         local="local://",
         refusals={},
     ),
     "spark": Engine(
         title="Spark",
-        types=("INT", "BIGINT", "DOUBLE", "STRING", "TIMESTAMP"),
+        types=("INT", "BIGINT", "DOUBLE", "STRING", "TIMESTAMP", "BOOLEAN"),
         quote="`",
         has_backslash=True,
         local="file://",
@@ -72,14 +72,14 @@ ENGINES: Mapping[str, Engine] = {
     ),
     "snowflake": Engine(
         title="Snowflake",
-        types=("NUMBER(10, 0)", "NUMBER(19, 0)", "FLOAT", "VARCHAR", "TIMESTAMP_NTZ"),
+        types=("NUMBER(10, 0)", "NUMBER(19, 0)", "FLOAT", "VARCHAR", "TIMESTAMP_NTZ", "BOOLEAN"),
         is_upper=True,
         has_backslash=True,
         refusals={},
     ),
     "bigquery": Engine(
         title="BigQuery",
-        types=("INT64", "INT64", "FLOAT64", "STRING", "TIMESTAMP"),
+        types=("INT64", "INT64", "FLOAT64", "STRING", "TIMESTAMP", "BOOL"),
         quote="`",
         has_backslash=True,
         wildcards="*",
@@ -87,7 +87,7 @@ ENGINES: Mapping[str, Engine] = {
     ),
     "clickhouse": Engine(
         title="ClickHouse",
-        types=("Int32", "Int64", "Float64", "String", "DateTime64(6, 'UTC')"),
+        types=("Int32", "Int64", "Float64", "String", "DateTime64(6, 'UTC')", "Bool"),
         quote="`",
         has_backslash=True,
         local="",
@@ -96,7 +96,7 @@ ENGINES: Mapping[str, Engine] = {
     ),
     "duckdb": Engine(
         title="DuckDB",
-        types=("INTEGER", "BIGINT", "DOUBLE", "VARCHAR", "TIMESTAMP WITH TIME ZONE"),
+        types=("INTEGER", "BIGINT", "DOUBLE", "VARCHAR", "TIMESTAMP WITH TIME ZONE", "BOOLEAN"),
         local="",
         refusals={},
     ),

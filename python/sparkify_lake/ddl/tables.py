@@ -103,10 +103,7 @@ def read_tables(config: Config) -> tuple[str, list[Table]]:
     window = options.get("ts_window") or str(config.value("ts_window") or "")
     years = re.findall(r"(\d{4})-\d", window) or re.findall(r"(\d{4})-\d", _engine.defaults()["ts_window"])
     schema = _engine.renamed_schema(config)
-    # The engine normalizes the location, so the root comes from a folder with a known name.
-    root = _engine.lake_layout(config.without("table_names"))["songs"].removesuffix("/songs_table")
-    if root and not is_remote(root):
-        root = os.path.abspath(root)
+    root = _engine.lake_root(config)
     tables = []
     for name, described in schema.items():
         entry = _folder_of(name, root, config, found)
@@ -131,9 +128,11 @@ def read_tables(config: Config) -> tuple[str, list[Table]]:
 def _folder_of(name: str, root: str, config: Config, found: LakeTables | None) -> LakeTable | None:
     """Finds the table of a name; returns None if it is not chosen, or not in the lake."""
     chosen = config.value("tables")
+    if chosen is None and found is None and name not in _engine.default_tables():
+        return None
     if chosen is not None and name not in str(chosen).replace(" ", "").split(","):
         return None
-    layout = _engine.lake_layout(config)[name]
+    layout = _engine.lake_layout(config, optional=True)[name]
     folder = (layout if is_remote(layout) else os.path.abspath(layout)).removeprefix(f"{root}/")
     if found is None:
         return {"table": name, "folder": folder, "partitions": [], "iceberg_hint": None}
@@ -167,7 +166,7 @@ def iceberg_metadata(table: Table) -> str:
         raise NoInputError(
             f"the table {table.name} has no Iceberg metadata",
             cause=f"{table.iceberg}/version-hint.text does not exist",
-            hint="create it there with another program, or use --format parquet or --format delta",
+            hint="run with --formats iceberg first, or use --format parquet or --format delta",
             context={"table": table.name},
         )
     name = hint.removesuffix(".metadata.json")

@@ -19,6 +19,7 @@ Markup = NewType("Markup", str)
 CHART_WIDTH, CHART_HEIGHT = 900, 190
 LEFT_MARGIN, BOTTOM_MARGIN, TOP_MARGIN = 56, 22, 8
 MAX_TIME_LABELS = 8
+HALF_TIME_LABEL = 36
 MAX_GRID_LINES = 5
 
 
@@ -119,12 +120,19 @@ def legend(*entries: tuple[str, str]) -> Markup:
     return Markup(f'<div class="legend">{drawn}</div>')
 
 
-def columns_over_time(columns: Sequence[ChartColumn], title: str) -> Markup:
+def columns_over_time(
+    columns: Sequence[ChartColumn], title: str, span: tuple[str, str] | None = None
+) -> Markup:
     """Draws columns for days (2018-11-30) or months (2018-11), which must be in order of time.
 
     A day without a column keeps its position, so that gaps are visible.
+
+    Args:
+        columns: The columns.
+        title: What they show.
+        span: The first and the last day or month, if these are not those of the columns.
     """
-    positions = _positions([column.start for column in columns])
+    positions = _positions(span or [column.start for column in columns])
     step = _round_step(max(column.height for column in columns))
     highest = -(-max(column.height for column in columns) // step) * step
     base, scale = CHART_HEIGHT - BOTTOM_MARGIN, (CHART_HEIGHT - BOTTOM_MARGIN - TOP_MARGIN) / highest
@@ -147,8 +155,10 @@ def columns_over_time(columns: Sequence[ChartColumn], title: str) -> Markup:
         return f"<g><title>{text(column.label)}</title>{lower}{upper}</g>"
 
     def time_label(start: str) -> str:
-        middle = LEFT_MARGIN + (positions[start] + 0.5) * pitch
-        return f'<text x="{middle:.1f}" y="{CHART_HEIGHT - 4}" text-anchor="middle">{text(start)}</text>'
+        x, anchor = LEFT_MARGIN + (positions[start] + 0.5) * pitch, "middle"
+        if x > CHART_WIDTH - HALF_TIME_LABEL:  # the right half would be cut off
+            x, anchor = CHART_WIDTH, "end"
+        return f'<text x="{x:.1f}" y="{CHART_HEIGHT - 4}" text-anchor="{anchor}">{text(start)}</text>'
 
     label_step = -(-len(positions) // MAX_TIME_LABELS)
     parts = [grid_line(value) for value in range(0, highest + 1, step)]

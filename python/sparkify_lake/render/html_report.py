@@ -82,8 +82,19 @@ def path_note(note: str, path: str) -> Markup:
     return Markup(f'<p class="path">{text(note)}: {text(path)}</p>')
 
 
-def write_page(html: str, path: Path) -> None:
+def write_page(
+    html: str,
+    path: Path,
+    message: str = "the tables are published, but the report could not be written",
+    hint: str = "run again to get the report; tables without changes are not written again",
+) -> None:
     """Writes a page; a reader sees either the old file or the new one.
+
+    Args:
+        html: The page.
+        path: Its path.
+        message: The message of the error if writing fails.
+        hint: The hint of this error.
 
     Raises:
         StorageError: If writing fails.
@@ -95,8 +106,8 @@ def write_page(html: str, path: Path) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise StorageError(
-            "the tables are published, but the report could not be written",
+            message,
             cause=f"{path}: {error.strerror}",
-            hint="run again to get the report; tables without changes are not written again",
+            hint=hint,
             context={"path": str(path)},
         ) from error

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _OTHER_NAMES = {
     "user_table": "users",
     "user": "users",
+    "user_history": "users_history",
     "artist": "artists",
     "song": "songs",
     "songplay": "songplays",
@@ -38,7 +39,7 @@ class LakeTables:
         from sparkify_lake import _engine
 
         name = _OTHER_NAMES.get(table, table.removesuffix("_table"))
-        folders = _engine.lake_layout(replace(self._config, call="open_lake"))
+        folders = _engine.lake_layout(replace(self._config, call="open_lake"), optional=True)
         if name not in folders:
             raise KeyError(table)
         return self._session().read.parquet(self._as_given(folders[name]))

@@ -36,6 +36,32 @@ def names_spark_python() -> bool:
     return "PYSPARK_PYTHON" in os.environ
 
 
+def has_openlineage(environment: Mapping[str, str] | None = None) -> bool:
+    """Returns whether OpenLineage is configured where its client looks. Imports nothing and reads no file."""
+    environment = os.environ if environment is None else environment
+    if environment.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true":
+        return False
+    if environment.get("OPENLINEAGE_URL") or any(name.startswith("OPENLINEAGE__") for name in environment):
+        return True
+    files = (environment.get("OPENLINEAGE_CONFIG"), "openlineage.yml", "~/.openlineage/openlineage.yml")
+    return any(os.path.isfile(os.path.expanduser(file)) for file in files if file)
+
+
+def openlineage_job() -> tuple[str, tuple[str, str, str] | None]:
+    """Returns the namespace of jobs in OpenLineage, and the parent of this run: namespace, job and run id.
+
+    `OPENLINEAGE_PARENT_ID` is the text `namespace/job/run`, as Airflow's macro `lineage_parent_id` returns.
+    """
+    from uuid import UUID
+
+    namespace = os.environ.get("OPENLINEAGE_NAMESPACE") or "default"
+    parent = os.environ.get("OPENLINEAGE_PARENT_ID", "").rsplit("/", 2)
+    try:
+        return namespace, (parent[0], parent[1], str(UUID(parent[2])))
+    except (IndexError, ValueError):
+        return namespace, None
+
+
 def is_in_airflow() -> bool:
     """Returns whether this process belongs to Airflow. Imports nothing."""
     return "airflow.sdk" in sys.modules or "airflow.models" in sys.modules

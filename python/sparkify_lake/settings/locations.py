@@ -76,12 +76,13 @@ def without_userinfo(text: str) -> str:
     return text
 
 
-def writable_file(option: str, file: str) -> Path:
+def writable_file(option: str, file: str, what: str | None = None) -> Path:
     """Returns the path of a file to be written after the run, after checking that it can be written.
 
     Args:
-        option: The option that names it, which is also what it contains.
+        option: The option that names it.
         file: The file.
+        what: What it contains, by default the name of the option.
 
     Raises:
         OutputError: If it cannot be written.
@@ -99,7 +100,7 @@ def writable_file(option: str, file: str) -> Path:
     if problem is None:
         return path
     raise OutputError(
-        f"the {option} cannot be written",
+        f"the {what or option} cannot be written",
         cause=problem,
         hint="name a file in an existing folder",
         context={"option": option, "path": file},

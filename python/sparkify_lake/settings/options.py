@@ -8,20 +8,22 @@ Invariant: an option has one name. `chunk_size` is the keyword argument, `--chun
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from os import PathLike, fsdecode
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, cast
 
 from sparkify_lake.errors import UsageError
 from sparkify_lake.secret import Secret
 from sparkify_lake.settings.environment import ENVIRONMENT_PREFIX
+from sparkify_lake.settings.keywords import StoreOptions
 from sparkify_lake.settings.locations import normalized
 
 Kind = Literal["location", "choice", "list", "size", "number", "text", "flag", "path"]
 Call = Literal[
-    "run", "plan", "build", "open_lake", "doctor", "check", "recover", "status", "ddl", "program"
+    "run", "plan", "build", "open_lake", "doctor", "check", "recover", "status", "history", "ddl",
+    "program",
 ]  # fmt: skip
 Group = Literal["locations", "store", "tables", "limits", "program"]
 Source = Literal["argument", "environment", "file", "aws"]
@@ -38,7 +40,7 @@ GROUPS: Mapping[Group, str] = {
 
 _WRITING: frozenset[Call] = frozenset({"run", "plan"})
 _READING: frozenset[Call] = frozenset({"run", "plan", "build"})
-_OPENING: frozenset[Call] = frozenset({"open_lake", "check", "recover", "status", "ddl"})
+_OPENING: frozenset[Call] = frozenset({"open_lake", "check", "recover", "status", "history", "ddl"})
 _ALL_CALLS: frozenset[Call] = _READING | _OPENING | {"doctor"}
 _STORING: frozenset[Call] = _WRITING | {"recover", "doctor"}
 _RUN_ONLY: frozenset[Call] = frozenset({"run"})
@@ -155,25 +157,30 @@ OPTIONS: tuple[Option, ...] = (
                "aws-exec-read", "public-read", "public-read-write",
            ),
            help="canned access control list of new objects"),
-    Option(name="tables", kind="list", group="tables", metavar="NAMES", calls=_WRITING | {"ddl"},
-           choices=("songs", "artists", "users", "time", "songplays"),
-           help="only these tables, comma-separated"),
+    Option(name="tables", kind="list", group="tables", metavar="NAMES", calls=_READING | {"ddl"},
+           choices=("songs", "artists", "users", "users_history", "time", "songplays"),
+           help="only these tables, comma-separated; users_history must be named"),
     Option(name="match", kind="choice", group="tables", metavar="RULE",
            choices=("title_artist_duration", "title_artist"),
            help="match by title_artist_duration or title_artist"),
     Option(name="unmatched", kind="choice", group="tables", metavar="RULE", choices=("keep", "drop"),
            help="plays without a matching song: keep or drop"),
+    Option(name="history_from", kind="choice", group="tables", metavar="EVENTS",
+           choices=("plays", "all-pages"), help="events that users_history is made from: plays or all-pages"),
     Option(name="compression", kind="choice", group="tables", metavar="CODEC", calls=_WRITING,
            choices=("snappy", "zstd", "none"), help="compression of the Parquet files: snappy, zstd or none"),
     Option(name="table_names", kind="text", group="tables", metavar="NAMES",
-           calls=_WRITING | {"open_lake", "ddl"},
+           calls=_WRITING | {"open_lake", "history", "ddl"},
            help="folder names: classic, plain, or songs=tracks,users=users/users.parquet"),
     Option(name="column_names", kind="text", group="tables", metavar="NAMES",
-           calls=_READING | {"open_lake", "ddl"},
+           calls=_READING | {"open_lake", "history", "ddl"},
            help="new names of columns: artists.name=artist_name,users.user_id=userId"),
     Option(name="formats", kind="list", group="tables", metavar="NAMES", calls=_WRITING,
-           choices=("parquet", "delta"),
-           help="table formats: delta, or parquet for the folders alone"),
+           choices=("parquet", "delta", "iceberg"),
+           help="table formats: delta, iceberg or both; or parquet for the folders alone"),
+    Option(name="iceberg_catalog", kind="text", group="tables", metavar="NAME", native=False,
+           calls=_WRITING | {"recover"},
+           help="also commit the Iceberg tables to this catalog of PyIceberg: name or name.namespace"),
     Option(name="retain", kind="number", group="tables", metavar="N", calls=_WRITING,
            help="keep the files of the last N versions for their readers"),
     Option(name="ts_window", kind="text", group="tables", metavar="FROM..TO",
@@ -235,106 +242,6 @@ BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 # Keyword arguments only. A flag would show them in the process list, and the environment has AWS's own
 # variables; `dl.cfg` has its own key names.
 CREDENTIALS = ("access_key_id", "secret_access_key", "session_token")
-
-Location = str | PathLike[str]
-
-
-class StoreOptions(TypedDict, total=False):
-    """Keyword arguments of every call that may access an object store; None means "not set"."""
-
-    config: Location | None
-    region: str | None
-    endpoint_url: str | None
-    addressing_style: str | None
-    use_fips_endpoint: bool | None
-    use_dualstack_endpoint: bool | None
-    profile: str | None
-    anonymous: bool | None
-    allow_http: bool | None
-    ca_file: Location | None
-    store_patience: str | None
-    requester_pays: bool | None
-    access_key_id: str | Secret | None
-    secret_access_key: str | Secret | None
-    session_token: str | Secret | None
-
-
-class ObjectOptions(StoreOptions, total=False):
-    """Keyword arguments of `recover`, which may write objects, in addition to output."""
-
-    sse: str | None
-    sse_kms_key_id: str | None
-    bucket_key_enabled: bool | None
-    storage_class: str | None
-    acl: str | None
-
-
-class ReadOptions(StoreOptions, total=False):
-    """Keyword arguments of `build`, in addition to input."""
-
-    song_data: Location | None
-    log_data: Location | None
-    follow_symlinks: bool | None
-    match: str | None
-    unmatched: str | None
-    column_names: str | Mapping[str, str] | None
-    ts_window: str | tuple[object, object] | None
-    since: str | date | None
-    until: str | date | None
-    max_bad: int | str | None
-    on_bad_file: str | None
-    allow_duplicates: bool | None
-    threads: int | None
-    memory_limit: int | str | None
-    chunk_size: int | str | None
-    sample: bool | None
-    no_progress: bool | None
-    quiet: bool | None
-
-
-class PlanOptions(ReadOptions, ObjectOptions, total=False):
-    """Keyword arguments of `plan`, in addition to input and output."""
-
-    tables: str | Sequence[str] | None
-    compression: str | None
-    table_names: str | Mapping[str, str] | None
-    formats: str | Sequence[str] | None
-    retain: int | None
-    expect: str | Sequence[str] | None
-    adopt: bool | None
-    allow_shrink: bool | None
-    keep_gone: bool | None
-    rebuild: bool | None
-
-
-class RunOptions(PlanOptions, total=False):
-    """Keyword arguments of `run`, in addition to input and output."""
-
-    report: Location | None
-    metrics: Location | None
-    executor: object
-    shard_size: int | str | None
-
-
-class DoctorOptions(ObjectOptions, total=False):
-    """Keyword arguments of `doctor`, in addition to the location."""
-
-    executor: object
-
-
-class StatusOptions(StoreOptions, total=False):
-    """Keyword arguments of `status`, in addition to output and input."""
-
-    song_data: Location | None
-    log_data: Location | None
-    follow_symlinks: bool | None
-
-
-class LakeOptions(StoreOptions, total=False):
-    """Keyword arguments of `open_lake`."""
-
-    table_names: str | Mapping[str, str] | None
-    column_names: str | Mapping[str, str] | None
 
 
 def names_for(call: Call) -> list[str]:

@@ -54,6 +54,36 @@ fn a_song_in_the_form_of_the_data_set() {
     assert_eq!(counts.coerced, 1, "the numeric name; a whole number in a double column is not coerced");
 }
 
+/// Rule 16: with all pages, an event that could be a play is a row without the columns of a play.
+#[test]
+fn events_of_other_pages_are_rows_on_demand_and_count_as_filtered() {
+    let user = r#""ts":1541106106796,"userId":26,"level":"paid","location":"x","song":"y","length":1.5"#;
+    let records = [
+        format!("{{\"page\":\"Home\",{user}}}"),
+        format!("{{\"page\":\"NextSong\",{user}}}"),
+        r#"{"page":"Home","ts":1541106106796,"userId":""}"#.to_owned(),
+        r#"{"page":"Home","ts":1,"userId":"26"}"#.to_owned(),
+        r#"{"page":"Home","ts":1541106106796,"userId":"26","sessionId":9.7}"#.to_owned(),
+        r#"{"page":"Home"}"#.to_owned(),
+    ];
+    for all_pages in [false, true] {
+        let mut rows = Vec::new();
+        let mut decoder = Decoder::new(Limits { all_pages, ..Limits::default() });
+        let counts = decoder.events(records.concat().as_bytes(), Framing::Values, &mut |decoded| {
+            let Decoded::Row(event) = decoded else { panic!("{decoded:?}") };
+            let texts = [event.location, event.song].map(|text| text.is_some());
+            rows.push((event.is_play, event.user_id.raw().to_owned(), event.level.is_some(), texts));
+        });
+        let counts = (counts.read, counts.rows, counts.filtered, counts.quarantined, counts.coerced);
+        assert_eq!(counts, (6, 1, 5, 0, 1), "the same counts, with and without all pages");
+        let mut expected = vec![(true, "26".to_owned(), true, [true, true])];
+        if all_pages {
+            expected.insert(0, (false, "26".to_owned(), true, [false, false]));
+        }
+        assert_eq!(rows, expected);
+    }
+}
+
 #[test]
 fn missing_keys_are_null() {
     event(r#"{"page":"NextSong","ts":1541106106796,"userId":26.0}"#, |event| {

@@ -219,6 +219,14 @@ impl LakeStorage for BucketStorage {
         Ok(self.bucket.wait(self.bucket.get_optional(&self.key(path)))?.map(|(bytes, _)| bytes.to_vec()))
     }
 
+    fn read_many(&self, paths: &[String]) -> Result<Vec<Option<Vec<u8>>>> {
+        let reads = paths.iter().map(|path| {
+            let (bucket, key) = (self.bucket.clone(), self.key(path));
+            async move { Ok(bucket.get_optional(&key).await?.map(|(bytes, _)| bytes.to_vec())) }
+        });
+        self.bucket.wait(try_join_all(reads))
+    }
+
     fn create(&self, path: &str, bytes: &[u8]) -> Result<bool> {
         let body = Bytes::copy_from_slice(bytes);
         match self.bucket.wait(self.bucket.put(&self.key(path), body, Put::Create)) {

@@ -10,7 +10,7 @@
 use std::collections::HashSet;
 use std::fs::{DirEntry, File};
 use std::io::{ErrorKind as Io, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -198,6 +198,22 @@ impl LakeStorage for LocalStorage {
         }
         write_file(&path, bytes, Durability::Synced)?;
         Ok(true)
+    }
+
+    fn create_without_lock(&self, path: &str, bytes: &[u8]) -> Result<bool> {
+        let path = self.root.join(path);
+        let failed = |error: std::io::Error| Error::io(ErrorKind::Storage, "write", &path, &error);
+        let folder = path.parent().unwrap_or(&path);
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let readable = std::fs::Permissions::from_mode(0o666);
+        let mut file = tempfile::Builder::new().permissions(readable).tempfile_in(folder).map_err(failed)?;
+        file.write_all(bytes).map_err(failed)?;
+        sync::file(file.as_file()).map_err(failed)?;
+        match file.persist_noclobber(&path) {
+            Ok(_) => sync::path(folder).map_err(failed).map(|()| true),
+            Err(error) if error.error.kind() == Io::AlreadyExists => Ok(false),
+            Err(error) => Err(failed(error.error)),
+        }
     }
 
     fn write(&self, path: &str, bytes: &[u8]) -> Result<()> {

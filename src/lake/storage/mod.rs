@@ -49,6 +49,11 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
     /// Reads a small file; `None` if it does not exist.
     fn read_optional(&self, path: &str) -> Result<Option<Vec<u8>>>;
 
+    /// Reads small files, in a bucket in parallel; `None` for each that does not exist.
+    fn read_many(&self, paths: &[String]) -> Result<Vec<Option<Vec<u8>>>> {
+        paths.iter().map(|path| self.read_optional(path)).collect()
+    }
+
     /// SHA-256 of a file of any size; `None` if it does not exist.
     fn checksum(&self, path: &str) -> Result<Option<String>> {
         Ok(self.read_optional(path)?.map(|bytes| sha256(&bytes)))
@@ -60,6 +65,12 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
 
     /// Creates a durable control file; `false` if another run has already created it.
     fn create(&self, path: &str, bytes: &[u8]) -> Result<bool>;
+
+    /// Creates a durable control file that other programs may create too, without the lock of the lake; `false` if it
+    /// exists.
+    fn create_without_lock(&self, path: &str, bytes: &[u8]) -> Result<bool> {
+        self.create(path, bytes)
+    }
 
     /// Writes a control file, replacing an existing one.
     fn write(&self, path: &str, bytes: &[u8]) -> Result<()>;

@@ -12,15 +12,14 @@ from sparkify_lake import _engine, jobs
 from sparkify_lake.cli_arguments import SAMPLE_SIZES
 from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.settings.config import describe
-from sparkify_lake.settings.options import (
-    OPTIONS,
+from sparkify_lake.settings.keywords import (
     DoctorOptions,
     LakeOptions,
     PlanOptions,
     ReadOptions,
     RunOptions,
-    names_for,
 )
+from sparkify_lake.settings.options import OPTIONS, names_for
 from sparkify_lake.settings.resolve import resolve
 from support.config_files import read_config, values_of, write_config
 

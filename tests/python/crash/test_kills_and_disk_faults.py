@@ -88,23 +88,28 @@ def nested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrashTest]:
         yield CrashTest(fork_server, Versions.make(folder, fork_server, 3), folder / "lake")
 
 
-@pytest.fixture(scope="module")
-def delta(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrashTest]:
-    """A lake whose tables are also Delta tables."""
+@pytest.fixture(scope="module", params=["delta", "delta,iceberg"])
+def formats(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[CrashTest]:
+    """A lake whose tables are also Delta tables, or Delta and Iceberg tables."""
+    if "iceberg" in request.param:
+        pytest.importorskip("pyiceberg", reason="needs the package pyiceberg")
     faults = build_fault_library(tmp_path_factory.mktemp("faults"))
-    with scratch_folder() as folder, ForkServer(faults, env={"SPARKIFY_FORMATS": "delta"}) as fork_server:
+    with (
+        scratch_folder() as folder,
+        ForkServer(faults, env={"SPARKIFY_FORMATS": request.param}) as fork_server,
+    ):
         yield CrashTest(fork_server, Versions.make(folder, fork_server, 3), folder / "lake")
 
 
 @pytest.mark.parametrize("old", [0, None], ids=["old version", "first version"])
-def test_a_run_with_delta_logs_killed_before_every_operation(
-    delta: CrashTest, rounds: Rounds, old: int | None
+def test_a_run_with_table_formats_killed_before_every_operation(
+    formats: CrashTest, rounds: Rounds, old: int | None
 ) -> None:
-    test_a_run_killed_before_every_operation(delta, rounds, old)
+    test_a_run_killed_before_every_operation(formats, rounds, old)
 
 
-def test_a_recovery_of_delta_logs_killed_before_every_operation(delta: CrashTest) -> None:
-    test_a_recovery_killed_before_every_operation(delta)
+def test_a_recovery_of_table_formats_killed_before_every_operation(formats: CrashTest) -> None:
+    test_a_recovery_killed_before_every_operation(formats)
 
 
 def test_a_run_with_nested_folders_killed_before_every_operation(nested: CrashTest, rounds: Rounds) -> None:

@@ -16,8 +16,11 @@ from random import Random
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from support.crash_harness import ForkServer, Versions, print_counts, scratch_folder
 from support.lake_checker import check, contents
@@ -42,12 +45,15 @@ def stops(random: Random, seconds: float) -> list[tuple[float, int]]:
     return signals
 
 
-def test_overlapping_runs_equal_sequential_runs(folder: Path, rounds: Rounds) -> None:
+@pytest.mark.parametrize("formats", ["parquet", "delta"])
+def test_overlapping_runs_equal_sequential_runs(folder: Path, rounds: Rounds, formats: str) -> None:
+    folder = folder / formats
+    folder.mkdir()
     random = Random(rounds.seed)
     print(f"seed {rounds.seed}")
     ends: Counter[str] = Counter()
     with ExitStack() as stack:
-        fork_servers = [stack.enter_context(ForkServer()) for _ in range(4)]
+        fork_servers = [stack.enter_context(ForkServer(env={"SPARKIFY_FORMATS": formats})) for _ in range(4)]
         versions = Versions.make(folder, fork_servers[0], 4)
         lake = folder / "shared"
         seconds = fork_servers[0].run(versions.sources[0], lake)["seconds"]
@@ -205,3 +211,66 @@ def test_readers_see_no_partially_published_partition(folder: Path, rounds: Roun
         assert faults_of(*reader_of(lake)) == []
     assert min(seen[name] for name in READERS) >= 5
     assert check(lake, settled=True) == []
+
+
+# --- readers of Delta logs --------------------------------------------------------------------------------
+
+
+def delta_with_polars(table: Path) -> pa.Table:
+    return pl.scan_delta(str(table)).collect().to_arrow()
+
+
+def delta_with_deltalake(table: Path) -> pa.Table:
+    return DeltaTable(str(table)).to_pyarrow_table()
+
+
+@pytest.mark.parametrize("read", [delta_with_polars, delta_with_deltalake])
+def test_readers_of_delta_logs_see_whole_versions(
+    folder: Path, rounds: Rounds, read: Callable[[Path], pa.Table]
+) -> None:
+    """A reader in a loop during 100 versions: all partitions of a table belong to one version."""
+    lake = folder / read.__name__
+    sources = [folder / f"{read.__name__}-{number}" for number in range(3)]
+    for number, source in enumerate(sources):
+        write_version(source, number)
+    seen: Counter[str] = Counter()
+    mixed: list[str] = []
+    over = threading.Event()
+
+    def read_in_a_loop(table: str, part: str, versions: list[set[tuple[int, int | str, int]]]) -> None:
+        while not over.is_set():
+            try:
+                found = read(lake / table).group_by(["year", part]).aggregate([([], "count_all")]).to_pylist()
+            except (DeltaError, OSError, pl.exceptions.PolarsError) as error:
+                # More versions than the retained ones were published during the query.
+                seen[f"{table}: {type(error).__name__}"] += 1
+                continue
+            rows = {(row["year"], row[part], row["count_all"]) for row in found}
+            if rows in versions:
+                seen[f"{table}: version {versions.index(rows)}"] += 1
+            else:
+                mixed.append(f"{table}: {rows}")
+
+    plays = [{(2018, month, 10 + number) for month in MONTHS} for number in range(3)]
+    songs = [{(2000, f"AR{artist}", 1 + number) for artist in ARTISTS} for number in range(3)]
+    with ForkServer(env={"SPARKIFY_FORMATS": "delta", "SPARKIFY_RETAIN": "15"}) as fork_server:
+        assert fork_server.run(sources[0], lake)["code"] == 0
+        readers = [
+            threading.Thread(target=read_in_a_loop, args=("songplays_table", "month", plays)),
+            threading.Thread(target=read_in_a_loop, args=("songs_table", "artist_id", songs)),
+        ]
+        for reader in readers:
+            reader.start()
+        try:
+            for number in range(1, rounds(100, 300) + 1):
+                ended = fork_server.run(sources[number % 3], lake)
+                assert (ended["code"], ended["report"]["version"]) == (0, number + 1), ended
+        finally:
+            over.set()
+            for reader in readers:
+                reader.join()
+    print_counts("reads of Delta tables", seen)
+    assert mixed == []
+    for table in ("songplays_table", "songs_table"):
+        versions = [seen[f"{table}: version {number}"] for number in range(3)]
+        assert min(versions) >= 1, versions

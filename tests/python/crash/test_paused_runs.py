@@ -31,11 +31,13 @@ def is_stopped(pid: int) -> bool:
         time.sleep(0.001)
 
 
-def test_a_paused_run_is_not_overtaken(rounds: Rounds) -> None:
+@pytest.mark.parametrize("formats", ["parquet", "delta"])
+def test_a_paused_run_is_not_overtaken(rounds: Rounds, formats: str) -> None:
     random = Random(rounds.seed)
     print(f"seed {rounds.seed}")
     ends: Counter[str] = Counter()
-    with scratch_folder() as folder, ForkServer() as paused, ForkServer() as other:
+    env = {"SPARKIFY_FORMATS": formats}
+    with scratch_folder() as folder, ForkServer(env=env) as paused, ForkServer(env=env) as other:
         versions = Versions.make(folder, other, 3)
         lake = folder / "lake"
         seconds = other.run(versions.sources[0], lake)["seconds"]

@@ -15,12 +15,13 @@ from sparkify_lake.ddl import ddl_with
 from sparkify_lake.settings.resolve import resolve
 from support.generate_inputs import write_input
 from support.generate_records import listen, play, song, song_of_each_artist
-from support.lake_files import Report
+from support.lake_files import WITH_HISTORY, Report
 from tables.test_names import COLUMN_NAMES, TABLE_NAMES
 
 LAKES: dict[str, dict[str, Any]] = {
     "lake": {},
     "it's a 100% lake": {"column_names": COLUMN_NAMES, "table_names": TABLE_NAMES},
+    "history": {"tables": WITH_HISTORY},
 }
 
 
@@ -42,8 +43,9 @@ def odd_lake(
 def opened(lake: Path) -> Iterator[tuple[str, pl.DataFrame]]:
     """Reads the tables with `open_lake`."""
     options = {**LAKES[lake.name]}
+    tables = str(options.pop("tables", "songs,artists,users,time,songplays"))
     found = sparkify_lake.open_lake(lake, **options)
-    for table in ("songs", "artists", "users", "time", "songplays"):
+    for table in tables.split(","):
         frame = found[table].collect()
         assert frame.height > 5
         yield table, frame

@@ -18,7 +18,7 @@ import sparkify_lake
 from ddl.conftest import assert_same_table, opened, statements
 from support.generate_inputs import write_input
 from support.generate_records import play, song
-from support.lake_files import Report
+from support.lake_files import ALL_FOLDERS, Report
 
 pytestmark = pytest.mark.usefixtures("isolated_module")
 
@@ -67,7 +67,7 @@ def test_a_view_of_a_table_without_files_is_empty(
 def test_the_version_hint_of_a_lake_is_read(odd_lake: Path) -> None:
     with pytest.raises(sparkify_lake.NoInputError, match="songs has no Iceberg metadata"):
         statements("duckdb", odd_lake, "iceberg")
-    for table in ("songs", "artists", "users", "time", "songplays"):
+    for table in ALL_FOLDERS:
         metadata = odd_lake / "_etl/iceberg" / table / "metadata"
         metadata.mkdir(parents=True)
         (metadata / "version-hint.text").write_text("12\n")

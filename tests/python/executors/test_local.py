@@ -24,7 +24,7 @@ from sparkify_lake.executors import Executor, Kernel
 from sparkify_lake.executors.local import LocalExecutor
 from support.generate_inputs import write_input
 from support.generate_records import play, song, song_of_each_artist
-from support.lake_files import Report, Snapshot, contents, table_files
+from support.lake_files import WITH_HISTORY, Report, Snapshot, contents, table_files
 
 pytestmark = pytest.mark.usefixtures("isolated_module")
 SEED = 8
@@ -100,6 +100,8 @@ def test_a_sharded_run_writes_the_same_bytes(
         {"tables": "users"},
         {"tables": "time,songplays", "compression": "zstd"},
         {"tables": "songs,artists"},
+        {"tables": WITH_HISTORY},
+        {"tables": WITH_HISTORY, "history_from": "all-pages", "memory_limit": "64MiB"},
         {"unmatched": "drop", "match": "title_artist", "table_names": "plain"},
         {"memory_limit": "64MiB", "chunk_size": "1KiB"},
     ],

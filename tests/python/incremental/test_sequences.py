@@ -20,11 +20,11 @@ from support import oracle
 from support.crash_harness import KILLED, ForkServer, build_fault_library, scratch_folder
 from support.input_mutations import FULL, MUTATIONS, Files, Sequence, Step
 from support.lake_checker import check
-from support.lake_files import FOLDERS, Report
-from support.random_sequences import random_sequence
+from support.lake_files import ALL_FOLDERS, Report
+from support.random_sequences import random_sequence, with_history
 from support.retained_input_replay import RetainedInputDisk
 from support.rounds import Rounds
-from support.sequence_disks import DeltaDisk, ExpectingDisk
+from support.sequence_disks import BothFormatsDisk, DeltaDisk, ExpectingDisk
 from support.sequence_replay import (
     Digests,
     DiskTarget,
@@ -62,10 +62,11 @@ def replay_and_check(folder: Path, sequence: Sequence, kind: type[DiskTarget] = 
     [
         (DiskTarget, (50, 600)),
         (DeltaDisk, (20, 300)),
+        (BothFormatsDisk, (8, 100)),
         (ExpectingDisk, (10, 150)),
         (RetainedInputDisk, (20, 300)),
     ],
-    ids=["plain", "delta logs", "expectations", "retained input"],
+    ids=["plain", "delta logs", "both formats", "expectations", "retained input"],
 )
 def test_every_step_equals_a_rebuild(
     folder: Path,
@@ -75,6 +76,8 @@ def test_every_step_equals_a_rebuild(
     counts: tuple[int, int],
 ) -> None:
     """With retained input, a rebuild of all files that were ever read."""
+    if kind is BothFormatsDisk:
+        pytest.importorskip("pyiceberg", reason="needs the package pyiceberg")
     steps = 0
     count = rounds(*counts)
     for seed in range(rounds.seed, rounds.seed + count):
@@ -82,6 +85,23 @@ def test_every_step_equals_a_rebuild(
         replay_and_check(folder, sequence, kind)
         steps += len(sequence.steps)
     record_property("summary", f"{count} sequences from seed {rounds.seed}, {steps} steps")
+
+
+@pytest.mark.parametrize("history_from", ["plays", "all-pages"])
+def test_every_step_with_the_history_of_users_equals_a_rebuild(
+    folder: Path, rounds: Rounds, record_property: Callable[[str, object], None], history_from: str
+) -> None:
+    """Late events split and join the periods of users; runs without the table do not change it."""
+    steps = with_it = 0
+    count = rounds(30, 600)
+    for seed in range(rounds.seed, rounds.seed + count):
+        sequence = with_history(random_sequence(seed), history_from)
+        replay_and_check(folder, sequence)
+        steps += len(sequence.steps)
+        with_it += sum("users_history" in ",".join(step.calls) for step in sequence.steps)
+    record_property(
+        "summary", f"{count} sequences from seed {rounds.seed}, {with_it} of {steps} steps with it"
+    )
 
 
 # --- kills ------------------------------------------------------------------------------------------------
@@ -187,7 +207,7 @@ def changed_months(old: Step, new: Step) -> set[str]:
 
 def with_old_tables(before: FileBodies, after: FileBodies, *tables: str) -> FileBodies:
     """The new files, except that those tables keep their old files."""
-    folders = {FOLDERS[table] for table in tables}
+    folders = {ALL_FOLDERS[table] for table in tables}
     return {
         path: before.get(path, body) if path.partition("/")[0] in folders else body
         for path, body in after.items()
@@ -213,6 +233,11 @@ def stale_user(before: FileBodies, after: FileBodies, old: Step, new: Step) -> F
         return max((path for path in bodies if path.startswith("time_table")), default="")
 
     return with_old_tables(before, after, "users") if latest(before) == latest(after) else after
+
+
+def stale_history(before: FileBodies, after: FileBodies, old: Step, new: Step) -> FileBodies:
+    """A bug: late and removed events neither split nor join the periods of users."""
+    return with_old_tables(before, after, "users_history") if len(new.files) <= len(old.files) else after
 
 
 def stale_artist(before: FileBodies, after: FileBodies, old: Step, new: Step) -> FileBodies:
@@ -295,7 +320,7 @@ class BuggyTarget(DiskTarget):
 def detect(folder: Path, bug: Bug | None, says: str) -> tuple[int, Failure]:
     """Replays sequences until one fails with those words; returns its seed and the failure."""
     for seed in range(1, 30):
-        sequence = random_sequence(seed)
+        sequence = with_history(random_sequence(seed))
         failure = replay(BuggyTarget(folder, bug, sequence.has_real_times), sequence)
         if failure and says in str(failure):
             return seed, failure
@@ -308,6 +333,7 @@ def detect(folder: Path, bug: Bug | None, says: str) -> tuple[int, Failure]:
         (stale_partition, "songplays, only in the rebuild"),
         (stale_time, "time, only in the lake"),
         (stale_user, "users, only in the "),
+        (stale_history, "users_history, only in the "),
         (stale_artist, "artists, only in the rebuild"),
         (stale_song, "songs, only in the rebuild"),
         (missed_late_match, "songplays, only in the rebuild"),

@@ -30,9 +30,9 @@ def source(isolated: None) -> Path:
 
 
 def test_built_tables_and_opened_lake_have_the_same_columns_types_and_rows(source: Path) -> None:
-    star = sparkify_lake.build(source)
-    assert list(star) == list(SCHEMA)
-    sparkify_lake.run(source, "lake")
+    star = sparkify_lake.build(source, tables=list(SCHEMA))
+    assert list(star) == list(SCHEMA) and len(star) == len(SCHEMA)
+    sparkify_lake.run(source, "lake", tables=list(SCHEMA))
     lake = sparkify_lake.open_lake("lake")
     for table in SCHEMA:
         frame = lake[table].collect()
@@ -48,7 +48,12 @@ def test_built_tables_and_opened_lake_have_the_same_columns_types_and_rows(sourc
 
 def test_every_list_of_tables_is_the_schema_of_the_engine() -> None:
     assert BY_NAME["tables"].choices == tuple(SCHEMA)
-    assert [field.name for field in fields(sparkify_lake.Star)] == [*SCHEMA, "report"]
+    optional = [table for table in SCHEMA if table not in _engine.default_tables()]
+    assert [field.name for field in fields(sparkify_lake.Star)] == [
+        *_engine.default_tables(),
+        "report",
+        *optional,
+    ]
     assert all(isinstance(getattr(sparkify_lake.Lake, table), property) for table in SCHEMA)
 
 
@@ -81,6 +86,26 @@ def test_an_empty_table_has_all_columns(tmp_path: Path, table: str) -> None:
     assert frame.height == 0
     assert frame.columns == list(SCHEMA[table]["columns"])
     assert set(SCHEMA[table]["partition_columns"]) <= set(frame.columns)
+
+
+def test_an_optional_table_is_found_if_a_run_selected_it(source: Path) -> None:
+    """Without it, it is not displayed, and a lake can consist of it alone."""
+    star = sparkify_lake.build(source)
+    assert "users_history" not in star and star.users_history is None
+    with pytest.raises(KeyError):
+        _ = star["users_history"]
+    sparkify_lake.run(source, "lake")
+    lake = sparkify_lake.open_lake("lake")
+    assert [table.name for table in lake.tables()] == list(_engine.default_tables())
+    with pytest.raises(sparkify_lake.NoInputError, match="no table users_history"):
+        _ = lake.users_history
+    sparkify_lake.run(source, "lake", tables="users_history", quiet=True)
+    assert lake.users_history.collect().height > 0, "it is found without opening the lake again"
+    assert [table.name for table in lake.tables()] == list(SCHEMA)
+    sparkify_lake.run(source, "alone", tables="users_history", table_names="plain")
+    alone = sparkify_lake.open_lake("alone")
+    assert [table.name for table in alone.tables() if table.exists] == ["users_history"]
+    assert alone.users_history.collect().equals(lake.users_history.collect())
 
 
 def test_a_missing_lake_and_a_missing_table_are_errors(source: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from support import oracle
 from support.generate_inputs import write_input
 from support.generate_records import PARTITION_TEXTS, event_pairs, play, record, song, song_of_each_artist
-from support.lake_files import FOLDERS, Report, Tables, data_files, sorted_rows
+from support.lake_files import ALL_FOLDERS, WITH_HISTORY, Report, Tables, data_files, sorted_rows
 from support.table_readers import by_duckdb, by_polars, by_pyarrow
 
 pytestmark = pytest.mark.usefixtures("isolated_module")
@@ -23,6 +23,7 @@ TYPES = {
     "songs": ["string", "string", "string", "int32", "double"],
     "artists": ["string"] * 3 + ["double"] * 2,
     "users": ["string"] * 5,
+    "users_history": ["string"] * 5 + ["timestamp[us, tz=UTC]"] * 2 + ["bool"],
     "time": ["timestamp[us, tz=UTC]"] + ["int32"] * 6,
     "songplays": [
         "int64",
@@ -49,18 +50,18 @@ def escaped_lake(
     names = [("artist", '"Artist 3"'), ("song", '"T"'), ("length", "3.5")]
     matching = [pair for pair in event_pairs(random) if pair[0] not in ("artist", "song", "length")] + names
     events = [*(play(SEED + number) for number in range(200)), record(random, matching)]
-    expected = oracle.expect((one.raw for one in songs), (one.raw for one in events))
+    expected = oracle.expect((one.raw for one in songs), (one.raw for one in events), history="plays")
     assert not expected.songs.reasons
     assert not expected.logs.reasons
     assert expected.matched >= 1
-    run(write_input(folder / "in", songs, events, SEED), folder / "lake")
+    run(write_input(folder / "in", songs, events, SEED), folder / "lake", tables=WITH_HISTORY)
     return folder / "lake", expected
 
 
 def test_partition_folders_are_named_as_spark_names_them(escaped_lake: tuple[Path, oracle.Expected]) -> None:
     lake, expected = escaped_lake
     checked = 0
-    for table, folder in FOLDERS.items():
+    for table, folder in ALL_FOLDERS.items():
         made = {str(file.parent.relative_to(lake / folder)) for file in data_files(lake / folder)}
         wanted = {oracle.partition_folder(table, row) or "." for row in expected.tables[table]}
         assert made == wanted, table
@@ -73,19 +74,19 @@ def test_each_file_has_the_expected_rows(
 ) -> None:
     lake, expected = escaped_lake
     tables = read_back(lake)
-    for table in FOLDERS:
+    for table in ALL_FOLDERS:
         assert tables[table] == expected.tables[table], table
 
 
 @pytest.mark.parametrize("reader", [by_pyarrow, by_polars, by_duckdb])
-@pytest.mark.parametrize("table", list(FOLDERS))
+@pytest.mark.parametrize("table", list(ALL_FOLDERS))
 def test_other_readers_read_the_expected_rows(
     escaped_lake: tuple[Path, oracle.Expected],
     table: str,
     reader: Callable[[Path, tuple[str, ...]], pa.Table],
 ) -> None:
     lake, expected = escaped_lake
-    frame = reader(lake / FOLDERS[table], oracle.PARTITIONED_BY[table])
+    frame = reader(lake / ALL_FOLDERS[table], oracle.PARTITIONED_BY[table])
     assert sorted(frame.schema.names) == sorted(oracle.COLUMNS[table])
     assert sorted_rows(table, frame) == expected.tables[table]
     if reader is not by_duckdb:  # DuckDB reports the time zone of its session
@@ -98,7 +99,7 @@ def test_open_lake_reads_the_expected_rows(escaped_lake: tuple[Path, oracle.Expe
 
     lake, expected = escaped_lake
     opened = sparkify_lake.open_lake(str(lake))
-    for table in FOLDERS:
+    for table in ALL_FOLDERS:
         frame = getattr(opened, table).collect().to_arrow()
         assert frame.schema.names == list(oracle.COLUMNS[table]), table
         assert sorted_rows(table, frame) == expected.tables[table], table
@@ -107,7 +108,7 @@ def test_open_lake_reads_the_expected_rows(escaped_lake: tuple[Path, oracle.Expe
 def test_table_folders_hold_only_data_and_success_files(escaped_lake: tuple[Path, oracle.Expected]) -> None:
     lake, _ = escaped_lake
     checked = 0
-    for folder in FOLDERS.values():
+    for folder in ALL_FOLDERS.values():
         for path in (lake / folder).rglob("*"):
             checked += 1
             if path.is_dir():
@@ -179,7 +180,7 @@ def test_rows_are_sorted(escaped_lake: tuple[Path, oracle.Expected]) -> None:
     }
     checked = 0
     for table, key in keys.items():
-        for file in data_files(lake / FOLDERS[table]):
+        for file in data_files(lake / ALL_FOLDERS[table]):
             values = pq.ParquetFile(file).read(columns=[key]).column(0).to_pylist()
             in_order = sorted(
                 values, key=lambda value: oracle.order(value) if isinstance(value, str) else value

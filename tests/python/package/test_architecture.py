@@ -30,10 +30,12 @@ ALLOWED: Mapping[tuple[str, str], str] = {
 CIRCULAR: Mapping[str, str] = {}
 # Where a library may be imported, and whether also when the module itself is imported.
 LIBRARIES: Mapping[str, tuple[frozenset[str], bool]] = {
-    "polars": (frozenset({"lake", "lake_highlights", "_native"}), False),
+    "polars": (frozenset({"lake", "lake_highlights", "lake_trends", "_native"}), False),
+    "pyiceberg": (frozenset({"iceberg.catalog", "iceberg.commits", "iceberg.files"}), True),
     "prometheus_client": (frozenset({"metrics"}), False),
     "rich": (frozenset({"render.progress"}), False),
     "airflow": (frozenset({"airflow", "airflow_lineage"}), True),
+    "openlineage": (frozenset({"lineage"}), False),
     "pyspark": (frozenset({"executors.spark", "session"}), True),
     "pyarrow": (frozenset({"executors.spark", "session"}), True),
     "ray": (frozenset({"executors.ray"}), False),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sparkify_lake.cli_arguments import OWN_FLAGS
 from sparkify_lake.settings.options import OPTIONS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -36,7 +37,8 @@ def test_the_messages_of_troubleshooting_exist() -> None:
 def test_flags_on_a_page_exist(page: Path) -> None:
     known = {option.flag for option in OPTIONS}
     known |= {f"--no-{option.flag[2:]}" for option in OPTIONS if option.kind == "flag"}
-    # Of the commands `sample`, `ddl`, `migrate` and `init`, of cargo and pytest, and of other programs.
+    known |= {f"--{name.replace('_', '-')}" for flags in OWN_FLAGS.values() for name in flags}
+    # Of the command `sample`, of cargo and pytest, and of other programs.
     known |= {
         "--conf",
         "--help",

@@ -360,6 +360,7 @@ def test_the_result_is_the_tables_as_frames_of_the_session(script: types.ModuleT
     assert (songs, artists) == ("frame of lake/songs_table", "frame of lake/artists_table")
     assert result[0] == result["songs"] == result.songs == result.songs_table == songs
     assert result.user_table == result["users"] == "frame of lake/user_table"
+    assert result.users_history == "frame of lake/users_history_table", "if a run selected it"
     assert len(result) == 2 and spark.paths.count("lake/songs_table") == 5
     with pytest.raises(AttributeError, match=r"use a table, such as \.songs\.count"):
         _ = result.count

@@ -133,6 +133,22 @@ def test_a_function_refuses_other_tables(calls: list[dict[str, object]]) -> None
     assert calls[0]["tables"] == "songs,artists"
 
 
+@pytest.mark.parametrize("place", ["lake.cfg", "environment", "keyword"])
+def test_the_function_for_logs_writes_the_history_if_it_is_selected(
+    calls: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    tables, keywords = "songs, artists, users, users_history, time, songplays", {}
+    if place == "lake.cfg":
+        Path("lake.cfg").write_text(f"TABLES={tables}\n")
+    elif place == "environment":
+        monkeypatch.setenv("SPARKIFY_TABLES", tables)
+    else:
+        keywords = {"tables": tables}
+    etl.process_song_data(None, "in", "out", **keywords)
+    etl.process_log_data(None, "in", "out", **keywords)
+    assert [call["tables"] for call in calls] == ["songs,artists", "users,time,songplays,users_history"]
+
+
 def test_the_session_without_spark_explains_itself() -> None:
     spark = etl.create_spark_session()
     assert repr(spark) == "<SparklessSession: not started>"

@@ -16,7 +16,11 @@ import sparkify_lake
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = Path(sparkify_lake.__file__).parent
 # The distribution of a module, where the names differ.
-DISTRIBUTIONS = {"grpc": "pyspark-client", "prometheus_client": "prometheus-client"}
+DISTRIBUTIONS = {
+    "grpc": "pyspark-client",
+    "openlineage": "openlineage-python",
+    "prometheus_client": "prometheus-client",
+}
 # Not imported here: the kernel, and the package that Spark's client needs.
 NOT_IMPORTED = {"ipykernel", "pandas"}
 
@@ -70,15 +74,20 @@ def test_dependencies_match_the_imports_of_the_package() -> None:
     assert declared("dependencies") == {"polars", "rich", "sqlglot", "tzdata"}
     airflow = [file for file in files if file.name in ("airflow.py", "airflow_lineage.py")]
     clusters = [PACKAGE / "executors" / "spark.py", PACKAGE / "executors" / "ray.py"]
+    iceberg = [PACKAGE / "iceberg" / f"{name}.py" for name in ("catalog", "commits", "files")]
+    lineage = list((PACKAGE / "lineage").glob("*.py"))
     metrics = PACKAGE / "metrics.py"
-    always = [file for file in files if file not in (*airflow, *clusters, metrics)]
+    always = [file for file in files if file not in (*airflow, *clusters, *iceberg, *lineage, metrics)]
     assert imported(always) - {"typing_extensions"} <= {"polars", "rich", "sqlglot"}
+    assert imported(iceberg) == declared("iceberg") - declared("dependencies") == {"pyiceberg"}
     # The Airflow module is imported only with Airflow; the extra adds the provider for connections.
     assert imported(airflow) == {"airflow"}
     assert declared("airflow") - {"polars", "rich", "sqlglot", "tzdata"} == {
         "apache-airflow",
         "apache-airflow-providers-amazon",
     }
+    assert imported(lineage) == {"openlineage-python"}
+    assert declared("openlineage") - declared("dependencies") == {"openlineage-python"}
     # The executors import their libraries only when they are used; mapInArrow of PySpark imports pandas.
     assert [imported([file]) for file in clusters] == [{"pyarrow"}, {"ray"}]
     assert declared("spark") - {"polars", "rich", "sqlglot", "tzdata"} == {"pandas", "pyarrow", "pyspark"}

@@ -24,13 +24,19 @@ from support.s3_servers import Server
 pytestmark = pytest.mark.timeout(3_600)
 
 
-@pytest.fixture(scope="module", params=["seaweedfs", "memory_server"])
+@pytest.fixture(
+    scope="module",
+    params=[("seaweedfs", "parquet"), ("seaweedfs", "delta"), ("memory_server", "parquet")],
+    ids="-".join,
+)
 def paused_runs(request: pytest.FixtureRequest) -> Iterator[PausedRuns]:
-    server: Server = request.getfixturevalue(request.param)
+    """Paused runs on a server, also with Delta logs, which a paused run may write too."""
+    server_name, formats = request.param
+    server: Server = request.getfixturevalue(server_name)
     with scratch_folder() as folder, ExitStack() as stack:
         bucket = new_bucket(server)
         proxy = stack.enter_context(Proxy(server.address))
-        env = {**home(folder), **server.keys.environment}
+        env = {**home(folder), **server.keys.environment, "SPARKIFY_FORMATS": formats}
         paused, other = (stack.enter_context(ForkServer(env=env)) for _ in range(2))
         versions = with_growing_input(Versions.make(folder, other, 3, songs=6, plays=16), folder, other)
         yield PausedRuns(folder, bucket, proxy, paused, other, versions)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import sparkify_lake
+from sparkify_lake.settings.resolve import resolve
+from sparkify_lake.watch import watch_with
+from support.lake_files import WITH_HISTORY
 from support.s3_jobs import Data, differences, options, sample
 from support.s3_proxy import Proxy
 from support.s3_servers import Bucket
 
+needs_iceberg = pytest.mark.skipif(find_spec("pyiceberg") is None, reason="needs the package pyiceberg")
 RecordProperty = Callable[[str, object], None]
 FIXED_REQUESTS = 25  # requests that do not depend on the amount of data: preflight, region, commit log
 
@@ -169,8 +174,15 @@ def counted_requests(proxy: Proxy) -> dict[str, int]:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "formats",
-    [{}, {"formats": "delta"}, {"formats": "delta", "retain": 1}],
-    ids=["plain", "delta", "retained"],
+    [
+        {},
+        {"formats": "delta"},
+        {"formats": "delta", "retain": 1},
+        pytest.param({"formats": "iceberg"}, marks=needs_iceberg),
+        pytest.param({"formats": "delta,iceberg", "retain": 1}, marks=needs_iceberg),
+        {"tables": WITH_HISTORY},
+    ],
+    ids=["plain", "delta", "retained", "iceberg", "both retained", "history"],
 )
 def test_incremental_runs_need_the_requests_of_the_plan(
     weed_bucket: Bucket,
@@ -192,19 +204,29 @@ def test_incremental_runs_need_the_requests_of_the_plan(
 
     day = {f"in/{name}": (lines + json.dumps(event) + "\n").encode()}
     song = {"song_id": "SOLONELY", "artist_id": "ARLONELY", "title": "x", "artist_name": "y", "duration": 1.5}
+    later = {name: value for name, value in formats.items() if name == "tables"}
     unplayed = {"in/song_data/lonely.json": json.dumps({**song, "year": 1999}).encode()}
     for what, added in (("a day", day), ("a song", unplayed), ("nothing", {})):
         for key, body in added.items():
             bucket.put(key, body)
-        planned = planned_requests(bucket, proxy)
-        done = run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
+        planned = planned_requests(bucket, proxy, **later)
+        done = run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"), **later)
         record_property("summary", f"{what}: {planned}")
         assert counted_requests(proxy) == planned, what
         assert (objects_written(done) > 0) == bool(added)
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("formats", [{}, {"formats": "delta"}], ids=["plain", "delta"])
+@pytest.mark.parametrize(
+    "formats",
+    [
+        {},
+        {"formats": "delta"},
+        pytest.param({"formats": "iceberg"}, marks=needs_iceberg),
+        {"tables": WITH_HISTORY},
+    ],
+    ids=["plain", "delta", "iceberg", "history"],
+)
 def test_a_first_run_and_a_rebuild_need_the_requests_of_the_plan(
     weed_bucket: Bucket,
     proxy: Proxy,
@@ -227,7 +249,7 @@ def test_a_first_run_and_a_rebuild_need_the_requests_of_the_plan(
 
     planned, counted = requests("first run", **formats)
     assert {**planned, "put": 0} == {**counted, "put": 0}
-    planned, counted = requests("rebuild", rebuild=True)
+    planned, counted = requests("rebuild", **{**formats, "formats": None}, rebuild=True)
     assert planned["get"] == counted["get"], "the files of the state are compared"
     assert all(counted[kind] <= planned[kind] <= counted[kind] + 10 for kind in ("list", "delete"))
 
@@ -259,3 +281,24 @@ def test_a_run_that_loses_its_version_starts_again(weed_bucket: Bucket, tmp_path
         assert sorted(versions) == [1, 2]
         last = sparkify_lake.run(bucket.url("in"), bucket.url(lake), **given)
         assert last.state == "unchanged" and last.input["logs"].files == 60
+
+
+@pytest.mark.timeout(60)
+def test_the_requests_of_a_watch(weed_bucket: Bucket, proxy: Proxy, data: Data) -> None:
+    """A look lists the input and the commit log, and reads three small objects."""
+    bucket = weed_bucket
+    bucket.upload(data.input, "in")
+    looks: list[dict[str, int]] = []
+
+    def pause(_: float) -> None:
+        looks.append(dict(proxy.count()))
+        proxy.clear()
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+
+    where = {**options(proxy), **bucket.server.keys.arguments, "quiet": True}
+    watch_with(
+        resolve("run", {"input": bucket.url("in"), "output": bucket.url("lake"), **where}), 60.0, str, pause
+    )
+    assert looks[0]["PUT"] > 0, "the first look finds new input"
+    assert looks[1] == looks[2] == {"LIST": 5, "GET": 3}, "as docs/arrival.md says"

@@ -135,9 +135,12 @@ def protocol_step(hit: str) -> str:
     path = f"/{hit.partition('/')[2]}"
     control = re.match(r"/_etl(?:/(\w+))?", path)
     if control:
-        return {"log": "committing", "done": "marking as done", "stage": "staging"}.get(
-            control[1] or "", "opening the lake"
-        )
+        return {
+            "log": "committing",
+            "done": "marking as done",
+            "stage": "staging",
+            "iceberg": "publishing Iceberg",
+        }.get(control[1] or "", "opening the lake")
     # The folder of a table may be nested.
     table = re.search(r"/(\w+_table)\b", path)
     return (

@@ -20,6 +20,9 @@ from typing import Any
 import sparkify_lake
 from support.system_calls import refuse_system_call
 
+if "iceberg" in os.environ.get("SPARKIFY_FORMATS", ""):
+    import sparkify_lake.iceberg.commits  # so that not every process imports PyIceberg
+
 MODES = {"count": 0, "kill": 1, "fail": 2, "full": 3, "refuse": 4}
 
 

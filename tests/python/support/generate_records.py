@@ -306,6 +306,12 @@ def event(seed: int) -> Record:
     return record(random, pairs or [("page", text(random, random.choice(PAGES))), *random.sample(odd, 2)])
 
 
+def other_event(seed: int) -> Record:
+    """An event of another page whose values could be those of a play."""
+    random = Random(seed)
+    return record(random, event_pairs(random, random.choice(PAGES)))
+
+
 def _nested(depth: int) -> str:
     return "[" * depth + "1" + "]" * depth
 

@@ -24,26 +24,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from support.delta_checker import is_in_log, log_faults
+from support.iceberg_checker import metadata_faults
 
 Contents = dict[str, str]
 """SHA-256 of every data file, by path below the lake."""
 
 KEYS = {
-    "songs": "song_id",
-    "artists": "artist_id",
-    "users": "user_id",
-    "time": "start_time",
-    "songplays": "songplay_id",
+    "songs": ["song_id"],
+    "artists": ["artist_id"],
+    "users": ["user_id"],
+    "users_history": ["user_id", "valid_from"],
+    "time": ["start_time"],
+    "songplays": ["songplay_id"],
 }
 FACTS = ("time", "songplays")
 KEPT_VERSIONS = 16
 RUN = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
+METADATA = r"iceberg/[a-z]+/metadata"
 CONTROL = re.compile(
     rf"FORMAT|lock|(log|done)/\d{{20}}\.json|quarantine/{RUN}/(songs|logs)(-\d+)*\.jsonl|report/{RUN}\.json"
+    rf"|{METADATA}/([0-9a-z]+-\d+\.avro|v\d+\.metadata\.json|version-hint\.text)"
 )
-STATE = rf"state/{RUN}-((songs|users|\d{{4}}-\d\d-(users|tracks))\.state|pack-\d+\.zst)"
+STATE = rf"state/{RUN}-((songs|users|history|\d{{4}}-\d\d-(users|tracks))\.state|pack-\d+\.zst)"
 TEMPORARY = re.compile(
     rf"stage/{RUN}(/.*)?|delta_commit(\.new)?|(FORMAT|(log|done)/\d{{20}}\.json)\.new|{STATE}(\.new)?|doctor-.*"
+    rf"|{METADATA}/(version-hint\.text\.new|\.tmp\w+)"
 )
 RECORD = re.compile(rb'\{"sha256":"([0-9a-f]{64})","record":(\{.*\})\}\n?', re.DOTALL)
 
@@ -96,6 +101,7 @@ def check(
     states = [head] if newest in done else [before or {"tables": {}}, head]
     _check_tables(lake, states, settled, bucket, faults)
     _check_counts(lake, head, report, faults)
+    faults += metadata_faults(lake, [before or {"tables": {}}, head], settled)
     return faults
 
 
@@ -139,7 +145,13 @@ def _check_state_files(lake: Path, head: Mapping[str, Any] | None, faults: Fault
     for base in head["bases"] if head else ():
         state = base["state"]
         months = [file for month in state["months"].values() for file in (month["users"], month["tracks"])]
-        for file in (state.get("songs"), state.get("users"), *months, *state.get("packs", {}).values()):
+        for file in (
+            state.get("songs"),
+            state.get("users"),
+            state.get("history"),
+            *months,
+            *state.get("packs", {}).values(),
+        ):
             if file is None:
                 continue
             path = f"_etl/state/{file['name']}"
@@ -227,9 +239,10 @@ def _check_tables(
     for folder, name in folders.items():
         sides = [state["tables"].get(folder, {"files": {}})["files"] for state in states]
         found = _check_files(lake, folder, sides, faults)
-        if "delta" in states[-1]["tables"][folder]:
+        if states[-1]["tables"][folder].keys() & {"delta", "iceberg"}:
             tables = [state["tables"].get(folder, {"files": {}}) for state in states]
-            faults += log_faults(lake / folder, tables, found)
+            if "delta" in tables[-1]:
+                faults += log_faults(lake / folder, tables, found)
             is_new[name] = all(found.get(path) == file["sha256"] for path, file in sides[-1].items())
             _check_marker(lake / folder, True, len(states) == 1, settled, faults)
             continue
@@ -300,7 +313,8 @@ def _check_rows(folder: Path, table: str, found: Iterable[str], is_whole: bool, 
         except (OSError, pa.ArrowException):
             continue  # reported already
         part = "" if is_whole else partition(path)
-        seen.setdefault(part, []).extend(frame.column(KEYS[table]).to_pylist())
+        keys = (frame.column(key).to_pylist() for key in KEYS[table])
+        seen.setdefault(part, []).extend(zip(*keys, strict=True))
         if table in FACTS and frame.num_rows:
             months = {f"year={at.year}/month={at.month}" for at in frame.column("start_time").to_pylist()}
             if months != {partition(path)}:

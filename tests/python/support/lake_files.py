@@ -22,6 +22,9 @@ FOLDERS = {
     "time": "time_table",
     "songplays": "songplays_table",
 }
+ALL_FOLDERS = {**FOLDERS, "users_history": "users_history_table"}
+"""Also of the tables that a run writes only if they are selected."""
+WITH_HISTORY = "songs,artists,users,users_history,time,songplays"
 Tables: TypeAlias = dict[str, list[Row]]
 Report: TypeAlias = dict[str, Any]
 Snapshot: TypeAlias = dict[str, tuple[int, int, str]]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -26,6 +27,16 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "songs": ("song_id", "title", "artist_id", "year", "duration"),
     "artists": ("artist_id", "name", "location", "latitude", "longitude"),
     "users": ("user_id", "first_name", "last_name", "gender", "level"),
+    "users_history": (
+        "user_id",
+        "level",
+        "first_name",
+        "last_name",
+        "gender",
+        "valid_from",
+        "valid_to",
+        "is_current",
+    ),
     "time": ("start_time", "hour", "day", "week", "month", "year", "weekday"),
     "songplays": (
         "songplay_id",
@@ -45,6 +56,7 @@ PARTITIONED_BY: dict[str, tuple[str, ...]] = {
     "songs": ("year", "artist_id"),
     "artists": (),
     "users": (),
+    "users_history": (),
     "time": ("year", "month"),
     "songplays": ("year", "month"),
 }
@@ -69,7 +81,7 @@ class Counts:
 
 @dataclass(kw_only=True)
 class Expected:
-    """The five tables, each sorted by its key, and the counts."""
+    """The tables, each sorted by its key, and the counts."""
 
     tables: dict[str, list[Row]]
     songs: Counts
@@ -126,6 +138,24 @@ def users_table(plays: Iterable[Play]) -> list[Row]:
         events[one.user_id].append(one)
     latest = (max(group, key=rank) for group in events.values())
     return [(one.user_id, one.first_name, one.last_name, one.gender, one.level) for one in latest]
+
+
+def users_history_table(plays: Iterable[Play]) -> list[Row]:
+    """For each user, the preferred play of every time; a row ends where another level begins."""
+    rows: list[Row] = []
+    times: dict[str, dict[int, list[Play]]] = defaultdict(lambda: defaultdict(list))
+    for one in plays:
+        times[one.user_id][one.ts].append(one)
+    for user_id, at_once in times.items():
+        # The users table of the plays of one time has the preferred one.
+        kept = [(ts, *users_table(at_once[ts])[0][1:]) for ts in sorted(at_once)]
+        begins = [n for n, one in enumerate(kept) if n == 0 or one[4] != kept[n - 1][4]]
+        for begin, end in zip(begins, [*begins[1:], None], strict=True):
+            _, first_name, last_name, gender, level = kept[begin:end][-1]
+            valid_to = None if end is None else kept[end][0] * 1000
+            valid_from = kept[begin][0] * 1000
+            rows.append((user_id, level, first_name, last_name, gender, valid_from, valid_to, end is None))
+    return rows
 
 
 def time_row(ts: int) -> Row:
@@ -207,10 +237,15 @@ def expect(
     *,
     match: str = "title_artist_duration",
     unmatched: str = "keep",
+    history: str | None = None,
 ) -> Expected:
-    """The tables and counts that the engine must produce for these records."""
+    """The tables and counts that the engine must produce for these records.
+
+    With ``history``, also users_history, from "plays" or from "all-pages".
+    """
     songs: list[Song] = []
     plays: list[Play] = []
+    events: list[Play] = []
     counts = Counts(), Counts()
 
     def take(raw: bytes, count: Counts, reading: Callable[[bytes], tuple[Any, int]], into: list[Any]) -> None:
@@ -231,6 +266,9 @@ def expect(
         take(raw, counts[0], read_song, songs)
     for raw in event_records:
         take(raw, counts[1], read_play, plays)
+        with suppress(Rejected):
+            one, _ = read_play(raw, of_any_page=history == "all-pages")
+            events += [one] if one else []
     best = winners(songs)
     songplays = songplays_table(plays, best, match, unmatched)
     tables = {
@@ -243,6 +281,8 @@ def expect(
         "time": [time_row(ts) for ts in {one.ts for one in plays}],
         "songplays": songplays,
     }
+    if history:
+        tables["users_history"] = users_history_table(events)
     return Expected(
         tables={name: sorted(rows, key=lambda row: order(*row)) for name, rows in tables.items()},
         songs=counts[0],

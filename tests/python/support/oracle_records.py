@@ -269,12 +269,12 @@ def song(raw: bytes) -> tuple[Song, int]:
     return read, reader.coerced
 
 
-def play(raw: bytes) -> tuple[Play | None, int]:
+def play(raw: bytes, *, of_any_page: bool = False) -> tuple[Play | None, int]:
     """An event, or None if its page is not NextSong, and the number of converted values."""
     members = parse(raw, PLAY_KEYS | {"page"})
     reader = Reader(members)
     reader.require("page")
-    if reader.text("page") != "NextSong":
+    if reader.text("page") != "NextSong" and not of_any_page:
         return None, 0
     reader.require("ts")
     reader.require("userId")

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import replace
 from random import Random
 
 from support import file_mutations, place_mutations, record_mutations
-from support.input_mutations import DAY, FULL, MONTHS, MUTATIONS, SONG_IDS, InputState, Sequence, event, song
+from support.generate_records import Record
+from support.input_mutations import (
+    DAY,
+    FULL,
+    MONTHS,
+    MUTATIONS,
+    SONG_IDS,
+    InputState,
+    Sequence,
+    Step,
+    event,
+    json_record,
+    song,
+)
 
 KINDS = (record_mutations, file_mutations, place_mutations)
 """The modules with the mutations; importing them adds these to ``MUTATIONS``."""
@@ -40,3 +56,39 @@ def random_sequence(seed: int) -> Sequence:
             state.calls, state.is_legacy, state.once = FULL, False, {}
         steps.append(state.step(titles or ["no change"]))
     return Sequence(seed, tuple(steps), state.has_real_times)
+
+
+def with_history(sequence: Sequence, history_from: str = "plays") -> Sequence:
+    """The sequence with runs that also write users_history; some of its runs leave it out.
+
+    For the history of all pages, some of the plays get another page.
+    """
+    random = Random(sequence.seed)
+
+    def calls(step: Step) -> tuple[str, ...]:
+        has_history = random.random() < 0.8 or step is sequence.steps[-1]
+        return tuple(
+            call.replace("users,", "users,users_history,") if has_history else call for call in step.calls
+        )
+
+    steps = [replace(step, calls=calls(step)) for step in sequence.steps]
+    if history_from != "plays":
+        options = {"history_from": history_from}
+        steps = [replace(with_other_pages(step), options={**step.options, **options}) for step in steps]
+    return replace(sequence, steps=tuple(steps))
+
+
+def with_other_pages(step: Step) -> Step:
+    """The step with another page in a third of its plays; the same plays in every step."""
+
+    def other(one: Record) -> Record:
+        digest = hashlib.md5(one.raw, usedforsecurity=False).hexdigest()
+        if one.fault or digest[0] not in "01234":
+            return one
+        return json_record({**json.loads(one.raw), "page": "Home"})
+
+    files = {
+        path: replace(file, records=tuple(map(other, file.records))) if path.startswith("log") else file
+        for path, file in step.files.items()
+    }
+    return replace(step, files=files)

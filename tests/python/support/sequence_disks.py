@@ -1,10 +1,12 @@
-"""Targets of sequences on disk: with Delta tables, and with expectations."""
+"""Targets of sequences on disk: with tables of other formats, and with expectations."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from support.delta_checker import LOG, commits, is_in_log, live_files
+from support.iceberg_checker import FOLDER as ICEBERG
+from support.iceberg_checker import live_files as live_iceberg_files
 from support.input_mutations import Step
 from support.lake_files import FOLDERS, Report, data_files
 from support.sequence_replay import DiskTarget, FileBodies, Refusal, RunOutcome
@@ -13,8 +15,10 @@ from support.sequence_replay import DiskTarget, FileBodies, Refusal, RunOutcome
 class DeltaDisk(DiskTarget):
     """Input and lake in a folder. The tables are also Delta tables, with the same files as the folders."""
 
+    formats = "delta"
+
     def run(self, step: Step, tables: str) -> RunOutcome | None:
-        done = super().run(replace(step, options={**step.options, "formats": "delta"}), tables)
+        done = super().run(replace(step, options={**step.options, "formats": self.formats}), tables)
         for name in FOLDERS.values():
             if (table := self.lake / name).exists() and not isinstance(done, Refusal):
                 files = data_files(table)
@@ -30,6 +34,26 @@ class DeltaDisk(DiskTarget):
 
     def bodies(self) -> FileBodies:
         return {path: body for path, body in super().bodies().items() if not is_in_log(path)}
+
+
+class BothFormatsDisk(DeltaDisk):
+    """Input and lake in a folder. The tables are also Delta and Iceberg tables."""
+
+    formats = "delta,iceberg"
+
+    def run(self, step: Step, tables: str) -> RunOutcome | None:
+        done = super().run(step, tables)
+        if not isinstance(done, Refusal):
+            for table, name in FOLDERS.items():
+                if (self.lake / ICEBERG / table).exists():
+                    versions, live = live_iceberg_files(self.lake, table)
+                    assert versions == sorted(set(versions))
+                    files = data_files(self.lake / name)
+                    found = {str(file.relative_to(self.lake)) for file in files if not is_in_log(str(file))}
+                    assert live.keys() == found, f"{table} after {tables}"
+                else:
+                    assert not (self.lake / name).exists(), table
+        return done
 
 
 class ExpectingDisk(DiskTarget):

@@ -25,7 +25,7 @@ from sparkify_lake import etl
 from sparkify_lake.executors.local import LocalExecutor
 from support import oracle
 from support.input_mutations import FULL, Sequence, Step
-from support.lake_files import FOLDERS, Report, column_values, partition_value
+from support.lake_files import ALL_FOLDERS, Report, column_values, partition_value
 from support.oracle import COLUMNS, Row, order
 
 Digests = dict[str, str]
@@ -141,7 +141,7 @@ def md5(body: bytes) -> str:
 
 def belongs_to(path: str, tables: str) -> bool:
     """Whether a file belongs to one of the tables."""
-    return path.partition("/")[0] in {FOLDERS[table] for table in tables.split(",")}
+    return path.partition("/")[0] in {ALL_FOLDERS[table] for table in tables.split(",")}
 
 
 def outcome_faults(done: RunOutcome | None, wanted: RunOutcome) -> list[str]:
@@ -203,7 +203,7 @@ def rows(bodies: FileBodies, table: str) -> list[Row]:
     found: list[Row] = []
     for path, body in bodies.items():
         folder, *parts, name = path.split("/")
-        if folder == FOLDERS[table] and name.endswith(".parquet"):
+        if folder == ALL_FOLDERS[table] and name.endswith(".parquet"):
             frame = pq.ParquetFile(pa.BufferReader(body)).read()
             values = dict(partition_value(table, part) for part in parts)
             for row in zip(*(column_values(column) for column in frame.columns), strict=True):
@@ -217,7 +217,8 @@ def oracle_faults(step: Step, rebuilt: FileBodies, tables: str) -> list[str]:
     if "ts_window" in step.options:
         return []  # the oracle has no time window
     options = {name: step.options[name] for name in ("match", "unmatched") if name in step.options}
-    expected = oracle.expect(step.raws("song"), step.raws("log"), **options).tables
+    history = step.options.get("history_from", "plays") if "users_history" in tables.split(",") else None
+    expected = oracle.expect(step.raws("song"), step.raws("log"), history=history, **options).tables
     differences = []
     for table in tables.split(","):
         if rows(rebuilt, table) != expected[table]:
@@ -338,7 +339,7 @@ def tree(lake: Path) -> FileBodies:
     """Every file in the folders of the tables."""
     return {
         path.relative_to(lake).as_posix(): path.read_bytes()
-        for folder in FOLDERS.values()
+        for folder in ALL_FOLDERS.values()
         for path in (lake / folder).rglob("*")
         if path.is_file()
     }

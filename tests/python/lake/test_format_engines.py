@@ -1,6 +1,6 @@
-"""DuckDB and Spark read the Delta tables of a lake as `open_lake` does, with odd partition values and NULL.
+"""DuckDB and Spark read the Delta and Iceberg tables of a lake as `open_lake` does.
 
-``make formats`` installs the engines and runs these tests.
+The lake has odd partition values and NULL. ``make formats`` installs the engines and runs these tests.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 
 import sparkify_lake
-from lake.test_delta import Place
-from support import delta_reader
+from support import format_reader
+from support.growing_input import GrowingInput
 from support.lake_files import FOLDERS
 
 PYTHONS = {
@@ -27,24 +27,26 @@ PYTHONS = {
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("engine", PYTHONS)
-def test_the_engine_reads_the_tables(engine: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["delta", "iceberg"])
+def test_the_engine_reads_the_tables(engine: str, kind: str, tmp_path: Path) -> None:
     python = PYTHONS[engine]
     if python is None:
-        pytest.skip("needs an engine with Delta Lake: make formats")
-    place = Place(tmp_path)
+        pytest.skip("needs an engine with table formats: make formats")
+    place = GrowingInput(tmp_path)
     place.keep(2)
-    place.run(formats="delta", retain=1)
+    place.run(formats=kind, retain=1)
     for count in range(3, 15):
         place.keep(count)
         place.run()
     out = tmp_path / "out"
     out.mkdir()
-    command = [python, delta_reader.__file__, engine, str(place.lake), str(out), *FOLDERS.values()]
+    folders = {table: f"_etl/iceberg/{table}" for table in FOLDERS} if kind == "iceberg" else FOLDERS
+    command = [python, format_reader.__file__, engine, kind, str(place.lake), str(out), *folders.values()]
     subprocess.run(command, check=True, timeout=500)
     lake = sparkify_lake.open_lake(place.lake)
-    for table, folder in FOLDERS.items():
+    for table, folder in folders.items():
         wanted = lake[table].collect()
-        found = pl.read_parquet(out / f"{folder}.parquet", hive_partitioning=False)
+        found = pl.read_parquet(out / f"{Path(folder).name}.parquet", hive_partitioning=False)
         assert set(found.columns) == set(wanted.columns)
         times = [name for name, kind in wanted.schema.items() if isinstance(kind, pl.Datetime)]
         found = found.with_columns(

@@ -1,0 +1,1 @@
+"""Lineage of runs for OpenLineage: datasets with facets, and events."""

@@ -1,0 +1,130 @@
+"""Iceberg tables that are also committed to a catalog: an embedded SQL catalog of PyIceberg."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import sparkify_lake
+from sparkify_lake.errors import ProtocolError, RetryableError
+from support.growing_input import GrowingInput
+from support.lake_files import FOLDERS
+
+pytest.importorskip("pyiceberg", reason="needs the package pyiceberg")
+pytest.importorskip("sqlalchemy", reason="needs the package sqlalchemy")
+
+from pyiceberg.catalog import Catalog, load_catalog
+
+from sparkify_lake.iceberg import catalog as catalogs
+
+pytestmark = pytest.mark.filterwarnings("ignore:Iceberg scan planning")
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GrowingInput:
+    monkeypatch.setenv("PYICEBERG_CATALOG__LOCAL__TYPE", "sql")
+    monkeypatch.setenv("PYICEBERG_CATALOG__LOCAL__URI", f"sqlite:///{tmp_path}/catalog.db")
+    monkeypatch.setenv("PYICEBERG_CATALOG__LOCAL__WAREHOUSE", f"file://{tmp_path}/warehouse")
+    monkeypatch.setattr(
+        "pyiceberg.catalog._ENV_CONFIG", __import__("pyiceberg.utils.config", fromlist=["Config"]).Config()
+    )
+    return GrowingInput(tmp_path)
+
+
+def opened() -> Catalog:
+    return load_catalog("local")
+
+
+def versions(table: str, namespace: str = "sparkify") -> list[int]:
+    snapshots = opened().load_table(f"{namespace}.{table}").snapshots()
+    return [int(snapshot.summary["sparkify-lake.version"]) for snapshot in snapshots]  # type: ignore[index]
+
+
+def assert_equal_tables(star: sparkify_lake.Star, namespace: str = "sparkify") -> None:
+    for table, wanted in star.items():
+        found: Any = pl.from_arrow(opened().load_table(f"{namespace}.{table}").scan().to_arrow())
+        columns = wanted.columns
+        assert found.cast(dict(wanted.schema)).sort(columns).equals(wanted.sort(columns)), table
+
+
+@pytest.mark.parametrize("retain", [0, 2])
+def test_the_catalog_has_the_newest_version(place: GrowingInput, retain: int) -> None:
+    place.keep(2)
+    place.run(formats="iceberg", iceberg_catalog="local", retain=retain)
+    for count in range(3, 9):
+        place.keep(count)
+        place.run(iceberg_catalog="local")
+        assert_equal_tables(place.build())
+        assert len(versions("songplays")) == min(retain + 1, count - 1)
+    before = {table: opened().load_table(f"sparkify.{table}").metadata_location for table in FOLDERS}
+    assert place.run(iceberg_catalog="local").state == "unchanged"
+    assert sparkify_lake.recover(place.lake, iceberg_catalog="local").exit_code == 0
+    after = {table: opened().load_table(f"sparkify.{table}").metadata_location for table in FOLDERS}
+    assert after == before, "a repeated run adds nothing"
+    files = [path.name for path in (place.lake / "_etl/iceberg/songplays/metadata").glob("0*.metadata.json")]
+    assert len(files) <= 2, "outdated metadata files of the catalog are removed"
+    assert sparkify_lake.check(place.lake).exit_code == 0
+
+
+@pytest.mark.parametrize("way", ["run", "run with other input", "recover"])
+def test_a_commit_that_a_stopped_run_left_out_is_made_up_for(
+    place: GrowingInput, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    place.keep(3)
+    place.run(formats="iceberg", iceberg_catalog="local", retain=5)
+    place.keep(5)
+
+    def stop(name: str, published: object) -> None:
+        raise OSError("the catalog is on fire")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(catalogs, "publish", stop)
+        with pytest.raises(RetryableError, match="Iceberg tables are not") as failed:
+            place.run(iceberg_catalog="local")
+        assert "catalog is on fire" in str(failed.value)
+    assert versions("songplays") == [1]
+    place.keep(7) if way == "run with other input" else None
+    if way == "recover":
+        sparkify_lake.recover(place.lake, iceberg_catalog="local")
+    else:
+        place.run(iceberg_catalog="local")
+    assert versions("songplays") == ([1, 2, 3] if way == "run with other input" else [1, 2])
+    assert_equal_tables(place.build())
+
+
+def test_a_table_of_another_lake_is_refused(place: GrowingInput, tmp_path: Path) -> None:
+    place.keep(3)
+    place.run(formats="iceberg", iceberg_catalog="local")
+    place.lake = tmp_path / "other"
+    with pytest.raises(
+        ProtocolError, match=r"cannot continue the table sparkify.* in the catalog"
+    ) as refused:
+        place.run(formats="iceberg", iceberg_catalog="local")
+    assert "name.namespace" in str(refused.value)
+    place.run(iceberg_catalog="local.another")
+    assert_equal_tables(place.build(), "another")
+
+
+def test_a_snapshot_of_another_program_is_refused(place: GrowingInput) -> None:
+    place.keep(3)
+    place.run(formats="iceberg", iceberg_catalog="local")
+    table = opened().load_table("sparkify.users")
+    table.append(table.scan().to_arrow())
+    place.keep(5)
+    with pytest.raises(ProtocolError, match=r"cannot continue the table sparkify\.users"):
+        place.run(iceberg_catalog="local")
+    opened().drop_table("sparkify.users")
+    place.run(iceberg_catalog="local")
+    assert_equal_tables(place.build())
+
+
+def test_other_columns_and_formats(place: GrowingInput) -> None:
+    place.run(formats="iceberg", iceberg_catalog="local")
+    place.run(column_names={"artists.name": "artist_name"}, iceberg_catalog="local")
+    assert "artist_name" in opened().load_table("sparkify.artists").schema().column_names
+    place.run(formats="parquet", iceberg_catalog="local")
+    assert opened().list_tables("sparkify") == []
+    assert not any(path.is_file() for path in (place.lake / "_etl/iceberg").rglob("*"))
