@@ -118,8 +118,7 @@ impl PastVersion {
         let months = record.checkpoints.iter().rev().map(|checkpoint| &checkpoint.state.months);
         let mut plays = Plays::default();
         for month in months.filter(|months| !months.is_empty()).take(1).flat_map(BTreeMap::values) {
-            plays.rows += month.plays;
-            plays.matched += month.matched;
+            plays.add(month.counts());
         }
         Self {
             version: record.version,

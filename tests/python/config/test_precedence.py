@@ -167,7 +167,7 @@ def test_a_refused_value_is_located_and_not_shown() -> None:
 
 
 def test_the_engine_error_with_the_value_is_not_chained(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(options: dict[str, object], on_tick: object, binding: object) -> dict[str, object]:
+    def run(options: dict[str, object], *_: object) -> dict[str, object]:
         context = {"option": "compression"}
         raise ConfigurationError(f"compression cannot be {options['compression']}", context=context)
 

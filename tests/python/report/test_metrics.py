@@ -142,7 +142,7 @@ def test_a_stopped_run_is_a_failed_run(place: Callable[..., RunReport], tmp_path
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(sparkify_lake.jobs, "_run", stop)
+        patch.setattr(sparkify_lake.jobs, "_reported", stop)
         place()
     assert read(tmp_path / "lake.prom", tmp_path / "lake")["last_run_exit_code", ()] == 130
 
