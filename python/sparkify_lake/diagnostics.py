@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from sparkify_lake.settings.options import (
+    from sparkify_lake.settings.keywords import (
         DoctorOptions,
         LakeOptions,
         RecoverOptions,

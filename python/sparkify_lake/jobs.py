@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sparkify_lake.metrics import MetricsFile
     from sparkify_lake.render.progress import OnTick
     from sparkify_lake.results.dry_run import Plan
-    from sparkify_lake.settings.options import PlanOptions, ReadOptions, RunOptions
+    from sparkify_lake.settings.keywords import PlanOptions, ReadOptions, RunOptions
 
 SAMPLE_INPUT = "sparkify-sample/input"
 SAMPLE_OUTPUT = "sparkify-sample/lake"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sparkify_lake._native import TablePresence, TableSchema
     from sparkify_lake.results.run_report import RunReport
     from sparkify_lake.settings.config import Config, Credential
-    from sparkify_lake.settings.options import LakeOptions
+    from sparkify_lake.settings.keywords import LakeOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

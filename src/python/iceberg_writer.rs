@@ -97,6 +97,9 @@ fn failed(py: Python<'_>, exception: &PyErr) -> Error {
     })
 }
 
+/// The path and the content of a file.
+type NewFile = (String, Vec<u8>);
+
 impl IcebergWriter for PyIcebergWriter {
     fn prepare(&self) {
         self.is_needed.store(true, Ordering::Relaxed);
@@ -104,7 +107,7 @@ impl IcebergWriter for PyIcebergWriter {
 
     fn commit(&self, request: &Value, read: &ReadFiles<'_>) -> Result<Option<IcebergCommit>> {
         let convert = |result: &Bound<'_, PyAny>| {
-            let found: Option<(Vec<(String, Vec<u8>)>, Option<Vec<String>>)> = result.extract()?;
+            let found: Option<(Vec<NewFile>, Option<Vec<String>>)> = result.extract()?;
             Ok(found.map(|(files, needed)| IcebergCommit { files, needed }))
         };
         self.call("commit", request, read, convert)

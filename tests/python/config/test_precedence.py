@@ -12,15 +12,14 @@ from sparkify_lake import _engine, jobs
 from sparkify_lake.cli_arguments import SAMPLE_SIZES
 from sparkify_lake.errors import ConfigurationError, UsageError
 from sparkify_lake.settings.config import describe
-from sparkify_lake.settings.options import (
-    OPTIONS,
+from sparkify_lake.settings.keywords import (
     DoctorOptions,
     LakeOptions,
     PlanOptions,
     ReadOptions,
     RunOptions,
-    names_for,
 )
+from sparkify_lake.settings.options import OPTIONS, names_for
 from sparkify_lake.settings.resolve import resolve
 from support.config_files import read_config, values_of, write_config
 
@@ -168,7 +167,7 @@ def test_a_refused_value_is_located_and_not_shown() -> None:
 
 
 def test_the_engine_error_with_the_value_is_not_chained(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(options: dict[str, object], on_tick: object, binding: object) -> dict[str, object]:
+    def run(options: dict[str, object], *_: object) -> dict[str, object]:
         context = {"option": "compression"}
         raise ConfigurationError(f"compression cannot be {options['compression']}", context=context)
 

@@ -73,7 +73,7 @@ def test_built_frames_match_the_expected_tables(
         assert without_id(table, rows) == expected_rows(shared, table), table
     assert report["records"]["songs"] == {"read": 71, "loaded": 71, "filtered": 0, "quarantined": 0}
     assert report["records"]["logs"] == {"read": 8056, "loaded": 6820, "filtered": 1236, "quarantined": 0}
-    assert report["plays"] == {"rows": 6820, "matched": 1, "last_at": "2018-11-30T23:54:41.796Z"}
+    assert report["plays"] == {"rows": 6820, "matched": 1, "last_at": "2018-11-30T19:54:24.796Z"}
 
 
 def test_the_oracle_matches_the_expected_tables(shared: Path) -> None:
