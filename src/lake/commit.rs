@@ -117,7 +117,7 @@ impl Staged {
             retain: stage.retain(),
             checkpoints: vec![Checkpoint { tables: tables.keys().cloned().collect(), ..info.checkpoint }],
             tables,
-            figures: figures::history(head, figures),
+            figures: figures::history(head.map_or(&[], |head| &head.figures), figures, commit_log::KEPT_VERSIONS),
         };
         if let Some(head) = head {
             carry_over(&mut record, head);

@@ -10,9 +10,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -107,7 +108,8 @@ pub(super) struct PublishedMarker {
 impl PublishedMarker {
     /// The marker of a version that has just been published in full.
     pub(super) fn new(record: &CommitRecord, stamps: BTreeMap<String, BTreeMap<String, String>>) -> Self {
-        let now = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+        // `Utc::now` panics if the clock is before 1970.
+        let now = DateTime::<Utc>::from(SystemTime::now()).to_rfc3339_opts(SecondsFormat::Millis, true);
         Self { version: record.version, run: Some(record.run.clone()), stamps, published_at: Some(now) }
     }
 }

@@ -7,9 +7,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lake::commit_log::KEPT_VERSIONS;
-use crate::lake::commit_record::CommitRecord;
-
 /// A value as a fraction, serialized as `[part, whole]`: 12 NULLs of 320 rows, or 320 rows (of 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figure(pub u64, pub u64);
@@ -34,13 +31,14 @@ pub struct VersionFigures {
     pub values: BTreeMap<String, Figure>,
 }
 
-/// The history at a new version: that of the version before, and the new figures if there are any.
-pub(super) fn history(before: Option<&CommitRecord>, new: VersionFigures) -> Vec<VersionFigures> {
-    let mut history = before.map(|record| record.figures.clone()).unwrap_or_default();
+/// The history at a new version: that of the version before, and the new figures if there are any; at most the last
+/// `kept` versions.
+pub(super) fn history(before: &[VersionFigures], new: VersionFigures, kept: u64) -> Vec<VersionFigures> {
+    let mut history = before.to_vec();
     if !new.values.is_empty() {
         history.push(new);
     }
-    let too_many = history.len().saturating_sub(usize::try_from(KEPT_VERSIONS).unwrap_or(usize::MAX));
+    let too_many = history.len().saturating_sub(usize::try_from(kept).unwrap_or(usize::MAX));
     history.drain(..too_many);
     history
 }
@@ -52,14 +50,14 @@ mod tests {
     #[test]
     fn a_history_has_the_last_versions() {
         let values = BTreeMap::from([("songs.rows".to_owned(), Figure(5, 1))]);
-        let mut record = CommitRecord::default();
-        for version in 1..=KEPT_VERSIONS + 3 {
+        let mut known = Vec::new();
+        for version in 1..=10 {
             let new = VersionFigures { version, values: values.clone(), ..VersionFigures::default() };
-            record.figures = history(Some(&record), new);
+            known = history(&known, new, 7);
         }
-        let versions: Vec<u64> = record.figures.iter().map(|figures| figures.version).collect();
-        assert_eq!(versions, (4..=KEPT_VERSIONS + 3).collect::<Vec<_>>());
+        let versions: Vec<u64> = known.iter().map(|figures| figures.version).collect();
+        assert_eq!(versions, (4..=10).collect::<Vec<_>>());
         // A run without expectations keeps the history.
-        assert_eq!(history(Some(&record), VersionFigures::default()), record.figures);
+        assert_eq!(history(&known, VersionFigures::default(), 7), known);
     }
 }
