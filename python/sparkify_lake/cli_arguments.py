@@ -51,9 +51,7 @@ OWN_FLAGS: Mapping[Command, Mapping[str, tuple[str, str]]] = {
         "format": ("FORMAT", "format of the tables: parquet, delta or iceberg [parquet]"),
         "database": ("NAME", "database, schema or data set of the engine for the tables [sparkify]"),
     },
-    "history": {
-        "html": ("FILE", "also write a page with charts, also of plays and levels of users over time")
-    },
+    "history": {"html": ("FILE", "also write a page with charts of versions, plays and levels")},
     "watch": {"interval": ("TIME", "time between two looks at the input: 30s, 5m, 1h [60s]")},
     "migrate": {
         "output_dir": ("DIR", "folder for the new files; by default migrated/ next to the script"),

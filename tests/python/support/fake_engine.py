@@ -39,7 +39,7 @@ class FakeEngine:
         self._called(f"doctor {location}", options)
         return examination_mapping()
 
-    def check(self, options: dict[str, object], on_tick: object) -> dict[str, Any]:
+    def check(self, options: dict[str, object], on_tick: object, iceberg: object) -> dict[str, Any]:
         self._called("check", options)
         return checkup_mapping()
 
@@ -50,7 +50,7 @@ class FakeEngine:
         lost = {"files": 0, "first": []}
         return {**made, **known, "lost": lost, "is_published": False, "rows": {"songs": 71}}
 
-    def recover(self, options: dict[str, object], on_tick: object) -> dict[str, Any]:
+    def recover(self, options: dict[str, object], on_tick: object, iceberg: object) -> dict[str, Any]:
         self._called("recover", options)
         return {**checkup_mapping(), "problems": [], "problem_count": 0, "exit_code": 0}
 
