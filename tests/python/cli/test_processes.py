@@ -27,7 +27,7 @@ import sys, time, types
 from sparkify_lake import cli
 from sparkify_lake import _engine
 
-def run(options, on_tick, binding):
+def run(options, on_tick, binding, iceberg):
     print("working", flush=True)
     time.sleep(30)
 
