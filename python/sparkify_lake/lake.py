@@ -134,11 +134,12 @@ class Lake(Displayed):
     def __getitem__(self, table: str) -> LazyFrame:
         if table not in self._schema:
             raise KeyError(table)
-        if table not in self._layout:
+        # A run may have created the table since the last look, or changed its files or its formats.
+        if table in self._layout:
+            self._refresh()
+        else:
             self._find_optional_tables()
         folder = self._layout[table]
-        # A run may have created the table since the last look, or changed its files or its formats.
-        self._refresh()
         if not self._exists(table):
             raise NoInputError(
                 f"this lake has no table {table}",

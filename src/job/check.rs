@@ -21,8 +21,8 @@ pub fn check(config: &Config, context: &Context<'_>) -> Result<LakeCheck> {
 
 /// Compares the lake at a location with its commit log; also returns whether it has Iceberg tables.
 pub(super) fn check_at(location: &Location, stores: &Stores, context: &Context<'_>) -> Result<(LakeCheck, bool)> {
-    let mut check = lake::check(location, stores, &context.cancel)?;
-    let has_iceberg = lake::iceberg::add_problems(&mut check, location, stores, context.iceberg)?;
+    let (mut check, checked) = lake::check(location, stores, &context.cancel)?;
+    let has_iceberg = lake::iceberg::add_problems(&mut check, &checked, location, context.iceberg)?;
     if has_iceberg && context.iceberg.is_none() {
         context.note(Level::Info, || {
             "the files of the Iceberg tables were not compared: pyiceberg is not installed".into()

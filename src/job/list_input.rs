@@ -47,7 +47,7 @@ pub fn list_and_open(
 ) -> Result<(InputFiles, Stage)> {
     let output = spec.output.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "the job has no output"))?;
     if spec.config.publishes(TableFormat::Iceberg) {
-        lake::iceberg::required(context.iceberg)?;
+        lake::iceberg::must_be_possible(output, context.iceberg)?;
     }
     let open = || {
         let mut stage = Stage::begin(Lake::open(output, stores, &context.cancel)?, run_id, &spec.config)?;

@@ -70,15 +70,16 @@ pub struct Problem {
     pub what: &'static str,
 }
 
-/// Compares the files of a lake with its commit log.
+/// Compares the files of a lake with its commit log; also returns the lake, for the checks of table formats.
 ///
 /// # Errors
 /// [`ErrorKind::NoInput`] when there is no lake, [`ErrorKind::Protocol`] when its commit log is damaged or has a newer
 /// format; otherwise any storage error.
-pub fn check(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<LakeCheck> {
+pub fn check(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<(LakeCheck, CheckedLake)> {
     let (storage, head) = open_newest(location, stores)?;
-    let storage = &*storage;
-    let record = &head.record;
+    let lake = CheckedLake { storage, head };
+    let CheckedLake { storage, head } = &lake;
+    let (storage, record) = (&**storage, &head.record);
     let mut check = LakeCheck {
         location: storage.shown(""),
         version: record.version,
@@ -110,7 +111,14 @@ pub fn check(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<La
         (true, 0) => 0,
         (true, _) => ErrorKind::Protocol.exit_code(),
     };
-    Ok(check)
+    Ok((check, lake))
+}
+
+/// A lake that was checked, at the version that was the newest one then.
+#[derive(Debug)]
+pub struct CheckedLake {
+    pub(super) storage: Box<dyn LakeStorage>,
+    pub(super) head: commit_log::Head,
 }
 
 impl LakeCheck {

@@ -16,11 +16,13 @@ use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::config::column_names;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::{Checkpoint, Manifest, STATE, StateFile};
 use crate::lake::figures::VersionFigures;
 use crate::lake::table_record::NOT_PUBLISHED;
 pub use crate::lake::table_record::{DeltaLog, FileRecord, Image, RetainedFile, TableRecord};
+use crate::schema::ColumnNames;
 
 /// The format of the files below `_etl`. A lake of a newer format is not changed.
 pub(super) const FORMAT: u64 = 1;
@@ -287,6 +289,14 @@ pub(super) fn pack_name(pack: u32) -> String {
 /// The path of a state file below the lake's root.
 pub(crate) fn state_path(name: &str) -> String {
     format!("{STATE}/{name}")
+}
+
+/// The names of columns at a version with these [`CommitRecord::options`].
+///
+/// # Errors
+/// [`ErrorKind::Usage`] when they are invalid.
+pub(in crate::lake) fn names_of_columns(options: &BTreeMap<String, String>) -> Result<ColumnNames> {
+    column_names(options.get("column_names").map_or("", String::as_str))
 }
 
 /// SHA-256 of some bytes, in hexadecimal.

@@ -19,9 +19,8 @@ use chrono::{DateTime, SecondsFormat};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use crate::config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::commit_record::{CommitRecord, sha256};
+use crate::lake::commit_record::{CommitRecord, names_of_columns, sha256};
 use crate::lake::table_record::{DeltaLog, FileRecord, TableRecord};
 use crate::parquet_io::delta_checkpoint;
 use crate::parquet_io::file_stats::ColumnStats;
@@ -100,7 +99,7 @@ pub(super) fn files_to_write(record: &CommitRecord, folder: &str, table: &TableR
     let Some(log) = table.delta.as_ref().filter(|log| log.lake_version == record.version) else {
         return Ok(Vec::new());
     };
-    let columns = config::column_names(record.options.get("column_names").map_or("", String::as_str))?;
+    let columns = names_of_columns(&record.options)?;
     let kind = Table::from_name(&table.table)
         .ok_or_else(|| Error::new(ErrorKind::Protocol, format!("a commit record has a table {:?}", table.table)))?;
     let time = DateTime::parse_from_rfc3339(&record.committed_at).map_or(0, |time| time.timestamp_millis());

@@ -84,20 +84,25 @@ pub struct InputSize {
 /// The same as [`crate::lake::check`].
 pub fn history(location: &Location, stores: &Stores, cancel: &Cancel) -> Result<LakeHistory> {
     let (storage, head) = open_newest(location, stores)?;
-    let newest = head.record.version;
+    let newest = head.record;
+    let mut damaged = Vec::new();
     let mut history = LakeHistory { location: storage.shown(""), versions: Vec::new(), damaged: Vec::new() };
-    for version in newest.saturating_sub(KEPT_VERSIONS - 1).max(1)..=newest {
+    let mut add = |record: &CommitRecord| -> Result<()> {
+        let marker = commit_log::marker(&*storage, record)?;
+        history.versions.push(PastVersion::new(record, marker));
+        Ok(())
+    };
+    for version in newest.version.saturating_sub(KEPT_VERSIONS - 1).max(1)..newest.version {
         cancel.check()?;
         match commit_log::record(&*storage, version) {
-            Ok(Some(record)) => {
-                let marker = commit_log::marker(&*storage, &record)?;
-                history.versions.push(PastVersion::new(&record, marker));
-            }
+            Ok(Some(record)) => add(&record)?,
             Ok(None) => {}
-            Err(error) if error.kind() == ErrorKind::Protocol && version < newest => history.damaged.push(version),
+            Err(error) if error.kind() == ErrorKind::Protocol => damaged.push(version),
             Err(error) => return Err(error),
         }
     }
+    add(&newest)?;
+    history.damaged = damaged;
     Ok(history)
 }
 

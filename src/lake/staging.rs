@@ -9,11 +9,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::config::{Config, TableFormat, column_names};
+use crate::config::{Config, TableFormat};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::checkpoint::StateFile;
 use crate::lake::commit::{Published, Staged};
-use crate::lake::commit_record::{CommitRecord, FileRecord, must_be_apart, sha256, stage_of, state_path};
+use crate::lake::commit_record::{
+    CommitRecord, FileRecord, must_be_apart, names_of_columns, sha256, stage_of, state_path,
+};
 use crate::lake::iceberg::IcebergTables;
 use crate::lake::open::Lake;
 use crate::lake::staged_table::{NextVersion, StagedTable, Takeover};
@@ -249,8 +251,7 @@ impl Stage {
             self.storage.seal()?;
         }
         let head = self.lake.head.as_ref();
-        let names = |head: &CommitRecord| column_names(head.options.get("column_names").map_or("", String::as_str));
-        let known_columns = head.map(names).transpose()?;
+        let known_columns = head.map(|head| names_of_columns(&head.options)).transpose()?;
         let next = NextVersion {
             version: head.map_or(1, |head| head.version + 1),
             run: &self.run,

@@ -91,9 +91,10 @@ fn next(generator: &Bound<'_, PyAny>, contents: Option<Vec<Option<Vec<u8>>>>) ->
 
 fn failed(py: Python<'_>, exception: &PyErr) -> Error {
     errors::from_exception(py, exception, |cause| {
-        Error::new(ErrorKind::Retry, "the metadata of the Iceberg tables could not be made")
-            .cause(cause)
-            .hint("run again, or run `sparkify-lake recover`; if it fails again, report it with the versions of pyiceberg and sparkify-lake")
+        Error::new(ErrorKind::Retry, "the metadata of the Iceberg tables could not be made").cause(cause).hint(
+            "run again, or run `sparkify-lake recover`; if it fails again, report it with the versions of pyiceberg \
+                 and sparkify-lake",
+        )
     })
 }
 

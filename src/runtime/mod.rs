@@ -1,4 +1,5 @@
-//! Cancellation, progress, threads, clock, executor and writer of metadata. [`context::Context`] passes them to every phase of a run.
+//! Cancellation, progress, threads, clock, executor and writer of metadata. [`context::Context`] passes them to every
+//! phase of a run.
 
 pub mod cancel;
 pub mod clock;

@@ -1,6 +1,6 @@
 """Sends the events of a run with the official client of OpenLineage, which finds its own configuration.
 
-Invariant: nothing of OpenLineage is imported unless it is configured; and no failure here makes a run fail.
+Invariant: no failure here makes a run fail.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sparkify_lake import _engine
 from sparkify_lake.errors import SparkifyLakeError
 from sparkify_lake.lineage.datasets import PRODUCER, Lineage, lineage_of, name_of, planned_lineage
-from sparkify_lake.settings.environment import has_openlineage, openlineage_job
+from sparkify_lake.settings.environment import openlineage_job
 
 if TYPE_CHECKING:
     from openlineage.client import OpenLineageClient
@@ -27,6 +27,8 @@ MAX_WAIT_SECONDS = 10.0
 def reported(config: Config, run: Callable[[], RunReport]) -> RunReport:
     """Runs, and sends START, then COMPLETE, FAIL (an error) or ABORT (a signal).
 
+    This imports the client, so it is only for processes in which OpenLineage is configured.
+
     Args:
         config: The settings of the run.
         run: Runs the job.
@@ -34,7 +36,7 @@ def reported(config: Config, run: Callable[[], RunReport]) -> RunReport:
     Returns:
         The report of the run.
     """
-    events = _events(config) if has_openlineage() else None
+    events = _events(config)
     if events is None:
         return run()
     try:

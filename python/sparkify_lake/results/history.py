@@ -14,6 +14,7 @@ from sparkify_lake.render.html_report import document, heading, section, warning
 from sparkify_lake.render.text_table import TextTable, format_bytes, format_count
 from sparkify_lake.results import history_page
 from sparkify_lake.results.history_parts import PastVersion, Trends, duration, share_of_matches, short_time
+from sparkify_lake.results.report_page import plays_over_time
 from sparkify_lake.results.result import JsonData, Result
 
 
@@ -69,7 +70,8 @@ class History(Result):
         yield history_page.newest_part(newest)
         yield section("Versions", history_page.versions_part(self.versions))
         if self.trends is not None and self.trends.plays:
-            yield history_page.plays_section(self.trends.plays, self.trends.unit)
+            unit = self.trends.unit
+            yield section(f"Plays per {unit}", *plays_over_time(self.trends.plays, unit))
         if self.trends is not None and self.trends.levels:
             yield history_page.levels_section(self.trends.levels, self.trends.unit)
         yield section("All versions", history_page.table_part(self.versions))

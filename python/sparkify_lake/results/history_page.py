@@ -11,7 +11,6 @@ from sparkify_lake.render.charts import ChartColumn, Markup, columns_over_time, 
 from sparkify_lake.render.html_report import Tile, section, tiles, titled
 from sparkify_lake.render.small_multiples import Measure, small_multiples
 from sparkify_lake.render.text_table import format_bytes, format_count, format_seconds
-from sparkify_lake.results.highlights import Period
 from sparkify_lake.results.history_parts import (
     LevelPeriod,
     PastVersion,
@@ -73,24 +72,6 @@ def _measures(versions: Sequence[PastVersion]) -> list[Measure]:
             texts=[format_bytes(sum(size.bytes for size in one.input.values())) for one in versions],
         ),
     ]
-
-
-def plays_section(periods: Sequence[Period], unit: str) -> Markup:
-    """Draws plays over time."""
-    columns = [
-        ChartColumn(
-            start=one.start,
-            height=one.plays,
-            lower=one.paid,
-            label=f"{one.start}: {format_count(one.plays)} plays, {format_count(one.paid)} paid",
-        )
-        for one in periods
-    ]
-    return section(
-        f"Plays per {unit}",
-        columns_over_time(columns, f"plays per {unit}"),
-        legend(("paid", "first"), ("free", "second"), (f"one column per {unit}, UTC", "none")),
-    )
 
 
 def levels_section(periods: Sequence[LevelPeriod], unit: str) -> Markup:

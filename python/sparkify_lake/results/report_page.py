@@ -19,7 +19,7 @@ from sparkify_lake.render.charts import (
 )
 from sparkify_lake.render.html_report import Tile, path_note, section, side_by_side, tiles, titled
 from sparkify_lake.render.text_table import format_bytes, format_count, format_seconds
-from sparkify_lake.results.highlights import Favorite, Highlights
+from sparkify_lake.results.highlights import Favorite, Highlights, Period
 from sparkify_lake.results.report_parts import (
     BadFile,
     PlayCounts,
@@ -56,15 +56,6 @@ def summary(
 
 def plays_section(highlights: Highlights) -> Markup:
     """Draws plays over time and by level, and the most played songs and artists."""
-    over_time = [
-        ChartColumn(
-            start=period.start,
-            height=period.plays,
-            lower=period.paid,
-            label=f"{period.start}: {format_count(period.plays)} plays, {format_count(period.paid)} paid",
-        )
-        for period in highlights.periods
-    ]
     total = sum(level.plays for level in highlights.levels)
     levels = [
         Bar(
@@ -88,10 +79,26 @@ def plays_section(highlights: Highlights) -> Markup:
     ]
     return section(
         f"Plays per {highlights.unit}",
-        columns_over_time(over_time, f"plays per {highlights.unit}"),
-        legend(("paid", "first"), ("free", "second"), (f"one column per {highlights.unit}, UTC", "none")),
+        *plays_over_time(highlights.periods, highlights.unit),
         titled("Free and paid", bars(levels, total)),
         side_by_side(favorites),
+    )
+
+
+def plays_over_time(periods: Sequence[Period], unit: str) -> tuple[Markup, Markup]:
+    """Draws plays over time, and returns the chart and its legend."""
+    columns = [
+        ChartColumn(
+            start=one.start,
+            height=one.plays,
+            lower=one.paid,
+            label=f"{one.start}: {format_count(one.plays)} plays, {format_count(one.paid)} paid",
+        )
+        for one in periods
+    ]
+    return (
+        columns_over_time(columns, f"plays per {unit}"),
+        legend(("paid", "first"), ("free", "second"), (f"one column per {unit}, UTC", "none")),
     )
 
 

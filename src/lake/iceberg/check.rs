@@ -1,35 +1,34 @@
 //! Compares the Iceberg tables with the commit log.
 
 use crate::error::Result;
-use crate::lake::check::{LakeCheck, Problem, open_newest};
+use crate::lake::check::{CheckedLake, LakeCheck, Problem};
 use crate::lake::iceberg::request::request;
 use crate::lake::iceberg::{IcebergTables, PublishedTable, TableMetadata, commit_path, published, url_of};
 use crate::lake::storage::LakeStorage;
 use crate::location::Location;
 use crate::runtime::iceberg_writer::IcebergWriter;
-use crate::s3::stores::Stores;
 
 /// Adds to the result of a check what is wrong with the Iceberg tables; returns whether there are any.
 ///
 /// # Errors
-/// The same as [`crate::lake::check`], and those of the writer.
+/// Any storage error, and those of the writer.
 pub(crate) fn add_problems(
     check: &mut LakeCheck,
+    CheckedLake { storage, head }: &CheckedLake,
     location: &Location,
-    stores: &Stores,
     writer: Option<&dyn IcebergWriter>,
 ) -> Result<bool> {
-    let (storage, head) = open_newest(location, stores)?;
+    let storage = &**storage;
     let tables = published(&head.record);
     if !head.is_published || tables.is_empty() {
         return Ok(false);
     }
-    let known = IcebergTables::read(&*storage, url_of(location)?)?;
+    let known = IcebergTables::read(storage, url_of(location)?)?;
     let nothing = TableMetadata::default();
     let mut found = Vec::new();
     for table in tables.values() {
         let metadata = known.tables.get(&table.table).unwrap_or(&nothing);
-        if let Some(what) = problem(&*storage, table, metadata, &known.url, writer)? {
+        if let Some(what) = problem(storage, table, metadata, &known.url, writer)? {
             found.push(Problem { path: commit_path(table.table, metadata.commit), what });
         }
     }

@@ -179,13 +179,28 @@ pub(crate) fn url_of(location: &Location) -> Result<String> {
         }
         Location::Object(path) => path.to_string(),
     };
-    if url.contains(['#', '?']) {
-        return Err(Error::new(ErrorKind::Configuration, "Iceberg tables cannot be published at this location")
-            .cause("in a URL, # and ? end the path")
-            .hint("use --formats delta; or write the lake to a location without # and ?")
-            .context("path", url));
-    }
+    must_be_in_url(&url)?;
     Ok(url)
+}
+
+/// Refuses a location with a character that ends the path of a URL.
+fn must_be_in_url(location: &str) -> Result<()> {
+    if !location.contains(['#', '?']) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Configuration, "Iceberg tables cannot be published at this location")
+        .cause("in a URL, # and ? end the path")
+        .hint("use --formats delta; or write the lake to a location without # and ?")
+        .context("path", location))
+}
+
+/// Refuses a run that cannot publish Iceberg tables, before it writes anything.
+///
+/// # Errors
+/// [`ErrorKind::Configuration`] when there is no writer, or the location cannot be in a URL.
+pub(crate) fn must_be_possible(location: &Location, writer: Option<&dyn IcebergWriter>) -> Result<()> {
+    required(writer)?;
+    must_be_in_url(&location.to_string())
 }
 
 /// Whether a table of a local lake is published as an Iceberg table.
@@ -197,7 +212,7 @@ pub(super) fn is_published(root: &Path, table: Table) -> bool {
 ///
 /// # Errors
 /// [`ErrorKind::Configuration`] when there is none.
-pub(crate) fn required(writer: Option<&dyn IcebergWriter>) -> Result<&dyn IcebergWriter> {
+fn required(writer: Option<&dyn IcebergWriter>) -> Result<&dyn IcebergWriter> {
     writer.ok_or_else(|| {
         Error::new(ErrorKind::Configuration, "the table format iceberg needs the package pyiceberg")
             .cause("it is not installed")

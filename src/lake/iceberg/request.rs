@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::config::column_names;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::commit_record::sha256;
+use crate::lake::commit_record::{names_of_columns, sha256};
 use crate::lake::iceberg::{PublishedTable, TableMetadata, home};
 use crate::lake::table_record::FileRecord;
 use crate::tables::partition_path;
@@ -36,7 +35,7 @@ pub(super) fn request(
     url: &str,
     begins_again: bool,
 ) -> Result<Value> {
-    let columns = column_names(table.options.get("column_names").map_or("", String::as_str))?;
+    let columns = names_of_columns(table.options)?;
     let name = |column: &'static str| columns.get(table.table, column).to_owned();
     let fields = table.table.fields().iter().map(|field| (name(field.name), field.kind.name()));
     let files = &table.record.files;

@@ -108,6 +108,24 @@ def test_an_optional_table_is_found_if_a_run_selected_it(source: Path) -> None:
     assert alone.users_history.collect().equals(lake.users_history.collect())
 
 
+@pytest.mark.parametrize("table", ["songs", "users_history"])
+def test_a_table_takes_one_look_at_the_lake(
+    source: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    sparkify_lake.run(source, "lake", tables=list(SCHEMA), quiet=True)
+    lake = sparkify_lake.open_lake("lake")
+    looks: list[bool] = []
+    find_tables = _engine.find_tables
+
+    def counted(config: Any, *, optional: bool = False) -> Any:
+        looks.append(optional)
+        return find_tables(config, optional=optional)
+
+    monkeypatch.setattr(_engine, "find_tables", counted)
+    assert lake[table].collect().height > 0
+    assert looks == [table == "users_history"]
+
+
 def test_a_missing_lake_and_a_missing_table_are_errors(source: Path) -> None:
     with pytest.raises(sparkify_lake.NoInputError, match="there is no lake at nowhere"):
         sparkify_lake.open_lake("nowhere")

@@ -10,7 +10,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -90,16 +90,23 @@ class CrashTest:
         assert contents(seen) == held[new], where
 
 
-@pytest.fixture(scope="module")
-def crash(seaweedfs: Server) -> Iterator[CrashTest]:
+@contextmanager
+def crash_test(server: Server, **settings: str) -> Iterator[CrashTest]:
+    """Makes a crash test on a server; its processes have these variables of the environment."""
     with scratch_folder() as folder, ExitStack() as stack:
-        bucket = new_bucket(seaweedfs)
-        proxy = stack.enter_context(Proxy(seaweedfs.address))
-        env = {**home(folder), **seaweedfs.keys.environment}
+        bucket = new_bucket(server)
+        proxy = stack.enter_context(Proxy(server.address))
+        env = {**home(folder), **server.keys.environment, **settings}
         fork_servers = (stack.enter_context(ForkServer(env=env)), stack.enter_context(ForkServer(env=env)))
         versions = Versions.make(folder, fork_servers[0], 3, songs=6, plays=16)
         (folder / "seen").mkdir()
         yield CrashTest(folder / "seen", bucket, proxy, fork_servers, versions)
+
+
+@pytest.fixture(scope="module")
+def crash(seaweedfs: Server) -> Iterator[CrashTest]:
+    with crash_test(seaweedfs) as made:
+        yield made
 
 
 @pytest.mark.parametrize("moment", ["call", "call after"], ids=["before", "after"])

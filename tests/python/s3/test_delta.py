@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,12 @@ from deltalake import DeltaTable
 
 import sparkify_lake
 from s3 import test_crashes
-from s3.test_crashes import CrashTest
-from support.crash_harness import ForkServer, Versions, scratch_folder
+from s3.test_crashes import CrashTest, crash_test
 from support.generate_inputs import write_input
 from support.generate_records import play, song, song_of_each_artist
 from support.lake_files import FOLDERS
 from support.rounds import Rounds
-from support.s3_jobs import home, new_bucket, options
-from support.s3_proxy import Proxy
+from support.s3_jobs import options
 from support.s3_servers import Bucket, Server
 
 pytestmark = pytest.mark.timeout(900)
@@ -28,14 +25,8 @@ pytestmark = pytest.mark.timeout(900)
 @pytest.fixture(scope="module")
 def crash(seaweedfs: Server) -> Iterator[CrashTest]:
     """As the fixture of `test_crashes.py`; the tables are also Delta tables."""
-    with scratch_folder() as folder, ExitStack() as stack:
-        bucket = new_bucket(seaweedfs)
-        proxy = stack.enter_context(Proxy(seaweedfs.address))
-        env = {**home(folder), **seaweedfs.keys.environment, "SPARKIFY_FORMATS": "delta"}
-        fork_servers = (stack.enter_context(ForkServer(env=env)), stack.enter_context(ForkServer(env=env)))
-        versions = Versions.make(folder, fork_servers[0], 3, songs=6, plays=16)
-        (folder / "seen").mkdir()
-        yield CrashTest(folder / "seen", bucket, proxy, fork_servers, versions)
+    with crash_test(seaweedfs, SPARKIFY_FORMATS="delta") as made:
+        yield made
 
 
 def test_tables_in_a_bucket_are_read_with_deltalake(weed_bucket: Bucket, tmp_path: Path) -> None:

@@ -306,15 +306,27 @@ def test_the_requests_of_a_watch(weed_bucket: Bucket, proxy: Proxy, data: Data) 
 
 @pytest.mark.timeout(60)
 def test_the_requests_of_a_history(weed_bucket: Bucket, proxy: Proxy, data: Data) -> None:
-    """A history reads the format, and the record and the marker of each version; the newest ones twice."""
+    """A history reads the format, and the record and the marker of each version; the newest marker twice."""
     bucket, where = weed_bucket, {**options(proxy), **weed_bucket.server.keys.arguments}
     bucket.upload(data.input, "in")
     report = run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
     proxy.clear()
     found = sparkify_lake.history(bucket.url("lake"), **where)
-    assert proxy.count() == {"LIST": 1, "GET": 3 + 2 * len(found.versions)}
+    assert proxy.count() == {"LIST": 1, "GET": 2 + 2 * len(found.versions)}
     (version,) = found.versions
     assert version.is_published and version.seconds is not None
     assert {name: size.rows for name, size in version.tables.items()} == {
         table["name"]: table["rows"] for table in report["tables"]
     }
+
+
+@pytest.mark.timeout(60)
+def test_a_check_reads_the_newest_record_once(weed_bucket: Bucket, proxy: Proxy, data: Data) -> None:
+    """So the checks of the files and of the table formats are about the same version."""
+    bucket, where = weed_bucket, {**options(proxy), **weed_bucket.server.keys.arguments}
+    bucket.upload(data.input, "in")
+    run_through(bucket, proxy, bucket.url("in"), bucket.url("lake"))
+    proxy.clear()
+    assert sparkify_lake.check(bucket.url("lake"), **where).exit_code == 0
+    reads = {key: times for key, times in proxy.keys("GET").items() if key.startswith("lake/_etl/log/")}
+    assert list(reads.values()) == [1]
