@@ -100,8 +100,8 @@ impl Metric {
     fn from_name(name: &str) -> Result<Self, String> {
         let names: Vec<&str> = name.split('.').map(str::trim).collect();
         let table = |name: &str| {
-            Table::from_name(name)
-                .ok_or_else(|| format!("the tables are songs, artists, users, time and songplays; {TAKES}"))
+            let known = || Table::ALL.map(Table::name).join(", ");
+            Table::from_name(name).ok_or_else(|| format!("the tables are {}; {TAKES}", known()))
         };
         match names.as_slice() {
             ["songplays", "match_rate"] => Ok(Self::MatchRate),

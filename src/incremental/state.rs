@@ -132,7 +132,8 @@ fn load(state: StateReader<'_>, file: Option<&StateFile>) -> StateResult<Bytes> 
 }
 
 /// Stages the state files of a run and returns its state. `saved` is the part of the earlier state that is still
-/// valid; `records` are all song records, `users` all users and `history` all periods of their levels, if they have changed.
+/// valid; `records` are all song records, `users` all users and `history` all periods of their levels, if they have
+/// changed.
 ///
 /// # Errors
 /// Storage errors.

@@ -36,7 +36,8 @@ const BUCKET_BITS: u32 = 16;
 /// A slice ends when it has at least this many plays; it becomes one row group.
 const MIN_SLICE_PLAYS: u64 = 131_072;
 
-/// The number of plays per span of about a minute with events, by the start of the span. Slices are made from it. A span at the end
+/// The number of plays per span of about a minute with events, by the start of the span. Slices are made from it. A
+/// span at the end
 /// of a month has two entries, so the slices of a month do not depend on the other months of the run.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram(BTreeMap<i64, u64>);

@@ -93,6 +93,21 @@ def test_links_between_documents_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_the_files_that_answer_questions_exist() -> None:
+    """Paths are relative to `src/`, to the root, or to the file before them in the same answer."""
+    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## Where is …?")[2].partition("\n## ")[0]
+    named, missing = 0, []
+    for answer in re.findall(r"^\|[^|]+\?[^|]*\|(.+)\|$", section, flags=re.MULTILINE):
+        folders = [ROOT / "src", ROOT]
+        for path in re.findall(r"`([\w./]+(?:\.rs|\.py|\.md|/))`", answer):
+            named += 1
+            found = [folder / path for folder in folders if (folder / path).exists()]
+            missing += [path] if not found else []
+            folders += [found[0] if found[0].is_dir() else found[0].parent] if found else []
+    assert missing == []
+    assert named > 40
+
+
 def anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import sparkify_lake
 from support.generate_inputs import write_input
-from support.generate_records import play, song, song_of_each_artist
+from support.generate_records import Record, play, song, song_of_each_artist
 from support.lake_files import FOLDERS
 
 NESTED = {table: f"{table}/{table}.parquet" for table in FOLDERS}
@@ -17,14 +18,10 @@ NESTED = {table: f"{table}/{table}.parquet" for table in FOLDERS}
 class GrowingInput:
     """An input whose log files arrive in sequence, and its lake."""
 
-    def __init__(self, folder: Path, lake: str = "lake") -> None:
+    def __init__(self, folder: Path, lake: str = "lake", events: Sequence[Record] | None = None) -> None:
         self.input, self.lake = folder / "in", folder / lake
-        write_input(
-            self.input,
-            [*song_of_each_artist(), *map(song, range(30))],
-            [play(seed) for seed in range(200)],
-            3,
-        )
+        events = [play(seed) for seed in range(200)] if events is None else events
+        write_input(self.input, [*song_of_each_artist(), *map(song, range(30))], events, 3)
         self.late = folder / "late"
         shutil.copytree(self.input / "log_data", self.late)
         self.logs = sorted(file for file in self.late.rglob("*") if file.is_file())
@@ -32,6 +29,7 @@ class GrowingInput:
     def keep(self, count: int) -> None:
         """Makes the first log files the whole input."""
         shutil.rmtree(self.input / "log_data")
+        (self.input / "log_data").mkdir()
         for file in self.logs[:count]:
             target = self.input / "log_data" / file.relative_to(self.late)
             target.parent.mkdir(parents=True, exist_ok=True)
