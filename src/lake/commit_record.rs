@@ -295,7 +295,7 @@ pub(crate) fn state_path(name: &str) -> String {
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] when they are invalid.
-pub(in crate::lake) fn names_of_columns(options: &BTreeMap<String, String>) -> Result<ColumnNames> {
+pub(super) fn names_of_columns(options: &BTreeMap<String, String>) -> Result<ColumnNames> {
     column_names(options.get("column_names").map_or("", String::as_str))
 }
 
