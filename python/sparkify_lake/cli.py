@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from sparkify_lake import _engine, diagnostics, jobs
+from sparkify_lake import _engine, jobs
 from sparkify_lake.cli_arguments import (
     FILE_COMMANDS,
     OWN_FLAGS,
@@ -125,6 +125,8 @@ def _run_command(words: Sequence[str]) -> int:
     for positional in POSITIONALS[command]:
         _merge_positional(positional, given)
     if command in ("check", "recover", "status"):
+        from sparkify_lake import diagnostics
+
         config = resolve(command, given, as_flags=True)
         with _log_on_stderr(config):
             if command == "status":
@@ -153,6 +155,8 @@ def _merge_positional(positional: str, given: dict[str, Any]) -> None:
 
 
 def _doctor(given: dict[str, Any]) -> int:
+    from sparkify_lake import diagnostics
+
     location = given.pop("LOCATION")
     config = resolve("doctor", given, as_flags=True)
     with _log_on_stderr(config):
@@ -160,6 +164,7 @@ def _doctor(given: dict[str, Any]) -> int:
 
 
 def _history(given: dict[str, Any]) -> int:
+    from sparkify_lake import diagnostics
     from sparkify_lake.render.html_report import write_page
 
     file = given.pop("html")

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, NoReturn
 
 from sparkify_lake.errors import UsageError
@@ -99,7 +100,9 @@ def parser_for(command: Command) -> ArgumentParser:
     program = {"etl.py": "python etl.py", "__main__.py": "python -m sparkify_lake"}.get(
         started_as, "sparkify-lake"
     )
-    parser = ArgumentParser(prog=program, add_help=False, allow_abbrev=False)
+    # Without a width, argparse asks for the size of the terminal at each argument, and imports shutil for it.
+    formatter = partial(argparse.HelpFormatter, width=100)
+    parser = ArgumentParser(prog=program, add_help=False, allow_abbrev=False, formatter_class=formatter)
     parser.add_argument("-h", "--help", action="store_true")
     for positional in POSITIONALS[command]:
         parser.add_argument(positional, nargs="?")

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sparkify_lake.render.charts import Markup, table
 from sparkify_lake.render.text_table import TextTable, format_count, format_seconds
 
 # How many earlier versions the page displays.
@@ -81,12 +80,14 @@ def expectations_text(results: Sequence[ExpectationResult]) -> TextTable:
     )
 
 
-def expectations_part(results: Sequence[ExpectationResult]) -> Markup:
-    """Draws the results with the values of the last versions, the newest first."""
+def expectations_with_past(
+    results: Sequence[ExpectationResult],
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Returns the head and the rows of a table with the values of the last versions, the newest first."""
     versions = _versions(results)[:MAX_PAST_VERSIONS]
     head = ("expectation", "result", "value", *(f"version {version}" for version in versions))
     rows = [(one.expectation, _outcome(one), one.format(one.value), *_past(one, versions)) for one in results]
-    return table(head, rows, text_columns=("expectation", "result"))
+    return head, rows
 
 
 def _outcome(result: ExpectationResult) -> str:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sparkify_lake.render.charts import Markup
-from sparkify_lake.render.html_report import document, heading, section, warning
 from sparkify_lake.render.text_table import TextTable, format_bytes, format_count
-from sparkify_lake.results import history_page
 from sparkify_lake.results.history_parts import PastVersion, Trends, duration, share_of_matches, short_time
-from sparkify_lake.results.report_page import plays_over_time
 from sparkify_lake.results.result import JsonData, Result
+
+if TYPE_CHECKING:
+    from sparkify_lake.render.charts import Markup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -57,11 +56,17 @@ class History(Result):
 
     def to_html(self) -> str:
         """Returns the history as a complete HTML page that needs no other file."""
+        from sparkify_lake.render.html_report import document
+
         newest = self.versions[-1]
         title = f"sparkify-lake: history up to version {newest.version}, {newest.committed_at}"
         return document(title, self._page_parts())
 
     def _page_parts(self) -> Iterator[Markup]:
+        from sparkify_lake.render.html_report import heading, section, warning
+        from sparkify_lake.results import history_page
+        from sparkify_lake.results.report_page import plays_over_time
+
         newest = self.versions[-1]
         state = "" if newest.is_published else ", not published yet"
         time = f"{short_time(newest.committed_at)} UTC"

@@ -19,6 +19,7 @@ from sparkify_lake.render.charts import (
 )
 from sparkify_lake.render.html_report import Tile, path_note, section, side_by_side, tiles, titled
 from sparkify_lake.render.text_table import format_bytes, format_count, format_seconds
+from sparkify_lake.results.expectations import ExpectationResult, expectations_with_past
 from sparkify_lake.results.highlights import Favorite, Highlights, Period
 from sparkify_lake.results.report_parts import (
     BadFile,
@@ -181,6 +182,12 @@ def tables_part(tables: Mapping[str, TableReport]) -> Markup:
         for one in tables.values()
     ]
     return table(("table", *numbers, "size", "folder"), rows, text_columns=("table", "folder"))
+
+
+def expectations_part(results: Sequence[ExpectationResult]) -> Markup:
+    """Draws the results of the expectations, with the values of the last versions."""
+    head, rows = expectations_with_past(results)
+    return table(head, rows, text_columns=("expectation", "result"))
 
 
 def phases_part(phases: Sequence[StageReport]) -> Markup:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from sparkify_lake.render.charts import Markup
-from sparkify_lake.render.html_report import document, facts, heading, section, warning
 from sparkify_lake.render.text_table import (
     TextTable,
     format_bytes,
@@ -18,8 +16,7 @@ from sparkify_lake.render.text_table import (
     format_counts,
     format_seconds,
 )
-from sparkify_lake.results import report_page
-from sparkify_lake.results.expectations import ExpectationResult, expectations_part, expectations_text
+from sparkify_lake.results.expectations import ExpectationResult, expectations_text
 from sparkify_lake.results.highlights import Highlights
 from sparkify_lake.results.report_parts import (
     BadFile,
@@ -32,6 +29,9 @@ from sparkify_lake.results.report_parts import (
 )
 from sparkify_lake.results.request_cost import Requests, describe_requests
 from sparkify_lake.results.result import JsonData, Result, songs_first
+
+if TYPE_CHECKING:
+    from sparkify_lake.render.charts import Markup
 
 # How many quarantined records and bad files the text table names.
 MAX_EXAMPLES = 3
@@ -133,9 +133,15 @@ class RunReport(Result):
 
     def to_html(self) -> str:
         """Returns the report as a complete HTML page that needs no other file."""
+        from sparkify_lake.render.html_report import document
+
         return document(f"sparkify-lake: {self.state}, {self.started_at}", self._page_parts())
 
     def _page_parts(self) -> Iterator[Markup]:
+        # Most runs draw no page.
+        from sparkify_lake.render.html_report import facts, heading, section, warning
+        from sparkify_lake.results import report_page
+
         version = f", version {self.version}" if self.version is not None else ""
         paths = [] if self.output is None else [self.output + version]
         yield heading("sparkify-lake:", self.state, paths, [self.started_at])
@@ -151,7 +157,7 @@ class RunReport(Result):
         )
         yield section("Tables", report_page.tables_part(self.tables))
         if self.expectations:
-            yield section("Expectations", expectations_part(self.expectations))
+            yield section("Expectations", report_page.expectations_part(self.expectations))
         yield section("Time by phase", report_page.phases_part(self.stages))
         yield section("Run", facts(self._page_facts()))
 
