@@ -26,7 +26,7 @@ class Scene:
     def __init__(self, folder: Path, versions: Versions, report: dict[str, Any]) -> None:
         self.lake = folder / "lake"
         self.old = versions.lakes[0]
-        self.held: list[Contents] = versions.held
+        self.held: list[Contents] = list(versions.held)
         self.report = json.loads(json.dumps(report))
         self.settled = True
 
@@ -321,3 +321,14 @@ def test_every_injected_fault_is_found(scene: Scene, fault: str) -> None:
     inject(scene)
     found = faults(scene)
     assert any(re.search(re.escape(words), one) for one in found), found
+
+
+def test_the_record_after_a_loss_may_differ(scene: Scene) -> None:
+    """A lost file cannot be removed or replaced: one that is needed no more is left out, another is new."""
+    forget_removal(scene)
+    changed = scene.name(scene.file_of("user_table", changed=True))
+    folder, _, path = changed.partition("/")
+    scene.edit(2, lambda record: record["tables"][folder]["files"][path].pop("replaces"))
+    assert len(faults(scene)) == 2
+    lost = {*(scene.held[0].keys() - scene.held[1].keys()), changed}
+    assert check(scene.lake, versions=scene.held, settled=True, report=scene.report, lost=lost) == []

@@ -16,7 +16,7 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,7 @@ def check(
     settled: bool = False,
     bucket: bool = False,
     report: Mapping[str, Any] | None = None,
+    lost: Container[str] = (),
 ) -> list[str]:
     """The faults of a lake, as sentences.
 
@@ -80,11 +81,13 @@ def check(
         bucket: Whether the lake is from a bucket. There, stages stay, because their runs may still be
             working, and a table keeps its marker while it changes.
         report: The report of that run; its counts are compared with the record and the tables.
+        lost: Files of the version before the newest one that were not in place any more, for example because
+            a paused run had removed them.
     """
     faults = Faults()
     if not lake.is_dir():
         return ["there is no lake"]
-    records = _read_records(lake, faults)
+    records = _read_records(lake, faults, lost)
     done = _check_done_markers(lake, records, settled, faults)
     newest = max(records, default=0)
     _check_control_files(lake, _check_state_files(lake, records.get(newest), faults), settled, bucket, faults)
@@ -161,7 +164,7 @@ def _check_state_files(lake: Path, head: Mapping[str, Any] | None, faults: Fault
     return found
 
 
-def _read_records(lake: Path, faults: Faults) -> dict[int, Any]:
+def _read_records(lake: Path, faults: Faults, lost: Container[str]) -> dict[int, Any]:
     """The records of the commit log by version, each checked alone and against its predecessor."""
     records = {}
     for path in sorted((lake / "_etl" / "log").glob("*.json")):
@@ -182,12 +185,14 @@ def _read_records(lake: Path, faults: Faults) -> dict[int, Any]:
             faults.add(f"version {version} is missing from the commit log")
     for version, record in records.items():
         if version - 1 in records:
-            _check_successor(records[version - 1], record, faults)
+            _check_successor(records[version - 1], record, faults, lost if version == newest else ())
     return records
 
 
-def _check_successor(before: Mapping[str, Any], record: Mapping[str, Any], faults: Faults) -> None:
-    """Checks that the changes in a record fit the record before it."""
+def _check_successor(
+    before: Mapping[str, Any], record: Mapping[str, Any], faults: Faults, lost: Container[str]
+) -> None:
+    """Checks that the changes in a record fit the record before it, except for lost files."""
     version = record["version"]
     for folder, table in record["tables"].items():
         old = before["tables"].get(folder, {"files": {}})["files"]
@@ -196,10 +201,13 @@ def _check_successor(before: Mapping[str, Any], record: Mapping[str, Any], fault
                 faults.add(
                     f"version {version} keeps {folder}/{path}, but the version before has another file"
                 )
-            if "image" in file and ("replaces" in file) != (path in old):
+            was_there = path in old and f"{folder}/{path}" not in lost
+            if "image" in file and ("replaces" in file) != was_there:
                 faults.add(f"version {version} is wrong about the previous file at {folder}/{path}")
         for path in old:
-            if (path in table["removed"]) == (path in table["files"] or path in table.get("retained", {})):
+            is_kept = path in table["files"] or path in table.get("retained", {})
+            is_removed = path in table["removed"]
+            if (is_kept and is_removed) or not (is_kept or is_removed or f"{folder}/{path}" in lost):
                 faults.add(f"version {version} neither keeps nor removes {folder}/{path}, or does both")
 
 

@@ -171,6 +171,7 @@ class PausedRuns:
         if ended["code"] == 0 and not has_ended:
             assert ended["version"] == version, f"{where}: version {version} exists"
         seen = contents(self.seen(name))
+        lost = listed.keys() - seen.keys()
         self.ends[f"exit {ended['code']}"] += 1
         if seen == listed:
             self.ends["newest version in place"] += 1
@@ -183,6 +184,6 @@ class PausedRuns:
         assert mended["code"] == 0, f"{where}: the next run: {mended.get('error')}"
         folder = self.seen(name)
         assert contents(folder) == self.versions.held[following], where
-        faults = check(folder, settled=True, bucket=True)
+        faults = check(folder, settled=True, bucket=True, lost=lost)
         assert faults == [], f"{where}: {faults}"
         shutil.rmtree(folder)
