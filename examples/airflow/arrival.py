@@ -9,7 +9,7 @@ from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTim
 
 from sparkify_lake.airflow import SparkifyOperator
 
-QUEUE = os.environ.get("SPARKIFY_QUEUE", "https://sqs.eu-west-1.amazonaws.com/123456789012/sparkify-raw")
+QUEUE = os.environ.get("ARRIVALS_QUEUE", "https://sqs.eu-west-1.amazonaws.com/123456789012/sparkify-raw")
 
 # The trigger deletes the messages that it receives. A run compares the listing of the input with the last
 # version itself, so a duplicate message and a lost one do no harm.
