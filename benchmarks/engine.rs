@@ -64,7 +64,7 @@ impl Data {
         let (songs, logs) = (files(&folder.path().join("song_data")), files(&folder.path().join("log_data")));
         let mut partial = SongsPartial::default();
         for song in &songs {
-            decode_song(&mut Decoder::new(Limits::default()), song, &mut |song| partial.add(&song));
+            decode_song(&mut Decoder::new(Limits::default()), song, &mut |song| partial.add(song));
         }
         let index = SongIndex::new(partial.finish(), Match::TitleArtistDuration);
         let all_events = logs.concat();
@@ -114,7 +114,7 @@ fn shuffle(lines: &[u8]) -> Vec<u8> {
     shuffled
 }
 
-fn decode_song(decoder: &mut Decoder, bytes: &[u8], sink: &mut impl FnMut(Song<'_>)) {
+fn decode_song(decoder: &mut Decoder, bytes: &[u8], sink: &mut impl FnMut(&Song<'_>)) {
     decoder.songs(bytes, Framing::Values, &mut |decoded| match decoded {
         Decoded::Row(song) => sink(song),
         Decoded::Reject(reject) => panic!("{reject}"),
@@ -123,7 +123,7 @@ fn decode_song(decoder: &mut Decoder, bytes: &[u8], sink: &mut impl FnMut(Song<'
 
 fn decode_events(decoder: &mut Decoder, bytes: &[u8], sink: &mut impl FnMut(&Event<'_>)) {
     decoder.events(bytes, Framing::Values, &mut |decoded| match decoded {
-        Decoded::Row(event) => sink(&event),
+        Decoded::Row(event) => sink(event),
         Decoded::Reject(reject) => panic!("{reject}"),
     });
 }

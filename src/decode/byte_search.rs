@@ -1,12 +1,12 @@
-//! Searches for the next byte of a kind, eight bytes at a time.
+//! Searches for the next byte of a kind, several bytes at a time.
 //!
-//! Invariant: every search returns a position between the one that it gets and the length of the slice, and reads no
-//! byte twice.
+//! Invariant: every search returns a position between the one that it gets and the length of the slice.
+
+use wide::u8x16;
 
 /// The UTF-8 byte order mark.
 pub const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
-const LOW_BITS: u64 = u64::from_le_bytes([0x01; 8]);
 const HIGH_BITS: u64 = u64::from_le_bytes([0x80; 8]);
 
 const fn repeat(byte: u8) -> u64 {
@@ -25,32 +25,28 @@ fn first_marked(marks: u64) -> usize {
     (marks.trailing_zeros() / 8) as usize
 }
 
-/// Marks the bytes of `word` that end or interrupt a JSON string: quote, backslash, control characters.
+/// Bytes of a string that are searched at once.
+const BLOCK: usize = 16;
+
+/// Marks the bytes of a block that end or interrupt a JSON string (quote, backslash, control characters), one bit each.
 #[inline]
-fn string_marks(word: u64) -> u64 {
-    let quote = word ^ repeat(b'"');
-    let backslash = word ^ repeat(b'\\');
-    let quotes = quote.wrapping_sub(LOW_BITS) & !quote;
-    let backslashes = backslash.wrapping_sub(LOW_BITS) & !backslash;
-    let controls = word.wrapping_sub(repeat(0x20)) & !word;
-    (quotes | backslashes | controls) & HIGH_BITS
+fn string_stops(block: [u8; BLOCK]) -> i32 {
+    let block = u8x16::new(block);
+    let controls = block.min(u8x16::splat(0x1F)).cmp_eq(block);
+    (block.cmp_eq(u8x16::splat(b'"')) | block.cmp_eq(u8x16::splat(b'\\')) | controls).move_mask()
 }
 
 /// The position of the first quote, backslash or control character from `at` on, or the end.
 #[inline]
 pub fn string_stop(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(word) = word(bytes, at) {
-        let marks = string_marks(word);
-        if marks != 0 {
-            return at + first_marked(marks);
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
+        let stops = string_stops(*block);
+        if stops != 0 {
+            return at + stops.trailing_zeros() as usize;
         }
-        at += 8;
+        at += BLOCK;
     }
-    while let Some(&byte) = bytes.get(at)
-        && byte != b'"'
-        && byte != b'\\'
-        && byte >= 0x20
-    {
+    while bytes.get(at).is_some_and(|byte| !matches!(byte, b'"' | b'\\' | ..0x20)) {
         at += 1;
     }
     at
@@ -118,7 +114,7 @@ mod tests {
     fn word_search_matches_byte_search() {
         for byte in 0..=255u8 {
             for before in [b'a', 0x7f, 0x80, 0xff, 0x21, b'0', b'9'] {
-                for length in 0..20 {
+                for length in (0..20).chain(30..90) {
                     let mut bytes = vec![before; length];
                     bytes.push(byte);
                     bytes.extend([b'7'; 9]);

@@ -5,8 +5,8 @@ use crate::decode::reject_reason::Reason;
 /// A record that was not filtered.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Decoded<'r, T> {
-    /// A typed row.
-    Row(T),
+    /// A typed row; rows are large, so they are not copied.
+    Row(&'r T),
     /// A rejected record.
     Reject(Reject<'r>),
 }

@@ -123,7 +123,8 @@ fn other_page<'a>(reader: &mut MemberReader<'_, 'a>, limits: &Limits) -> Convers
     }
 }
 
-#[inline]
+#[expect(clippy::inline_always, reason = "an event is large, and would be copied when it is returned")]
+#[inline(always)]
 fn play<'a>(reader: &mut MemberReader<'_, 'a>, limits: &Limits) -> Result<Event<'a>, Fault> {
     reader.check_conflicts()?;
     reader.check_required(TS)?;

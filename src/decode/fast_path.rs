@@ -280,7 +280,8 @@ impl<S: RecordSchema> FastPath<S> {
 }
 
 /// Parses a scalar. Returns its token and its end.
-#[inline]
+#[expect(clippy::inline_always, reason = "runs for every value of every record")]
+#[inline(always)]
 fn parse_scalar(text: &str, at: usize) -> Option<(Token<'_>, usize)> {
     let bytes = text.as_bytes();
     match bytes.get(at)? {
@@ -301,7 +302,8 @@ fn parse_scalar(text: &str, at: usize) -> Option<(Token<'_>, usize)> {
 
 /// The position of the quote that ends a string whose content begins at `at`, and true if it contains escapes. Escapes
 /// of surrogates are left to the strict parser.
-#[inline]
+#[expect(clippy::inline_always, reason = "runs for nearly every value of every record")]
+#[inline(always)]
 fn string_end(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
     let mut escaped = false;
     loop {

@@ -59,10 +59,10 @@ where
     pub fn convert_object(&mut self, members: &Members<'_>, span: Range<usize>) {
         self.number_texts.clear();
         self.counts.read += 1;
-        match S::convert(members, self.limits, self.number_texts) {
+        match &S::convert(members, self.limits, self.number_texts) {
             Conversion::Row { row, coerced } => {
                 self.counts.rows += 1;
-                self.counts.coerced += u64::from(coerced);
+                self.counts.coerced += u64::from(*coerced);
                 (self.emit)(Decoded::Row(row));
             }
             Conversion::Filtered => self.counts.filtered += 1,
@@ -70,7 +70,7 @@ where
                 self.counts.filtered += 1;
                 (self.emit)(Decoded::Row(row));
             }
-            Conversion::Fault(fault) => self.emit_reject(fault, members, span),
+            Conversion::Fault(fault) => self.emit_reject(*fault, members, span),
         }
     }
 

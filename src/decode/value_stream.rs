@@ -25,7 +25,7 @@ pub struct ValueStream<'v, 'd, 'a, S: RecordSchema, F> {
     at: usize,
     /// The start of the next line that begins a record. No record extends past it.
     next_start: usize,
-    /// The start of the next NUL padding. No record extends past it.
+    /// The start of the next NUL padding before `next_start`, or that position. No record extends past it.
     next_padding: usize,
     /// This region has brackets that never close. They are searched for once only: a search for each broken value would
     /// take quadratic time.
@@ -49,9 +49,13 @@ where
         while at < chunk.len() {
             at = space_end(chunk, at);
             utf8.advance(chunk, at);
-            at = match fast.read_line(self.sink, utf8, at) {
-                Some(next) => next,
-                None => self.step(at),
+            at = if let Some(next) = fast.read_line(self.sink, utf8, at) {
+                next
+            } else {
+                let next = space_end(chunk, self.step(at));
+                // So the line feeds of the next lines are counted as these are read, not in a second pass.
+                self.sink.count_lines_to(next);
+                next
             };
         }
     }
@@ -71,7 +75,8 @@ where
             self.unbalanced = false;
         }
         if self.next_padding <= start {
-            self.next_padding = next_padding(chunk, start + 1);
+            // Most records that the fast path leaves are single ones: no more than the record is searched.
+            self.next_padding = next_padding(chunk, start + 1, self.next_start);
         }
         match first {
             b'{' => self.record(start),
@@ -88,7 +93,7 @@ where
 
     /// The bytes up to the position that no record extends past.
     fn region(&self) -> &'a [u8] {
-        self.sink.chunk.get(..self.next_start.min(self.next_padding)).unwrap_or_default()
+        self.sink.chunk.get(..self.next_padding).unwrap_or_default()
     }
 
     /// Skips white space and byte order marks.
@@ -229,10 +234,10 @@ where
     }
 }
 
-/// The start of the first NUL padding from `from` on, or the end of the chunk.
-fn next_padding(chunk: &[u8], from: usize) -> usize {
-    let found = memchr::memmem::find(chunk.get(from..).unwrap_or_default(), &NUL_PADDING);
-    found.map_or(chunk.len(), |at| from + at)
+/// The start of the first NUL padding from `from` to `end`, or the end.
+fn next_padding(chunk: &[u8], from: usize, end: usize) -> usize {
+    let found = memchr::memmem::find(chunk.get(from..end).unwrap_or_default(), &NUL_PADDING);
+    found.map_or(end, |at| from + at)
 }
 
 /// The line break at which decoding continues after a broken value that began at `start`: the first one whose next line

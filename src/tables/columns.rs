@@ -25,6 +25,7 @@ impl Presence {
     }
 
     /// Adds a row.
+    #[inline]
     pub fn push(&mut self, present: bool) {
         if !present && self.levels.is_none() {
             self.levels = Some(vec![1; self.rows]);

@@ -31,14 +31,21 @@ const NO_NUMBER: u64 = u64::MAX;
 struct Slot {
     hash: u64,
     id: u32,
+    /// Where the tuple begins in [`Interner::bytes`], so that a lookup need not read [`Interner::ends`]; [`FAR`] after
+    /// 4 GiB.
+    start: u32,
 }
 
-/// A queued tuple: its hash, the end of its bytes, and the id of a stored tuple with the same hash.
+/// The start of a tuple that has to be looked up.
+const FAR: u32 = u32::MAX;
+
+/// A queued tuple.
 #[derive(Clone, Copy, Debug)]
-struct Queued {
-    hash: u64,
-    end: usize,
-    candidate: u32,
+enum Queued {
+    /// The id of a tuple that is known to be the same.
+    Known(u32),
+    /// Its hash, the end of its bytes, and the id and the start of a stored tuple with the same hash.
+    Unknown { hash: u64, end: usize, candidate: u32, start: u32 },
 }
 
 /// The result of a lookup.
@@ -63,23 +70,47 @@ pub struct Interner<const N: usize> {
 }
 
 impl<const N: usize> Interner<N> {
-    /// Adds a tuple to the queue for [`Self::settle`].
-    pub fn queue(&mut self, fields: &[Option<Text<'_>>; N], number: Option<f64>) {
+    /// Adds a tuple to the queue for [`Self::settle`]. If it equals the stored tuple with the id `guess`, it is neither
+    /// copied nor hashed.
+    #[inline]
+    pub fn queue(&mut self, fields: &[Option<Text<'_>>; N], number: Option<f64>, guess: Option<u32>) {
+        match guess.filter(|id| self.is_same(*id, fields, number)) {
+            Some(id) => self.queue.push(Queued::Known(id)),
+            None => self.queue_copy(fields, number),
+        }
+    }
+
+    /// Returns true if the stored tuple with this id has the given contents.
+    #[inline]
+    fn is_same(&self, id: u32, fields: &[Option<Text<'_>>; N], number: Option<f64>) -> bool {
+        let Some((words, rest)) = self.bytes(id).and_then(|tuple| tuple.split_at_checked(N * WORD_BYTES)) else {
+            return false;
+        };
+        let Some((bits, mut texts)) = rest.split_first_chunk::<NUMBER_BYTES>() else { return false };
+        let (words, _) = words.as_chunks::<WORD_BYTES>();
+        *bits == number.map_or(NO_NUMBER, f64::to_bits).to_le_bytes()
+            && fields.iter().zip(words).all(|(field, stored)| {
+                if header_word(*field).to_le_bytes() != *stored {
+                    return false;
+                }
+                let text = field.map_or("", |text| text.raw()).as_bytes();
+                let Some((stored, rest)) = texts.split_at_checked(text.len()) else { return false };
+                texts = rest;
+                stored == text
+            })
+    }
+
+    fn queue_copy(&mut self, fields: &[Option<Text<'_>>; N], number: Option<f64>) {
         let start = self.queued.len();
         for field in fields {
-            let word = field.map_or(0, |text| {
-                // The decoder limits texts to 1 MiB.
-                let length = u32::try_from(text.raw().len()).unwrap_or(u32::MAX >> 2);
-                ((length << 1) | u32::from(text.is_escaped())) + 1
-            });
-            self.queued.extend_from_slice(&word.to_le_bytes());
+            self.queued.extend_from_slice(&header_word(*field).to_le_bytes());
         }
         self.queued.extend_from_slice(&number.map_or(NO_NUMBER, f64::to_bits).to_le_bytes());
         for text in fields.iter().flatten() {
             self.queued.extend_from_slice(text.raw().as_bytes());
         }
         let hash = self.hasher.hash_one(self.queued.get(start..).unwrap_or_default());
-        self.queue.push(Queued { hash, end: self.queued.len(), candidate: 0 });
+        self.queue.push(Queued::Unknown { hash, end: self.queued.len(), candidate: 0, start: FAR });
     }
 
     /// Looks up all tuples of the queue and adds the new ones. `found` gets one entry per tuple, in order; ids count up
@@ -89,19 +120,28 @@ impl<const N: usize> Interner<N> {
         // Each step is made for all tuples before the next one. The tuples are independent, so their waits for memory
         // overlap.
         for queued_tuple in &mut self.queue {
-            let slot = self.table.find(queued_tuple.hash, |slot| slot.hash == queued_tuple.hash);
-            queued_tuple.candidate = slot.map_or(u32::MAX, |slot| slot.id);
+            if let Queued::Unknown { hash, candidate, start, .. } = queued_tuple
+                && let Some(slot) = self.table.find(*hash, |slot| slot.hash == *hash)
+            {
+                (*candidate, *start) = (slot.id, slot.start);
+            }
         }
         let (queue, queued) = (std::mem::take(&mut self.queue), std::mem::take(&mut self.queued));
         let mut start = 0;
         for queued_tuple in &queue {
-            let tuple = queued.get(start..queued_tuple.end).unwrap_or_default();
-            start = queued_tuple.end;
-            let is_known = self.bytes(queued_tuple.candidate) == Some(tuple);
-            found.push(if is_known {
-                Interned { id: queued_tuple.candidate, is_new: false }
-            } else {
-                self.find_or_add(queued_tuple.hash, tuple)
+            found.push(match *queued_tuple {
+                Queued::Known(id) => Interned { id, is_new: false },
+                Queued::Unknown { hash, end, candidate, start: stored } => {
+                    let tuple = queued.get(start..end).unwrap_or_default();
+                    start = end;
+                    // The header has all lengths, so a tuple that begins like this one ends like it.
+                    let stored = self.bytes.get(stored as usize..).filter(|_| stored != FAR).unwrap_or_default();
+                    if stored.starts_with(tuple) {
+                        Interned { id: candidate, is_new: false }
+                    } else {
+                        self.find_or_add(hash, tuple)
+                    }
+                }
             });
         }
         (self.queue, self.queued) = (queue, queued);
@@ -114,16 +154,17 @@ impl<const N: usize> Interner<N> {
             return Interned { id: slot.id, is_new: false };
         }
         let id = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
+        let start = u32::try_from(self.bytes.len()).unwrap_or(FAR);
         self.bytes.extend_from_slice(tuple);
         self.ends.push(self.bytes.len());
-        self.table.insert_unique(hash, Slot { hash, id }, |slot| slot.hash);
+        self.table.insert_unique(hash, Slot { hash, id, start }, |slot| slot.hash);
         Interned { id, is_new: true }
     }
 
     /// Looks up one tuple without a batch.
     pub fn intern(&mut self, fields: &[Option<Text<'_>>; N], number: Option<f64>) -> Interned {
         let mut found = Vec::with_capacity(1);
-        self.queue(fields, number);
+        self.queue(fields, number, None);
         self.settle(&mut found);
         found.pop().unwrap_or_default()
     }
@@ -192,9 +233,49 @@ impl<const N: usize> Interner<N> {
     }
 }
 
+/// The word of a field in the header of a tuple.
+#[inline]
+fn header_word(field: Option<Text<'_>>) -> u32 {
+    field.map_or(0, |text| {
+        // The decoder limits texts to 1 MiB.
+        let length = u32::try_from(text.raw().len()).unwrap_or(u32::MAX >> 2);
+        ((length << 1) | u32::from(text.is_escaped())) + 1
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_guess_never_changes_an_id(
+            tuples in prop::collection::vec(
+                (prop::option::of("[ab]{0,2}"), any::<bool>(), prop::option::of("[ab]{0,2}"),
+                 prop::option::of(0_u8..2), prop::option::of(0_u32..12)),
+                1..80,
+            ),
+            batch in 1_usize..9,
+        ) {
+            let (mut guessing, mut plain) = (Interner::<2>::default(), Interner::<2>::default());
+            let (mut with_guesses, mut without) = (Vec::new(), Vec::new());
+            for batch in tuples.chunks(batch) {
+                for (first, is_escaped, second, number, guess) in batch {
+                    let fields = [
+                        first.as_deref().map(|text| Text::from_json(text, *is_escaped)),
+                        second.as_deref().map(|text| Text::from_json(text, false)),
+                    ];
+                    guessing.queue(&fields, number.map(f64::from), *guess);
+                    plain.queue(&fields, number.map(f64::from), None);
+                }
+                guessing.settle(&mut with_guesses);
+                plain.settle(&mut without);
+                prop_assert_eq!(&with_guesses, &without);
+            }
+        }
+    }
 
     #[test]
     fn fields_do_not_run_into_each_other() {

@@ -135,6 +135,42 @@ pub struct LocalDictionary {
 /// cache.
 const BATCH_PLAYS: usize = 64;
 
+/// The number of sessions whose profile is remembered; a power of two. They fit into the nearest caches.
+const RECENT_SESSIONS: usize = 1024;
+
+/// The last profile of recent sessions. The events of a session nearly always have the same profile.
+#[derive(Debug)]
+struct RecentSessions(Vec<(i64, u32)>);
+
+impl Default for RecentSessions {
+    fn default() -> Self {
+        Self(vec![(0, 0); RECENT_SESSIONS])
+    }
+}
+
+impl RecentSessions {
+    /// The profile that the last event of the session had. It is a guess: the place may belong to another session.
+    fn profile(&self, session: Option<i64>) -> Option<u32> {
+        let session = session?;
+        self.0.get(place(session)).filter(|(recent, _)| *recent == session).map(|(_, profile)| *profile)
+    }
+
+    /// Remembers the profile of an event of the session.
+    fn note(&mut self, session: Option<i64>, profile: u32) {
+        if let Some(session) = session
+            && let Some(recent) = self.0.get_mut(place(session))
+        {
+            *recent = (session, profile);
+        }
+    }
+}
+
+/// The place of a session. Sessions are counted, so the last ones have different places.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only the lowest bits are needed")]
+fn place(session: i64) -> usize {
+    session as usize % RECENT_SESSIONS
+}
+
 /// The plays of one part of the event logs.
 #[derive(Debug)]
 pub struct PlaysPartial<'i> {
@@ -146,6 +182,7 @@ pub struct PlaysPartial<'i> {
     queued: Vec<(Key, bool)>,
     profiles: Vec<Interned>,
     tracks: Vec<Interned>,
+    sessions: RecentSessions,
     title: String,
     artist: String,
 }
@@ -163,6 +200,7 @@ impl<'i> PlaysPartial<'i> {
             queued: Vec::with_capacity(BATCH_PLAYS),
             profiles: Vec::with_capacity(BATCH_PLAYS),
             tracks: Vec::with_capacity(BATCH_PLAYS),
+            sessions: RecentSessions::default(),
             title: String::new(),
             artist: String::new(),
         }
@@ -179,8 +217,9 @@ impl<'i> PlaysPartial<'i> {
             event.last_name,
             event.gender,
         ];
-        self.dictionary.profiles.queue(&profile, None);
-        self.dictionary.tracks.queue(&[event.song, event.artist], event.length);
+        let guess = self.sessions.profile(event.session_id);
+        self.dictionary.profiles.queue(&profile, None, guess);
+        self.dictionary.tracks.queue(&[event.song, event.artist], event.length, None);
         self.queued.push(((event.ts, event.session_id, event.item_in_session), event.is_play));
         if self.queued.len() == BATCH_PLAYS {
             self.settle();
@@ -202,6 +241,7 @@ impl<'i> PlaysPartial<'i> {
                 let song = self.index.find(title, artist, dictionary.tracks.number(track.id));
                 dictionary.songs.push(song.unwrap_or(NO_SONG));
             }
+            self.sessions.note(key.1, profile.id);
             let played = if is_play { key } else { NEVER };
             if profile.is_new {
                 dictionary.latest.push(played);

@@ -228,10 +228,10 @@ impl Extract for SongExtract {
         let Self { read, text, needs_records } = self;
         let counts = decoder.songs(chunk.bytes, chunk.framing, &mut |decoded| match decoded {
             Decoded::Row(song) => {
-                read.songs.add(&song);
-                read.artists.add(&song);
+                read.songs.add(song);
+                read.artists.add(song);
                 if *needs_records {
-                    read.records.push(SongRecord::new(chunk.file, chunk.offset, &song, text));
+                    read.records.push(SongRecord::new(chunk.file, chunk.offset, song, text));
                 }
             }
             Decoded::Reject(reject) => stats.reject(chunk, &reject),
@@ -283,7 +283,7 @@ impl Extract for PlayExtract<'_> {
         let counts = decoder.events(chunk.bytes, chunk.framing, &mut |decoded| match decoded {
             Decoded::Row(event) => {
                 if file_months.note(chunk.file, event.ts, target.months) {
-                    plays.add(&event);
+                    plays.add(event);
                 }
             }
             Decoded::Reject(reject) => stats.reject(chunk, &reject),

@@ -275,7 +275,7 @@ fn too_many_plays_in_a_millisecond_are_refused() {
     let mut plays = PlaysPartial::new(&index, 1000);
     let line = "{\"page\":\"NextSong\",\"ts\":1541000000000,\"userId\":\"1\"}\n";
     Decoder::new(Limits::default()).events(line.as_bytes(), Framing::Values, &mut |decoded| match decoded {
-        Decoded::Row(event) => plays.add(&event),
+        Decoded::Row(event) => plays.add(event),
         Decoded::Reject(reject) => panic!("{reject}"),
     });
     let play = plays.take_run();

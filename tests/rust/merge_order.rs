@@ -123,8 +123,8 @@ fn dimensions(records: &[String], division: &Division) -> (SongsPartial, Artists
             Decoder::new(Limits::default()).songs(records.concat().as_bytes(), Framing::Values, &mut |decoded| {
                 match decoded {
                     Decoded::Row(song) => {
-                        songs.add(&song);
-                        artists.add(&song);
+                        songs.add(song);
+                        artists.add(song);
                     }
                     Decoded::Reject(reject) => panic!("{reject}"),
                 }
@@ -152,7 +152,7 @@ fn facts(records: &[String], songs: &[String], matching: Match, division: &Divis
             let counts =
                 Decoder::new(Limits::default()).events(records.concat().as_bytes(), Framing::Values, &mut |decoded| {
                     match decoded {
-                        Decoded::Row(event) => plays.add(&event),
+                        Decoded::Row(event) => plays.add(event),
                         Decoded::Reject(reject) => panic!("{reject}"),
                     }
                 });

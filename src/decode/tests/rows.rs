@@ -3,7 +3,7 @@
 use crate::decode::tests::Kind;
 use crate::decode::{ChunkCounts, Decoded, Decoder, Event, Framing, Limits, Reason, Song, Text};
 
-fn event(record: &str, check: impl FnOnce(Event<'_>)) -> ChunkCounts {
+fn event(record: &str, check: impl FnOnce(&Event<'_>)) -> ChunkCounts {
     let mut check = Some(check);
     let counts = Decoder::new(Limits::default()).events(record.as_bytes(), Framing::Values, &mut |decoded| {
         let Decoded::Row(event) = decoded else { panic!("{decoded:?}") };
@@ -13,7 +13,7 @@ fn event(record: &str, check: impl FnOnce(Event<'_>)) -> ChunkCounts {
     counts
 }
 
-fn song(record: &str, check: impl FnOnce(Song<'_>)) -> ChunkCounts {
+fn song(record: &str, check: impl FnOnce(&Song<'_>)) -> ChunkCounts {
     let mut check = Some(check);
     let counts = Decoder::new(Limits::default()).songs(record.as_bytes(), Framing::Values, &mut |decoded| {
         let Decoded::Row(song) = decoded else { panic!("{decoded:?}") };

@@ -22,7 +22,7 @@ use crate::input::read::chunks::{HEAD_BYTES, MAX_RECORD_BYTES, verify, visit_who
 use crate::input::read::{Chunk, Fetched, Listed, Reader, Reading, Visit};
 
 /// Bytes that are first read past the end of a range, to find the end of its last record.
-const LOOK_AHEAD_BYTES: usize = 16 << 10;
+const LOOK_AHEAD_BYTES: usize = 4 << 10;
 
 /// A task of whole files has at most this many files.
 const MAX_FILES_PER_TASK: usize = 256;

@@ -42,8 +42,8 @@ def test_precedence_and_origins(monkeypatch: pytest.MonkeyPatch) -> None:
         "unmatched": ("dl", "dl.cfg:5"),
     }
     assert resolve("run", {"output": "x"}, as_flags=True).settings["output"].origin == "--output"
-    rows = {name: (value, origin) for name, value, origin in describe(config, {"chunk_size": "4MiB"})}
-    assert rows["chunk_size"] == ("4MiB", "default")
+    rows = {name: (value, origin) for name, value, origin in describe(config, {"chunk_size": "512KiB"})}
+    assert rows["chunk_size"] == ("512KiB", "default")
     assert rows["unmatched"] == ("dl", "dl.cfg:5")
     assert rows["input"] == ("", "not set")
 
