@@ -30,7 +30,15 @@ from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.typedef import Record
-from pyiceberg.types import DoubleType, IntegerType, LongType, NestedField, StringType, TimestamptzType
+from pyiceberg.types import (
+    BooleanType,
+    DoubleType,
+    IntegerType,
+    LongType,
+    NestedField,
+    StringType,
+    TimestamptzType,
+)
 
 from sparkify_lake.iceberg.files import MetadataFiles, path_of
 
@@ -47,6 +55,7 @@ _TYPES = {
     "float64": (DoubleType(), float),
     "text": (StringType(), str),
     "timestamp": (TimestamptzType(), int),
+    "boolean": (BooleanType(), bool),
 }
 Reading = Generator[list[str], list[bytes | None], Any]
 
