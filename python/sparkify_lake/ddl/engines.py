@@ -21,7 +21,7 @@ class Engine:
         has_backslash: Whether a backslash escapes the next character of a text literal.
         local: What comes before a local path; None if it reads only from object stores.
         wildcards: The characters of a location that it cannot escape.
-        has_escapes: The formats in whose locations it resolves escapes such as %20, so that `%` cannot be written.
+        has_escapes: The formats in whose locations it resolves escapes such as %20, so it cannot read a `%`.
         refusals: Why it has no statement for a format.
     """
 

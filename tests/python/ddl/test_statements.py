@@ -301,7 +301,7 @@ def test_a_location_with_a_wildcard_is_refused_where_it_has_no_escape() -> None:
 
 
 def test_a_location_with_a_percent_sign_is_refused_where_it_begins_an_escape() -> None:
-    with pytest.raises(UsageError, match="cannot read delta tables at this location: .*/100% lake"):
+    with pytest.raises(UsageError, match=r"cannot read delta tables at this location: .*/100% lake"):
         printed("duckdb", "delta", "100% lake")
     for format in ("parquet", "iceberg"):
         assert "100% lake/" in printed("duckdb", format, "100% lake")

@@ -1,7 +1,7 @@
 """DuckDB and Spark read the Delta and Iceberg tables of a lake as `open_lake` does.
 
-They read the tables by their folders, and after the statements of `sparkify-lake ddl`. The lake has odd partition
-values and NULL. ``make formats`` installs the engines and runs these tests.
+They read the tables by their folders, and after the statements of `sparkify-lake ddl`. The lake has odd
+partition values and NULL. ``make formats`` installs the engines and runs these tests.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = GrowingInput(tmp_path_factory.mktemp("formats"), "it's a 100% lake")
+    place = GrowingInput(tmp_path_factory.mktemp("formats"), "it's a lake")
     place.keep(2)
     place.run(formats="delta,iceberg", retain=1, tables=list(ALL_FOLDERS))
     for count in range(3, 15):
@@ -42,11 +42,10 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("kind", ["delta", "iceberg"])
 @pytest.mark.parametrize("engine", ["duckdb", "spark"])
 def test_the_engine_has_the_tables_of_the_lake(engine: str, kind: str, lake: Path, tmp_path: Path) -> None:
-    task = {
-        "statements": statements(engine, lake, kind),
-        "folders": {table: f"_etl/iceberg/{table}" for table in ALL_FOLDERS} if kind == "iceberg" else ALL_FOLDERS,
-    }
-    assert len(task["statements"]) == 1 + len(ALL_FOLDERS)
+    metadata = {table: f"_etl/iceberg/{table}" for table in ALL_FOLDERS}
+    printed = statements(engine, lake, kind)
+    assert len(printed) == 1 + len(ALL_FOLDERS)
+    task = {"statements": printed, "folders": metadata if kind == "iceberg" else ALL_FOLDERS}
     for name in ("files", "statements"):
         (tmp_path / name).mkdir()
     command = [str(PYTHON), format_reader.__file__, engine, kind, str(lake), str(tmp_path)]

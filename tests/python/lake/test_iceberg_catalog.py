@@ -1,7 +1,16 @@
-"""Iceberg tables that are also committed to a catalog: an embedded SQL catalog of PyIceberg."""
+"""Iceberg tables that are also committed to a catalog of PyIceberg.
+
+The catalogs are an embedded SQL catalog, AWS Glue on moto's server, and Iceberg's REST server, which
+``make formats`` downloads.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +19,7 @@ import pytest
 
 import sparkify_lake
 from sparkify_lake.errors import ProtocolError, RetryableError
+from support import s3_servers as servers
 from support.growing_input import GrowingInput
 from support.lake_files import FOLDERS
 
@@ -17,20 +27,75 @@ pytest.importorskip("pyiceberg", reason="needs the package pyiceberg")
 pytest.importorskip("sqlalchemy", reason="needs the package sqlalchemy")
 
 from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.exceptions import NoSuchNamespaceError
+from pyiceberg.utils.config import Config
 
 from sparkify_lake.iceberg import catalog as catalogs
 
-pytestmark = pytest.mark.filterwarnings("ignore:Iceberg scan planning")
+REST_JAR = os.environ.get("FORMATS_REST_JAR", "")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Iceberg scan planning"),
+    pytest.mark.parametrize(
+        "settings",
+        [
+            "sql",
+            "glue",
+            pytest.param(
+                "rest",
+                marks=[
+                    pytest.mark.slow,
+                    pytest.mark.timeout(600),
+                    pytest.mark.skipif(not REST_JAR, reason="needs Iceberg's REST server: make formats"),
+                ],
+            ),
+        ],
+        indirect=True,
+        scope="module",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def settings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """The properties of a catalog in PyIceberg's configuration."""
+    folder = tmp_path_factory.mktemp("catalog")
+    kind, warehouse = request.param, f"file://{folder}/warehouse"
+    if kind == "sql":
+        yield {"type": kind, "uri": f"sqlite:///{folder}/catalog.db", "warehouse": warehouse}
+    elif kind == "glue":
+        for module in ("boto3", "moto", "flask"):
+            pytest.importorskip(module, reason=f"{module} is missing: pip install 'sparkify-lake[test]'")
+        with servers.moto(folder) as server:
+            keys = {"access_key_id": server.keys.id, "secret_access_key": server.keys.secret}
+            given = {"endpoint": server.url, "region": servers.REGION, **keys}
+            yield {"type": kind, **{f"glue__{name}": value for name, value in given.items()}}
+    else:
+        (port,) = servers.free_ports(1)
+        environment = {
+            "CATALOG_REST_PORT": str(port),
+            "CATALOG_URI": f"jdbc:sqlite:{folder}/catalog.db",
+            "CATALOG_WAREHOUSE": warehouse,
+        }
+        command = [str(shutil.which("java")), "-jar", REST_JAR]
+        with servers.process(command, folder, environment) as (child, log):
+            servers.wait_until(
+                lambda: socket.create_connection(("127.0.0.1", port), 1).close() is None, child, log, 120
+            )
+            yield {"type": kind, "uri": f"http://127.0.0.1:{port}"}
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GrowingInput:
-    monkeypatch.setenv("PYICEBERG_CATALOG__LOCAL__TYPE", "sql")
-    monkeypatch.setenv("PYICEBERG_CATALOG__LOCAL__URI", f"sqlite:///{tmp_path}/catalog.db")
-    monkeypatch.setenv("PYICEBERG_CATALOG__LOCAL__WAREHOUSE", f"file://{tmp_path}/warehouse")
-    monkeypatch.setattr(
-        "pyiceberg.catalog._ENV_CONFIG", __import__("pyiceberg.utils.config", fromlist=["Config"]).Config()
-    )
+def place(settings: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GrowingInput:
+    """An input, and a catalog without tables."""
+    for name, value in settings.items():
+        monkeypatch.setenv(f"PYICEBERG_CATALOG__LOCAL__{name.upper()}", value)
+    monkeypatch.setattr("pyiceberg.catalog._ENV_CONFIG", Config())
+    for namespace in ("sparkify", "another"):
+        with suppress(NoSuchNamespaceError):
+            for table in opened().list_tables(namespace):
+                opened().drop_table(table)
     return GrowingInput(tmp_path)
 
 

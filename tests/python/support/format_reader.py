@@ -1,9 +1,9 @@
-"""Reads the Delta or Iceberg tables of a lake with another engine, and writes each as Parquet.
+"""Reads the Delta or Iceberg tables of a lake with another engine, and writes each as one Parquet file.
 
-``python format_reader.py duckdb|spark delta|iceberg LAKE OUT`` runs in the environment of the engine. The standard
-input has JSON: the statements of ``sparkify-lake ddl`` for the engine, and the folder of each Delta table, or of the
-metadata of each Iceberg table, below the lake. ``OUT/files/TABLE.parquet`` is a table as the engine finds it by this
-folder; ``OUT/statements/TABLE.parquet`` as it is after the statements.
+``python format_reader.py duckdb|spark delta|iceberg LAKE OUT`` runs in the environment of the engine. The
+standard input has JSON: the statements of ``sparkify-lake ddl`` for the engine, and the folder of each Delta
+table, or of the metadata of each Iceberg table, below the lake. ``OUT/files/TABLE.parquet`` is a table as the
+engine finds it by this folder; ``OUT/statements/TABLE.parquet`` as it is after the statements.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def spark(kind: str, lake: Path, out: Path, statements: Sequence[str], folders: 
             "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         }
     else:
-        # The metadata of a lake is laid out as the tables of a Hadoop catalog, which registers no table. The catalog of
-        # the session is a database.
+        # The metadata of a lake is laid out as the tables of a Hadoop catalog. Such a catalog cannot register
+        # tables, so the catalog of the session is a database.
         name = "spark.sql.catalog.spark_catalog"
         settings |= {
             "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
@@ -79,9 +79,11 @@ def spark(kind: str, lake: Path, out: Path, statements: Sequence[str], folders: 
     for statement in statements:
         session.sql(statement.rstrip(";"))
     for table, folder in folders.items():
-        found = session.read.format(kind).load(str(lake / folder)) if kind == "delta" else session.table(f"lake.{table}")
-        for name, frame in (("files", found), ("statements", session.table(f"sparkify.{table}"))):
-            frame.coalesce(1).write.parquet(str(out / name / f"{table}.parquet"))
+        place = f"delta.`{lake / folder}`" if kind == "delta" else f"lake.{table}"
+        for name, source in (("files", place), ("statements", f"sparkify.{table}")):
+            folder_of_file = out / "warehouse" / name / table
+            session.table(source).coalesce(1).write.parquet(str(folder_of_file))
+            next(folder_of_file.glob("*.parquet")).rename(out / name / f"{table}.parquet")
     session.stop()
 
 
