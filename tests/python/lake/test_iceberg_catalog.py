@@ -11,6 +11,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,26 +34,17 @@ from pyiceberg.utils.config import Config
 from sparkify_lake.iceberg import catalog as catalogs
 
 REST_JAR = os.environ.get("FORMATS_REST_JAR", "")
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Iceberg scan planning"),
-    pytest.mark.parametrize(
-        "settings",
-        [
-            "sql",
-            "glue",
-            pytest.param(
-                "rest",
-                marks=[
-                    pytest.mark.slow,
-                    pytest.mark.timeout(600),
-                    pytest.mark.skipif(not REST_JAR, reason="needs Iceberg's REST server: make formats"),
-                ],
-            ),
-        ],
-        indirect=True,
-        scope="module",
-    ),
+_REST_MARKS = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not REST_JAR, reason="needs Iceberg's REST server: make formats"),
 ]
+_CATALOGS = ["sql", pytest.param("rest", marks=_REST_MARKS)]
+of_sql_and_rest = pytest.mark.parametrize("settings", _CATALOGS, indirect=True, scope="module")
+# A client of AWS takes long to start, so only some tests use it.
+of_all_catalogs = pytest.mark.parametrize("settings", [*_CATALOGS, "glue"], indirect=True, scope="module")
+
+pytestmark = pytest.mark.filterwarnings("ignore:Iceberg scan planning")
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +84,7 @@ def place(settings: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for name, value in settings.items():
         monkeypatch.setenv(f"PYICEBERG_CATALOG__LOCAL__{name.upper()}", value)
     monkeypatch.setattr("pyiceberg.catalog._ENV_CONFIG", Config())
+    opened.cache_clear()
     for namespace in ("sparkify", "another"):
         with suppress(NoSuchNamespaceError):
             for table in opened().list_tables(namespace):
@@ -99,6 +92,7 @@ def place(settings: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPa
     return GrowingInput(tmp_path)
 
 
+@cache
 def opened() -> Catalog:
     return load_catalog("local")
 
@@ -115,6 +109,7 @@ def assert_equal_tables(star: sparkify_lake.Star, namespace: str = "sparkify") -
         assert found.cast(dict(wanted.schema)).sort(columns).equals(wanted.sort(columns)), table
 
 
+@of_all_catalogs
 @pytest.mark.parametrize("retain", [0, 2])
 def test_the_catalog_has_the_newest_version(place: GrowingInput, retain: int) -> None:
     place.keep(2)
@@ -134,6 +129,7 @@ def test_the_catalog_has_the_newest_version(place: GrowingInput, retain: int) ->
     assert sparkify_lake.check(place.lake).exit_code == 0
 
 
+@of_sql_and_rest
 @pytest.mark.parametrize("way", ["run", "run with other input", "recover"])
 def test_a_commit_that_a_stopped_run_left_out_is_made_up_for(
     place: GrowingInput, monkeypatch: pytest.MonkeyPatch, way: str
@@ -165,6 +161,7 @@ def test_a_commit_that_a_stopped_run_left_out_is_made_up_for(
     assert_equal_tables(place.build())
 
 
+@of_sql_and_rest
 def test_a_table_of_another_lake_is_refused(place: GrowingInput, tmp_path: Path) -> None:
     place.keep(3)
     place.run(formats="iceberg", iceberg_catalog="local")
@@ -178,6 +175,7 @@ def test_a_table_of_another_lake_is_refused(place: GrowingInput, tmp_path: Path)
     assert_equal_tables(place.build(), "another")
 
 
+@of_all_catalogs
 def test_a_snapshot_of_another_program_is_refused(place: GrowingInput) -> None:
     place.keep(3)
     place.run(formats="iceberg", iceberg_catalog="local")
@@ -191,6 +189,7 @@ def test_a_snapshot_of_another_program_is_refused(place: GrowingInput) -> None:
     assert_equal_tables(place.build())
 
 
+@of_all_catalogs
 def test_other_columns_and_formats(place: GrowingInput) -> None:
     place.run(formats="iceberg", iceberg_catalog="local")
     place.run(column_names={"artists.name": "artist_name"}, iceberg_catalog="local")
