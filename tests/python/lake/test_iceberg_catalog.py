@@ -109,8 +109,11 @@ def assert_equal_tables(star: sparkify_lake.Star, namespace: str = "sparkify") -
         assert found.cast(dict(wanted.schema)).sort(columns).equals(wanted.sort(columns)), table
 
 
-@of_all_catalogs
-@pytest.mark.parametrize("retain", [0, 2])
+@pytest.mark.parametrize(
+    ("settings", "retain"),
+    [("sql", 0), ("sql", 2), ("glue", 2), pytest.param("rest", 2, marks=_REST_MARKS)],
+    indirect=["settings"],
+)
 def test_the_catalog_has_the_newest_version(place: GrowingInput, retain: int) -> None:
     place.keep(2)
     place.run(formats="iceberg", iceberg_catalog="local", retain=retain)
