@@ -78,7 +78,7 @@ def test_the_notebook_runs(
 
 
 def kernel(folder: Path, python: str) -> Path:
-    """A kernel with a Python, whatever kernels are installed; it shows no output of child processes."""
+    """A kernel with a Python, independent of installed kernels; output of child processes is not in it."""
     place = folder / "jupyter" / "kernels" / "sparkify"
     place.mkdir(parents=True)
     command = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]

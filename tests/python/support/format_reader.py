@@ -3,7 +3,7 @@
 ``python format_reader.py duckdb|spark delta|iceberg LAKE OUT`` runs in the environment of the engine. The
 standard input has JSON: the statements of ``sparkify-lake ddl`` for the engine, and the folder of each Delta
 table, or of the metadata of each Iceberg table, below the lake. ``OUT/files/TABLE.parquet`` is a table as the
-engine finds it by this folder; ``OUT/statements/TABLE.parquet`` as it is after the statements.
+engine finds it by this folder; ``OUT/statements/TABLE.parquet`` as the statements define it.
 """
 
 from __future__ import annotations
