@@ -31,7 +31,7 @@ test: lint core install docs  ## run everything: lints, the Rust core without Py
 	$(PY) -m pytest -n 2 -p no:cacheprovider
 	@PYTHON=$(PYTHON) sh scripts/airflow.sh
 
-notebooks: install $(VENV)/tested  ## execute the three notebooks without a browser, as the tests do
+notebooks: install $(VENV)/tested  ## execute the notebooks without a browser, as the tests do
 	$(PY) -m pytest -p no:cacheprovider tests/python/package/test_notebooks.py
 
 lint: $(VENV)/tested wording  ## check formatting, wording, clippy, ruff, mypy, sources and licenses of all crates
@@ -109,7 +109,7 @@ parts: tools  ## measure the parts of the engine against their lower bounds: PAR
 remote: install $(VENV)/tested  ## compare this job with Polars on S3 in memory: DELAYS=0,30 RUNS=3
 	$(PY) benchmarks/s3.py --delays $(DELAYS) --runs $(RUNS)
 
-formats: install $(VENV)/tested  ## read Delta tables with DuckDB and Spark, and Iceberg tables with DuckDB (needs Java and Maven)
+formats: install $(VENV)/tested  ## read Delta and Iceberg tables with DuckDB, Spark and a REST catalog, run notebook 04 (needs Java and Maven)
 	@PYTHON=$(PYTHON) sh scripts/formats.sh
 
 stores: install $(VENV)/tested  ## run the job on S3 servers of other makes: versitygw, S3Proxy, S3Mock (needs Go, Java and Maven)

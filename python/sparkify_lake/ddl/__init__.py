@@ -76,7 +76,7 @@ def ddl_with(engine: str | None, format: str | None, database: str | None, confi
         if engine == "bigquery" and "storage.googleapis.com" in str(config.value("endpoint_url")):
             # The lake is in Google Cloud Storage, which BigQuery reads by its own scheme.
             root, tables = root.replace("s3://", "gs://"), [table.moved("s3://", "gs://") for table in tables]
-        _check_location(root, known)
+        _check_location(root, known, format)
         target = Target(name=engine, engine=known, format=format, database=database, root=root)
         texts = [*statements(target, tables)]
     return Statements(engine=engine, format=format, location=root, statements=tuple(texts))
@@ -107,7 +107,7 @@ def _check_format(format: str, known: Engine) -> None:
         )
 
 
-def _check_location(root: str, known: Engine) -> None:
+def _check_location(root: str, known: Engine, format: str) -> None:
     if "://" not in root and known.local is None:
         raise UsageError(
             f"{known.title} cannot read a lake on a local disk",
@@ -121,5 +121,12 @@ def _check_location(root: str, known: Engine) -> None:
             f"{known.title} cannot read this location: {root}",
             cause=f"it reads {' and '.join(found)} as a wildcard, and has no escape for it",
             hint="use another engine, or another location",
+            context={"path": root},
+        )
+    if format in known.has_escapes and "%" in root:
+        raise UsageError(
+            f"{known.title} cannot read {format} tables at this location: {root}",
+            cause="it reads % as the beginning of an escape, such as %20",
+            hint="use another format, another engine or another location",
             context={"path": root},
         )

@@ -21,6 +21,7 @@ class Engine:
         has_backslash: Whether a backslash escapes the next character of a text literal.
         local: What comes before a local path; None if it reads only from object stores.
         wildcards: The characters of a location that it cannot escape.
+        has_escapes: The formats in whose locations it resolves escapes such as %20, so it cannot read a `%`.
         refusals: Why it has no statement for a format.
     """
 
@@ -31,6 +32,7 @@ class Engine:
     has_backslash: bool = False
     local: str | None = None
     wildcards: str = ""
+    has_escapes: frozenset[str] = frozenset()
     refusals: Mapping[str, str]
 
     def type_of(self, kind: str) -> str:
@@ -98,6 +100,7 @@ ENGINES: Mapping[str, Engine] = {
         title="DuckDB",
         types=("INTEGER", "BIGINT", "DOUBLE", "VARCHAR", "TIMESTAMP WITH TIME ZONE", "BOOLEAN"),
         local="",
+        has_escapes=frozenset({"delta"}),
         refusals={},
     ),
 }

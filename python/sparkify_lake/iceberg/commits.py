@@ -28,9 +28,18 @@ from pyiceberg.manifest import (
 )
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
+from pyiceberg.table import TableProperties  # the readers and writers of manifests would import it late
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.typedef import Record
-from pyiceberg.types import DoubleType, IntegerType, LongType, NestedField, StringType, TimestamptzType
+from pyiceberg.types import (
+    BooleanType,
+    DoubleType,
+    IntegerType,
+    LongType,
+    NestedField,
+    StringType,
+    TimestamptzType,
+)
 
 from sparkify_lake.iceberg.files import MetadataFiles, path_of
 
@@ -47,6 +56,7 @@ _TYPES = {
     "float64": (DoubleType(), float),
     "text": (StringType(), str),
     "timestamp": (TimestamptzType(), int),
+    "boolean": (BooleanType(), bool),
 }
 Reading = Generator[list[str], list[bytes | None], Any]
 
@@ -151,7 +161,7 @@ def _commit(request: Request) -> Reading:
         "sort-orders": [{"order-id": 0, "fields": []}],
         "default-sort-order-id": 0,
         "properties": {
-            "schema.name-mapping.default": json.dumps(names),
+            TableProperties.DEFAULT_NAME_MAPPING: json.dumps(names),
             "gc.enabled": "false",  # no other program may remove files of the lake
             COMMIT: str(request["commit"]),
         },

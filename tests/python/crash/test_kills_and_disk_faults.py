@@ -26,6 +26,7 @@ from support.crash_harness import (
     scratch_folder,
 )
 from support.lake_checker import check, contents
+from support.lake_files import WITH_HISTORY
 from support.rounds import Rounds
 
 pytestmark = [
@@ -90,15 +91,17 @@ def nested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrashTest]:
 
 @pytest.fixture(scope="module", params=["delta", "delta,iceberg"])
 def formats(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[CrashTest]:
-    """A lake whose tables are also Delta tables, or Delta and Iceberg tables."""
+    """A lake whose tables are also Delta tables, or with users_history and also Delta and Iceberg tables."""
+    env = {"SPARKIFY_FORMATS": request.param}
     if "iceberg" in request.param:
         pytest.importorskip("pyiceberg", reason="needs the package pyiceberg")
+        env["SPARKIFY_TABLES"] = WITH_HISTORY
     faults = build_fault_library(tmp_path_factory.mktemp("faults"))
-    with (
-        scratch_folder() as folder,
-        ForkServer(faults, env={"SPARKIFY_FORMATS": request.param}) as fork_server,
-    ):
-        yield CrashTest(fork_server, Versions.make(folder, fork_server, 3), folder / "lake")
+    with scratch_folder() as folder, ForkServer(faults, env=env) as fork_server:
+        made = CrashTest(fork_server, Versions.make(folder, fork_server, 3), folder / "lake")
+        has_history = any(path.startswith("users_history_table/") for path in made.versions.held[0])
+        assert has_history == ("iceberg" in request.param)
+        yield made
 
 
 @pytest.mark.parametrize("old", [0, None], ids=["old version", "first version"])

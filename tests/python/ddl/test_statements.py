@@ -300,6 +300,13 @@ def test_a_location_with_a_wildcard_is_refused_where_it_has_no_escape() -> None:
     assert "s3://bucket/a[*]b/" in printed("duckdb", "parquet", "s3://bucket/a*b")
 
 
+def test_a_location_with_a_percent_sign_is_refused_where_it_begins_an_escape() -> None:
+    with pytest.raises(UsageError, match=r"cannot read delta tables at this location: .*/100% lake"):
+        printed("duckdb", "delta", "100% lake")
+    for format in ("parquet", "iceberg"):
+        assert "100% lake/" in printed("duckdb", format, "100% lake")
+
+
 def test_a_lake_must_be_configured() -> None:
     with pytest.raises(ConfigurationError, match="there is no lake to print statements for"):
         ddl_with("duckdb", None, None, resolve("ddl", {}))

@@ -1,55 +1,65 @@
-"""DuckDB and Spark read the Delta tables of a lake as `open_lake` does, and DuckDB the Iceberg tables.
+"""DuckDB and Spark read the Delta and Iceberg tables of a lake as `open_lake` does.
 
-The lake has odd partition values and NULL. ``make formats`` installs the engines and runs these tests.
+They read the tables by their folders, and after the statements of `sparkify-lake ddl`. The lake has odd
+partition values and NULL. ``make formats`` installs the engines and runs these tests.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 import sparkify_lake
+from ddl.conftest import statements
 from support import format_reader
 from support.growing_input import GrowingInput
-from support.lake_files import FOLDERS
+from support.lake_files import ALL_FOLDERS
 
-PYTHONS = {
-    "duckdb": os.environ.get("DUCKDB_PYTHON"),
-    "spark": os.environ.get("DELTA_JARS") and sys.executable,
-}
+PYTHON = os.environ.get("FORMATS_PYTHON")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1_200),
+    pytest.mark.skipif(PYTHON is None, reason="needs engines with table formats: make formats"),
+]
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize(("engine", "kind"), [("duckdb", "delta"), ("spark", "delta"), ("duckdb", "iceberg")])
-def test_the_engine_reads_the_tables(engine: str, kind: str, tmp_path: Path) -> None:
-    python = PYTHONS[engine]
-    if python is None:
-        pytest.skip("needs an engine with table formats: make formats")
-    place = GrowingInput(tmp_path)
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = GrowingInput(tmp_path_factory.mktemp("formats"), "it's a lake")
     place.keep(2)
-    place.run(formats=kind, retain=1)
+    place.run(formats="delta,iceberg", retain=1, tables=list(ALL_FOLDERS))
     for count in range(3, 15):
         place.keep(count)
-        place.run()
-    out = tmp_path / "out"
-    out.mkdir()
-    folders = {table: f"_etl/iceberg/{table}" for table in FOLDERS} if kind == "iceberg" else FOLDERS
-    command = [python, format_reader.__file__, engine, kind, str(place.lake), str(out), *folders.values()]
-    subprocess.run(command, check=True, timeout=500)
-    lake = sparkify_lake.open_lake(place.lake)
-    for table, folder in folders.items():
-        wanted = lake[table].collect()
-        found = pl.read_parquet(out / f"{Path(folder).name}.parquet", hive_partitioning=False)
-        assert set(found.columns) == set(wanted.columns)
+        place.run(tables=list(ALL_FOLDERS))
+    return place.lake
+
+
+@pytest.mark.parametrize("kind", ["delta", "iceberg"])
+@pytest.mark.parametrize("engine", ["duckdb", "spark"])
+def test_the_engine_has_the_tables_of_the_lake(engine: str, kind: str, lake: Path, tmp_path: Path) -> None:
+    metadata = {table: f"_etl/iceberg/{table}" for table in ALL_FOLDERS}
+    printed = statements(engine, lake, kind)
+    assert len(printed) == 1 + len(ALL_FOLDERS)
+    task = {"statements": printed, "folders": metadata if kind == "iceberg" else ALL_FOLDERS}
+    for name in ("files", "statements"):
+        (tmp_path / name).mkdir()
+    command = [str(PYTHON), format_reader.__file__, engine, kind, str(lake), str(tmp_path)]
+    subprocess.run(command, input=json.dumps(task), text=True, check=True, cwd=tmp_path)
+    opened = sparkify_lake.open_lake(lake)
+    for table in ALL_FOLDERS:
+        wanted = opened[table].collect()
+        assert wanted.height > 5
         times = [name for name, kind in wanted.schema.items() if isinstance(kind, pl.Datetime)]
-        found = found.with_columns(
-            pl.col(name).dt.cast_time_unit("us").dt.replace_time_zone("UTC") for name in times
-        )
-        found = found.select(wanted.columns).cast(dict(wanted.schema))
-        assert found.sort(wanted.columns).equals(wanted.sort(wanted.columns)), table
+        for name in ("files", "statements"):
+            found = pl.read_parquet(tmp_path / name / f"{table}.parquet", hive_partitioning=False)
+            assert sorted(found.columns) == sorted(wanted.columns)
+            found = found.with_columns(
+                pl.col(name).dt.cast_time_unit("us").dt.replace_time_zone("UTC") for name in times
+            )
+            found = found.select(wanted.columns).cast(dict(wanted.schema))
+            assert found.sort(wanted.columns).equals(wanted.sort(wanted.columns)), (table, name)

@@ -1,7 +1,17 @@
-"""Iceberg tables that are also committed to a catalog: an embedded SQL catalog of PyIceberg."""
+"""Iceberg tables that are also committed to a catalog of PyIceberg.
+
+The catalogs are an embedded SQL catalog, AWS Glue on moto's server, and Iceberg's REST server, which
+``make formats`` downloads.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +20,7 @@ import pytest
 
 import sparkify_lake
 from sparkify_lake.errors import ProtocolError, RetryableError
+from support import s3_servers as servers
 from support.growing_input import GrowingInput
 from support.lake_files import FOLDERS
 
@@ -17,23 +28,71 @@ pytest.importorskip("pyiceberg", reason="needs the package pyiceberg")
 pytest.importorskip("sqlalchemy", reason="needs the package sqlalchemy")
 
 from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.exceptions import NoSuchNamespaceError
+from pyiceberg.utils.config import Config
 
 from sparkify_lake.iceberg import catalog as catalogs
+
+REST_JAR = os.environ.get("FORMATS_REST_JAR", "")
+_REST_MARKS = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not REST_JAR, reason="needs Iceberg's REST server: make formats"),
+]
+_CATALOGS = ["sql", pytest.param("rest", marks=_REST_MARKS)]
+of_sql_and_rest = pytest.mark.parametrize("settings", _CATALOGS, indirect=True, scope="module")
+# A client of AWS takes long to start, so only some tests use it.
+of_all_catalogs = pytest.mark.parametrize("settings", [*_CATALOGS, "glue"], indirect=True, scope="module")
 
 pytestmark = pytest.mark.filterwarnings("ignore:Iceberg scan planning")
 
 
+@pytest.fixture(scope="module")
+def settings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """The properties of a catalog in PyIceberg's configuration."""
+    folder = tmp_path_factory.mktemp("catalog")
+    kind, warehouse = request.param, f"file://{folder}/warehouse"
+    if kind == "sql":
+        yield {"type": kind, "uri": f"sqlite:///{folder}/catalog.db", "warehouse": warehouse}
+    elif kind == "glue":
+        for module in ("boto3", "moto", "flask"):
+            pytest.importorskip(module, reason=f"{module} is missing: pip install 'sparkify-lake[test]'")
+        with servers.moto(folder) as server:
+            keys = {"access_key_id": server.keys.id, "secret_access_key": server.keys.secret}
+            given = {"endpoint": server.url, "region": servers.REGION, **keys}
+            yield {"type": kind, **{f"glue__{name}": value for name, value in given.items()}}
+    else:
+        (port,) = servers.free_ports(1)
+        environment = {
+            "CATALOG_REST_PORT": str(port),
+            "CATALOG_URI": f"jdbc:sqlite:{folder}/catalog.db",
+            "CATALOG_WAREHOUSE": warehouse,
+        }
+        command = [str(shutil.which("java")), "-jar", REST_JAR]
+        with servers.process(command, folder, environment) as (child, log):
+            servers.wait_until(
+                lambda: socket.create_connection(("127.0.0.1", port), 1).close() is None, child, log, 120
+            )
+            yield {"type": kind, "uri": f"http://127.0.0.1:{port}"}
+
+
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GrowingInput:
-    monkeypatch.setenv("PYICEBERG_CATALOG__LOCAL__TYPE", "sql")
-    monkeypatch.setenv("PYICEBERG_CATALOG__LOCAL__URI", f"sqlite:///{tmp_path}/catalog.db")
-    monkeypatch.setenv("PYICEBERG_CATALOG__LOCAL__WAREHOUSE", f"file://{tmp_path}/warehouse")
-    monkeypatch.setattr(
-        "pyiceberg.catalog._ENV_CONFIG", __import__("pyiceberg.utils.config", fromlist=["Config"]).Config()
-    )
+def place(settings: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GrowingInput:
+    """An input, and a catalog without tables."""
+    for name, value in settings.items():
+        monkeypatch.setenv(f"PYICEBERG_CATALOG__LOCAL__{name.upper()}", value)
+    monkeypatch.setattr("pyiceberg.catalog._ENV_CONFIG", Config())
+    opened.cache_clear()
+    for namespace in ("sparkify", "another"):
+        with suppress(NoSuchNamespaceError):
+            for table in opened().list_tables(namespace):
+                opened().drop_table(table)
     return GrowingInput(tmp_path)
 
 
+@cache
 def opened() -> Catalog:
     return load_catalog("local")
 
@@ -50,7 +109,11 @@ def assert_equal_tables(star: sparkify_lake.Star, namespace: str = "sparkify") -
         assert found.cast(dict(wanted.schema)).sort(columns).equals(wanted.sort(columns)), table
 
 
-@pytest.mark.parametrize("retain", [0, 2])
+@pytest.mark.parametrize(
+    ("settings", "retain"),
+    [("sql", 0), ("sql", 2), ("glue", 2), pytest.param("rest", 2, marks=_REST_MARKS)],
+    indirect=["settings"],
+)
 def test_the_catalog_has_the_newest_version(place: GrowingInput, retain: int) -> None:
     place.keep(2)
     place.run(formats="iceberg", iceberg_catalog="local", retain=retain)
@@ -69,6 +132,7 @@ def test_the_catalog_has_the_newest_version(place: GrowingInput, retain: int) ->
     assert sparkify_lake.check(place.lake).exit_code == 0
 
 
+@of_sql_and_rest
 @pytest.mark.parametrize("way", ["run", "run with other input", "recover"])
 def test_a_commit_that_a_stopped_run_left_out_is_made_up_for(
     place: GrowingInput, monkeypatch: pytest.MonkeyPatch, way: str
@@ -100,6 +164,7 @@ def test_a_commit_that_a_stopped_run_left_out_is_made_up_for(
     assert_equal_tables(place.build())
 
 
+@of_sql_and_rest
 def test_a_table_of_another_lake_is_refused(place: GrowingInput, tmp_path: Path) -> None:
     place.keep(3)
     place.run(formats="iceberg", iceberg_catalog="local")
@@ -113,6 +178,7 @@ def test_a_table_of_another_lake_is_refused(place: GrowingInput, tmp_path: Path)
     assert_equal_tables(place.build(), "another")
 
 
+@of_all_catalogs
 def test_a_snapshot_of_another_program_is_refused(place: GrowingInput) -> None:
     place.keep(3)
     place.run(formats="iceberg", iceberg_catalog="local")
@@ -126,6 +192,7 @@ def test_a_snapshot_of_another_program_is_refused(place: GrowingInput) -> None:
     assert_equal_tables(place.build())
 
 
+@of_all_catalogs
 def test_other_columns_and_formats(place: GrowingInput) -> None:
     place.run(formats="iceberg", iceberg_catalog="local")
     place.run(column_names={"artists.name": "artist_name"}, iceberg_catalog="local")

@@ -13,7 +13,7 @@ import sparkify_lake
 from s3 import test_crashes
 from s3.test_crashes import CrashTest, crash_test
 from support.growing_input import GrowingInput
-from support.lake_files import FOLDERS
+from support.lake_files import WITH_HISTORY
 from support.rounds import Rounds
 from support.s3_faults import Fault
 from support.s3_jobs import options
@@ -31,8 +31,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def crash(seaweedfs: Server) -> Iterator[CrashTest]:
-    """As the fixture of `test_crashes.py`; the tables are also Delta and Iceberg tables."""
-    with crash_test(seaweedfs, SPARKIFY_FORMATS="delta,iceberg") as made:
+    """As the fixture of `test_crashes.py`; the tables and users_history are also Delta and Iceberg tables."""
+    with crash_test(seaweedfs, SPARKIFY_FORMATS="delta,iceberg", SPARKIFY_TABLES=WITH_HISTORY) as made:
         yield made
 
 
@@ -111,9 +111,9 @@ def test_a_run_with_both_formats_killed_at_every_change(
     crash: CrashTest, rounds: Rounds, moment: str, old: int | None
 ) -> None:
     test_crashes.test_a_run_killed_at_every_change(crash, rounds, moment, old)
-    tables = FOLDERS.keys()
     lake = crash.download()
-    assert {path.parent.parent.name for path in lake.rglob("version-hint.text")} == tables
+    hints = {path.parent.parent.name for path in lake.rglob("version-hint.text")}
+    assert hints == {*WITH_HISTORY.split(",")}
 
 
 def test_overlapping_runs_with_both_formats(crash: CrashTest, rounds: Rounds) -> None:

@@ -40,7 +40,7 @@ KEYS = {
 FACTS = ("time", "songplays")
 KEPT_VERSIONS = 16
 RUN = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
-METADATA = r"iceberg/[a-z]+/metadata"
+METADATA = r"iceberg/[a-z_]+/metadata"
 CONTROL = re.compile(
     rf"FORMAT|lock|(log|done)/\d{{20}}\.json|quarantine/{RUN}/(songs|logs)(-\d+)*\.jsonl|report/{RUN}\.json"
     rf"|{METADATA}/([0-9a-z]+-\d+\.avro|v\d+\.metadata\.json|version-hint\.text)"

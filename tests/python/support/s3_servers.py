@@ -259,7 +259,7 @@ def seaweed(folder: Path) -> Iterator[Server]:
         yield server
 
 
-ANYTHING = [{"Effect": "Allow", "Action": ["s3:*", "iam:*", "sts:*", "sqs:*"], "Resource": "*"}]
+ANYTHING = [{"Effect": "Allow", "Action": ["s3:*", "iam:*", "sts:*", "sqs:*", "glue:*"], "Resource": "*"}]
 
 
 @contextmanager
