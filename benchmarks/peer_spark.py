@@ -1,8 +1,8 @@
 """The job on Spark, or on Sail with Spark's client: ``peer_spark.py INPUT OUTPUT [--sail]``.
 
-Explicit schemas, local[*], each input read once. Sail runs in this process. Its JSON reader fails for a number
-in a column of text, as in ``"userId":45``, so from_json parses the lines. Its cache() does nothing, so tables
-that are used several times are written to scratch Parquet files.
+Explicit schemas, local[*], each input read once. Sail runs in this process. Its JSON reader fails for a
+number in a column of text, as in ``"userId":45``, so from_json parses the lines. Its cache() does nothing, so
+tables that are used several times are written to scratch Parquet files.
 """
 
 from __future__ import annotations
