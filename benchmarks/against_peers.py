@@ -60,9 +60,12 @@ def floor(output: Path) -> Engine:
     plan = output.with_suffix(".plan")
     lines = [f"{file.stat().st_size} {file.relative_to(output)}\n" for file in parquet_files(output)]
     plan.write_text("".join(lines))
-    program = str(HERE / "floor.py")
+    words = (str(HERE / "floor.py"), "{input}", "{output}", str(plan))
     return Engine(
-        name="floor", package="", command=(sys.executable, program, "{input}", "{output}", str(plan))
+        name="floor",
+        package="",
+        command=(sys.executable, *words),
+        about="only reads the input and writes as many files and bytes as sparkify-lake",
     )
 
 
@@ -133,7 +136,7 @@ def table(results: dict[str, Comparison]) -> str:
 
 
 def notes(results: dict[str, Comparison], skipped: dict[str, str]) -> list[str]:
-    """What the reader of the table must know about single engines."""
+    """Remarks about single engines, for the lines below the table."""
     lines = {f"- {name}: skipped, because {reason}" for name, reason in skipped.items()}
     for size, found in results.items():
         lines |= {f"- {one.name}: {one.about}" for one in found.engines if one.about}

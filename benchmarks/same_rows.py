@@ -36,7 +36,7 @@ PARTITIONED_BY = {"songs": ("year", "artist_id"), "time": ("year", "month"), "so
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """What an engine wrote: rows and checksum of each table, and the Parquet files."""
+    """The result of an engine: rows and checksum of each table, and the Parquet files."""
 
     rows: dict[str, int]
     checksums: dict[str, int]
