@@ -7,6 +7,7 @@ tables that are used several times are written to scratch Parquet files.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 
@@ -39,6 +40,11 @@ class OnSpark:
             SparkSession.builder.master("local[*]")
             .appName("sparkify")
             .config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
+            .config("spark.driver.memory", "4g")
+            # The defaults are for a cluster: 200 tasks per shuffle, and tasks of 32 small files.
+            .config("spark.sql.shuffle.partitions", os.cpu_count() or 1)
+            .config("spark.sql.files.openCostInBytes", 65536)
             .config("spark.sql.session.timeZone", "UTC")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.driver.bindAddress", "127.0.0.1")
