@@ -72,14 +72,17 @@ def prepare(name: str) -> list[Engine] | str:
         return f"the command {peer.needs} is not installed"
     folder = ENVIRONMENTS / name
     python = folder / "bin" / "python"
-    done = subprocess.run([sys.executable, "-m", "venv", folder], capture_output=True, text=True)
-    if done.returncode == 0:
-        pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade")
-        done = subprocess.run([*pip, *peer.packages], capture_output=True, text=True)
-    if done.returncode != 0:
-        lines = f"{done.stdout}\n{done.stderr}".split("\n")
-        reason = next((line for line in reversed(lines) if "error" in line.lower()), "unknown error")
-        return f"{' and '.join(peer.packages)} cannot be installed: {reason.strip()}"
+    pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade")
+    commands = [(*pip, *peer.packages)]
+    if not python.exists():
+        commands.insert(0, (sys.executable, "-m", "venv", str(folder)))
+    print(f"install {' and '.join(peer.packages)}", file=sys.stderr)
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            lines = f"{done.stdout}\n{done.stderr}".split("\n")
+            reason = next((line for line in reversed(lines) if "error" in line.lower()), "unknown error")
+            return f"{' and '.join(peer.packages)} cannot be installed: {reason.strip()}"
     return [
         Engine(
             name=engine,
