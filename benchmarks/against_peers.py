@@ -184,7 +184,8 @@ def main() -> None:
     results = {size: compare(size, chosen, given.runs) for size in sizes}
     # ext4 does not reuse inodes of recently removed files, but searches them repeatedly, which makes creating
     # thousands of files slow. So outputs are removed after all measurements.
-    shutil.rmtree(WORK / "output", ignore_errors=True)
+    for size in sizes:
+        shutil.rmtree(WORK / "output" / size, ignore_errors=True)
     text = "\n".join([heading(sizes, given.runs), "", table(results), "", *notes(results, skipped)])
     text = text.rstrip() + "\n"
     print(text)
