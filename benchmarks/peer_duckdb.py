@@ -1,6 +1,6 @@
 """The job on DuckDB: ``peer_duckdb.py INPUT OUTPUT``. One SQL statement per table, partitioned COPY.
 
-read_text reads the song files, which have one record each: read_json needs a millisecond of CPU time per file.
+read_text reads the song files, which have one record each: read_json needs a millisecond of CPU per file.
 """
 
 from __future__ import annotations
