@@ -11,6 +11,7 @@ PINS   := requirements/development.txt
 CORE   := --no-default-features
 SIZES  ?= small,M
 RUNS   ?= 3
+PEERS  ?= polars,duckdb
 SIZE   ?= M
 DELAYS ?= 0,30
 SECONDS ?= 60
@@ -85,8 +86,8 @@ spark: install $(VENV)/tested  ## compare the scoreboard and notebook 03 with th
 docs: install $(VENV)/tested  ## build the documentation website in target/site; a dead link is an error
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
 
-bench: install $(VENV)/tested  ## compare this job with Polars and DuckDB: SIZES=small,M RUNS=3
-	$(PY) benchmarks/against_peers.py --sizes $(SIZES) --runs $(RUNS)
+bench: install $(VENV)/tested  ## compare this job with other engines: SIZES=small,M RUNS=3 PEERS=all
+	$(PY) benchmarks/against_peers.py --sizes $(SIZES) --runs $(RUNS) --peers $(PEERS)
 
 scaling: install $(VENV)/tested  ## measure a second run, threads, more events, more songs (an hour, 25 GB): RUNS=3
 	$(PY) benchmarks/scaling.py --runs $(RUNS)
@@ -133,7 +134,7 @@ pins:  ## pin the packages of pyproject.toml in requirements/; UPGRADE=1 takes t
 	@PYTHON=$(PYTHON) UPGRADE=$(UPGRADE) sh scripts/pins.sh
 
 clean:  ## remove generated files, except the compiler's output
-	rm -rf $(VENV) .venv-airflow* .venv-spark .venv-formats .venv-pins dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-airflow* .venv-spark .venv-formats .venv-peers .venv-pins dist sparkify-sample target/bench .hypothesis .mypy_cache .ruff_cache
 
 tools:
 	@PYTHON=$(PYTHON) sh scripts/tools.sh

@@ -36,6 +36,17 @@ class Engine:
     name: str
     package: str
     command: tuple[str, ...]
+    about: str = ""
+    """How its program or its files differ from the others, for the table."""
+
+    def version(self) -> str:
+        """The version of the package, in the environment of the command."""
+        code = f"from importlib.metadata import version; print(version({self.package!r}))"
+        return subprocess.check_output([self.command[0], "-c", code], text=True).strip()
+
+
+class EngineFailed(SystemExit):
+    """An engine ended with an error; ends the benchmark with the message, unless it is caught."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +111,9 @@ def measure(engine: Engine, source: Path, output: Path) -> Measure:
             cpu += usage.ru_utime + usage.ru_stime
             peak = max(peak, usage.ru_maxrss / 1024)
     if status != 0:
-        sys.exit(f"{engine.name} failed with {child.returncode}:\n{log.read_text(errors='replace')[-3000:]}")
+        raise EngineFailed(
+            f"{engine.name} failed with {child.returncode}:\n{log.read_text(errors='replace')[-3000:]}"
+        )
     return Measure(wall_s=wall, cpu_s=cpu, peak_rss_mib=peak)
 
 

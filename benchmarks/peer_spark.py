@@ -1,8 +1,15 @@
-"""The job on Spark: ``peer_spark.py INPUT OUTPUT``. Explicit schemas, local[*], each input cached once."""
+"""The job on Spark, or on Sail with Spark's client: ``peer_spark.py INPUT OUTPUT [--sail]``.
+
+Explicit schemas, local[*], each input read once. Sail runs in this process. Its JSON reader fails for a
+number in a column of text, as in ``"userId":45``, so from_json parses the lines. Its cache() does nothing, so
+tables that are used several times are written to scratch Parquet files.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -25,23 +32,62 @@ def first_by(frame: DataFrame, key: str, *order: Column | str) -> DataFrame:
     return ranked.where("rank = 1").drop("rank")
 
 
+class OnSpark:
+    """How Spark reads JSON and keeps a table that is used several times."""
+
+    def __init__(self) -> None:
+        self.session = (
+            SparkSession.builder.master("local[*]")
+            .appName("sparkify")
+            .config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
+            .config("spark.driver.memory", "4g")
+            # The defaults are for a cluster: 200 tasks per shuffle, and tasks of 32 small files.
+            .config("spark.sql.shuffle.partitions", os.cpu_count() or 1)
+            .config("spark.sql.files.openCostInBytes", 65536)
+            .config("spark.sql.session.timeZone", "UTC")
+            .config("spark.driver.host", "127.0.0.1")
+            .config("spark.driver.bindAddress", "127.0.0.1")
+            .getOrCreate()
+        )
+
+    def read(self, folder: str, schema: str) -> DataFrame:
+        return self.session.read.option("recursiveFileLookup", "true").schema(schema).json(folder)
+
+    def keep(self, frame: DataFrame) -> DataFrame:
+        return frame.cache()
+
+
+class OnSail(OnSpark):
+    """The same for Sail, with a server in this process."""
+
+    def __init__(self) -> None:
+        from pysail.spark import SparkConnectServer
+
+        self.server = SparkConnectServer(ip="127.0.0.1", port=0)
+        self.server.start(background=True)
+        port = self.server.listening_address[1]
+        self.session = SparkSession.builder.remote(f"sc://127.0.0.1:{port}").getOrCreate()
+        self.session.conf.set("spark.sql.session.timeZone", "UTC")
+        self.scratch = tempfile.TemporaryDirectory()
+
+    def read(self, folder: str, schema: str) -> DataFrame:
+        lines = self.session.read.option("recursiveFileLookup", "true").text(folder)
+        return lines.select(F.from_json("value", schema).alias("record")).select("record.*")
+
+    def keep(self, frame: DataFrame) -> DataFrame:
+        folder = tempfile.mkdtemp(dir=self.scratch.name)
+        frame.write.mode("overwrite").parquet(folder)
+        return self.session.read.parquet(folder)
+
+
 def main() -> None:
     source, output = sys.argv[1:3]
-    spark = (
-        SparkSession.builder.master("local[*]")
-        .appName("sparkify")
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .getOrCreate()
-    )
-    lines = spark.read.option("recursiveFileLookup", "true")
-    read = lines.schema(SONG).json(f"{source}/song_data").cache()
+    engine = OnSail() if "--sail" in sys.argv[3:] else OnSpark()
+    read = engine.keep(engine.read(f"{source}/song_data", SONG))
     unknown = F.coalesce("year", F.lit(0)) == 0
-    songs = first_by(
-        read, "song_id", unknown, "artist_id", "title", "year", "duration", "artist_name"
-    ).cache()
+    order = (unknown, "artist_id", "title", "year", "duration", "artist_name")
+    songs = engine.keep(first_by(read, "song_id", *order))
 
     def write(frame: DataFrame, table: str, *keys: str) -> None:
         frame.write.mode("overwrite").parquet(f"{output}/{table}", partitionBy=list(keys) or None)
@@ -63,13 +109,8 @@ def main() -> None:
         ),
         "artists",
     )
-    logs = (
-        lines.schema(EVENT)
-        .json(f"{source}/log_data")
-        .where("page = 'NextSong'")
-        .withColumn("start_time", F.timestamp_millis("ts"))
-        .cache()
-    )
+    events = engine.read(f"{source}/log_data", EVENT).where("page = 'NextSong'")
+    logs = engine.keep(events.withColumn("start_time", F.timestamp_millis("ts")))
     latest = logs.groupBy("userId").agg(
         F.max_by(
             F.struct("firstName", "lastName", "gender", "level"),
@@ -113,7 +154,7 @@ def main() -> None:
         "month(start_time) AS month",
     )
     write(plays, "songplays", "year", "month")
-    spark.stop()
+    engine.session.stop()
 
 
 if __name__ == "__main__":

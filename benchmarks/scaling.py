@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from measurement import SIZES, WORK, Engine, Measure, adopt_orphans, data, machine, measure, median, ratio
-from peers import engines
+from peers import ours, prepare
 
 SIZES |= {
     "3L": {**SIZES["L"], "events": 3 * SIZES["L"]["events"]},
@@ -65,17 +65,20 @@ def main() -> None:
     parser.add_argument("--append", type=Path, metavar="FILE", help="append the table to this Markdown file")
     given = parser.parse_args()
     adopt_orphans()
-    ours, tuned = engines(with_spark=False)[:2]
+    prepared = prepare("polars")
+    if isinstance(prepared, str):
+        sys.exit(prepared)
+    job, tuned = ours(), prepared[0]
     rows: dict[str, tuple[Run, Run]] = {
         "L with one thread / with two": (
-            first_run(ours, "L", "--threads", "1"),
-            first_run(ours, "L", "--threads", "2"),
+            first_run(job, "L", "--threads", "1"),
+            first_run(job, "L", "--threads", "2"),
         ),
-        "three times the events of L / L": (first_run(ours, "3L"), first_run(ours, "L")),
-        "a second run on unchanged M / a first one": (second_run(ours, "M"), first_run(ours, "M")),
-        "ten times the songs of M / M": (first_run(ours, "10M"), first_run(ours, "M")),
+        "three times the events of L / L": (first_run(job, "3L"), first_run(job, "L")),
+        "a second run on unchanged M / a first one": (second_run(job, "M"), first_run(job, "M")),
+        "ten times the songs of M / M": (first_run(job, "10M"), first_run(job, "M")),
         "ten times the songs of M / the same in tuned Polars": (
-            first_run(ours, "10M"),
+            first_run(job, "10M"),
             first_run(tuned, "10M"),
         ),
     }
