@@ -74,7 +74,7 @@ def check(size: str, chosen: Sequence[Engine], outputs: Path) -> Comparison:
     found = Comparison()
     for number, engine in enumerate(chosen):
         output = outputs / f"check-{number}"
-        print(f"{size}: check {engine.name}", file=sys.stderr)
+        print(f"{size}: check {engine.name} {engine.version}", file=sys.stderr)
         try:
             taken = measure(engine, data(size), output)
             tables = written(output)
@@ -118,8 +118,8 @@ def row(size: str, engine: Engine, found: Comparison) -> str:
     one = median(measures)
     share = ratio(found.measured[first.name], measures)
     ratios = [f"{number:.2f}" for number in (share.wall_s, share.cpu_s, share.peak_rss_mib)]
-    cells = [size, f"{engine.name} {engine.version() if engine.package else ''}".strip()]
-    cells += [""] * 3 if engine is first else [f"**{ratios[0]}**", *ratios[1:]]
+    cells = [size, f"{engine.name} {engine.version}".strip()]
+    cells += [""] * 3 if engine is first or not engine.package else [f"**{ratios[0]}**", *ratios[1:]]
     cells += [f"{one.wall_s:.2f}", f"{one.cpu_s:.2f}", f"{one.peak_rss_mib:,.0f}"]
     cells.append(f"{statistics.median(one.wall_s / least.wall_s for one, least in pairs):.1f}")
     tables = found.written[engine.name if engine.package else first.name]

@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -39,8 +40,11 @@ class Engine:
     about: str = ""
     """How its program or its files differ from the others, for the table."""
 
+    @cached_property
     def version(self) -> str:
-        """The version of the package, in the environment of the command."""
+        """The version of the package in the environment of the command; empty without a package."""
+        if not self.package:
+            return ""
         code = f"from importlib.metadata import version; print(version({self.package!r}))"
         return subprocess.check_output([self.command[0], "-c", code], text=True).strip()
 

@@ -49,7 +49,7 @@ PEERS = {
     "sail": Peer(
         packages=("pysail", "pyspark-client"),
         programs={"Sail": ("peer_spark.py", "{input}", "{output}", "--sail")},
-        about="the program of Spark; cache() does nothing in Sail, so scratch Parquet files replace it",
+        about="the program of Spark, with from_json for JSON and scratch Parquet files for cache()",
     ),
     "spark": Peer(
         packages=("pyspark",),
