@@ -47,4 +47,5 @@ FORMATS_REST_JAR=$jar
 FORMATS_PYTHON=$PWD/$venv/bin/python
 export FORMATS_JARS FORMATS_REST_JAR FORMATS_PYTHON
 exec .venv/bin/python -m pytest -q -p no:cacheprovider tests/python/lake/test_format_engines.py \
-    tests/python/lake/test_iceberg_catalog.py "$@"
+    tests/python/lake/test_iceberg_catalog.py \
+    tests/python/package/test_notebooks.py::test_the_notebook_of_table_formats_has_the_outputs_of_its_cells "$@"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,6 +19,7 @@ from sparkify_lake import iceberg
 from sparkify_lake.errors import ConfigurationError, ProtocolError, RetryableError
 from support.growing_input import NESTED, GrowingInput
 from support.lake_files import ALL_FOLDERS, FOLDERS
+from support.processes import clean_environment
 from support.s3_jobs import tree
 
 pytest.importorskip("pyiceberg", reason="needs the package pyiceberg")
@@ -156,6 +159,26 @@ def test_the_metadata_has_the_values_and_bounds_of_every_file(place: GrowingInpu
                 if isinstance(least, datetime) and isinstance(greatest, datetime):
                     least, greatest = ((time - epoch) // (datetime.resolution) for time in (least, greatest))
                 assert low <= least and greatest <= high, (table, name)
+
+
+def test_commits_import_almost_nothing(place: GrowingInput) -> None:
+    """All of PyIceberg that they need is imported while the engine works."""
+    place.keep(3)
+    place.run(formats="iceberg")
+    place.keep(5)
+    code = f"""if True:
+        import sys
+        import sparkify_lake.iceberg.commits
+        known = set(sys.modules)
+        sparkify_lake.run({str(place.input)!r}, {str(place.lake)!r}, quiet=True, max_bad="100%")
+        print(*(name for name in set(sys.modules) - known if name.startswith("pyiceberg")))
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=clean_environment()
+    )
+    assert set(ended.stdout.split()) <= {"pyiceberg.avro.decoder_fast"}, ended.stderr
+    assert ended.returncode == 0, ended.stderr
+    assert commit_of(place.lake, "songplays") == 2
 
 
 def test_queries_skip_files_by_their_bounds(place: GrowingInput) -> None:

@@ -42,8 +42,9 @@ class CrashTest:
         proxy: Proxy,
         fork_servers: tuple[ForkServer, ForkServer],
         versions: Versions,
+        env: dict[str, str],
     ) -> None:
-        self.folder, self.bucket, self.proxy, self.versions = folder, bucket, proxy, versions
+        self.folder, self.bucket, self.proxy, self.versions, self.env = folder, bucket, proxy, versions, env
         self.fork_server, self.other = fork_servers
         self.lakes = 0
         self.name = ""
@@ -100,7 +101,7 @@ def crash_test(server: Server, **settings: str) -> Iterator[CrashTest]:
         fork_servers = (stack.enter_context(ForkServer(env=env)), stack.enter_context(ForkServer(env=env)))
         versions = Versions.make(folder, fork_servers[0], 3, songs=6, plays=16)
         (folder / "seen").mkdir()
-        yield CrashTest(folder / "seen", bucket, proxy, fork_servers, versions)
+        yield CrashTest(folder / "seen", bucket, proxy, fork_servers, versions, env)
 
 
 @pytest.fixture(scope="module")
@@ -223,8 +224,7 @@ def test_overlapping_runs_equal_sequential_runs(crash: CrashTest, rounds: Rounds
     held = crash.versions.held
     crash.begin(0)
     with ExitStack() as stack:
-        env = {**home(crash.folder.parent), **crash.bucket.server.keys.environment}
-        fork_servers = [stack.enter_context(ForkServer(env=env)) for _ in range(3)]
+        fork_servers = [stack.enter_context(ForkServer(env=crash.env)) for _ in range(3)]
         seconds = crash.run(1)["seconds"]
         for number in range(rounds(6, 60)):
             runs = random.sample(range(3), random.randint(2, 3))
