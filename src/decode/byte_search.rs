@@ -109,9 +109,10 @@ pub const fn is_line_break(byte: u8) -> bool {
 mod tests {
     use super::{digits_end, string_stop};
 
-    /// Every byte, at every position inside and after a word, between all adjacent bytes that could cause a borrow.
+    /// Every byte, at every position inside and after a word and several blocks, between all adjacent bytes that could
+    /// cause a borrow.
     #[test]
-    fn word_search_matches_byte_search() {
+    fn searches_of_several_bytes_match_searches_of_one() {
         for byte in 0..=255u8 {
             for before in [b'a', 0x7f, 0x80, 0xff, 0x21, b'0', b'9'] {
                 for length in (0..20).chain(30..90) {

@@ -37,8 +37,7 @@ const BUCKET_BITS: u32 = 16;
 const MIN_SLICE_PLAYS: u64 = 131_072;
 
 /// The number of plays per span of about a minute with events, by the start of the span. Slices are made from it. A
-/// span at the end
-/// of a month has two entries, so the slices of a month do not depend on the other months of the run.
+/// span at the end of a month has two entries, so the slices of a month do not depend on the other months of the run.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram(BTreeMap<i64, u64>);
 
