@@ -34,22 +34,33 @@ impl<'m> InputDiff<'m> {
         listed_at: i128,
         is_usable: impl Fn(&ManifestEntry) -> bool,
     ) -> Self {
-        let mut diff = Self {
-            missing: manifest.files.iter().map(|(name, entry)| (name.as_str(), entry)).collect(),
-            ..Self::default()
-        };
-        for (index, file) in listing.files.iter().enumerate() {
-            match diff.missing.remove_entry(file_identity::name(source, file).as_str()) {
-                None => diff.new.push(index),
+        let mut names: Vec<(String, usize)> =
+            listing.files.iter().enumerate().map(|(index, file)| (file_identity::name(source, file), index)).collect();
+        // The order of the manifest. Listed paths are nearly in this order.
+        names.sort_unstable();
+        let mut diff = Self::default();
+        let (mut unchanged, mut missing) = (Vec::new(), Vec::new());
+        let mut entries = manifest.files.iter().map(|(name, entry)| (name.as_str(), entry)).peekable();
+        for (name, index) in &names {
+            while let Some(entry) = entries.next_if(|(known, _)| known < &name.as_str()) {
+                missing.push(entry);
+            }
+            let Some(file) = listing.files.get(*index) else { continue };
+            match entries.next_if(|(known, _)| known == name) {
+                None => diff.new.push(*index),
                 Some((name, entry))
                     if file_identity::is_unchanged(file, (entry.size, &entry.version), listed_at)
                         && is_usable(entry) =>
                 {
-                    diff.unchanged.insert(name, (index, entry));
+                    unchanged.push((name, (*index, entry)));
                 }
-                Some((_, entry)) => diff.changed.push((index, entry)),
+                Some((_, entry)) => diff.changed.push((*index, entry)),
             }
         }
+        missing.extend(entries);
+        diff.new.sort_unstable();
+        diff.changed.sort_unstable_by_key(|(index, _)| *index);
+        (diff.unchanged, diff.missing) = (unchanged.into_iter().collect(), missing.into_iter().collect());
         diff
     }
 

@@ -130,14 +130,16 @@ pub(crate) fn summarize(
     for (content, listing) in inputs.each() {
         let (Some(source), Some(manifest)) = (spec.source(content), manifests.get(content.name())) else { continue };
         add_counts(&mut summary, content, manifest);
-        // Few files have rejects, so the others are skipped.
+        // Few files have rejects, and usually none has.
+        let has_rejects = |entry: &ManifestEntry| entry.quarantined > 0 || entry.bad.is_some();
+        if !manifest.files.values().any(has_rejects) {
+            continue;
+        }
         let mut rejects: Vec<LocatedReject> = Vec::new();
         let selection = inputs.selection(content);
         for (index, file) in listing.files.iter().enumerate() {
-            let Some(entry) = manifest.files.get(&file_identity::name(source, file)) else { continue };
-            if entry.quarantined == 0 && entry.bad.is_none() {
-                continue;
-            }
+            let entry = manifest.files.get(&file_identity::name(source, file));
+            let Some(entry) = entry.filter(|entry| has_rejects(entry)) else { continue };
             let shown = listing.shown(index).unwrap_or_default();
             if let Some(reason) = &entry.bad {
                 summary.bad_files.push(BadFile { file: shown.clone(), reason: reason.clone() });

@@ -16,6 +16,7 @@ use crate::lake::read_summary::{Plays, ReadSummary};
 use crate::lake::{Stage, StateReader};
 use crate::schema::Table;
 use crate::tables::song_record::SongRecord;
+use crate::tables::songs::SongsPartial;
 use crate::tables::time::Month;
 use crate::tables::users::{User, UsersPartial};
 use crate::tables::users_history::{self, UserPeriod};
@@ -45,6 +46,17 @@ impl Increment<'_> {
         let records = state_files::songs_from_bytes(bytes, files).map_err(|_| StateError::Unusable)?;
         let (unchanged, outdated) = records.into_iter().partition(|record| record.file != usize::MAX);
         Ok(KnownSongs { unchanged, outdated })
+    }
+
+    /// Adds all song records of the manifest to `songs`, for a run in which no song file has changed.
+    ///
+    /// # Errors
+    /// [`StateError::Unusable`], and storage errors.
+    pub(crate) fn add_songs(&self, state: StateReader<'_>, songs: &mut SongsPartial) -> StateResult<()> {
+        let Some(manifest) = self.checkpoint.input.get(Content::Songs.name()) else { return Ok(()) };
+        let bytes = load(state, self.checkpoint.state.songs.as_ref())?;
+        let files = manifest.files.values().map(|entry| (0, entry.loaded));
+        state_files::each_song(bytes, files, |_, song| songs.add(song)).map_err(|_| StateError::Unusable)
     }
 
     /// Returns the months in which a track with one of these keys was played.

@@ -70,25 +70,37 @@ pub(crate) fn songs_to_bytes(records: &[SongRecord]) -> Result<Bytes> {
 /// # Errors
 /// [`ErrorKind::Protocol`] when the bytes are not such a file, or do not match `files`.
 pub(crate) fn songs_from_bytes(bytes: Bytes, files: impl Iterator<Item = (usize, u64)>) -> Result<Vec<SongRecord>> {
+    let (mut records, mut scratch) = (Vec::new(), String::new());
+    each_song(bytes, files, |file, song| records.push(SongRecord::new(file, 0, song, &mut scratch)))?;
+    Ok(records)
+}
+
+/// Decodes song records, as [`songs_from_bytes`], and calls `add` with the number of the file and the song of each.
+///
+/// # Errors
+/// The same.
+pub(crate) fn each_song(
+    bytes: Bytes,
+    files: impl Iterator<Item = (usize, u64)>,
+    mut add: impl FnMut(usize, &Song<'_>),
+) -> Result<()> {
     let columns = read_columns(bytes, &SONGS)?;
     let Ok([ids, titles, artist_ids, names, locations, latitudes, longitudes, durations, years]) =
         <[NullableValues; 9]>::try_from(columns)
     else {
-        return Ok(Vec::new());
+        return Ok(());
     };
     let (ids, titles, artist_ids) = (texts(ids)?, texts(titles)?, texts(artist_ids)?);
     let (names, locations) = (texts(names)?, texts(locations)?);
     let (latitudes, longitudes, durations) = (floats(latitudes)?, floats(longitudes)?, floats(durations)?);
     let NullableValues::Int32(years) = years else { return Err(mismatch()) };
-    let mut scratch = String::new();
-    let mut records = Vec::with_capacity(ids.len());
     let number_at = |numbers: &[Option<f64>], row: usize| numbers.get(row).copied().flatten();
+    let mut rows = 0..ids.len();
     for (file, count) in files {
         for _ in 0..count {
-            let row = records.len();
-            let Some(song_id) = text_at(&ids, row) else { return Err(mismatch()) };
+            let row = rows.next().ok_or_else(mismatch)?;
             let song = Song {
-                song_id: Text::plain(song_id),
+                song_id: Text::plain(text_at(&ids, row).ok_or_else(mismatch)?),
                 title: text_at(&titles, row).map(Text::plain),
                 artist_id: text_at(&artist_ids, row).map(Text::plain),
                 artist_name: text_at(&names, row).map(Text::plain),
@@ -98,10 +110,10 @@ pub(crate) fn songs_from_bytes(bytes: Bytes, files: impl Iterator<Item = (usize,
                 duration: number_at(&durations, row),
                 year: years.get(row).copied().flatten(),
             };
-            records.push(SongRecord::new(file, 0, &song, &mut scratch));
+            add(file, &song);
         }
     }
-    if records.len() == ids.len() { Ok(records) } else { Err(mismatch()) }
+    if rows.is_empty() { Ok(()) } else { Err(mismatch()) }
 }
 
 /// Encodes users.

@@ -125,7 +125,9 @@ impl ReadContext<'_> {
 /// [unusable]: crate::incremental::state_error::StateError::Unusable
 pub fn songs(read: &ReadContext<'_>, inputs: &mut InputFiles) -> StateResult<(Songs, ReadStats)> {
     let ReadContext { spec, increment, stage, context, .. } = *read;
-    let known = increment.map(|increment| increment.song_records(stage.lake().state())).transpose()?;
+    let has_changed = increment.is_some_and(|increment| !increment.songs.is_empty());
+    let reader = stage.lake().state();
+    let known = increment.filter(|_| has_changed).map(|increment| increment.song_records(reader)).transpose()?;
     if let Some(increment) = increment {
         inputs.song_selection = Some(increment.songs.to_read());
         inputs.log_selection = Some(increment.logs.to_read());
@@ -145,20 +147,15 @@ pub fn songs(read: &ReadContext<'_>, inputs: &mut InputFiles) -> StateResult<(So
         stats.merge(its_stats);
         Ok(())
     })?;
-    let has_changed = increment.is_some_and(|increment| !increment.songs.is_empty());
     let mut table_before = Vec::new();
     if let Some(KnownSongs { unchanged, outdated }) = known {
-        if has_changed {
-            table_before = songs_table(unchanged.iter().chain(&outdated));
-            for record in unchanged {
-                found.add(record);
-            }
-        } else {
-            // The artists and the state do not change either.
-            for record in &unchanged {
-                found.songs.add(&record.song());
-            }
+        table_before = songs_table(unchanged.iter().chain(&outdated));
+        for record in unchanged {
+            found.add(record);
         }
+    } else if let Some(increment) = increment {
+        // The artists and the state do not change either.
+        increment.add_songs(reader, &mut found.songs)?;
     }
     let mut records = found.records;
     sort_as_manifest(spec, inputs, &mut records);

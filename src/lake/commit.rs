@@ -308,17 +308,19 @@ fn merge_checkpoints(
             }
             continue;
         }
+        let is_ours = |folder: &String| ours.tables.contains(folder);
+        if old.tables.iter().all(is_ours) {
+            continue;
+        }
         let mut old = old.clone();
-        if !old.tables.is_disjoint(&ours.tables) {
-            old.tables.retain(|table| !ours.tables.contains(table));
+        if old.tables.iter().any(is_ours) {
+            old.tables.retain(|table| !is_ours(table));
             old.summaries.clear();
             // Drop the manifests that the remaining tables are not made from: a newer checkpoint has them.
             let remaining: Vec<Table> = old.tables.iter().filter_map(|folder| table(folder)).collect();
             old.input.retain(|content, _| remaining.iter().any(|table| table.is_made_from(content)));
         }
-        if !old.tables.is_empty() {
-            checkpoints.push(old);
-        }
+        checkpoints.push(old);
     }
     checkpoints.push(ours);
     checkpoints

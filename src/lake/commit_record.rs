@@ -122,11 +122,14 @@ impl CommitRecord {
     /// # Errors
     /// [`ErrorKind::Internal`] when it cannot be serialized as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let body = serde_json::to_vec(self).map_err(|error| {
+        // Tables and manifests have about 300 bytes per file.
+        let mut bytes = Vec::with_capacity(600 * self.tables.values().map(|table| table.files.len()).sum::<usize>());
+        bytes.resize(HEAD_BYTES, b' ');
+        serde_json::to_writer(&mut bytes, self).map_err(|error| {
             Error::new(ErrorKind::Internal, "cannot serialize a commit record").cause(error.to_string())
         })?;
-        let mut bytes = format!("{BEFORE_CHECKSUM}{}{BEFORE_RECORD}", sha256(&body)).into_bytes();
-        bytes.extend_from_slice(&body);
+        let checksum = sha256(bytes.get(HEAD_BYTES..).unwrap_or_default());
+        bytes.splice(..HEAD_BYTES, format!("{BEFORE_CHECKSUM}{checksum}{BEFORE_RECORD}").into_bytes());
         bytes.extend_from_slice(b"}\n");
         Ok(bytes)
     }
@@ -318,6 +321,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 const BEFORE_CHECKSUM: &str = "{\"sha256\":\"";
 /// The bytes between the checksum and the record.
 const BEFORE_RECORD: &str = "\",\"record\":";
+/// The bytes before the record, with the checksum in hexadecimal.
+const HEAD_BYTES: usize = BEFORE_CHECKSUM.len() + 64 + BEFORE_RECORD.len();
 
 /// Splits a stored record into its checksum and its body.
 fn split(bytes: &[u8]) -> Option<(&str, &[u8])> {

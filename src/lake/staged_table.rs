@@ -123,7 +123,7 @@ impl StagedTable {
             let mut sha256 = match recorded {
                 // `Self::add` reads the bytes if it would keep the file.
                 Some(file) if reads_back => Some(file.sha256.clone()).filter(|_| file.size == entry.size),
-                _ => known_checksum(&*lake.storage, folder, &entry, known)?,
+                _ => known_checksum(&*lake.storage, folder, &entry, recorded)?,
             };
             let ListedFile { path, size, stamp } = entry;
             let is_current = sha256.is_some();
@@ -165,17 +165,15 @@ impl StagedTable {
 
     /// Keeps the published files of the newest version whose path `is_kept` accepts.
     pub fn inherit(&self, known: &TableRecord, is_kept: impl Fn(&str) -> bool) {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        for (path, file) in known.files.iter().filter(|(path, _)| is_kept(path)) {
-            let Some(published) = self.published.get(path) else { continue };
+        let kept = known.files.iter().filter(|(path, _)| is_kept(path)).filter_map(|(path, file)| {
+            let published = self.published.get(path)?;
             published.is_kept.store(true, Ordering::Relaxed);
             self.unchanged.fetch_add(1, Ordering::Relaxed);
             let stamp = Some(published.stamp.clone());
-            files.insert(
-                path.clone(),
-                FileRecord { stamp, image: None, replaces: None, replaced: None, ..file.clone() },
-            );
-        }
+            Some((path.clone(), FileRecord { stamp, image: None, replaces: None, replaced: None, ..file.clone() }))
+        });
+        let mut kept: BTreeMap<String, FileRecord> = kept.collect();
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).append(&mut kept);
     }
 
     pub fn path(&self, name: &str) -> String {
@@ -405,15 +403,15 @@ fn checksum_of_older_version(
     older.checksum(&*lake.storage, folder, path)
 }
 
-/// The checksum of a published file if it belongs to the newest version, `None` for a foreign or changed file. A file
-/// with the recorded size and another stamp was copied or touched, so its bytes are hashed.
+/// The checksum of a published file if it is the one `known` to the newest version, `None` for a foreign or changed file. A
+/// file with the recorded size and another stamp was copied or touched, so its bytes are hashed.
 pub(super) fn known_checksum(
     storage: &dyn LakeStorage,
     folder: &str,
     entry: &ListedFile,
-    known: Option<&TableRecord>,
+    known: Option<&FileRecord>,
 ) -> Result<Option<String>> {
-    let Some(file) = known.and_then(|table| table.file(&entry.path)) else { return Ok(None) };
+    let Some(file) = known else { return Ok(None) };
     if file.size == entry.size && file.stamp.as_ref() == Some(&entry.stamp) {
         return Ok(Some(file.sha256.clone()));
     }

@@ -68,7 +68,7 @@ impl Stage {
             head.and_then(|record| record.tables.get(folder))
         };
         let names: Vec<_> = folders.iter().map(|(_, folder)| (folder.as_str(), known(folder))).collect();
-        for ((table, folder), entries) in folders.iter().zip(lake.storage.list_tables(&names)?) {
+        for ((table, folder), entries) in folders.iter().zip(lake.storage.list_tables(&names, config.threads)?) {
             tables.insert(*table, StagedTable::open(&lake, *table, folder, entries, takeover)?);
         }
         lake.storage.clean_up_before(run, &lake.state_files())?;

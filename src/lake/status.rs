@@ -154,7 +154,7 @@ impl Survey {
 /// # Errors
 /// Any storage error. A lake that does not exist is not an error. [`crate::error::ErrorKind::Configuration`] if a folder
 /// is inside the folder of another table of the lake.
-pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<Survey> {
+pub fn survey(location: &Location, stores: &Stores, folders: &[&str], threads: usize) -> Result<Survey> {
     let storage = read_only_storage(location, stores)?;
     commit_log::has_format(&*storage)?;
     let head = commit_log::head(&*storage)?;
@@ -164,7 +164,7 @@ pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<
     let mut files = Vec::new();
     let known = |folder: &str| record.as_ref().and_then(|record| record.tables.get(folder));
     let tables: Vec<_> = folders.iter().map(|folder| (*folder, known(folder))).collect();
-    for (folder, entries) in folders.iter().zip(storage.list_tables(&tables)?) {
+    for (folder, entries) in folders.iter().zip(storage.list_tables(&tables, threads)?) {
         let known = known(folder);
         let is_named = |path: &str| path == SUCCESS || known.is_some_and(|known| known.file(path).is_some());
         let log = known.and_then(|known| known.delta.as_ref());
@@ -178,6 +178,7 @@ pub fn survey(location: &Location, stores: &Stores, folders: &[&str]) -> Result<
         files.push(entries.iter().filter(|entry| entry.path != SUCCESS).count() as u64);
         is_intact &= known.is_some_and(|known| entries.len() == known.files.len() + known.retained.len() + 1);
         for entry in &entries {
+            let known = known.and_then(|known| known.file(&entry.path));
             is_intact =
                 is_intact && (entry.path == SUCCESS || known_checksum(&*storage, folder, entry, known)?.is_some());
         }

@@ -123,7 +123,7 @@ impl DryRun {
         let Some(output) = &spec.output else {
             return Err(Error::new(ErrorKind::Internal, "the job has no output"));
         };
-        let survey = lake::survey(output, stores, &folders)?;
+        let survey = lake::survey(output, stores, &folders, spec.config.threads)?;
         let (record, state) = (survey.record.as_ref(), survey.state());
         let spec = &JobSpec { config: lake::with_formats_of(record, spec.config.clone()), ..spec.clone() };
         time_range::restrict(spec, inputs, record, context)?;

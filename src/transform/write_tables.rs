@@ -49,6 +49,10 @@ pub fn songs(
     let mut partitions: Vec<&[SongRow]> = index.rows().chunk_by(same_partition).collect();
     check_partition_count(partitions.len())?;
     let count = partitions.len() as u64;
+    if changed.is_some_and(BTreeSet::is_empty) {
+        stage.inherit(Table::Songs, |_| true)?;
+        return Ok(count);
+    }
     if let Some(changed) = changed {
         stage.inherit(Table::Songs, |path| !changed.contains(partition_of(path)))?;
         partitions.retain(|rows| {

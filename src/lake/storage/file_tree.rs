@@ -3,11 +3,12 @@
 //! Invariant: no function here follows a symlink, so nothing outside the two trees is touched.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::ErrorKind as Io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustix::fs::{AtFlags, FileType, statat};
@@ -16,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::commit_record::TableRecord;
 use crate::lake::storage::ListedFile;
 use crate::runtime::cancel::Cancel;
+use crate::runtime::threads::for_tasks;
 
 /// The stamp of a file on a local disk: its modification time.
 pub fn stamp(metadata: &Metadata) -> String {
@@ -84,37 +86,102 @@ impl<'r> SingleFiles<'r> {
     }
 }
 
-/// All files below `root`, in no particular order; nothing if the folder does not exist.
+/// The number of folders that a thread lists before it takes the next ones.
+const FOLDERS_PER_TASK: usize = 128;
+
+/// A folder that no thread has listed yet.
+struct Folder {
+    parent: Arc<Path>,
+    name: OsString,
+    /// The path below the root.
+    path: String,
+}
+
+/// The files that a thread has found, and the folders to list next.
+#[derive(Default)]
+struct Found {
+    files: Vec<ListedFile>,
+    folders: Vec<Folder>,
+    /// The parent of the folder that was checked last.
+    parent: Option<(Arc<Path>, File)>,
+}
+
+impl Found {
+    /// Lists a folder; `prefix` is its path below the root, with a slash.
+    fn list(&mut self, folder: &Arc<Path>, prefix: &str) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let path = format!("{prefix}{}", name.to_string_lossy());
+            if entry.file_type()?.is_dir() {
+                self.folders.push(Folder { parent: folder.clone(), name, path });
+            } else {
+                let metadata = entry.metadata()?;
+                self.files.push(ListedFile { path, size: metadata.len(), stamp: stamp(&metadata) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the only file of a folder that has not changed; lists any other folder.
+    fn list_unless_unchanged(&mut self, folder: &Folder, single: &SingleFiles<'_>) -> Result<()> {
+        let Folder { parent, name, path } = folder;
+        if single.names.contains_key(path.as_str())
+            && let Some(file) = self.open(parent).and_then(|parent| single.unchanged(parent, name, path))
+        {
+            self.files.push(file);
+            return Ok(());
+        }
+        let folder = parent.join(name);
+        self.list(&folder.as_path().into(), &format!("{path}/")).map_err(|error| not_listed(&folder, &error))
+    }
+
+    /// Opens a parent, unless it is open already: most folders in a row have the same one.
+    fn open(&mut self, parent: &Arc<Path>) -> Option<&File> {
+        if !self.parent.as_ref().is_some_and(|(last, _)| Arc::ptr_eq(last, parent)) {
+            self.parent = File::open(parent).ok().map(|file| (parent.clone(), file));
+        }
+        self.parent.as_ref().map(|(_, file)| file)
+    }
+}
+
+fn not_listed(folder: &Path, error: &std::io::Error) -> Error {
+    Error::io(ErrorKind::Output, "list", folder, error)
+}
+
+/// All files below `root`, in no particular order; nothing if the folder does not exist. Many folders are shared out to
+/// `threads` threads, one level of the tree after the other.
 ///
 /// A folder in `single` is not listed if it has not changed since its file was published: reading the metadata of both is
 /// several times as fast as listing, and a lake has thousands of such folders.
-pub fn files(root: &Path, single: &SingleFiles<'_>) -> Result<Vec<ListedFile>> {
-    let mut entries = Vec::new();
-    let mut folders = vec![(root.to_owned(), String::new())];
-    while let Some((folder, prefix)) = folders.pop() {
-        let failed = |error: std::io::Error| Error::io(ErrorKind::Output, "list", &folder, &error);
-        let listing = match std::fs::read_dir(&folder) {
-            Ok(listing) => listing,
-            Err(error) if error.kind() == Io::NotFound && prefix.is_empty() => return Ok(entries),
-            Err(error) => return Err(failed(error)),
-        };
-        let handle = if single.names.is_empty() { None } else { Some(File::open(&folder).map_err(failed)?) };
-        for entry in listing {
-            let entry = entry.map_err(failed)?;
-            let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            if entry.file_type().map_err(failed)?.is_dir() {
-                let known = handle.as_ref();
-                match known.and_then(|handle| single.unchanged(handle, &entry.file_name(), &path)) {
-                    Some(file) => entries.push(file),
-                    None => folders.push((entry.path(), format!("{path}/"))),
-                }
-            } else {
-                let metadata = entry.metadata().map_err(failed)?;
-                entries.push(ListedFile { path, size: metadata.len(), stamp: stamp(&metadata) });
-            }
-        }
+pub fn files(root: &Path, single: &SingleFiles<'_>, threads: usize) -> Result<Vec<ListedFile>> {
+    let mut top = Found::default();
+    match top.list(&root.into(), "") {
+        Err(error) if error.kind() == Io::NotFound => return Ok(Vec::new()),
+        listed => listed.map_err(|error| not_listed(root, &error))?,
     }
-    Ok(entries)
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    let mut parts = vec![top];
+    loop {
+        for part in parts {
+            files.extend(part.files);
+            folders.extend(part.folders);
+        }
+        if folders.is_empty() {
+            return Ok(files);
+        }
+        let tasks: Vec<&[Folder]> = folders.chunks(FOLDERS_PER_TASK).collect();
+        let list = |found: &mut Found, task: usize| {
+            tasks
+                .get(task)
+                .into_iter()
+                .copied()
+                .flatten()
+                .try_for_each(|folder| found.list_unless_unchanged(folder, single))
+        };
+        parts = for_tasks(threads, tasks.len(), &Cancel::default(), |_| Found::default(), list, |_| Ok(()))?;
+        folders.clear();
+    }
 }
 
 /// Moves everything below `from` to the same path below `to`: entire folders where `to` has none (or an empty one),
@@ -199,9 +266,26 @@ mod tests {
             entries.sort_by(|left, right| left.path.cmp(&right.path));
             entries
         };
-        let entries = sorted(files(root, single).unwrap());
-        assert_eq!(entries, sorted(files(root, &SingleFiles::default()).unwrap()));
+        let entries = sorted(files(root, single, 2).unwrap());
+        assert_eq!(entries, sorted(files(root, &SingleFiles::default(), 1).unwrap()));
         entries.into_iter().map(|entry| entry.path).collect()
+    }
+
+    #[test]
+    fn many_folders_are_listed_once_by_any_number_of_threads() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths: Vec<String> =
+            (0..3 * FOLDERS_PER_TASK).map(|number| format!("a={}/b={number:03}/x", number / 200)).collect();
+        for path in &paths {
+            fs::create_dir_all(dir.path().join(path).parent().unwrap()).unwrap();
+            fs::write(dir.path().join(path), path).unwrap();
+        }
+        for threads in [1, 2, 5] {
+            let found = files(dir.path(), &SingleFiles::default(), threads).unwrap();
+            let mut found: Vec<String> = found.into_iter().map(|file| file.path).collect();
+            found.sort_unstable();
+            assert_eq!(found, paths, "{threads} threads");
+        }
     }
 
     #[test]

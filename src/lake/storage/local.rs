@@ -56,7 +56,7 @@ impl LocalStorage {
         Self { root: root.to_owned(), lock: None }
     }
 
-    fn list(&self, folder: &str, known: Option<&TableRecord>) -> Result<Vec<ListedFile>> {
+    fn list(&self, folder: &str, known: Option<&TableRecord>, threads: usize) -> Result<Vec<ListedFile>> {
         let root = self.root.join(folder);
         if root.is_symlink() {
             return Err(Error::new(ErrorKind::Output, format!("{} is a symlink", shown(&root)))
@@ -65,7 +65,7 @@ impl LocalStorage {
                 .context("path", shown(&root)));
         }
         let single = known.map(|known| SingleFiles::new(known, self.published_at())).unwrap_or_default();
-        file_tree::files(&root, &single)
+        file_tree::files(&root, &single, threads)
     }
 
     /// When the newest version was published in full: the time of its marker.
@@ -232,11 +232,11 @@ impl LakeStorage for LocalStorage {
     }
 
     fn list_many(&self, folders: &[&str]) -> Result<Vec<Vec<ListedFile>>> {
-        folders.iter().map(|folder| self.list(folder, None)).collect()
+        folders.iter().map(|folder| self.list(folder, None, 1)).collect()
     }
 
-    fn list_tables(&self, tables: &[(&str, Option<&TableRecord>)]) -> Result<Vec<Vec<ListedFile>>> {
-        tables.iter().map(|(folder, known)| self.list(folder, *known)).collect()
+    fn list_tables(&self, tables: &[(&str, Option<&TableRecord>)], threads: usize) -> Result<Vec<Vec<ListedFile>>> {
+        tables.iter().map(|(folder, known)| self.list(folder, *known, threads)).collect()
     }
 
     /// The lock replaces conditions.
@@ -305,7 +305,7 @@ impl LakeStorage for LocalStorage {
 
     /// Because of the lock, all other runs have ended.
     fn clean_up_before(&self, run: &str, state_files: &HashSet<String>) -> Result<()> {
-        let entries = file_tree::files(&self.root.join(STATE), &SingleFiles::default())?;
+        let entries = file_tree::files(&self.root.join(STATE), &SingleFiles::default(), 1)?;
         let outdated: Vec<String> = entries
             .into_iter()
             .filter(|entry| !state_files.contains(&entry.path))

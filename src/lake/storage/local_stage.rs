@@ -57,7 +57,7 @@ impl LocalStage {
     /// The staged files and the state files of this run.
     fn written_files(&self) -> Result<Vec<PathBuf>> {
         let below = |folder: PathBuf, is_ours: &dyn Fn(&str) -> bool| -> Result<Vec<PathBuf>> {
-            let found = file_tree::files(&folder, &SingleFiles::default())?;
+            let found = file_tree::files(&folder, &SingleFiles::default(), 1)?;
             Ok(found.iter().filter(|file| is_ours(&file.path)).map(|file| folder.join(&file.path)).collect())
         };
         let mut files = below(self.root.join(TABLES), &|_| true)?;

@@ -82,8 +82,8 @@ pub(in crate::lake) trait LakeStorage: fmt::Debug + Send + Sync {
     fn list_many(&self, folders: &[&str]) -> Result<Vec<Vec<ListedFile>>>;
 
     /// Lists the folders of tables, each with its record at the newest version, which lets a local disk skip the
-    /// listing of unchanged folders.
-    fn list_tables(&self, tables: &[(&str, Option<&TableRecord>)]) -> Result<Vec<Vec<ListedFile>>> {
+    /// listing of unchanged folders. A local disk is read with up to `threads` threads.
+    fn list_tables(&self, tables: &[(&str, Option<&TableRecord>)], _threads: usize) -> Result<Vec<Vec<ListedFile>>> {
         let folders: Vec<&str> = tables.iter().map(|(folder, _)| *folder).collect();
         self.list_many(&folders)
     }

@@ -20,6 +20,7 @@ from sparkify_lake.errors import ProtocolError, UsageError
 from support.delta_checker import commits
 from support.growing_input import NESTED, GrowingInput
 from support.lake_files import ALL_FOLDERS, FOLDERS
+from support.rounds import Rounds
 from support.s3_jobs import tree
 
 
@@ -142,7 +143,7 @@ def test_retained_versions_stay_readable(place: GrowingInput) -> None:
     assert folder.collect().height == place.build().songplays.height, "the folder has one version"
 
 
-def test_a_reader_never_sees_a_mixture(place: GrowingInput) -> None:
+def test_a_reader_never_sees_a_mixture(place: GrowingInput, rounds: Rounds) -> None:
     place.keep(2)
     place.run(formats="delta", retain=3)
     table = str(place.lake / "songplays_table")
@@ -155,7 +156,7 @@ def test_a_reader_never_sees_a_mixture(place: GrowingInput) -> None:
     thread = threading.Thread(target=lambda: seen.update(readers()))
     thread.start()
     try:
-        for count in [*range(3, 17), *range(15, 3, -1)]:
+        for count in [*range(3, 17), *range(15, 3, -1)] * rounds(1, 4):
             place.keep(count)
             place.run()
             sizes.add(place.build().songplays.height)
