@@ -294,8 +294,8 @@ mod writer {
         let encoder = Encoder::new(Table::Songplays, &ColumnNames::default(), Compression::Snappy).unwrap();
         let gathered = gathered();
         bencher.counter(ItemsCount::new(gathered.len())).bench(|| {
-            let (columns, _) = gathered.columns(&DATA.finished.index, Unmatched::Keep).unwrap();
-            encoder.encode(&columns).unwrap()
+            let rows = gathered.rows(&DATA.finished.index, Unmatched::Keep).unwrap();
+            encoder.encode(&rows.into_columns()).unwrap()
         });
     }
 

@@ -246,8 +246,8 @@ mod tests {
                 .texts(|code, dictionary| texts[code as usize].as_ref().map(|text| dictionary.push(text)));
             let columns = [column];
             let encoder = Encoder::for_fields([(&FIELD, "text")].into_iter(), compression).unwrap();
-            let fast = encoder.encode_rows(&columns, true).unwrap();
-            let plain = encoder.encode_rows(&columns, false).unwrap();
+            let fast = encoder.encode_rows(rows, &columns, true).unwrap();
+            let plain = encoder.encode_rows(rows, &columns, false).unwrap();
             prop_assert_eq!(fast.bytes, plain.bytes);
         }
     }

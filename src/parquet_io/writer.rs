@@ -9,6 +9,7 @@
 //!
 //! Invariant: the bytes depend only on the columns and the compression, not on the clock, threads or randomness.
 
+use std::borrow::Borrow;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -120,19 +121,28 @@ impl Encoder {
     /// # Errors
     /// As [`Self::encode`].
     pub(crate) fn encode_columns(&self, columns: &[Column]) -> Result<Encoded> {
-        self.encode_rows(columns, true)
+        self.encode_rows(columns.first().map_or(0, Column::rows), columns, true)
     }
 
-    /// Encodes columns, of which those that consist of texts [from their keys](TextColumns) or as texts.
-    pub(super) fn encode_rows(&self, columns: &[Column], from_keys: bool) -> Result<Encoded> {
-        let rows = columns.first().map_or(0, Column::rows);
+    /// Encodes columns with this number of rows, those that consist of texts [from their keys](TextColumns) or as texts.
+    /// Each column is taken when the one before it is encoded.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub(crate) fn encode_rows(
+        &self,
+        rows: usize,
+        columns: impl IntoIterator<Item = impl Borrow<Column>>,
+        from_keys: bool,
+    ) -> Result<Encoded> {
         let has_dictionary = rows > MAX_ROWS_WITHOUT_DICTIONARY;
         let properties = if has_dictionary { &self.with_dictionary } else { &self.without_dictionary };
-        let encode = || -> ParquetResult<Encoded> {
+        let encode = move || -> ParquetResult<Encoded> {
             let buffer = Vec::with_capacity(1024 + rows * 8);
             let mut writer = SerializedFileWriter::new(buffer, Arc::clone(&self.schema), Arc::clone(properties))?;
             let mut group = writer.next_row_group()?;
-            for (number, column) in columns.iter().enumerate() {
+            for (number, column) in columns.into_iter().enumerate() {
+                let column = column.borrow();
                 if has_dictionary
                     && from_keys
                     && let Some(EncodedColumn { bytes, close }) = self.encode_texts(number, column)?

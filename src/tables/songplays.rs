@@ -70,7 +70,6 @@ impl Histogram {
     #[must_use]
     pub fn slices(&self) -> Vec<Slice> {
         let mut slices: Vec<Slice> = Vec::new();
-        let mut plays = 0;
         // Entries are in order of time, so each month is computed once.
         let (mut month, mut month_end) = (Month::of(0), i64::MIN);
         for (start, count) in &self.0 {
@@ -80,13 +79,12 @@ impl Histogram {
             }
             let until = end.min(month_end);
             match slices.last_mut() {
-                Some(last) if last.month == month && plays < MIN_SLICE_PLAYS => last.span.end = until,
-                _ => {
-                    slices.push(Slice { month, span: start..until });
-                    plays = 0;
+                Some(last) if last.month == month && last.plays < MIN_SLICE_PLAYS => {
+                    last.span.end = until;
+                    last.plays += count;
                 }
+                _ => slices.push(Slice { month, span: start..until, plays: *count }),
             }
-            plays += count;
         }
         slices
     }
@@ -99,6 +97,8 @@ pub struct Slice {
     pub month: Month,
     /// The time span of its plays, in milliseconds since 1970.
     pub span: Range<i64>,
+    /// The number of its plays.
+    pub plays: u64,
 }
 
 /// The plays of one slice from all workers, in their final order after [`Self::sort`].
@@ -111,15 +111,15 @@ pub struct SlicePlays<'d> {
 }
 
 impl<'d> SlicePlays<'d> {
-    /// An empty slice, for plays of the workers in `dictionary`.
+    /// An empty slice with room for this number of plays, of the workers in `dictionary`.
     #[must_use]
-    pub fn new(dictionary: &'d PlayDictionary) -> Self {
-        Self { dictionary, plays: Vec::new(), others: Vec::new() }
+    pub fn new(dictionary: &'d PlayDictionary, plays: u64) -> Self {
+        let plays = Vec::with_capacity(usize::try_from(plays).unwrap_or_default());
+        Self { dictionary, plays, others: Vec::new() }
     }
 
     /// Adds plays of a worker.
     pub fn add(&mut self, worker: usize, plays: &[Play]) {
-        self.plays.reserve(plays.len());
         for play in plays {
             let events = if play.is_play() { &mut self.plays } else { &mut self.others };
             events.push(self.dictionary.renumbered(worker, play));
@@ -175,11 +175,11 @@ impl<'d> SlicePlays<'d> {
         self.plays.iter().map(|play| play.track).filter(|track| is_new(*track)).collect()
     }
 
-    /// The rows of songplays, sorted by `songplay_id`, and the number of rows with a song.
+    /// The rows of songplays, sorted by `songplay_id`.
     ///
     /// # Errors
     /// [`ErrorKind::DataRefused`] if a millisecond has more plays than `songplay_id` can distinguish (2^20).
-    pub fn columns(&self, index: &SongIndex, unmatched: Unmatched) -> Result<(Columns, u64)> {
+    pub fn rows(&self, index: &SongIndex, unmatched: Unmatched) -> Result<SongplaysRows<impl Iterator<Item = Column>>> {
         let dictionary = self.dictionary;
         let song = |play: &Play| Some(dictionary.song(play)).filter(|song| *song != NO_SONG);
         let ids = self.ids()?;
@@ -193,8 +193,9 @@ impl<'d> SlicePlays<'d> {
         let profiles = RepeatedValues::new(dictionary.profile_count(), plays().map(|play| Some(play.profile)));
         let songs = RepeatedValues::new(index.rows().len(), plays().map(song));
         let matched = plays().filter(|play| song(play).is_some()).count() as u64;
+        let count = kept.len();
         let mut scratch = String::new();
-        let mut by_profile = |field| {
+        let mut by_profile = move |field| {
             let mut keys = vec![None; dictionary.text_count(field)];
             profiles.texts(|profile, texts| {
                 let code = dictionary.profile_code(profile, field);
@@ -203,21 +204,21 @@ impl<'d> SlicePlays<'d> {
                 *key
             })
         };
-        let by_song = |text: fn(&SongRow) -> Option<&str>| {
+        let by_song = move |text: fn(&SongRow) -> Option<&str>| {
             songs.texts(|song, texts| text(index.rows().get(song as usize)?).map(|text| texts.push(text)))
         };
-        let columns = vec![
-            Column::int64_without_null(kept.iter().map(|(_, id)| *id).collect()),
-            Column::int64_without_null(plays().map(|play| micros(play.ts())).collect()),
-            by_profile(profile::USER_ID),
-            by_profile(profile::LEVEL),
-            by_song(|row| Some(&row.song_id)),
-            by_song(|row| row.artist_id.as_deref()),
-            Column::int64(plays().map(Play::session)),
-            by_profile(profile::LOCATION),
-            by_profile(profile::USER_AGENT),
-        ];
-        Ok((Columns { table: Table::Songplays, columns }, matched))
+        let columns = Table::Songplays.file_fields().map(move |field| match field.name {
+            "songplay_id" => Column::int64_without_null(kept.iter().map(|(_, id)| *id).collect()),
+            "start_time" => Column::int64_without_null(kept.iter().map(|(play, _)| micros(play.ts())).collect()),
+            "user_id" => by_profile(profile::USER_ID),
+            "level" => by_profile(profile::LEVEL),
+            "song_id" => by_song(|row| Some(&row.song_id)),
+            "artist_id" => by_song(|row| row.artist_id.as_deref()),
+            "session_id" => Column::int64(kept.iter().map(|(play, _)| play.session())),
+            "location" => by_profile(profile::LOCATION),
+            _ => by_profile(profile::USER_AGENT),
+        });
+        Ok(SongplaysRows { count, matched, columns })
     }
 
     /// The `songplay_id` of each play (rule 7).
@@ -236,6 +237,24 @@ impl<'d> SlicePlays<'d> {
             ids.extend(same.iter().zip(0_i64..).map(|(play, rank)| (play.ts() << RANK_BITS) | rank));
         }
         Ok(ids)
+    }
+}
+
+/// The rows of songplays in a slice.
+#[derive(Debug)]
+pub struct SongplaysRows<C> {
+    /// The number of rows.
+    pub count: usize,
+    /// The number of rows with a song.
+    pub matched: u64,
+    /// The columns that are in files, in their order. Each is made when it is taken, so that a writer needs memory for one.
+    pub columns: C,
+}
+
+impl<C: Iterator<Item = Column>> SongplaysRows<C> {
+    /// All columns.
+    pub fn into_columns(self) -> Columns {
+        Columns { table: Table::Songplays, columns: self.columns.collect() }
     }
 }
 

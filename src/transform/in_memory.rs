@@ -67,8 +67,9 @@ pub fn build(finished: &FinishedTables, config: &Config, context: &Context<'_>) 
         |built: &mut Vec<SliceRows>, task| {
             let Some(slice) = slices.get(task) else { return Ok(()) };
             let gathered = gather(finished, slice)?;
-            let (mut songplays, matched) = gathered.columns(&finished.index, config.unmatched)?;
-            let rows = songplays.rows();
+            let songplays = gathered.rows(&finished.index, config.unmatched)?;
+            let (rows, matched) = (songplays.count, songplays.matched);
+            let mut songplays = songplays.into_columns();
             let plays = Plays { rows: rows as u64, matched, last_at: gathered.times().last() };
             for value in [slice.month.year, slice.month.month] {
                 songplays.columns.push(Column::int32(std::iter::repeat_n(Some(value), rows)));

@@ -19,7 +19,7 @@ use crate::parquet_io::file_stats::FileSummary;
 use crate::parquet_io::writer::{Assembler, Encoded, Encoder};
 use crate::schema::Table;
 use crate::tables::plays::Key;
-use crate::tables::songplays::{Slice, SlicePlays};
+use crate::tables::songplays::{Slice, SlicePlays, SongplaysRows};
 use crate::tables::time::Month;
 use crate::tables::users::UsersPartial;
 use crate::tables::users_history::{CodedPeriod, PeriodSequence};
@@ -109,9 +109,10 @@ impl<'s> MonthFiles<'s> {
             encoded[0] = Some(self.time.encode(&time::file_columns(gathered.times()))?);
         }
         if wants(Table::Songplays) {
-            let (columns, matched) = gathered.columns(&self.finished.index, self.config.unmatched)?;
-            plays = Plays { rows: columns.rows() as u64, matched, last_at: gathered.times().last() };
-            encoded[1] = Some(self.songplays.encode(&columns)?);
+            let SongplaysRows { count, matched, columns } =
+                gathered.rows(&self.finished.index, self.config.unmatched)?;
+            plays = Plays { rows: count as u64, matched, last_at: gathered.times().last() };
+            encoded[1] = Some(self.songplays.encode_rows(count, columns, true)?);
         }
         let profiles = gathered.profiles();
         let tracks = gathered.tracks();

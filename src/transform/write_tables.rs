@@ -183,7 +183,7 @@ pub(crate) fn check_partition_count(partitions: usize) -> Result<()> {
 /// # Errors
 /// [`crate::error::ErrorKind::Storage`] when a scratch file cannot be read back.
 pub fn gather<'f>(finished: &'f FinishedTables, slice: &Slice) -> Result<SlicePlays<'f>> {
-    let mut gathered = SlicePlays::new(&finished.dictionary);
+    let mut gathered = SlicePlays::new(&finished.dictionary, slice.plays);
     let mut plays = Vec::new();
     for run in &finished.runs.runs {
         plays.clear();

@@ -280,11 +280,11 @@ fn too_many_plays_in_a_millisecond_are_refused() {
     });
     let play = plays.take_run();
     let dictionary = PlayDictionary::new(vec![plays.into_dictionary()]);
-    let mut gathered = SlicePlays::new(&dictionary);
+    let mut gathered = SlicePlays::new(&dictionary, 0);
     gathered.add(0, &vec![play[0]; 1 << 20]);
-    let (columns, _) = gathered.columns(&index, Unmatched::Keep).unwrap();
+    let columns = gathered.rows(&index, Unmatched::Keep).unwrap().into_columns();
     assert_eq!(columns.rows(), 1 << 20);
     gathered.add(0, &play);
-    let error = gathered.columns(&index, Unmatched::Keep).unwrap_err();
+    let error = gathered.rows(&index, Unmatched::Keep).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::DataRefused);
 }

@@ -177,9 +177,9 @@ fn facts(records: &[String], songs: &[String], matching: Match, division: &Divis
         }
         files.push(encode(Table::Time, time::file_columns(gathered.times())));
         for unmatched in [Unmatched::Keep, Unmatched::Drop] {
-            let (columns, matched) = gathered.columns(&finished.index, unmatched).unwrap();
-            assert!(unmatched == Unmatched::Keep || columns.rows() as u64 == matched);
-            files.push(encode(Table::Songplays, columns));
+            let rows = gathered.rows(&finished.index, unmatched).unwrap();
+            assert!(unmatched == Unmatched::Keep || rows.count as u64 == rows.matched);
+            files.push(encode(Table::Songplays, rows.into_columns()));
         }
         plays += gathered.len();
     }

@@ -127,7 +127,7 @@ def test_help_lists_every_option(program: Program, engine: FakeEngine) -> None:
     lines = out.splitlines()
     for option in OPTIONS:
         assert sum(line.startswith(f"  {option.flag} ") for line in lines) == 1, option.name
-    assert any("--memory-limit SIZE" in line and line.endswith("[1GiB]") for line in lines)
+    assert any("--memory-limit SIZE" in line and line.endswith("[512MiB]") for line in lines)
     assert out.isascii() and "\x1b" not in out
     assert max(map(len, lines)) <= 100
     assert "python etl.py config" in out

@@ -55,7 +55,7 @@ class FakeEngine:
         return {**checkup_mapping(), "problems": [], "problem_count": 0, "exit_code": 0}
 
     def defaults(self) -> dict[str, str]:
-        return {"compression": "snappy", "memory_limit": "1GiB"}
+        return {"compression": "snappy", "memory_limit": "512MiB"}
 
     def build_info(self) -> dict[str, str]:
         return {"version": "1.2.3", "profile": "release"}
