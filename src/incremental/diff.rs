@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::input::file_identity;
-use crate::input::list::{Listing, Selection};
+use crate::input::list::{InputFile, Listing, Selection};
 use crate::input::sources::Source;
 use crate::lake::checkpoint::{Manifest, ManifestEntry};
 
@@ -34,18 +34,18 @@ impl<'m> InputDiff<'m> {
         listed_at: i128,
         is_usable: impl Fn(&ManifestEntry) -> bool,
     ) -> Self {
-        let mut names: Vec<(String, usize)> =
-            listing.files.iter().enumerate().map(|(index, file)| (file_identity::name(source, file), index)).collect();
-        // The order of the manifest. Listed paths are nearly in this order.
-        names.sort_unstable();
+        let files = listing.files.iter().enumerate();
+        let mut files: Vec<(String, usize, &InputFile)> =
+            files.map(|(index, file)| (file_identity::name(source, file), index, file)).collect();
+        // In the order of the manifest, so that one pass over both finds all differences. Listings are nearly in this order.
+        files.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let mut diff = Self::default();
         let (mut unchanged, mut missing) = (Vec::new(), Vec::new());
         let mut entries = manifest.files.iter().map(|(name, entry)| (name.as_str(), entry)).peekable();
-        for (name, index) in &names {
+        for (name, index, file) in &files {
             while let Some(entry) = entries.next_if(|(known, _)| known < &name.as_str()) {
                 missing.push(entry);
             }
-            let Some(file) = listing.files.get(*index) else { continue };
             match entries.next_if(|(known, _)| known == name) {
                 None => diff.new.push(*index),
                 Some((name, entry))
@@ -58,6 +58,7 @@ impl<'m> InputDiff<'m> {
             }
         }
         missing.extend(entries);
+        // Back to the order of the listing.
         diff.new.sort_unstable();
         diff.changed.sort_unstable_by_key(|(index, _)| *index);
         (diff.unchanged, diff.missing) = (unchanged.into_iter().collect(), missing.into_iter().collect());

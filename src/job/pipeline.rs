@@ -154,7 +154,7 @@ pub fn songs(read: &ReadContext<'_>, inputs: &mut InputFiles) -> StateResult<(So
             found.add(record);
         }
     } else if let Some(increment) = increment {
-        // The artists and the state do not change either.
+        // No song file has changed, so neither have the artists and the state: only the index of the songs is needed.
         increment.add_songs(reader, &mut found.songs)?;
     }
     let mut records = found.records;

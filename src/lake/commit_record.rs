@@ -122,7 +122,7 @@ impl CommitRecord {
     /// # Errors
     /// [`ErrorKind::Internal`] when it cannot be serialized as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        // Tables and manifests have about 300 bytes per file.
+        // About 300 bytes for each file in its table, and as many in the manifests.
         let mut bytes = Vec::with_capacity(600 * self.tables.values().map(|table| table.files.len()).sum::<usize>());
         bytes.resize(HEAD_BYTES, b' ');
         serde_json::to_writer(&mut bytes, self).map_err(|error| {

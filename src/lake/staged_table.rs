@@ -403,8 +403,8 @@ fn checksum_of_older_version(
     older.checksum(&*lake.storage, folder, path)
 }
 
-/// The checksum of a published file if it is the one `known` to the newest version, `None` for a foreign or changed file. A
-/// file with the recorded size and another stamp was copied or touched, so its bytes are hashed.
+/// The checksum of a published file if it is the file `known`, which the newest version records; `None` for a foreign or
+/// changed file. A file with the recorded size and another stamp was copied or touched, so its bytes are hashed.
 pub(super) fn known_checksum(
     storage: &dyn LakeStorage,
     folder: &str,

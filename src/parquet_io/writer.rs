@@ -113,23 +113,24 @@ impl Encoder {
     /// # Errors
     /// [`ErrorKind::Internal`]: encoding in memory fails only because of a bug.
     pub fn encode(&self, columns: &Columns) -> Result<Encoded> {
-        self.encode_columns(&columns.columns)
+        self.encode_columns(columns.rows(), &columns.columns)
     }
 
-    /// Encodes columns of the same length, in the order of the fields.
+    /// Encodes columns of `rows` rows each, in the order of the fields. A column is taken when the one before it is encoded,
+    /// so an iterator that makes them needs memory for one.
     ///
     /// # Errors
     /// As [`Self::encode`].
-    pub(crate) fn encode_columns(&self, columns: &[Column]) -> Result<Encoded> {
-        self.encode_rows(columns.first().map_or(0, Column::rows), columns, true)
+    pub(crate) fn encode_columns(
+        &self,
+        rows: usize,
+        columns: impl IntoIterator<Item = impl Borrow<Column>>,
+    ) -> Result<Encoded> {
+        self.encode_rows(rows, columns, true)
     }
 
-    /// Encodes columns with this number of rows, those that consist of texts [from their keys](TextColumns) or as texts.
-    /// Each column is taken when the one before it is encoded.
-    ///
-    /// # Errors
-    /// As [`Self::encode`].
-    pub(crate) fn encode_rows(
+    /// Like [`Self::encode_columns`]; columns of texts are encoded [from their keys](TextColumns) or as texts.
+    pub(super) fn encode_rows(
         &self,
         rows: usize,
         columns: impl IntoIterator<Item = impl Borrow<Column>>,

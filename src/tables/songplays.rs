@@ -111,7 +111,7 @@ pub struct SlicePlays<'d> {
 }
 
 impl<'d> SlicePlays<'d> {
-    /// An empty slice with room for this number of plays, of the workers in `dictionary`.
+    /// An empty slice with capacity for `plays` plays; `dictionary` is that of all workers.
     #[must_use]
     pub fn new(dictionary: &'d PlayDictionary, plays: u64) -> Self {
         let plays = Vec::with_capacity(usize::try_from(plays).unwrap_or_default());
@@ -216,7 +216,9 @@ impl<'d> SlicePlays<'d> {
             "artist_id" => by_song(|row| row.artist_id.as_deref()),
             "session_id" => Column::int64(kept.iter().map(|(play, _)| play.session())),
             "location" => by_profile(profile::LOCATION),
-            _ => by_profile(profile::USER_AGENT),
+            "user_agent" => by_profile(profile::USER_AGENT),
+            // The writer refuses a column of another length.
+            _ => Column::text([]),
         });
         Ok(SongplaysRows { count, matched, columns })
     }

@@ -112,7 +112,7 @@ impl<'s> MonthFiles<'s> {
             let SongplaysRows { count, matched, columns } =
                 gathered.rows(&self.finished.index, self.config.unmatched)?;
             plays = Plays { rows: count as u64, matched, last_at: gathered.times().last() };
-            encoded[1] = Some(self.songplays.encode_rows(count, columns, true)?);
+            encoded[1] = Some(self.songplays.encode_columns(count, columns)?);
         }
         let profiles = gathered.profiles();
         let tracks = gathered.tracks();

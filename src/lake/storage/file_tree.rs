@@ -86,7 +86,7 @@ impl<'r> SingleFiles<'r> {
     }
 }
 
-/// The number of folders that a thread lists before it takes the next ones.
+/// The number of folders in one task of a thread.
 const FOLDERS_PER_TASK: usize = 128;
 
 /// A folder that no thread has listed yet.
@@ -149,8 +149,8 @@ fn not_listed(folder: &Path, error: &std::io::Error) -> Error {
     Error::io(ErrorKind::Output, "list", folder, error)
 }
 
-/// All files below `root`, in no particular order; nothing if the folder does not exist. Many folders are shared out to
-/// `threads` threads, one level of the tree after the other.
+/// All files below `root`, in no particular order; nothing if the folder does not exist. One level of the tree is listed
+/// after the other, by up to `threads` threads.
 ///
 /// A folder in `single` is not listed if it has not changed since its file was published: reading the metadata of both is
 /// several times as fast as listing, and a lake has thousands of such folders.
@@ -172,12 +172,8 @@ pub fn files(root: &Path, single: &SingleFiles<'_>, threads: usize) -> Result<Ve
         }
         let tasks: Vec<&[Folder]> = folders.chunks(FOLDERS_PER_TASK).collect();
         let list = |found: &mut Found, task: usize| {
-            tasks
-                .get(task)
-                .into_iter()
-                .copied()
-                .flatten()
-                .try_for_each(|folder| found.list_unless_unchanged(folder, single))
+            let Some(folders) = tasks.get(task) else { return Ok(()) };
+            folders.iter().try_for_each(|folder| found.list_unless_unchanged(folder, single))
         };
         parts = for_tasks(threads, tasks.len(), &Cancel::default(), |_| Found::default(), list, |_| Ok(()))?;
         folders.clear();
@@ -250,6 +246,7 @@ pub fn remove_until(root: &Path, deadline: Instant) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::fs;
     use std::thread::sleep;
     use std::time::Duration;
@@ -280,11 +277,22 @@ mod tests {
             fs::create_dir_all(dir.path().join(path).parent().unwrap()).unwrap();
             fs::write(dir.path().join(path), path).unwrap();
         }
-        for threads in [1, 2, 5] {
-            let found = files(dir.path(), &SingleFiles::default(), threads).unwrap();
-            let mut found: Vec<String> = found.into_iter().map(|file| file.path).collect();
-            found.sort_unstable();
-            assert_eq!(found, paths, "{threads} threads");
+        let known: Vec<_> = paths.iter().map(|path| (path.clone(), FileRecord::default())).collect();
+        let known = TableRecord { files: known.into_iter().collect(), ..TableRecord::default() };
+        let later = FileTime(i64::MAX, 0);
+        // Also with the folders that have not changed; one of them has another file now.
+        fs::write(dir.path().join("a=1/b=200/y"), "").unwrap();
+        let paths = paths.into_iter().chain(["a=1/b=200/y".to_owned()]).collect::<BTreeSet<_>>();
+        for single in [SingleFiles::default(), SingleFiles::new(&known, later)] {
+            for threads in [1, 2, 5] {
+                let found = files(dir.path(), &single, threads).unwrap();
+                assert_eq!(found.len(), paths.len());
+                assert_eq!(
+                    found.into_iter().map(|file| file.path).collect::<BTreeSet<_>>(),
+                    paths,
+                    "{threads} threads"
+                );
+            }
         }
     }
 
