@@ -82,7 +82,8 @@ print(len(pids))
 WAITING = """
 assert spark.range(3).count() == 3
 print(server.running()._process.pid, flush=True)
-time.sleep(60)
+for _ in range(600):  # in steps: Python notices a signal that arrives just before a sleep after it
+    time.sleep(0.1)
 """
 ENDED = "the Sail server of the Spark session has ended"
 FORKED = "QueryError a forked process cannot use the Spark session of its parent"
@@ -128,18 +129,18 @@ def test_two_processes_have_two_servers() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_server_ends_with_its_process(number: signal.Signals) -> None:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", BEGIN + WAITING],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
-    )
-    assert process.stdout is not None
-    pid = int(process.stdout.readline())
-    began = time.monotonic()
-    os.killpg(process.pid, number)  # as a kernel is restarted or interrupted: the group gets the signal
-    process.communicate(timeout=10)
+    ) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        began = time.monotonic()
+        os.killpg(process.pid, number)  # as a kernel is restarted or interrupted: the group gets the signal
+        process.communicate(timeout=10)
     assert has_ended(pid)
     assert time.monotonic() - began < 5
 
