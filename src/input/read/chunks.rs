@@ -9,6 +9,7 @@ use crate::decode::framing::{self, Cutter, Framing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::decompress::{self, Unpacker};
 use crate::input::list::{InputFile, Listing};
+use crate::input::read::buffer::{ALIGNMENT, AlignedBuffer};
 
 /// The size limit of a record while chunks are cut. The decoder rejects single records at a much lower limit.
 pub(super) const MAX_RECORD_BYTES: usize = 64 << 20;
@@ -66,10 +67,10 @@ pub struct Reading {
     pub ahead: u64,
 }
 
-/// A worker's buffer, reused from task to task.
+/// Reads the tasks of a worker, with one buffer.
 #[derive(Debug, Default)]
 pub struct Reader {
-    pub(super) buffer: Vec<u8>,
+    pub(super) buffer: AlignedBuffer,
 }
 
 impl Reader {
@@ -85,20 +86,20 @@ impl Reader {
     ) -> Result<()> {
         let index = file.index;
         let mut cutter = None;
-        let (mut filled, mut offset, mut lines) = (0, 0, 0);
+        let room = reading.chunk().max(HEAD_BYTES);
+        // The remainder of the previous chunk, as a range of the buffer. It ends where new bytes are read fast.
+        let (mut start, mut filled) = (0, 0);
+        let (mut offset, mut lines) = (0, 0);
         loop {
-            // The buffer begins with the remainder of the previous chunk.
-            let room = filled + reading.chunk().max(HEAD_BYTES);
-            if self.buffer.len() < room {
-                self.buffer.resize(room, 0);
-            }
-            let read = match unpacker.fill(self.buffer.get_mut(filled..room).unwrap_or_default()) {
-                Ok(read) => read,
-                Err(decompress::UnpackFailure::Broken(code)) => return visit(Fetched::Bad { file: index, code }),
-                Err(decompress::UnpackFailure::Io(error)) => return Err(file.failed(error)),
-            };
-            let is_last = filled + read < room;
-            let bytes = self.buffer.get(..filled + read).unwrap_or_default();
+            self.buffer.grow_to(start + filled + room);
+            let read =
+                match unpacker.fill(self.buffer.get_mut(start + filled..start + filled + room).unwrap_or_default()) {
+                    Ok(read) => read,
+                    Err(decompress::UnpackFailure::Broken(code)) => return visit(Fetched::Bad { file: index, code }),
+                    Err(decompress::UnpackFailure::Io(error)) => return Err(file.failed(error)),
+                };
+            let is_last = read < room;
+            let bytes = self.buffer.get(start..start + filled + read).unwrap_or_default();
             let cutter = match &mut cutter {
                 Some(cutter) => cutter,
                 none => match framing::sniff(bytes) {
@@ -124,8 +125,10 @@ impl Reader {
             if is_last {
                 return Ok(());
             }
-            self.buffer.copy_within(end..filled + read, 0);
+            let from = start + end;
             filled = filled + read - end;
+            start = filled.next_multiple_of(ALIGNMENT) - filled;
+            self.buffer.copy_within(from..from + filled, start);
             let code = match (filled > MAX_RECORD_BYTES, offset > MAX_UNPACKED_BYTES) {
                 (true, _) => "single_value_too_large",
                 (_, true) => "decompressed_limit",

@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::input::decompress;
 use crate::input::decompress::Unpacker;
 use crate::input::list::{Listing, Version, modified};
+use crate::input::read::buffer::ALIGNMENT;
 use crate::input::read::chunks::{HEAD_BYTES, MAX_RECORD_BYTES, verify, visit_whole};
 use crate::input::read::{Chunk, Fetched, Listed, Reader, Reading, Visit};
 
@@ -98,9 +99,7 @@ impl Reader {
             return self.stream_local(listed, reading, visit);
         }
         let mut file = open(listed)?;
-        if self.buffer.len() < size {
-            self.buffer.resize(size, 0);
-        }
+        self.buffer.grow_to(size);
         let read = read_up_to(&mut file, self.buffer.get_mut(..size).unwrap_or_default(), listed)?;
         if read < size {
             return Err(listed.changed());
@@ -119,17 +118,16 @@ impl Reader {
     fn part(&mut self, listed: Listed<'_>, range: &Range<u64>, visit: &mut Visit<'_>) -> Result<()> {
         let size = listed.file.size;
         let file = open(listed)?;
-        // The byte before the range shows whether a record begins at the first byte of the range.
-        let from = range.start.saturating_sub(1);
-        let skipped = usize::from(range.start > 0);
-        let mut wanted = usize::try_from(range.end - from).unwrap_or(usize::MAX) + LOOK_AHEAD_BYTES;
+        // The byte before the range shows whether a record begins at the first byte of the range. The read begins a few
+        // bytes earlier, because it is slow otherwise.
+        let from = range.start.saturating_sub(1) / ALIGNMENT as u64 * ALIGNMENT as u64;
+        let skipped = usize::try_from(range.start - from).unwrap_or(usize::MAX);
         let target = usize::try_from(range.end - from).unwrap_or(usize::MAX);
+        let mut wanted = target.saturating_add(LOOK_AHEAD_BYTES);
         let mut filled = 0;
         let end = loop {
             let room = wanted.min(usize::try_from(size - from).unwrap_or(usize::MAX));
-            if self.buffer.len() < room {
-                self.buffer.resize(room, 0);
-            }
+            self.buffer.grow_to(room);
             let buffer = self.buffer.get_mut(filled..room).unwrap_or_default();
             file.read_exact_at(buffer, from + filled as u64).map_err(|error| listed.failed(error))?;
             filled = room;

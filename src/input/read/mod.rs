@@ -6,6 +6,7 @@
 //! Invariant: the chunks of a file, in order, are its (decompressed) bytes, each byte once, and no chunk begins or ends
 //! inside a record. A file that has changed since the listing ends the run, so a mix of two versions is never loaded.
 
+mod buffer;
 mod chunks;
 mod local;
 mod ranges;
@@ -78,6 +79,58 @@ impl<'l> FileFeed<'l> {
                     prefetch.stop();
                 }
                 read
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::buffer::ALIGNMENT;
+    use super::*;
+    use crate::error::shown;
+    use crate::input::list;
+    use crate::input::sources::{Content, Source};
+    use crate::location::Location;
+    use crate::s3::settings::StoreSettings;
+    use crate::s3::stores::Stores;
+
+    /// The kernel copies bytes slowly whose positions in the file and in memory differ by another number.
+    #[test]
+    fn positions_in_files_and_in_memory_differ_by_a_multiple_of_the_alignment() {
+        let folder = tempfile::tempdir().unwrap();
+        let records: Vec<String> = (0..2_000).map(|number| format!("{{\"ts\":{number}}}")).collect();
+        let lines = records.join("\n") + "\n";
+        let contents = [("array.json", format!("[{}]", records.join(","))), ("lines.json", lines)];
+        for (name, content) in &contents {
+            fs::write(folder.path().join(name), content).unwrap();
+        }
+        let root = Location::Local(folder.path().to_owned());
+        let source = Source { content: Content::Logs, root, glob: None, shown: shown(folder.path()) };
+        let cancel = Cancel::default();
+        let stores = Stores::new(&StoreSettings::default(), &cancel);
+        let listing = list::list(&source, false, 1, &stores, &cancel).unwrap();
+        let selection = (0..listing.files.len()).collect();
+        for (chunk_size, in_order) in [(4 << 10, false), (4 << 10, true), (1 << 20, false)] {
+            let reading = Reading { chunk_size, verify_first: false, in_order, threads: 1, ahead: 0 };
+            let feed = FileFeed::new(SelectedFiles { listing: &listing, selection: &selection }, reading).unwrap();
+            let mut reader = Reader::default();
+            let mut read = [Vec::new(), Vec::new()];
+            let mut visit = |fetched: Fetched<'_>| {
+                let Fetched::Chunk(chunk) = fetched else { panic!("{fetched:?}") };
+                let in_memory = chunk.bytes.as_ptr().addr() as u64;
+                assert_eq!((in_memory.wrapping_sub(chunk.offset)) % ALIGNMENT as u64, 0, "{chunk_size} {in_order}");
+                assert_eq!(chunk.offset, read[chunk.file].len() as u64);
+                read[chunk.file].extend_from_slice(chunk.bytes);
+                Ok(())
+            };
+            for task in 0..feed.tasks() {
+                feed.read(&mut reader, task, &cancel, &mut visit).unwrap();
+            }
+            for (bytes, (name, content)) in read.iter().zip(&contents) {
+                assert!(bytes == content.as_bytes(), "{name} {chunk_size} {in_order}");
             }
         }
     }
