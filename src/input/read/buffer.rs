@@ -1,6 +1,6 @@
 //! The memory that a worker reads files into.
 //!
-//! The kernel copies a file page by page. On AMD's EPYC it copies 7.5 GB/s if each page goes to a multiple of 32 bytes
+//! The kernel copies page by page. On AMD's EPYC it copies 7.5 GB/s if each page goes to a multiple of 32 bytes
 //! in memory, and 1.9 GB/s otherwise (measured with `preadv`, 512 KiB at once). So the position of a byte in a file and
 //! its position in the buffer should differ by a multiple of [`ALIGNMENT`].
 //!
