@@ -1,6 +1,6 @@
 r"""Checks that wording which was replaced does not come back. The rules are in ``wording.toml``.
 
-``python scripts/wording.py`` checks every tracked source, document and configuration file, prints one line
+``python scripts/wording.py`` checks every source, document and configuration file, prints one line
 per finding and exits 1 if there is one. Paths as arguments restrict the check to these files and folders.
 ``--count`` prints the number of findings per rule and top folder instead, ``--guide`` prints the rules as a
 table.
@@ -111,10 +111,14 @@ def find(text: str, rules: Sequence[Rule]) -> Iterator[Finding]:
             yield Finding(line=number, text=" ".join(match[0].split()), rule=rule)
 
 
-def tracked(paths: Sequence[str], exclude: Sequence[str]) -> list[str]:
-    """Returns the tracked files to check, relative to the root of the repository."""
+def sources(paths: Sequence[str], exclude: Sequence[str]) -> list[str]:
+    """Returns the files to check, also new ones, relative to the root of the repository."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--", *paths], cwd=ROOT, check=True, capture_output=True, text=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
     skipped = tuple(exclude)
     return [name for name in listed.split("\0") if name.endswith(SUFFIXES) and not name.startswith(skipped)]
@@ -154,7 +158,7 @@ def main() -> int:
         return 0
     counts: collections.Counter[str] = collections.Counter()
     folders: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
-    files = tracked(arguments.paths, exclude)
+    files = sources(arguments.paths, exclude)
     for name in files:
         for found in find((ROOT / name).read_text(encoding="utf-8"), rules):
             counts[found.rule.avoid] += 1

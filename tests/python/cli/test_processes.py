@@ -29,7 +29,7 @@ from sparkify_lake import _engine
 
 def run(options, on_tick, binding, iceberg):
     print("working", flush=True)
-    for _ in range(300):  # in steps: Python notices a signal that arrives just before a sleep after it
+    for _ in range(300):  # in steps: a signal that arrives just before a sleep is handled only after it
         time.sleep(0.1)
 
 _engine.native = lambda: types.SimpleNamespace(run=run)

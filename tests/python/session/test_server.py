@@ -82,7 +82,7 @@ print(len(pids))
 WAITING = """
 assert spark.range(3).count() == 3
 print(server.running()._process.pid, flush=True)
-for _ in range(600):  # in steps: Python notices a signal that arrives just before a sleep after it
+for _ in range(600):  # in steps: a signal that arrives just before a sleep is handled only after it
     time.sleep(0.1)
 """
 ENDED = "the Sail server of the Spark session has ended"
