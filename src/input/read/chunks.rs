@@ -87,19 +87,18 @@ impl Reader {
         let index = file.index;
         let mut cutter = None;
         let room = reading.chunk().max(HEAD_BYTES);
-        // The remainder of the previous chunk, as a range of the buffer. It ends where new bytes are read fast.
-        let (mut start, mut filled) = (0, 0);
-        let (mut offset, mut lines) = (0, 0);
+        let (mut filled, mut offset, mut lines) = (0_usize, 0, 0);
         loop {
-            self.buffer.grow_to(start + filled + room);
-            let read =
-                match unpacker.fill(self.buffer.get_mut(start + filled..start + filled + room).unwrap_or_default()) {
-                    Ok(read) => read,
-                    Err(decompress::UnpackFailure::Broken(code)) => return visit(Fetched::Bad { file: index, code }),
-                    Err(decompress::UnpackFailure::Io(error)) => return Err(file.failed(error)),
-                };
+            // New bytes are read where that is fast. The remainder of the previous chunk is directly before them.
+            let at = filled.next_multiple_of(ALIGNMENT);
+            self.buffer.grow_to(at + room);
+            let read = match unpacker.fill(self.buffer.get_mut(at..at + room).unwrap_or_default()) {
+                Ok(read) => read,
+                Err(decompress::UnpackFailure::Broken(code)) => return visit(Fetched::Bad { file: index, code }),
+                Err(decompress::UnpackFailure::Io(error)) => return Err(file.failed(error)),
+            };
             let is_last = read < room;
-            let bytes = self.buffer.get(start..start + filled + read).unwrap_or_default();
+            let bytes = self.buffer.get(at - filled..at + read).unwrap_or_default();
             let cutter = match &mut cutter {
                 Some(cutter) => cutter,
                 none => match framing::sniff(bytes) {
@@ -125,10 +124,9 @@ impl Reader {
             if is_last {
                 return Ok(());
             }
-            let from = start + end;
             filled = filled + read - end;
-            start = filled.next_multiple_of(ALIGNMENT) - filled;
-            self.buffer.copy_within(from..from + filled, start);
+            let remainder = at + read - filled..at + read;
+            self.buffer.copy_within(remainder, filled.next_multiple_of(ALIGNMENT) - filled);
             let code = match (filled > MAX_RECORD_BYTES, offset > MAX_UNPACKED_BYTES) {
                 (true, _) => "single_value_too_large",
                 (_, true) => "decompressed_limit",
